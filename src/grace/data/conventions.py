@@ -1,0 +1,59 @@
+"""Every convention that moves a number, as named fields of one frozen record."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from grace.data.fleet import SETTINGS
+from grace.errors import GraceError
+
+USED_SENSORS = (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 21)
+FEATURES = (*SETTINGS, *(f"sensor_{number}" for number in USED_SENSORS))
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """How recordings become windows, targets and labels; printed with every result.
+
+    Attributes:
+        cap: Largest RUL that is told apart, cycles; the target is ``min(RUL, cap)``.
+        window: Length of a window, cycles.
+        stride: Step between the windows of one engine, cycles.
+        features: Columns that the network sees.
+        conditions: Number of operating conditions, or 0 to find it from the settings.
+        health_cuts: RUL at and above which an engine is healthy, and below which it is critical, cycles.
+        near_failure: RUL below which a sample counts as near failure, cycles.
+        last_cycle_rul: RUL of the last cycle of an engine that ran to failure, cycles (0: the test files' own convention).
+        padding: Where an engine shorter than the window is filled up, by repeating its first cycle.
+        scaling: What the features are scaled by; fitted on the training engines only.
+
+    Raises:
+        GraceError: A field is out of its range.
+    """
+
+    cap: int = 125
+    window: int = 30
+    stride: int = 1
+    features: tuple[str, ...] = FEATURES
+    conditions: int = 0
+    health_cuts: tuple[int, int] = (70, 30)
+    near_failure: int = 30
+    last_cycle_rul: int = 0
+    padding: str = "front"
+    scaling: str = "z-score per condition"
+
+    def __post_init__(self) -> None:
+        for name in ("cap", "window", "stride", "near_failure"):
+            if (value := getattr(self, name)) < 1:
+                raise GraceError(f"`{name}` should be at least 1 cycle. Found {value}.")
+        if self.conditions < 0:
+            raise GraceError(f"`conditions` should be 0 (find them) or a positive number. Found {self.conditions}.")
+        healthy, critical = self.health_cuts
+        if not healthy > critical > 0:
+            raise GraceError(f"`health_cuts` should be HEALTHY > CRITICAL > 0 cycles. Found {healthy}, {critical}.")
+        if not self.features:
+            raise GraceError("`features` should name at least one column. Found none.")
+
+    def to_json(self) -> dict[str, object]:
+        """The fields as JSON values."""
+        return asdict(self)
