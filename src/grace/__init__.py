@@ -1,0 +1,38 @@
+"""GRACE: a diagnosis before multi-task training for remaining useful life.
+
+The names below are imported on first use, so that ``import grace`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Conventions": "grace.data.conventions",
+    "Diagnosis": "grace.alignment.diagnosis",
+    "Evidence": "grace.alignment.decide",
+    "Fleet": "grace.data.fleet",
+    "GraceError": "grace.errors",
+    "Thresholds": "grace.alignment.decide",
+    "compute_gradient_cosine": "grace.core.gradient_utils",
+    "decide": "grace.alignment.decide",
+    "diagnose_fleet": "grace.alignment.diagnose",
+    "moderate_weighted_mse_loss": "grace.core.weighted_mse",
+    "read_test": "grace.data.cmapss",
+    "read_train": "grace.data.cmapss",
+    "rul_to_health_3class": "grace.data.health_labels",
+    "simulate": "grace.data.simulated",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'grace' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

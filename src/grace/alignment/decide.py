@@ -1,0 +1,221 @@
+"""The decision: bands of rho and the questions Q1-Q5 as one pure function of what was measured."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from grace.errors import GraceError
+
+PRECEDENCE = "Q1, then the band of rho (it answers Q3, and wins where the two disagree), then Q2, Q4 and Q5"
+"""The one precedence. The source's bands say GABA for rho in +0.05..+0.20 where its Q3 says single-task or AMNL; the band
+is the finer statement. It also precedes Q2: fixed equal weights do not mend tasks that should not share."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The source's thresholds (its section 21.3). No study has calibrated them against outcomes.
+
+    Attributes:
+        strong: rho above which GRACE is prescribed (band 1 and Q3).
+        weak: rho above which GABA with plain MSE is prescribed (band 2).
+        opposed: rho below which separate models are prescribed (band 4).
+        ratio: Ratio of the gradient norms, RUL loss in cycles^2, above which adaptive weights are worth having (Q2).
+        near_failure: Share of samples near failure above which the inner axis is switched on (Q4).
+        conditions: Operating conditions from which the recommendation is called strong (Q5).
+    """
+
+    strong: float = 0.20
+    weak: float = 0.05
+    opposed: float = -0.05
+    ratio: float = 100.0
+    near_failure: float = 0.10
+    conditions: int = 2
+
+    def __post_init__(self) -> None:
+        if not self.opposed <= self.weak <= self.strong:
+            raise GraceError(
+                "Thresholds should hold `opposed` <= `weak` <= `strong`. "
+                f"Found {self.opposed}, {self.weak}, {self.strong}."
+            )
+
+    def edges(self) -> tuple[float, float, float]:
+        """Edges of the four bands of rho, ascending."""
+        return self.opposed, self.weak, self.strong
+
+
+SOURCE = Thresholds()
+"""Thresholds as published."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the decision is made from.
+
+    Attributes:
+        rho: Mean cosine of the task gradients.
+        low: Lower end of its interval over initialisations; equal to ``rho`` if no interval is known.
+        high: Upper end.
+        ratio: Largest over smallest gradient norm, RUL loss in cycles^2.
+        near_failure_share: Share of samples with RUL under 30 cycles.
+        conditions: Operating conditions.
+        tasks: Tasks on one shared backbone.
+        reliable: False for a recipe that is known to say nothing.
+        inits: Initialisations behind the interval; 0 if unknown.
+    """
+
+    rho: float
+    low: float
+    high: float
+    ratio: float
+    near_failure_share: float
+    conditions: int
+    tasks: int = 2
+    reliable: bool = True
+    inits: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question: its text, what was measured, whether it passed (None: not reached) and what follows."""
+
+    question: str
+    text: str
+    measured: str
+    passed: bool | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Prescription:
+    """What to train.
+
+    Attributes:
+        method: ``grace``, ``gaba``, ``amnl``, ``baseline``, ``single-task`` or ``separate-models``.
+        decided: False where the interval of rho crosses the edge of a band, or the measurement is known to say nothing.
+        answers: Every question in order.
+        strength: ``strong``, ``may still help`` or empty (Q5; only where sharing is advised).
+        crossed: Edges of the bands that lie inside the interval.
+        next_step: What would decide an undecided case; empty otherwise.
+    """
+
+    method: str
+    decided: bool
+    answers: tuple[Answer, ...]
+    strength: str
+    crossed: tuple[float, ...]
+    next_step: str
+
+    @property
+    def reasons(self) -> list[str]:
+        """Every reason in words, in order of precedence."""
+        lines = [f"{a.question} {a.text} {a.measured}: {a.reason}" for a in self.answers]
+        return [*lines, self.next_step] if self.next_step else lines
+
+
+def decide(evidence: Evidence, thresholds: Thresholds = SOURCE) -> Prescription:
+    """Prescribe a method from measured alignment and facts of the data. Pure: the same evidence, the same answer.
+
+    Precedence: :data:`PRECEDENCE`. The bands of rho (source, 21.3): above +0.20 GRACE; +0.05..+0.20 GABA with plain MSE;
+    -0.05..+0.05 single-task, or AMNL where Q4 passes (the axes are switched separately); below -0.05 separate models.
+    A value on an edge belongs to the lower band, as the source's ``>`` has it, except ``opposed``, where ``<`` holds.
+
+    Args:
+        evidence: What was measured.
+        thresholds: Named thresholds; the source's by default.
+
+    Raises:
+        GraceError: rho outside [-1, 1], or an interval that does not hold it, a ratio under 1, a share outside [0, 1].
+    """
+    _check(evidence)
+    several = _q1(evidence)
+    if not several.passed:
+        return Prescription("single-task", True, (several, *_NOT_REACHED), "", (), "")
+    band, q2, q4, q5 = (question(evidence, thresholds) for question in (_band, _q2, _q4, _q5))
+    method = _method(evidence, thresholds, bool(q2.passed), bool(q4.passed))
+    crossed = tuple(edge for edge in thresholds.edges() if evidence.low <= edge <= evidence.high)
+    decided = evidence.reliable and not crossed
+    strength = ("strong" if q5.passed else "may still help") if method in ("grace", "gaba") else ""
+    next_step = "" if decided else _next_step(evidence, crossed)
+    return Prescription(method, decided, (several, band, q2, q4, q5), strength, crossed, next_step)
+
+
+def _method(e: Evidence, t: Thresholds, adaptive: bool, near_failure: bool) -> str:
+    if e.rho < t.opposed:
+        return "separate-models"
+    if e.rho <= t.weak:
+        return "amnl" if near_failure else "single-task"
+    if not adaptive:
+        return "baseline"
+    return "grace" if e.rho > t.strong and near_failure else "gaba"
+
+
+def _q1(e: Evidence) -> Answer:
+    passed = e.tasks >= 2
+    reason = "go on" if passed else "no second task: single-task"
+    return Answer("Q1", "Two or more tasks on one backbone?", str(e.tasks), passed, reason)
+
+
+def _band(e: Evidence, t: Thresholds) -> Answer:
+    if e.rho < t.opposed:
+        reason = f"below {t.opposed:+.2f}: separate models"
+    elif e.rho <= t.weak:
+        reason = f"{t.opposed:+.2f}..{t.weak:+.2f}, no alignment: single-task, or AMNL where Q4 passes"
+    elif e.rho <= t.strong:
+        reason = f"{t.weak:+.2f}..{t.strong:+.2f}, weak alignment: GABA with plain MSE"
+    else:
+        reason = f"above {t.strong:+.2f}: aligned, GRACE if Q2 and Q4 pass"
+    measured = f"{e.rho:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
+    return Answer("Band", f"rho > {t.strong:+.2f}? (Q3)", measured, e.rho > t.strong, reason)
+
+
+def _q2(e: Evidence, t: Thresholds) -> Answer:
+    passed = e.ratio > t.ratio
+    reason = "weights need balancing" if passed else "no imbalance to mend: fixed equal weights if the tasks share"
+    return Answer("Q2", f"Gradient ratio > {t.ratio:g}?", f"{e.ratio:.4g}", passed, reason)
+
+
+def _q4(e: Evidence, t: Thresholds) -> Answer:
+    passed = e.near_failure_share > t.near_failure
+    reason = "the inner axis (weighted MSE) has something to weigh" if passed else "plain MSE"
+    measured = f"{e.near_failure_share:.1%}"
+    return Answer("Q4", f"More than {t.near_failure:.0%} of samples near failure?", measured, passed, reason)
+
+
+def _q5(e: Evidence, t: Thresholds) -> Answer:
+    passed = e.conditions >= t.conditions
+    reason = "a recommendation to share is strong" if passed else "a recommendation to share may still help"
+    return Answer("Q5", "Several operating conditions?", str(e.conditions), passed, reason)
+
+
+_NOT_REACHED = tuple(Answer(name, "", "", None, "not reached") for name in ("Band", "Q2", "Q4", "Q5"))
+
+
+def _next_step(e: Evidence, crossed: tuple[float, ...]) -> str:
+    if not e.reliable:
+        return "Undecided: this recipe says nothing about outcomes; measure with the recipe `joint`."
+    nearest = min(abs(e.rho - edge) for edge in crossed)
+    edges = ", ".join(f"{edge:+.2f}" for edge in crossed)
+    text = f"Undecided: the interval crosses {edges}."
+    wanted = _wanted_inits(e, nearest)
+    if wanted is None:
+        return f"{text} Measure with 8 initialisations or more."
+    if wanted > 200:
+        return f"{text} rho lies on the edge: more initialisations will not tell; both sides are defensible."
+    return f"{text} About {wanted} initialisations would decide it if the mean stays."
+
+
+def _wanted_inits(e: Evidence, distance: float) -> int | None:
+    half = (e.high - e.low) / 2
+    if e.inits < 2 or half <= 0:
+        return None
+    return math.ceil(round(e.inits * (half / distance) ** 2, 6)) + 1 if distance > 0 else 10**9
+
+
+def _check(e: Evidence) -> None:
+    if not -1 <= e.low <= e.rho <= e.high <= 1:
+        raise GraceError(f"Evidence should hold -1 <= low <= rho <= high <= 1. Found {e.low}, {e.rho}, {e.high}.")
+    if not e.ratio >= 1:
+        raise GraceError(f"`ratio` should be at least 1 (largest over smallest norm). Found {e.ratio}.")
+    if not 0 <= e.near_failure_share <= 1:
+        raise GraceError(f"`near_failure_share` should be in [0, 1]. Found {e.near_failure_share}.")

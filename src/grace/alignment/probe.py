@@ -1,0 +1,192 @@
+"""Measure the Gramian of the task gradients: initialisations times batches, on any module with any number of tasks."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from grace.alignment.recipes import Recipe
+from grace.core.gradient_utils import gramian, norms, task_gradients, trainable, weighted_backward
+from grace.errors import GraceError
+
+LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-4  # the source's AdamW
+MOST_REDRAWS = 40
+CURVE_EVERY = 5  # joint steps between two measurements before the reading begins
+
+
+class Problem(Protocol):
+    """What is probed: a network, its batches and the losses of its ``K`` tasks."""
+
+    def model(self) -> nn.Module:
+        """A freshly initialised network, from torch's global random state."""
+        ...
+
+    def shared(self, model: nn.Module) -> list[nn.Parameter]:
+        """The parameters that all tasks share."""
+        ...
+
+    def batches(self, seed: int) -> Iterator[Any]:
+        """An endless stream of training batches."""
+        ...
+
+    def losses(self, model: nn.Module, batch: Any) -> Sequence[Tensor]:
+        """The ``K`` scalar losses of one batch, from one forward pass."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What one initialisation showed, in ``M`` measurements.
+
+    Attributes:
+        step: Optimiser steps (per task) taken before each measurement, int64 ``[M]``.
+        gramian: Gramians of the task gradients, float64 ``[M, K, K]``.
+        losses: Losses at each measurement, float64 ``[M, K]``.
+        forwards: Forward passes paid, measured or not.
+        backwards: Backward passes paid.
+        redrawn: Initialisations thrown away because some task's gradient was exactly zero from the start.
+    """
+
+    step: NDArray[np.int64]
+    gramian: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    forwards: int
+    backwards: int
+    redrawn: int = 0
+
+
+def probe(problem: Problem, recipe: Recipe, batches: int, seed: int) -> Trace:
+    """Initialise one network with ``seed``, treat it as the recipe says and measure on ``batches`` batches.
+
+    The global random state is left as it was. A ``joint`` trace also holds every fifth step before the reading; its
+    last ``batches`` measurements are the reading.
+
+    Args:
+        problem: What is probed.
+        recipe: How.
+        batches: Batches of the reading; with ``joint`` they are the last of its steps.
+        seed: Seed of the initialisation, the dropout and the order of batches.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model, redrawn = _live_model(problem, seed)
+        stream = problem.batches(seed)
+        if recipe.warm == "joint":
+            trace = _along_joint_steps(problem, model, stream, recipe, batches)
+        else:
+            trace = _read(problem, _warm(problem, model, stream, recipe), islice(stream, batches), recipe.steps)
+    looks = redrawn + 1
+    backwards = trace.backwards + looks * trace.losses.shape[1]
+    return replace(trace, forwards=trace.forwards + looks, backwards=backwards, redrawn=redrawn)
+
+
+def _live_model(problem: Problem, seed: int) -> tuple[nn.Module, int]:
+    """The first network with a gradient of every task: behind a final ReLU some start dead, and have no rho."""
+    batch = next(problem.batches(seed))
+    for redrawn in range(MOST_REDRAWS):
+        model = problem.model().train()
+        gradients = task_gradients(problem.losses(model, batch), problem.shared(model))
+        if bool((norms(gramian(gradients)) > 0).all()):
+            return model, redrawn
+    raise GraceError(
+        f"Every task should have a gradient on the shared parameters. Found none for some task in {MOST_REDRAWS} "
+        "initialisations. Check that each loss depends on the shared parameters and that no final ReLU is dead."
+    )
+
+
+class _Recorder:
+    def __init__(self) -> None:
+        self.step: list[int] = []
+        self.gramian: list[NDArray[np.float64]] = []
+        self.losses: list[list[float]] = []
+        self.forwards = self.backwards = 0
+
+    def paid(self, forwards: int, backwards: int) -> None:
+        self.forwards += forwards
+        self.backwards += backwards
+
+    def measured(self, step: int, gram: Tensor, losses: Sequence[Tensor]) -> None:
+        self.step.append(step)
+        self.gramian.append(gram.double().numpy(force=True))
+        self.losses.append([loss.item() for loss in losses])
+
+    def trace(self) -> Trace:
+        step, gram, losses = np.array(self.step), np.array(self.gramian), np.array(self.losses)
+        return Trace(step, gram, losses, self.forwards, self.backwards)
+
+
+def _along_joint_steps(
+    problem: Problem, model: nn.Module, stream: Iterator[Any], recipe: Recipe, batches: int
+) -> Trace:
+    record = _Recorder()
+    shared = problem.shared(model)
+    own = _others(model, shared)
+    optimiser = _optimiser(model)
+    steps = max(recipe.steps, batches)
+    for step, batch in enumerate(islice(stream, steps)):
+        optimiser.zero_grad()
+        losses = problem.losses(model, batch)
+        if step >= steps - batches or step % CURVE_EVERY == 0:
+            record.measured(step, weighted_backward(losses, recipe.weights, shared, own), losses)
+            record.paid(1, len(losses))
+        else:
+            sum(w * loss for w, loss in zip(recipe.weights, losses, strict=True)).backward()  # type: ignore[union-attr]
+            record.paid(1, 1)
+        optimiser.step()
+    return record.trace()
+
+
+def _warm(
+    problem: Problem, model: nn.Module, stream: Iterator[Any], recipe: Recipe
+) -> tuple[list[nn.Module], int, int]:
+    """Single-task steps; the model of each task (the same one but for ``each``), forwards and backwards paid."""
+    if recipe.warm == "none":
+        return [model], 0, 0
+    tasks = len(problem.losses(model, next(problem.batches(0))))
+    models = [copy.deepcopy(model) for _ in range(tasks)] if recipe.warm == "each" else [model] * tasks
+    optimisers = [_optimiser(m) for m in dict.fromkeys(models)]
+    for _ in range(recipe.steps):
+        for task, owner in enumerate(models):
+            optimiser = optimisers[task % len(optimisers)]
+            optimiser.zero_grad()
+            problem.losses(owner, next(stream))[task].backward()
+            optimiser.step()
+    paid = recipe.steps * tasks
+    return models, paid + 1, paid
+
+
+def _read(
+    problem: Problem, warmed: tuple[list[nn.Module], int, int], batches: Iterator[Any], steps: int
+) -> Trace:
+    models, forwards, backwards = warmed
+    record = _Recorder()
+    record.paid(forwards, backwards)
+    distinct = list(dict.fromkeys(models))
+    for batch in batches:
+        if len(distinct) == 1:
+            losses = problem.losses(distinct[0], batch)
+            gradients = task_gradients(losses, problem.shared(distinct[0]))
+        else:
+            losses = [problem.losses(model, batch)[task] for task, model in enumerate(models)]
+            rows = [task_gradients([loss], problem.shared(m)) for loss, m in zip(losses, models, strict=True)]
+            gradients = torch.cat(rows)
+        record.paid(len(distinct), len(losses))
+        record.measured(steps, gramian(gradients), losses)
+    return record.trace()
+
+
+def _others(model: nn.Module, shared: list[nn.Parameter]) -> list[nn.Parameter]:
+    known = {id(parameter) for parameter in trainable(shared)}
+    return [p for p in model.parameters() if p.requires_grad and id(p) not in known]
+
+
+def _optimiser(model: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)

@@ -1,0 +1,57 @@
+"""When and how the alignment of two tasks is measured: the recipes, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from grace.errors import GraceError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a freshly initialised network is treated before the Gramian is read.
+
+    Attributes:
+        name: Name on the command line.
+        warm: ``none``: no optimiser step. ``turns``: one backbone, the tasks take turns, ``steps`` single-task steps
+            each. ``each``: every task trains a copy of its own from the same initialisation for ``steps``, and the
+            cosine is taken between the copies. ``joint``: ``steps`` steps on the weighted sum, read along the way.
+        steps: Optimiser steps (``turns`` and ``each``: per task).
+        unit: Unit of the RUL head's output and loss in these steps: ``cycles`` (the source) or the ``cap``.
+        weights: Weights of the RUL and the health loss in joint steps.
+        single: Only one initialisation is allowed, as published.
+        summary: One line for tables.
+    """
+
+    name: str
+    warm: Literal["none", "turns", "each", "joint"]
+    steps: int
+    unit: Literal["cycles", "cap"]
+    summary: str
+    weights: tuple[float, float] = (1.0, 1.0)
+    single: bool = False
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("joint", "joint", 150, "cap", "first joint steps, read at their end", weights=(1.0, 0.1)),
+        Recipe("init", "none", 0, "cycles", "untrained network (the source's code)"),
+        Recipe("warmup", "turns", 50, "cycles", "50 single-task steps a task, one backbone in turns (the source's text)"),
+        Recipe("warmup-each", "each", 50, "cycles", "50 single-task steps a task, one copy of the backbone each"),
+        Recipe("published", "none", 0, "cycles", "untrained network, one initialisation: unreliable", single=True),
+    )
+}
+"""The recipes by name; ``joint`` is the default."""
+
+
+def recipe_named(name: str) -> Recipe:
+    """Look a recipe up.
+
+    Raises:
+        GraceError: An unknown name.
+    """
+    if name not in RECIPES:
+        raise GraceError(f"`recipe` should be one of {', '.join(RECIPES)}. Found {name!r}.")
+    return RECIPES[name]

@@ -1,0 +1,78 @@
+"""The command ``grace``: one file a command; everything heavy is imported inside the commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from grace.cli import data, demo, diagnose
+from grace.errors import GraceError
+
+USAGE_ERROR, INTERRUPTED = 2, 130
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+app.add_typer(data.app, name="data")
+app.command("diagnose")(diagnose.diagnose)
+app.add_typer(demo.app, name="demo")
+
+
+@app.callback(invoke_without_command=True)
+def grace(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    """Does a second task help? A diagnosis before multi-task training for remaining useful life (RUL).
+
+    \b
+      grace demo                                    a simulated fleet, no data needed
+      grace data fetch --data cmapss                download C-MAPSS, checked by SHA-256
+      grace diagnose FD003 --data cmapss            measure, decide, explain
+    """
+    if version:
+        from grace import __version__
+
+        print(f"grace {__version__}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def main() -> None:
+    """Run the command line; an error is one line on standard error and exit code 2."""
+    try:
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except GraceError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        print("interrupted; nothing was left half-written", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        if type(error).__name__ == "Abort":
+            sys.exit(INTERRUPTED)
+        # typer's usage errors, whose base class has moved between its versions
+        if not hasattr(error, "format_message"):
+            raise
+        command = getattr(getattr(error, "ctx", None), "command_path", "grace")
+        _fail(f"{error.format_message()} See `{command} --help`.")
+    else:
+        sys.exit(code or 0)
+
+
+def _fail(message: str) -> None:
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(USAGE_ERROR)
+
+
+if __name__ == "__main__":
+    main()

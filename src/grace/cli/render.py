@@ -1,0 +1,161 @@
+"""Reports as rich tables: the bands as a small scale, the interval drawn on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from grace.alignment.decide import Prescription, Thresholds
+    from grace.alignment.diagnosis import CurvePoint, Diagnosis
+
+SCALE_WIDTH = 61
+BAND_STYLES = ("red", "yellow", "cyan", "green")
+METHOD_WORDS = {
+    "grace": "GRACE: GABA task weights and weighted MSE",
+    "gaba": "GABA: GABA task weights and plain MSE",
+    "amnl": "AMNL: fixed equal weights and weighted MSE (or RUL alone)",
+    "baseline": "Baseline: fixed equal weights and plain MSE",
+    "single-task": "single-task: train RUL alone",
+    "separate-models": "separate models: one network a task",
+}
+
+
+def show_diagnosis(result: Diagnosis, thresholds: Thresholds, console: Console | None = None) -> None:
+    """Print the whole report."""
+    out = console or Console()
+    width = min(out.width, 116)
+    out.print(_measured(result), width=width)
+    out.print(_scale_group(result, thresholds), width=width)
+    if len(result.curve) > 1:
+        out.print(_curve(result, thresholds), width=width)
+    out.print(_questions(result.prescription), width=width)
+    out.print(_verdict(result.prescription), width=width)
+    out.print(_conventions(result), width=width, style="dim")
+
+
+def scale(low: float, mean: float, high: float, edges: Sequence[float], width: int = SCALE_WIDTH) -> Text:
+    """One line of the axis of rho: bands in their colours, edges as ``|``, the interval as ``├──●──┤``.
+
+    The axis reaches from -0.5 to +0.7, or further where the interval does.
+    """
+    left, right = scale_range(low, high)
+
+    def place(value: float) -> int:
+        return round((value - left) / (right - left) * (width - 1))
+
+    cells = ["·"] * width
+    for edge in edges:
+        cells[place(edge)] = "|"
+    first, last = place(low), place(high)
+    cells[first : last + 1] = ["─"] * (last - first + 1)
+    cells[first], cells[last] = "├", "┤"
+    cells[place(mean)] = "●"
+    text = Text()
+    for index, cell in enumerate(cells):
+        band = sum(index > place(edge) for edge in edges)
+        text.append(cell, style=BAND_STYLES[band] + (" bold" if first <= index <= last else ""))
+    return text
+
+
+def scale_range(low: float, high: float) -> tuple[float, float]:
+    """Ends of the drawn axis."""
+    return min(-0.5, low), max(0.7, high)
+
+
+def _scale_group(result: Diagnosis, thresholds: Thresholds) -> Group:
+    rho = result.rho
+    left, right = scale_range(rho.low, rho.high)
+    ends = Text(f"rho  {left:+.1f} ", style="dim")
+    ends.append_text(scale(rho.low, rho.mean, rho.high, thresholds.edges()))
+    ends.append(f" {right:+.1f}", style="dim")
+    names = ("separate models", "single-task or AMNL", "GABA", "GRACE")
+    edges = thresholds.edges()
+    legend = Text("     ", style="dim")
+    for name, style, edge in zip(names, BAND_STYLES, (*edges, None), strict=True):
+        legend.append(name, style=style)
+        legend.append("" if edge is None else f"  {edge:+.2f}|  ", style="dim")
+    return Group(Text(), ends, legend, Text())
+
+
+def _measured(result: Diagnosis) -> Table:
+    rho, ratio, cost = result.rho, result.ratio, result.cost
+    table = Table(title=f"{result.dataset}: does the health task help RUL?", title_justify="left", show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_row("recipe", f"{result.recipe.name}: {result.recipe.summary}")
+    table.add_row("rho", f"{rho.mean:+.3f}, 95 % interval over initialisations [{rho.low:+.3f}, {rho.high:+.3f}]")
+    spread = f"SD {rho.sd_inits:.3f} over {rho.inits} initialisations, {rho.sd_batches:.3f} over {rho.batches} batches"
+    table.add_row("", spread if rho.inits > 1 else f"one initialisation: its spread is unknown; {spread.split(', ')[1]}")
+    if result.redrawn or result.undefined:
+        words = f"{result.redrawn} dead at the start (final ReLU), drawn again; rho undefined in {result.undefined:.0%}"
+        table.add_row("", words)
+    table.add_row("gradient ratio", f"{ratio.median:,.0f} ({ratio.larger} larger) with the {ratio.unit}")
+    factor = int(result.conventions["cap"]) ** 2  # type: ignore[call-overload]
+    table.add_row("", f"RUL in units of the cap divides its gradient by {factor:,}: then the ratio is {ratio.in_cap_units:,.3g}")
+    table.add_row("", f"unit-free, gradient norm over loss: {ratio.unit_free:.2f}")
+    table.add_row("near failure", f"{result.near_failure_share:.1%} of windows with RUL < {result.conventions['near_failure']}")
+    table.add_row("conditions", f"{result.conditions} found")
+    table.add_row(
+        "cost",
+        f"{cost.forward_backward:,} forward and backward passes, {cost.share_of_training:.2%} of one 500-epoch training, "
+        f"{cost.seconds:.0f} s",
+    )
+    return table
+
+
+def _curve(result: Diagnosis, thresholds: Thresholds) -> Table:
+    left = min(scale_range(p.low, p.high)[0] for p in result.curve)
+    right = max(scale_range(p.low, p.high)[1] for p in result.curve)
+    del left, right
+    words = "settled: the last two stretches agree" if result.settled else "still moving in the last two stretches"
+    table = Table(title=f"rho along the steps ({words})", title_justify="left", box=None, padding=(0, 1))
+    for name in ("steps", "rho", "95 %", ""):
+        table.add_column(name, justify="right" if name in ("steps", "rho") else "left", style="dim" if name == "steps" else "")
+    for point in result.curve:
+        table.add_row(*_curve_row(point, thresholds))
+    return table
+
+
+def _curve_row(point: CurvePoint, thresholds: Thresholds) -> tuple[str, str, str, Text]:
+    line = scale(point.low, point.mean, point.high, thresholds.edges(), width=41)
+    interval = f"[{point.low:+.2f}, {point.high:+.2f}]"
+    return f"{point.first_step}-{point.last_step}", f"{point.mean:+.2f}", interval, line
+
+
+def _questions(prescription: Prescription) -> Table:
+    from grace.alignment.decide import PRECEDENCE
+
+    table = Table(title="Decision", title_justify="left", caption=f"Precedence: {PRECEDENCE}.", caption_justify="left")
+    for name in ("", "question", "measured", "", "what follows"):
+        table.add_column(name)
+    marks = {True: Text("yes", "green"), False: Text("no", "yellow"), None: Text("-", "dim")}
+    for answer in prescription.answers:
+        table.add_row(answer.question, answer.text, answer.measured, marks[answer.passed], answer.reason)
+    return table
+
+
+def _verdict(prescription: Prescription) -> Panel:
+    method = METHOD_WORDS[prescription.method]
+    strength = f" ({prescription.strength} recommendation)" if prescription.strength == "strong" else ""
+    if prescription.strength == "may still help":
+        strength = " (may still help: one operating condition)"
+    if prescription.decided:
+        text = Text.assemble((method, "bold green"), strength)
+    else:
+        text = Text.assemble(("undecided", "bold yellow"), "; at the mean: ", (method, "bold"), strength)
+        text.append(f"\n{prescription.next_step}")
+    text.append("\nThe bands are the source's; no study has calibrated them against outcomes.", style="dim")
+    return Panel(text, title="Prescription", title_align="left")
+
+
+def _conventions(result: Diagnosis) -> str:
+    c = result.conventions
+    features = c["features"]
+    shown = {k: v for k, v in c.items() if k not in ("features", "seeds")} | {"features": len(features)}  # type: ignore[arg-type]
+    return "Conventions: " + "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())

@@ -1,0 +1,138 @@
+"""The source's network: convolutions, a bidirectional LSTM and self-attention, shared by a RUL and a health head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from grace.errors import GraceError
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Widths of the network's blocks.
+
+    Attributes:
+        channels: Output channels of the convolutions (kernel 3, padding 1).
+        hidden: Hidden size of the bidirectional LSTM, each direction.
+        layers: Layers of the LSTM.
+        heads: Attention heads over the ``2 * hidden`` LSTM outputs.
+        shared: Widths of the fully connected layers after the last cycle, still shared.
+        rul: Hidden widths of the RUL head.
+        health: Hidden widths of the health head.
+        dropout: Dropout after each convolution and each shared layer.
+    """
+
+    channels: tuple[int, ...]
+    hidden: int
+    layers: int
+    heads: int
+    shared: tuple[int, ...]
+    rul: tuple[int, ...]
+    health: tuple[int, ...]
+    dropout: float = 0.15
+
+
+SIZES = {
+    # block by block as in the source, 3,497,476 parameters with 17 features
+    "paper": Architecture((64, 128, 64), 256, 2, 8, (256, 64, 32), (64, 32, 16), (32, 16)),
+    # for two CPU cores, about 0.09 M
+    "compact": Architecture((32, 64, 32), 32, 2, 4, (64, 32), (64, 32, 16), (32, 16)),
+    # for demonstrations that answer within seconds, about 0.01 M
+    "tiny": Architecture((16,), 16, 1, 2, (16,), (16,), (16,), dropout=0.0),
+}
+"""The sizes by name."""
+
+
+class CNNBiLSTMAttention(nn.Module):
+    """Shared backbone with a RUL and a health head.
+
+    The convolutions carry a bias although a BatchNorm follows: only so does the source's count of 3,497,476 come out
+    (53,184 in the convolutional block; its remark "no bias" would give 256 fewer).
+
+    Args:
+        size: A name in :data:`SIZES` or an :class:`Architecture`.
+        features: Columns of a window.
+        classes: Health classes.
+        rul_scale: Cycles per unit of the RUL head's output: 1 (the source: the head emits cycles) or the cap.
+        rul_start: Bias of the RUL head's last layer at the start, in units of its output, or None for torch's default.
+            With the default, the final ReLU is dead at the start (zero output and zero gradient for every sample) in
+            about four of ten initialisations.
+
+    Shapes:
+        windows ``[B, T, F]`` -> RUL ``[B]`` in cycles (never negative), health logits ``[B, classes]``.
+
+    Raises:
+        GraceError: An unknown size.
+    """
+
+    def __init__(
+        self,
+        size: str | Architecture = "compact",
+        features: int = 17,
+        classes: int = 3,
+        rul_scale: float = 1.0,
+        rul_start: float | None = None,
+    ) -> None:
+        super().__init__()
+        a = architecture(size)
+        width = 2 * a.hidden
+        self.convolutions = _convolutions((features, *a.channels), a.dropout)
+        between_layers = 0.3 if a.layers > 1 else 0.0
+        self.lstm = nn.LSTM(
+            a.channels[-1], a.hidden, a.layers, batch_first=True, bidirectional=True, dropout=between_layers
+        )
+        self.attention = nn.MultiheadAttention(width, a.heads, dropout=0.1 if a.dropout else 0.0, batch_first=True)
+        self.norm = nn.LayerNorm(width)
+        self.dense = _dense((width, *a.shared), a.dropout)
+        self.rul_head = nn.Sequential(*_dense((a.shared[-1], *a.rul), 0.0), nn.Linear(a.rul[-1], 1), nn.ReLU())
+        self.health_head = nn.Sequential(*_dense((a.shared[-1], *a.health), 0.0), nn.Linear(a.health[-1], classes))
+        self.rul_scale = rul_scale
+        if rul_start is not None:
+            nn.init.constant_(self.rul_head[-2].bias, rul_start)
+
+    def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict RUL in cycles ``[B]`` and health logits ``[B, classes]`` from windows ``[B, T, F]``."""
+        x = self.convolutions(windows.mT).mT
+        x, _ = self.lstm(x)
+        # only the last cycle is read on, so attention is asked for that one query: the same result at a fraction
+        last = x[:, -1:]
+        attended, _ = self.attention(last, x, x, need_weights=False)
+        z = self.dense(self.norm(last + attended)[:, 0])
+        return self.rul_scale * self.rul_head(z)[:, 0], self.health_head(z)
+
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """Parameters of the backbone, both heads excluded."""
+        blocks = (self.convolutions, self.lstm, self.attention, self.norm, self.dense)
+        return [parameter for block in blocks for parameter in block.parameters()]
+
+
+def architecture(size: str | Architecture) -> Architecture:
+    """Look up a size by name.
+
+    Raises:
+        GraceError: An unknown name.
+    """
+    if isinstance(size, Architecture):
+        return size
+    if size not in SIZES:
+        raise GraceError(f"`size` should be one of {', '.join(SIZES)}. Found {size!r}.")
+    return SIZES[size]
+
+
+def _convolutions(channels: tuple[int, ...], dropout: float) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in pairwise(channels):
+        layers += [nn.Conv1d(before, after, 3, padding=1), nn.BatchNorm1d(after), nn.ReLU(), nn.Dropout(dropout)]
+    return nn.Sequential(*layers)
+
+
+def _dense(widths: tuple[int, ...], dropout: float) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+    return nn.Sequential(*layers)

@@ -1,0 +1,73 @@
+"""The network: the source's count block by block, shapes, and what is shared."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from grace.errors import GraceError
+from grace.models.cnn_bilstm_attention import SIZES, CNNBiLSTMAttention
+
+PAPER_BLOCKS = {
+    ("convolutions",): 53_184,
+    ("lstm",): 2_236_416,
+    ("attention", "norm"): 1_051_648,
+    ("dense",): 149_856,
+    ("rul_head",): 4_737,
+    ("health_head",): 1_635,
+}
+
+
+def count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def test_paper_size_block_by_block() -> None:
+    model = CNNBiLSTMAttention("paper")
+    assert count(model) == 3_497_476
+    for names, expected in PAPER_BLOCKS.items():
+        assert sum(count(model.get_submodule(name)) for name in names) == expected, names
+
+
+def test_compact_size() -> None:
+    assert 80_000 <= count(CNNBiLSTMAttention("compact")) <= 120_000
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_shapes_and_nonnegative_rul(size: str) -> None:
+    rul, logits = CNNBiLSTMAttention(size)(torch.randn(3, 30, 17))
+    assert rul.shape == (3,)
+    assert logits.shape == (3, 3)
+    assert (rul >= 0).all()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_shared_is_everything_but_the_heads(size: str) -> None:
+    model = CNNBiLSTMAttention(size)
+    heads = {id(p) for head in (model.rul_head, model.health_head) for p in head.parameters()}
+    shared = {id(p) for p in model.shared_parameters()}
+    assert shared.isdisjoint(heads)
+    assert shared | heads == {id(p) for p in model.parameters()}
+
+
+def test_one_attention_query_equals_attention_of_every_cycle() -> None:
+    torch.manual_seed(0)
+    model = CNNBiLSTMAttention("compact").eval()
+    x = torch.randn(4, 30, 17)
+    h, _ = model.lstm(model.convolutions(x.mT).mT)
+    attended, _ = model.attention(h, h, h)
+    z = model.dense(model.norm(h + attended)[:, -1])
+    torch.testing.assert_close(model(x)[1], model.health_head(z))
+
+
+def test_a_head_in_units_of_the_cap_starts_alive_and_in_cycles() -> None:
+    for seed in range(20):
+        torch.manual_seed(seed)
+        rul, _ = CNNBiLSTMAttention("compact", rul_scale=125.0, rul_start=0.5).eval()(torch.randn(8, 30, 17))
+        assert 20 < rul.mean() < 105
+
+
+def test_unknown_size() -> None:
+    with pytest.raises(GraceError, match="paper, compact"):
+        CNNBiLSTMAttention("huge")

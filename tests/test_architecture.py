@@ -1,0 +1,71 @@
+"""Imports go one way, the heavy ones come late, and the README says what CI runs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import grace
+
+SOURCE = Path(grace.__file__).parent
+ROOT = Path(__file__).parents[1]
+# what each folder may import of grace, besides itself
+ALLOWED = {
+    "": {"core", "data", "models", "alignment"},
+    "errors": set(),
+    "core": {"errors"},
+    "data": {"errors"},
+    "models": {"errors"},
+    "alignment": {"errors", "core", "data", "models"},
+    "demos": {"errors", "core", "data", "models", "alignment"},
+    "cli": {"errors", "core", "data", "models", "alignment", "demos", ""},
+}
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+        found |= {name for name in names if name.split(".")[0] == "grace"}
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda p: str(p.relative_to(SOURCE)))
+def test_imports_go_one_way(path: Path) -> None:
+    parts = path.relative_to(SOURCE).parts
+    home = parts[0] if len(parts) > 1 else {"errors.py": "errors"}.get(parts[0], "")
+    used = {(name.split(".") + [""])[1] for name in imports(path)}
+    assert used <= ALLOWED[home] | {home}, f"{path} imports {used - ALLOWED[home] - {home}}"
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import grace.cli.main", "torch sklearn polars scipy rich.table"),
+        ("import grace", "torch numpy typer"),
+        ("import grace.data.cmapss, grace.data.windows, grace.data.conditions", "torch"),
+    ],
+)
+def test_heavy_imports_come_late(statement: str, absent: str) -> None:
+    code = f"{statement}; import sys; print(sorted(set({absent.split()!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names_import() -> None:
+    for name in grace.__all__:
+        assert getattr(grace, name) is not None
+    with pytest.raises(AttributeError, match="no attribute"):
+        grace.nothing  # noqa: B018
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    command = "pip install '.[test]' && pytest"
+    assert command in (ROOT / "README.md").read_text()
+    assert command.replace("install", "install --quiet") in (ROOT / ".ci/run").read_text()
