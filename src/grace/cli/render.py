@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.panel import Panel
@@ -37,6 +37,25 @@ def show_diagnosis(result: Diagnosis, thresholds: Thresholds, console: Console |
     out.print(_questions(result.prescription), width=width)
     out.print(_verdict(result.prescription), width=width)
     out.print(_conventions(result), width=width, style="dim")
+
+
+def show_facts(facts: dict[str, Any], console: Console | None = None) -> None:
+    """Print the facts of one data set, as ``grace data info`` collects them."""
+    classes = ", ".join(f"{name} {share:.1%}" for name, share in facts["class_shares"].items())
+    rows = {
+        "training": f"{facts['train_rows']:,} rows, {facts['train_engines']} engines of {facts['train_cycles'][0]} to "
+        f"{facts['train_cycles'][1]} cycles",
+        "test": f"{facts['test_rows']:,} rows, {facts['test_engines']} engines, {facts['test_share_over_cap']:.0%} of "
+        f"them with RUL > {facts['conventions']['cap']}",
+        "conditions": f"{facts['conditions']} found",
+        "windows": f"{facts['windows']:,} of {facts['conventions']['window']} cycles, stride {facts['conventions']['stride']}",
+        "near failure": f"{facts['near_failure_share']:.1%} of windows with RUL < {facts['conventions']['near_failure']}",
+        "health": classes,
+    }
+    table = Table(title=facts["dataset"], title_justify="left", show_header=False)
+    for name, text in rows.items():
+        table.add_row(name, text)
+    (console or Console()).print(table)
 
 
 def scale(low: float, mean: float, high: float, edges: Sequence[float], width: int = SCALE_WIDTH) -> Text:
@@ -110,9 +129,6 @@ def _measured(result: Diagnosis) -> Table:
 
 
 def _curve(result: Diagnosis, thresholds: Thresholds) -> Table:
-    left = min(scale_range(p.low, p.high)[0] for p in result.curve)
-    right = max(scale_range(p.low, p.high)[1] for p in result.curve)
-    del left, right
     words = "settled: the last two stretches agree" if result.settled else "still moving in the last two stretches"
     table = Table(title=f"rho along the steps ({words})", title_justify="left", box=None, padding=(0, 1))
     for name in ("steps", "rho", "95 %", ""):

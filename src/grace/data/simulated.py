@@ -1,7 +1,7 @@
 """A simulated fleet whose second task helps or harms RUL by a dial; seeded, made in memory in well under a second.
 
-The physics is in :mod:`grace.data.simulated_sensors`; here are the draw, the labels and the files. The same seed gives
-the same sensor values at every position of the dial: only the labels change, so that trainings can be compared in pairs.
+The physics is in :mod:`grace.data.simulated_sensors`; here are the draw, the labels and the files. One seed gives the
+same sensor values at every position of the dial: only the labels change, so that trainings can be compared in pairs.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Simulation:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        """Refuse values that are out of range."""
         for name, low, high in (
             ("engines", 1, 10_000),
             ("test_engines", 1, 10_000),

@@ -1,7 +1,7 @@
 r"""A simulated turbofan: how its engines are built and wear, and what their 21 sensors read.
 
 Engine ``e`` leaves the factory with initial wear :math:`w_e` and wears at a lognormal rate. Its hidden index grows
-exponentially, :math:`h_e(t) = w_e^{1 - t / (T_e - 1)}` for cycles :math:`t = 0 \dots T_e - 1`, and reaches 1 at failure.
+exponentially, :math:`h_e(t) = w_e^{1 - t / (T_e - 1)}` for cycles :math:`t = 0 \dots T_e - 1`, to 1 at failure.
 In operating condition ``c`` and fault mode ``f`` the responding sensor ``s`` reads
 
 .. math::

@@ -1,0 +1,44 @@
+"""What a training fleet has to hold before anything is made from it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from grace.data.conventions import Conventions
+from grace.data.fleet import SETTINGS, Fleet
+from grace.errors import GraceError
+
+
+def check_training(fleet: Fleet, conventions: Conventions) -> None:
+    """Refuse a fleet that cannot be trained on.
+
+    A constant setting is fine (one operating condition); a constant sensor carries nothing and is mostly a fault of
+    the export, so it has to be left out by name.
+
+    Raises:
+        GraceError: One engine only, a missing column, an engine shorter than a window, or a constant sensor.
+    """
+    missing = [name for name in conventions.features if name not in fleet.columns]
+    if missing:
+        raise GraceError(f"{fleet.name} should have the column {missing[0]}. Found {', '.join(fleet.columns)}.")
+    if len(fleet.engines) < 2:
+        raise GraceError(
+            f"{fleet.name} should hold at least two training engines. Found one. Engines are what is split and counted."
+        )
+    shortest = int(np.argmin(fleet.lengths))
+    if fleet.lengths[shortest] < conventions.window:
+        raise GraceError(
+            f"{fleet.name}, engine {fleet.engines[shortest]} (line {fleet.starts[shortest] + 1}): should have at least "
+            f"{conventions.window} cycles, one window. Found {fleet.lengths[shortest]}. Remove it or lower --window."
+        )
+    _check_sensors(fleet, conventions)
+
+
+def _check_sensors(fleet: Fleet, conventions: Conventions) -> None:
+    for name in conventions.features:
+        column = fleet.values[:, fleet.columns.index(name)]
+        if name not in SETTINGS and (column == column[0]).all():
+            raise GraceError(
+                f"{fleet.name}: {name} should vary. Found {column[0]:g} in every row. "
+                f"Correct the file, or leave the sensor out with --without {name}."
+            )

@@ -1,0 +1,129 @@
+"""Fleets from files in the format of C-MAPSS, checked line by line.
+
+``train_NAME.txt``: engines that ran to failure. ``test_NAME.txt``: engines cut before; ``RUL_NAME.txt``: their RUL after
+the last recorded cycle. 26 blank-separated columns: engine, cycle, 3 settings, 21 sensors (Saxena, Goebel, Simon & Eklund,
+PHM08, DOI 10.1109/PHM.2008.4711414). The readme beside the files swaps the engine counts of FD004.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grace.data.checksums import verify
+from grace.data.fleet import SENSORS, SETTINGS, Fleet
+from grace.data.text import read_numbers
+from grace.errors import GraceError
+
+COLUMNS = 2 + len(SETTINGS) + len(SENSORS)
+
+
+def read_train(folder: Path, name: str) -> Fleet:
+    """Engines of ``train_NAME.txt``; each ran to failure, so that its last cycle has RUL 0.
+
+    Raises:
+        GraceError: A file is missing or damaged, or differs from its known SHA-256; names file, line and remedy.
+    """
+    path = folder / f"train_{name}.txt"
+    fleet = _read_engines(path, name)
+    verify(path)
+    return fleet
+
+
+def read_test(folder: Path, name: str) -> Fleet:
+    """Engines of ``test_NAME.txt`` with the RUL of their last recorded cycle from ``RUL_NAME.txt``.
+
+    Raises:
+        GraceError: As :func:`read_train`, or the number of RUL values differs from the number of engines.
+    """
+    path, rul_path = folder / f"test_{name}.txt", folder / f"RUL_{name}.txt"
+    fleet = _read_engines(path, name)
+    rul = read_numbers(rul_path, 1)[:, 0]
+    _refuse(rul_path, (rul < 0) | (rul != np.rint(rul)), rul, "an RUL should be a whole number of cycles from 0")
+    if len(rul) != len(fleet.engines):
+        raise GraceError(
+            f"{rul_path} should hold one RUL for each of the {len(fleet.engines)} engines in {path.name}. "
+            f"Found {len(rul)}. Take both files from one archive."
+        )
+    verify(path)
+    verify(rul_path)
+    return Fleet(fleet.name, fleet.engines, fleet.starts, fleet.values, fleet.columns, rul.astype(np.int64))
+
+
+def subset_name(dataset: str, data: Path | None) -> tuple[Path, str]:
+    """Folder and name of a data set given as NAME (with its folder), or as a folder with one ``train_NAME.txt``.
+
+    Raises:
+        GraceError: There is no such file, or the folder holds several; lists what is there.
+    """
+    folder = data if data is not None else Path("cmapss")
+    if data is None and Path(dataset).is_dir():
+        return _only_subset(Path(dataset))
+    if any(mark in dataset for mark in "/\\"):
+        raise GraceError(f"DATASET should be a name like FD001, or an existing folder. Found {dataset!r}.")
+    if not folder.is_dir():
+        raise GraceError(
+            f"--data should be a folder that holds train_{dataset}.txt. Found none at {folder}. "
+            "Download C-MAPSS with `grace data fetch --data DIR`."
+        )
+    if not (folder / f"train_{dataset}.txt").exists() and not (folder / f"test_{dataset}.txt").exists():
+        known = ", ".join(_names(folder)) or "none"
+        raise GraceError(
+            f"Data set {dataset!r} should be in {folder} as train_{dataset}.txt. Found data sets: {known}. "
+            "Download C-MAPSS with `grace data fetch --data DIR`."
+        )
+    return folder, dataset
+
+
+def _only_subset(folder: Path) -> tuple[Path, str]:
+    names = _names(folder)
+    if len(names) != 1:
+        found = ", ".join(names) or "none"
+        raise GraceError(
+            f"{folder} should hold exactly one train_NAME.txt. Found: {found}. Name one: NAME --data {folder}."
+        )
+    return folder, names[0]
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.stem.removeprefix("train_") for path in folder.glob("train_*.txt"))
+
+
+def _read_engines(path: Path, name: str) -> Fleet:
+    table = read_numbers(path, COLUMNS)
+    engine, cycle = table[:, 0], table[:, 1]
+    for label, column in (("engine", engine), ("cycle", cycle)):
+        whole = (column < 1) | (column != np.rint(column))
+        _refuse(path, whole, column, f"the {label} should be a whole number from 1")
+    new = np.concatenate([[True], engine[1:] != engine[:-1]])
+    starts = np.flatnonzero(new)
+    expected = np.arange(len(table)) - np.repeat(starts, np.diff([*starts, len(table)])) + 1
+    _refuse_repeated(path, engine, starts)
+    _refuse(path, cycle != expected, cycle, "an engine's cycles should count 1, 2, 3, ... without gap or repeat")
+    return Fleet(
+        name=name,
+        engines=engine[starts].astype(np.int64),
+        starts=np.append(starts, len(table)).astype(np.int64),
+        values=table[:, 2:],
+        columns=(*SETTINGS, *SENSORS),
+        last_rul=np.zeros(len(starts), dtype=np.int64),
+    )
+
+
+def _refuse(path: Path, wrong: NDArray[np.bool_], values: NDArray[np.float64], rule: str) -> None:
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise GraceError(f"{path}, line {row + 1}: {rule}. Found {values[row]:g}. Restore the line.")
+
+
+def _refuse_repeated(path: Path, engine: NDArray[np.float64], starts: NDArray[np.int64]) -> None:
+    _, first = np.unique(engine[starts], return_index=True)
+    again = np.setdiff1d(np.arange(len(starts)), first)
+    if len(again):
+        row = int(starts[again[0]])
+        raise GraceError(
+            f"{path}, line {row + 1}: the rows of an engine should stand together. Found engine {engine[row]:g} again. "
+            "Sort the file by engine and cycle."
+        )

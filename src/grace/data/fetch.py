@@ -1,0 +1,193 @@
+"""Download C-MAPSS: several mirrors, resume, and nothing kept that does not match its SHA-256."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from http.client import HTTPException
+from pathlib import Path, PurePosixPath
+from typing import IO
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from grace.data.checksums import MIRRORS, SUMS, sha256
+from grace.errors import GraceError
+
+PART = ".CMAPSSData.zip.part"
+BLOCK, TIMEOUT, TRIES, PAUSE = 1 << 16, 30.0, 4, 1.0
+PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE = 206, 416
+
+Progress = Callable[[int, int], None]
+"""Told (bytes here, bytes in all; 0 if unknown)."""
+
+
+def fetch(
+    folder: Path,
+    sources: Sequence[str] = MIRRORS,
+    on_progress: Progress | None = None,
+    sums: Mapping[str, str] = SUMS,
+    pause: float = PAUSE,
+) -> list[str]:
+    """Bring the files named in ``sums`` into ``folder``.
+
+    Files that are there and right stay untouched; a file that is there and differs is never written over. A broken
+    download is resumed where it stopped, also in a later call. Each file is written beside, checked and renamed.
+
+    Args:
+        folder: Made if missing.
+        sources: Addresses of zip archives, or paths of local ones, tried in order.
+        on_progress: Told about the bytes of a download.
+        sums: SHA-256 by file name.
+        pause: Seconds before the second try; doubled before each further one.
+
+    Returns:
+        Names of the files written.
+
+    Raises:
+        GraceError: No source gave the files (with each one's reason), a file differs, or the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        missing = _missing(folder, sums)
+        if not missing:
+            return []
+        return _from_first(folder, sources, on_progress or (lambda here, total: None), missing, pause)
+    except OSError as error:
+        reason = error.strerror or error
+        raise GraceError(f"{folder} should be a folder that can be written. Found: {reason}. Free or name another.") from None
+
+
+def _missing(folder: Path, sums: Mapping[str, str]) -> dict[str, str]:
+    missing = {}
+    for name, expected in sums.items():
+        if not (folder / name).exists():
+            missing[name] = expected
+        elif (found := sha256(folder / name)) != expected:
+            raise GraceError(
+                f"{folder / name} should have SHA-256 {expected[:12]}... Found {found[:12]}... "
+                "It is not written over: move it away, or fetch into another folder."
+            )
+    return missing
+
+
+def _from_first(
+    folder: Path, sources: Sequence[str], report: Progress, missing: Mapping[str, str], pause: float
+) -> list[str]:
+    reasons = []
+    for source in sources:
+        try:
+            if "://" not in source:
+                return _extract(Path(source), folder, missing)
+            part = folder / PART
+            _download(source, part, report, pause)
+            try:
+                written = _extract(part, folder, missing)
+            finally:
+                part.unlink()  # right or wrong, it is not worth resuming
+            return written
+        except _SourceError as error:
+            reasons.append(f"{source}: {error}")
+    raise GraceError(
+        f"C-MAPSS should be had from one of {len(sources)} sources. Found: {'; '.join(reasons)}. "
+        "Download the zip by hand and give it: grace data fetch --from FILE.zip."
+    )
+
+
+class _SourceError(Exception):
+    """Why one source gave nothing; the next one is tried."""
+
+
+def _download(url: str, part: Path, report: Progress, pause: float) -> None:
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(pause * 2 ** (attempt - 1))
+        try:
+            _resume(url, part, report)
+            return
+        except (OSError, HTTPException, ValueError) as error:
+            reason = error.reason if isinstance(error, HTTPError) else error
+            if isinstance(error, OSError) and error.filename is not None and not isinstance(error, HTTPError):
+                raise  # the disk, not the network
+    raise _SourceError(f"{reason} ({TRIES} tries)")
+
+
+def _resume(url: str, part: Path, report: Progress) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        answer = urlopen(request, timeout=TIMEOUT)
+    except HTTPError as error:
+        error.close()
+        if error.code != RANGE_NOT_SATISFIABLE:
+            raise
+        part.unlink()  # longer than the file there: another file's rest
+        raise ConnectionError("the part did not fit the archive") from None
+    with answer:
+        resumed = answer.status == PARTIAL_CONTENT
+        expected = int(answer.headers.get("Content-Length") or 0)
+        have = have if resumed else 0
+        total = have + expected if expected else 0
+        with part.open("ab" if resumed else "wb") as file:
+            while block := answer.read(BLOCK):
+                file.write(block)
+                have += len(block)
+                report(have, total)
+    if total and have < total:
+        raise ConnectionError(f"the connection broke at {have} of {total} bytes")
+
+
+def _extract(archive: Path, folder: Path, missing: Mapping[str, str]) -> list[str]:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = _members(opened)
+            absent = sorted(set(missing) - set(members))
+            if absent and "CMAPSSData.zip" in members:
+                with opened.open(members["CMAPSSData.zip"]) as inner, zipfile.ZipFile(inner) as nested:
+                    return _write_all(nested, _members(nested), folder, missing)
+            return _write_all(opened, members, folder, missing)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise _SourceError(f"no usable zip archive ({error})") from None
+    except FileNotFoundError:
+        raise _SourceError("no such file") from None
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Members by their file name; an archive that points outside its folder is refused whole."""
+    for info in archive.infolist():
+        path = PurePosixPath(info.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+            raise GraceError(
+                f"The archive should hold paths inside its folder only. Found {info.filename!r}. Do not use it."
+            )
+    return {PurePosixPath(info.filename).name: info for info in archive.infolist() if not info.is_dir()}
+
+
+def _write_all(
+    archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], folder: Path, missing: Mapping[str, str]
+) -> list[str]:
+    absent = sorted(set(missing) - set(members))
+    if absent:
+        raise _SourceError(f"the archive lacks {', '.join(absent)}")
+    for name, expected in missing.items():
+        with archive.open(members[name]) as content:
+            _write(content, folder / name, expected)
+    return list(missing)
+
+
+def _write(content: IO[bytes], path: Path, expected: str) -> None:
+    handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            while block := content.read(BLOCK):
+                file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
+        if (found := sha256(Path(beside))) != expected:
+            raise _SourceError(f"{path.name} should have SHA-256 {expected[:12]}..., found {found[:12]}...")
+        os.chmod(beside, 0o644)
+        os.replace(beside, path)
+    finally:
+        Path(beside).unlink(missing_ok=True)

@@ -1,0 +1,35 @@
+"""Health states from remaining useful life."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from grace.errors import GraceError
+
+HEALTHY, DEGRADING, CRITICAL = 0, 1, 2
+
+
+def rul_to_health_3class(rul: ArrayLike, healthy: float = 70, critical: float = 30) -> NDArray[np.int64]:
+    """Health state by RUL: 0 healthy at or above ``healthy``, 2 critical below ``critical``, 1 degrading between.
+
+    Sections of the source use 70/30 (our default), 80/30, 125/50 and 50/15; its NumPy demonstration emits {0, 1, 3}, this
+    function always {0, 1, 2}.
+
+    Args:
+        rul: Remaining useful life in cycles, any shape; a torch tensor on the CPU may be given too.
+        healthy: RUL from which an engine is healthy, cycles.
+        critical: RUL below which an engine is critical, cycles.
+
+    Returns:
+        int64 array of the shape of ``rul`` (a NumPy array whatever was given).
+
+    Raises:
+        GraceError: An RUL is NaN, or not ``healthy > critical > 0``.
+    """
+    if not healthy > critical > 0:
+        raise GraceError(f"Health cuts should be HEALTHY > CRITICAL > 0 cycles. Found {healthy}, {critical}.")
+    cycles = np.asarray(rul, dtype=np.float64)
+    if np.isnan(cycles).any():
+        raise GraceError("`rul` should hold numbers of cycles. Found NaN.")
+    return np.where(cycles >= healthy, HEALTHY, np.where(cycles < critical, CRITICAL, DEGRADING)).astype(np.int64)

@@ -1,0 +1,92 @@
+"""Windows as index arithmetic on resident rows: no window is ever copied until a batch asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grace.data.conventions import Conventions
+from grace.data.fleet import Fleet
+from grace.data.health_labels import rul_to_health_3class
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """``N`` windows over ``R`` rows of ``F`` scaled features.
+
+    Attributes:
+        rows: Scaled features, float32 ``[R, F]``.
+        ends: Row of each window's last cycle, int64 ``[N]``.
+        first: First row of each window's engine, int64 ``[N]``.
+        rul: Target: RUL at the last cycle, capped, float32 ``[N]``, cycles.
+        true_rul: The same uncapped, int64 ``[N]``.
+        label: Health state at the last cycle, int64 ``[N]``.
+        engine: Index of the engine, int64 ``[N]``.
+        width: Cycles in a window, ``T``.
+    """
+
+    rows: NDArray[np.float32]
+    ends: NDArray[np.int64]
+    first: NDArray[np.int64]
+    rul: NDArray[np.float32]
+    true_rul: NDArray[np.int64]
+    label: NDArray[np.int64]
+    engine: NDArray[np.int64]
+    width: int
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def batch(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The windows at ``index``, float32 ``[B, T, F]``; before an engine's first cycle that cycle is repeated."""
+        cycles = np.arange(1 - self.width, 1)
+        return self.rows[np.maximum(self.ends[index, None] + cycles, self.first[index, None])]
+
+
+def training_windows(fleet: Fleet, rows: NDArray[np.float32], conventions: Conventions) -> Windows:
+    """Every full window of every engine, ``stride`` cycles apart counted back from the engine's last cycle."""
+    row = np.arange(len(fleet.values))
+    first = np.repeat(fleet.starts[:-1], fleet.lengths)
+    last = np.repeat(fleet.starts[1:] - 1, fleet.lengths)
+    full = (row - first >= conventions.window - 1) & ((last - row) % conventions.stride == 0)
+    return _windows_at(fleet, rows, row[full], conventions)
+
+
+def last_windows(fleet: Fleet, rows: NDArray[np.float32], conventions: Conventions) -> Windows:
+    """The last window of every engine, padded at the front where the engine is shorter."""
+    return _windows_at(fleet, rows, fleet.starts[1:] - 1, conventions)
+
+
+def cut_at_random(fleet: Fleet, rng: np.random.Generator) -> Fleet:
+    """The fleet with each engine cut at a uniformly drawn cycle, so that it looks like a test file; ``last_rul`` follows."""
+    kept = rng.integers(1, fleet.lengths + 1)
+    rows = np.concatenate([np.arange(start, start + n) for start, n in zip(fleet.starts[:-1], kept, strict=True)])
+    return Fleet(
+        name=fleet.name,
+        engines=fleet.engines,
+        starts=np.concatenate([[0], np.cumsum(kept)]),
+        values=fleet.values[rows],
+        columns=fleet.columns,
+        last_rul=fleet.last_rul + fleet.lengths - kept,
+        labels=None if fleet.labels is None else fleet.labels[rows],
+    )
+
+
+def _windows_at(
+    fleet: Fleet, rows: NDArray[np.float32], ends: NDArray[np.int64], conventions: Conventions
+) -> Windows:
+    rul = fleet.rul()[ends]
+    engine = fleet.engine_of_row()[ends]
+    label = rul_to_health_3class(rul, *conventions.health_cuts) if fleet.labels is None else fleet.labels[ends]
+    return Windows(
+        rows=rows,
+        ends=ends,
+        first=fleet.starts[engine],
+        rul=np.minimum(rul, conventions.cap).astype(np.float32),
+        true_rul=rul,
+        label=label,
+        engine=engine,
+        width=conventions.window,
+    )

@@ -1,0 +1,204 @@
+r"""The source's gradient cosine at initialisation, and the same network trained, where the cosine means something.
+
+:func:`run` is the source's demonstration as it is: an untrained 8 -> 16 ReLU backbone, heads 1 and 3, input
+:math:`x \sim N(0, 1)` that RUL does not depend on. Over initialisations the cosine is centred on 0 for aligned labels
+and for random ones alike: a single initialisation can show either sign.
+
+:func:`train` shows the effect. RUL depends on ``x`` (:func:`toy`); both tasks are trained with weights 1 : 1, RUL in
+units of the cap; the labels are aligned, random or competing. It reports the cosine along the training and the test
+RMSE against RUL alone. This is also the demonstration that stands beside :mod:`grace.demos.two_regimes`.
+
+A cosine above 0 goes with help here; one near 0 does not tell help from harm: labels that are another function of the
+readings that RUL needs also lowered the RMSE, at a cosine near 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from grace.demos.replicas import BATCH, CLASSES, INPUTS, backbone_cosine, forward, gradients, initialise
+from grace.errors import GraceError
+
+CAP = 125.0
+LABELS = ("aligned", "random", "competing")
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """Cosine at initialisation; each initialisation is averaged over its batches.
+
+    Attributes:
+        mean: Mean over initialisations.
+        sd: Standard deviation over initialisations.
+        positive: Share of the initialisations where it is above 0.
+    """
+
+    mean: float
+    sd: float
+    positive: float
+
+
+@dataclass(frozen=True)
+class AtInitialisation:
+    """Cosine of RUL with health labels from RUL's thresholds (aligned) and with random labels (anti)."""
+
+    aligned: Cosine
+    anti: Cosine
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What joint training with one kind of labels gave.
+
+    Attributes:
+        labels: One of ``LABELS``.
+        rho_mean: Mean over initialisations of the cosine, averaged over each bin of steps, ``[bins]``.
+        rho_sd: Its standard deviation over initialisations, ``[bins]``.
+        difference: Test RMSE minus that of RUL alone, cycles, paired by initialisation, ``[R]``; below 0: labels help.
+    """
+
+    labels: str
+    rho_mean: NDArray[np.float64]
+    rho_sd: NDArray[np.float64]
+    difference: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """All kinds of labels, beside RUL alone.
+
+    Attributes:
+        bin_ends: Last step (counted from 1) of each bin, ``[bins]``.
+        alone: Test RMSE of RUL alone, cycles, ``[R]``.
+        trained: One entry for each of ``LABELS``.
+    """
+
+    bin_ends: NDArray[np.int64]
+    alone: NDArray[np.float64]
+    trained: tuple[Trained, ...]
+
+
+CLAIMED = {"aligned": 0.32, "anti": -0.04}
+"""What the source prints for one unnamed initialisation (GRACE text, section 21.3)."""
+
+
+def run(initialisations: int = 200, seed: int = 0, batches: int = 50) -> AtInitialisation:
+    """Measure the cosine at initialisation, as in the source.
+
+    The source leaves open where RUL comes from; here it is drawn from U(0, 125), independent of ``x``.
+
+    Raises:
+        GraceError: Fewer than 2 initialisations (no spread) or no batch.
+    """
+    if initialisations < 2 or batches < 1:
+        raise GraceError(
+            f"`initialisations` should be at least 2 and `batches` at least 1. Found {initialisations} and {batches}."
+        )
+    generator = torch.Generator().manual_seed(seed)
+    parameters = initialise(initialisations, generator)
+    aligned, anti = [], []
+    for _ in range(batches):
+        x = torch.randn(initialisations, BATCH, INPUTS, generator=generator)
+        rul = CAP * torch.rand(initialisations, BATCH, generator=generator)
+        random = torch.randint(0, CLASSES, rul.shape, generator=generator)
+        aligned.append(measure(parameters, x, rul, health(rul)))
+        anti.append(measure(parameters, x, rul, random))
+    return AtInitialisation(_over_initialisations(aligned), _over_initialisations(anti))
+
+
+def train(initialisations: int = 30, steps: int = 400, seed: int = 0, bins: int = 8, samples: int = 256) -> Training:
+    """Train RUL alone and with each kind of labels, from the same initialisations on the same data and batches.
+
+    Args:
+        initialisations: ``R``; each has data of its own.
+        steps: Steps of Adam at 5e-3, a multiple of ``bins``.
+        seed: Of everything drawn.
+        bins: Bins of steps over which the cosine is averaged.
+        samples: Training samples; the test has 1,000.
+
+    Raises:
+        GraceError: Fewer than 2 initialisations (no spread), or ``steps`` is no positive multiple of ``bins``.
+    """
+    if initialisations < 2:
+        raise GraceError(f"`initialisations` should be at least 2. Found {initialisations}.")
+    if bins < 1 or steps < 1 or steps % bins:
+        raise GraceError(f"`steps` should be a positive multiple of `bins`. Found {steps} and {bins}.")
+    generator = torch.Generator().manual_seed(seed)
+    start = initialise(initialisations, generator)
+    start[3] += 0.5  # the RUL head starts in the middle of its range
+    x, clean = toy(initialisations, samples, generator)
+    test = toy(initialisations, 1000, generator)
+    rul = clean + 10 * torch.randn(clean.shape, generator=generator)
+    random = torch.randint(0, CLASSES, clean.shape, generator=generator)
+    batches = torch.randint(0, samples, (steps, initialisations, BATCH), generator=generator)
+    alone, _ = _fit(start, x, rul, None, batches)
+    error = _test_rmse(alone, *test)
+    trained = []
+    for name, labels in zip(LABELS, (health(clean), random, competing(x)), strict=True):
+        parameters, rho = _fit(start, x, rul, labels, batches)
+        binned = rho.view(bins, steps // bins, initialisations).mean(1)
+        difference = _test_rmse(parameters, *test) - error
+        trained.append(Trained(name, _array(binned.mean(1)), _array(binned.std(1)), _array(difference)))
+    return Training(np.arange(1, bins + 1) * (steps // bins), _array(error), tuple(trained))
+
+
+def measure(parameters: list[Tensor], x: Tensor, rul: Tensor, labels: Tensor) -> Tensor:
+    """Cosine on the backbone of the gradients of RUL loss and cross entropy, one batch a replica, ``[R]``."""
+    return backbone_cosine(*gradients([p.detach().requires_grad_() for p in parameters], x, rul, labels))
+
+
+def toy(replicas: int, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Input ``[R, N, 8]`` and the RUL in cycles ``[R, N]`` that two of its values hide, about U(0, 125).
+
+    Wear is how far two readings are from 0 on either side, so that a backbone has to bend to see it.
+    """
+    x = torch.randn(replicas, samples, INPUTS, generator=generator)
+    return x, CAP * torch.special.ndtr((x[..., 0].abs() + x[..., 1].abs() - 1.6) / 0.85)
+
+
+def health(rul: Tensor) -> Tensor:
+    """Classes 0 at 70 cycles and above, 2 under 30, 1 between."""
+    return (rul < 70).long() + (rul < 30).long()
+
+
+def competing(x: Tensor) -> Tensor:
+    """Classes from the sign products of four readings that RUL does not depend on, ``[R, N, 8] -> [R, N]``."""
+    return (x[..., 4] * x[..., 5] > 0).long() + (x[..., 6] * x[..., 7] > 0).long()
+
+
+def _fit(
+    start: list[Tensor], x: Tensor, rul: Tensor, labels: Tensor | None, batches: Tensor
+) -> tuple[list[Tensor], Tensor]:
+    parameters = [p.clone().requires_grad_() for p in start]
+    optimiser = torch.optim.Adam(parameters, lr=5e-3)
+    replica = torch.arange(len(x)).unsqueeze(1)
+    seen = torch.zeros(rul.shape, dtype=torch.long) if labels is None else labels
+    rho = []
+    for batch in batches:
+        ours, theirs = gradients(parameters, x[replica, batch], rul[replica, batch] / CAP, seen[replica, batch])
+        rho.append(backbone_cosine(ours, theirs))
+        share = 0.0 if labels is None else 1.0
+        joint = [a + share * b for a, b in zip(ours[:2], theirs[:2], strict=True)]
+        for parameter, gradient in zip(parameters, [*joint, *ours[2:], *theirs[2:]], strict=True):
+            parameter.grad = gradient
+        optimiser.step()
+    return parameters, torch.stack(rho)
+
+
+@torch.no_grad()
+def _test_rmse(parameters: list[Tensor], x: Tensor, rul: Tensor) -> Tensor:
+    return (forward(parameters, x)[0] * CAP - rul).square().mean(1).sqrt()
+
+
+def _over_initialisations(batches: list[Tensor]) -> Cosine:
+    rho = torch.stack(batches).mean(0)
+    return Cosine(float(rho.mean()), float(rho.std()), float((rho > 0).float().mean()))
+
+
+def _array(values: Tensor) -> NDArray[np.float64]:
+    return values.detach().double().numpy()
