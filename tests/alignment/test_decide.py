@@ -72,7 +72,13 @@ def test_an_interval_across_an_edge_is_undecided_and_says_what_would_decide() ->
 
 
 def test_a_mean_on_the_edge_will_not_be_decided_by_more_initialisations() -> None:
-    assert "on the edge" in decide(replace(ALIGNED, rho=0.2001, low=0.1, high=0.3)).next_step
+    assert "near an edge" in decide(replace(ALIGNED, rho=0.2001, low=0.1, high=0.3)).next_step
+
+
+def test_another_recipe_is_named_unless_it_was_the_one() -> None:
+    wide = replace(ALIGNED, rho=0.1, low=-0.3, high=0.5)
+    assert "joint" in decide(replace(wide, recipe="init")).next_step
+    assert "joint" not in decide(replace(wide, recipe="joint")).next_step
 
 
 def test_an_unreliable_recipe_never_decides() -> None:

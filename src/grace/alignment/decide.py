@@ -44,6 +44,8 @@ class Thresholds:
         return self.opposed, self.weak, self.strong
 
 
+MOST_INITS = 200  # more than this nobody should be sent to measure
+
 SOURCE = Thresholds()
 """Thresholds as published."""
 
@@ -62,6 +64,7 @@ class Evidence:
         tasks: Tasks on one shared backbone.
         reliable: False for a recipe that is known to say nothing.
         inits: Initialisations behind the interval; 0 if unknown.
+        recipe: Name of the recipe, for what would decide an undecided case.
     """
 
     rho: float
@@ -73,6 +76,7 @@ class Evidence:
     tasks: int = 2
     reliable: bool = True
     inits: int = 0
+    recipe: str = ""
 
 
 @dataclass(frozen=True)
@@ -194,15 +198,16 @@ _NOT_REACHED = tuple(Answer(name, "", "", None, "not reached") for name in ("Ban
 def _next_step(e: Evidence, crossed: tuple[float, ...]) -> str:
     if not e.reliable:
         return "Undecided: this recipe says nothing about outcomes; measure with the recipe `joint`."
-    nearest = min(abs(e.rho - edge) for edge in crossed)
     edges = ", ".join(f"{edge:+.2f}" for edge in crossed)
-    text = f"Undecided: the interval crosses {edges}."
-    wanted = _wanted_inits(e, nearest)
+    other = "" if e.recipe in ("", "joint") else " Or measure with the recipe `joint`, whose spread is smaller."
+    wanted = _wanted_inits(e, min(abs(e.rho - edge) for edge in crossed))
     if wanted is None:
-        return f"{text} Measure with 8 initialisations or more."
-    if wanted > 200:
-        return f"{text} rho lies on the edge: more initialisations will not tell; both sides are defensible."
-    return f"{text} About {wanted} initialisations would decide it if the mean stays."
+        advice = "Measure with 8 initialisations or more."
+    elif wanted > MOST_INITS:
+        advice = f"The mean is so near an edge that {MOST_INITS} initialisations would not tell; both sides are defensible."
+    else:
+        advice = f"About {wanted} initialisations would decide it if the mean stays."
+    return f"Undecided: the interval crosses {edges}. {advice}{other}"
 
 
 def _wanted_inits(e: Evidence, distance: float) -> int | None:

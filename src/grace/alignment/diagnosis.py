@@ -213,5 +213,6 @@ def prescribe(
         conditions=conditions,
         reliable=not recipe.single,
         inits=rho.inits,
+        recipe=recipe.name,
     )
     return decide(evidence, thresholds)

@@ -12,7 +12,11 @@ Jobs = Annotated[int, typer.Option(help="Processes; 0 is one a core. The numbers
 
 
 @app.callback(invoke_without_command=True)
-def demo(context: typer.Context, jobs: Jobs = 0) -> None:
+def demo(
+    context: typer.Context,
+    fleets: Annotated[int, typer.Option(min=2, help="Simulated fleets that the outcome is measured on.")] = 8,
+    jobs: Jobs = 0,
+) -> None:
     """See within a minute when a second task helps RUL and when it hurts; no data and no network needed.
 
     Simulated fleets whose health labels follow the degradation (dial +1), say nothing (0) or compete (-1) are diagnosed,
@@ -20,6 +24,7 @@ def demo(context: typer.Context, jobs: Jobs = 0) -> None:
 
     \b
       grace demo
+      grace demo --fleets 40        narrower intervals, a few minutes
       grace demo two-regimes        the source's first demonstration, claimed and true
       grace demo cosine             the source's second demonstration, claimed and true
     """
@@ -28,11 +33,12 @@ def demo(context: typer.Context, jobs: Jobs = 0) -> None:
     from grace.alignment.replicate import processes
     from grace.cli.progress import initialisations
     from grace.cli.render_demo import show_dial
-    from grace.demos.dial import run
+    from grace.demos.dial import Setup, run
 
+    setup = Setup(fleets=fleets)
     with processes(jobs) as executor, initialisations("simulated fleets", "steps") as on_progress:
-        outcomes = run(executor=executor, on_progress=on_progress)
-    show_dial(outcomes)
+        outcomes = run(setup=setup, executor=executor, on_progress=on_progress)
+    show_dial(outcomes, setup)
 
 
 @app.command("two-regimes")
@@ -43,9 +49,10 @@ def two_regimes(seed: Annotated[int, typer.Option(help="Seed of NumPy's generato
       grace demo two-regimes
     """
     from grace.cli.render_demo import show_two_regimes
+    from grace.demos.cosine import train
     from grace.demos.two_regimes import run
 
-    show_two_regimes(run(seed))
+    show_two_regimes(run(seed), train(seed=seed))
 
 
 @app.command()
@@ -59,6 +66,6 @@ def cosine(
       grace demo cosine
     """
     from grace.cli.render_demo import show_cosine
-    from grace.demos.cosine import run
+    from grace.demos.cosine import run, train
 
-    show_cosine(run(initialisations, seed))
+    show_cosine(run(initialisations, seed), train(seed=seed))

@@ -1,0 +1,161 @@
+"""The commands as a user runs them: outputs, exit codes, one-line errors, nothing written."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grace.data.simulated import Simulation, simulate, write_cmapss
+
+KEYS = {"dataset", "recipe", "rho", "ratio", "near_failure_share", "conditions", "prescription", "cost", "conventions"}
+QUICK = ["--inits", "2", "--batches", "3", "--size", "tiny", "--batch-size", "16"]
+
+
+def grace(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "grace.cli.main", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def refused(*arguments: object, words: tuple[str, ...]) -> None:
+    done = grace(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    for word in words:
+        assert word in done.stderr
+
+
+@pytest.mark.parametrize("command", [[], ["diagnose"], ["data"], ["data", "fetch"], ["data", "check"], ["data", "info"],
+                                     ["data", "simulate"], ["demo"], ["demo", "two-regimes"], ["demo", "cosine"]])
+def test_help_opens_with_a_sentence_and_examples(command: list[str]) -> None:
+    done = grace(*command, "--help")
+    assert done.returncode == 0
+    first = done.stdout.split("\n\n")[1].strip()
+    assert re.search(r"[.?]", first)
+    assert re.search(rf"^ +{' '.join(['grace', *command])}", done.stdout, re.MULTILINE)
+
+
+def test_no_command_prints_help() -> None:
+    assert "diagnose" in grace().stdout
+    assert grace("--version").stdout.startswith("grace 0.")
+
+
+def test_diagnose_json_has_the_promised_keys() -> None:
+    done = grace("diagnose", "simulated", *QUICK, "--steps", "20", "--json", "--jobs", "1")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found) >= KEYS
+    assert set(found["rho"]) >= {"mean", "low", "high", "inits", "batches", "sd_inits", "sd_batches"}
+    assert set(found["ratio"]) >= {"median", "unit", "unit_free"}
+    assert set(found["prescription"]) >= {"method", "decided", "reasons"}
+    assert set(found["cost"]) >= {"forward_backward", "share_of_training", "seconds"}
+    assert (found["dataset"], found["recipe"], found["rho"]["inits"], found["rho"]["batches"]) == ("simulated", "joint", 2, 3)
+    assert -1 <= found["rho"]["low"] <= found["rho"]["mean"] <= found["rho"]["high"] <= 1
+    # 2 initialisations x (20 steps, 17 // 5 + 1 + 3 measured with one more backward, 1 look with 2)
+    assert found["cost"]["forward_backward"] == 2 * ((20 + 1) + (20 + 4 + 3 + 2))
+
+
+@pytest.mark.parametrize("recipe", ["init", "warmup", "warmup-each", "published"])
+def test_every_recipe_prints_a_table(small: Path, recipe: str) -> None:
+    done = grace("diagnose", small, *QUICK, "--recipe", recipe, "--jobs", "1")
+    assert done.returncode == 0, done.stderr
+    assert "15,625" in done.stdout
+    assert "●" in done.stdout
+    assert "Precedence" in done.stdout
+    if recipe == "published":
+        assert "undecided" in done.stdout
+
+
+def test_processes_do_not_change_the_numbers(small: Path) -> None:
+    found = []
+    for jobs in (1, 2):
+        done = grace("diagnose", small, *QUICK, "--steps", "10", "--json", "--jobs", jobs)
+        result = json.loads(done.stdout)
+        del result["cost"]["seconds"]
+        found.append(result)
+    assert found[0] == found[1]
+
+
+def test_own_labels_thresholds_and_columns(small: Path) -> None:
+    labels = small / "labels_SIM.txt"
+    done = grace("diagnose", "SIM", "--data", small, *QUICK, "--recipe", "init", "--labels", labels, "--json",
+                 "--threshold", "strong=0.9", "--without", "sensor_7", "--health", "50,15")
+    assert done.returncode == 0, done.stderr
+    conventions = json.loads(done.stdout)["conventions"]
+    assert conventions["health_cuts"] == [50, 15]
+    assert len(conventions["features"]) == 16
+    labels.write_text("0\n1\n3\n")
+    refused("diagnose", "SIM", "--data", small, *QUICK, "--labels", labels, words=("labels_SIM.txt, line 3", "'3'"))
+    labels.write_text("0\n1\n")
+    refused("diagnose", "SIM", "--data", small, *QUICK, "--labels", labels, words=("Found 2",))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["diagnose", "FD001", "--data", "nowhere"], ("nowhere", "grace data fetch")),
+        (["diagnose", "simulated", "--recipe", "magic"], ("joint, init", "'magic'")),
+        (["diagnose", "simulated", "--size", "huge"], ("compact", "'huge'")),
+        (["diagnose", "simulated", "--inner", "mae"], ("weighted_mse", "'mae'")),
+        (["diagnose", "simulated", "--inits", "0"], ("at least 1",)),
+        (["diagnose", "simulated", "--batches", "500"], ("--steps",)),
+        (["diagnose", "simulated", "--recipe", "init", "--steps", "5"], ("takes no step",)),
+        (["diagnose", "simulated", "--health", "30,70"], ("HEALTHY > CRITICAL",)),
+        (["diagnose", "simulated", "--health", "x"], ("70,30",)),
+        (["diagnose", "simulated", "--dial", "2"], ("dial",)),
+        (["diagnose", "simulated", "--threshold", "strong"], ("NAME=NUMBER",)),
+        (["diagnose", "simulated", "--without", "sensor_99"], ("sensor_99",)),
+        (["diagnose", "simulated", "--inits", "many"], ("many",)),
+        (["diagnose", "simulated", "--window", "900"], ("--window",)),
+        (["diagnose"], ("grace diagnose --help",)),
+        (["data", "check", "FD001", "--data", "nowhere"], ("nowhere",)),
+        (["data", "fetch", "--data", "x", "--from", "none.zip"], ("none.zip",)),
+        (["nonsense"], ("nonsense",)),
+        (["--wrong"], ("--wrong",)),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], words: tuple[str, ...], tmp_path: Path,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GRACE_DATA", raising=False)
+    refused(*arguments, words=words)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_check_reads_all_three_files(small: Path) -> None:
+    done = grace("data", "check", "SIM", "--data", small)
+    assert done.returncode == 0, done.stderr
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["train_SIM.txt", "test_SIM.txt", "RUL_SIM.txt"]
+    (small / "RUL_SIM.txt").write_text("1\n")
+    refused("data", "check", "SIM", "--data", small, words=("RUL_SIM.txt", "4 engines"))
+    assert grace("diagnose", "SIM", "--data", small, *QUICK, "--recipe", "init").returncode == 0  # needs train only
+
+
+def test_check_and_diagnose_hold_known_names_against_their_sum(cmapss_dir: Path, tmp_path: Path) -> None:
+    assert "SHA-256 as published" in grace("data", "check", "FD001", "--data", cmapss_dir).stdout
+    write_cmapss(*simulate(Simulation(engines=4, test_engines=4)), tmp_path, "FD001")
+    refused("data", "check", "FD001", "--data", tmp_path, words=("SHA-256", "grace data fetch"))
+    refused("diagnose", "FD001", "--data", tmp_path, words=("SHA-256", "train_NAME.txt"))
+
+
+def test_simulate_reads_back_and_is_not_written_over(tmp_path: Path) -> None:
+    arguments = ["data", "simulate", tmp_path / "fleets", "--engines", "5", "--conditions", "3", "--dial", "-1"]
+    assert len(grace(*arguments).stdout.splitlines()) == 4
+    facts = json.loads(grace("data", "info", tmp_path / "fleets", "--json").stdout)
+    assert (facts["dataset"], facts["train_engines"], facts["conditions"]) == ("SIM", 5, 3)
+    refused(*arguments, words=("should not exist yet",))
+
+
+def test_the_sources_demonstrations_print_claimed_and_true() -> None:
+    regimes = grace("demo", "two-regimes", env=None).stdout
+    for figure in ("19.00", "4.50", "36.00", "11.38", "20.73", "10.45", "19.16"):
+        assert figure in regimes
+    cosine = grace("demo", "cosine", "--initialisations", "20").stdout
+    for figure in ("+0.32", "-0.04", "competing"):
+        assert figure in cosine

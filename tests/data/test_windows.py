@@ -1,0 +1,166 @@
+"""Windows, targets, labels, cuts, splits and scaling against plain loops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grace.data.cmapss import read_train
+from grace.data.conditions import find_centres, fit_conditions
+from grace.data.conventions import Conventions
+from grace.data.fleet import SENSORS, SETTINGS, Fleet
+from grace.data.health_labels import rul_to_health_3class
+from grace.data.resident import ResidentWindows
+from grace.data.simulated import Simulation, simulate
+from grace.data.split import split_engines
+from grace.data.windows import Windows, cut_at_random, last_windows, training_windows
+from grace.errors import GraceError
+
+
+def fleet_of(lengths: list[int], last_rul: int = 0) -> Fleet:
+    rows = sum(lengths)
+    values = np.arange(rows * 24, dtype=np.float64).reshape(rows, 24)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    engines = np.arange(1, len(lengths) + 1)
+    return Fleet("T", engines, starts, values, (*SETTINGS, *SENSORS), np.full(len(lengths), last_rul))
+
+
+def rows_of(fleet: Fleet) -> np.ndarray:
+    return fleet.values[:, :3].astype(np.float32)
+
+
+lengths = st.lists(st.integers(1, 40), min_size=1, max_size=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(lengths, st.integers(1, 12), st.integers(1, 4), st.integers(1, 60))
+def test_training_windows_equal_loops(sizes: list[int], width: int, stride: int, cap: int) -> None:
+    fleet = fleet_of(sizes)
+    rows = rows_of(fleet)
+    found = training_windows(fleet, rows, Conventions(window=width, stride=stride, cap=cap))
+    expected = []
+    for engine, (start, stop) in enumerate(zip(fleet.starts[:-1], fleet.starts[1:], strict=True)):
+        ends = [end for end in range(stop - 1, start + width - 2, -stride)]
+        expected += [(rows[e - width + 1 : e + 1], stop - 1 - e, engine) for e in reversed(ends)]
+    assert len(found) == len(expected)
+    for index, (window, rul, engine) in enumerate(expected):
+        np.testing.assert_array_equal(found.batch(np.array([index]))[0], window)
+        assert (found.true_rul[index], found.rul[index], found.engine[index]) == (rul, min(rul, cap), engine)
+
+
+@settings(max_examples=40, deadline=None)
+@given(lengths, st.integers(1, 50))
+def test_last_windows_are_padded_with_the_first_cycle(sizes: list[int], width: int) -> None:
+    fleet = fleet_of(sizes, last_rul=7)
+    rows = rows_of(fleet)
+    found = last_windows(fleet, rows, Conventions(window=width))
+    assert (found.true_rul == 7).all()
+    for engine, (start, stop) in enumerate(zip(fleet.starts[:-1], fleet.starts[1:], strict=True)):
+        own = rows[max(start, stop - width) : stop]
+        padded = np.concatenate([np.repeat(own[:1], width - len(own), axis=0), own])
+        np.testing.assert_array_equal(found.batch(np.array([engine]))[0], padded)
+
+
+def test_windows_share_their_rows() -> None:
+    fleet = fleet_of([30, 40])
+    rows = rows_of(fleet)
+    found = training_windows(fleet, rows, Conventions(window=10))
+    assert found.rows is rows
+    assert ResidentWindows(found).rows.data_ptr() == rows.ctypes.data
+
+
+@settings(max_examples=40, deadline=None)
+@given(lengths, st.integers(0, 99))
+def test_cut_at_random(sizes: list[int], seed: int) -> None:
+    fleet = fleet_of(sizes)
+    cut = cut_at_random(fleet, np.random.default_rng(seed))
+    assert (cut.lengths >= 1).all()
+    assert (cut.lengths + cut.last_rul == fleet.lengths).all()
+    for engine, start in enumerate(cut.starts[:-1]):
+        whole = fleet.values[fleet.starts[engine] : fleet.starts[engine + 1]]
+        np.testing.assert_array_equal(cut.values[start : cut.starts[engine + 1]], whole[: cut.lengths[engine]])
+    np.testing.assert_array_equal(cut.rul()[cut.starts[1:] - 1], cut.last_rul)
+
+
+@given(st.integers(2, 300), st.floats(0.01, 0.99), st.integers(0, 9))
+def test_split(count: int, share: float, seed: int) -> None:
+    train, validation = split_engines(count, share, seed)
+    assert sorted([*train, *validation]) == list(range(count))
+    assert len(train) >= 1
+    assert len(validation) >= 1
+    assert all((a == b).all() for a, b in zip(split_engines(count, share, seed), (train, validation), strict=True))
+
+
+def test_split_needs_two_engines() -> None:
+    with pytest.raises(GraceError, match="two engines"):
+        split_engines(1)
+    with pytest.raises(GraceError, match="share"):
+        split_engines(5, share=1.0)
+
+
+@pytest.mark.parametrize("cast", [list, np.array, torch.tensor])
+def test_health_labels_at_their_edges(cast) -> None:  # type: ignore[no-untyped-def]
+    rul = cast([0, 29, 30, 69, 70, 125])
+    assert rul_to_health_3class(rul).tolist() == [2, 2, 1, 1, 0, 0]
+    assert rul_to_health_3class(rul, 80, 30).tolist() == [2, 2, 1, 1, 1, 0]
+    assert rul_to_health_3class(50) == 1
+
+
+def test_health_labels_refuse() -> None:
+    with pytest.raises(GraceError, match="NaN"):
+        rul_to_health_3class([1, float("nan")])
+    with pytest.raises(GraceError, match="HEALTHY > CRITICAL"):
+        rul_to_health_3class([1], 30, 70)
+
+
+@pytest.mark.parametrize("bad", [{"cap": 0}, {"window": 0}, {"stride": -1}, {"conditions": -1}, {"health_cuts": (30, 70)},
+                                 {"features": ()}])
+def test_conventions_refuse(bad: dict[str, object]) -> None:
+    with pytest.raises(GraceError, match="should"):
+        Conventions(**bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("count", range(1, 7))
+def test_conditions_are_found(count: int) -> None:
+    train, test = simulate(Simulation(engines=20, conditions=count, seed=count))
+    fitted = fit_conditions(train, Conventions())
+    assert len(fitted.centres) == count
+    condition = fitted.assign(train.values[:, :3])
+    scaled = fitted.transform(train).astype(np.float64)
+    for k in range(count):
+        np.testing.assert_allclose(scaled[condition == k].mean(axis=0), 0, atol=1e-4)
+        spread = scaled[condition == k].std(axis=0)
+        assert np.isclose(spread, 1, atol=1e-3).sum() >= 16  # the constant setting stays 0
+    assert np.abs(fitted.transform(test)).max() < 10
+
+
+def test_no_condition_splits_in_the_real_files(cmapss_dir: Path) -> None:
+    train = read_train(cmapss_dir, "FD002")
+    fitted = fit_conditions(train, Conventions())
+    points = train.values[:, :3][np.random.default_rng(0).permutation(len(train.values))]
+    altitudes = np.round(points[:, 0])
+    assert all(len(set(fitted.assign(points[altitudes == a]))) == 1 for a in (0, 10, 20, 25, 35, 42))
+
+
+def test_asked_for_conditions() -> None:
+    points = np.random.default_rng(0).normal(size=(300, 3))
+    assert len(find_centres(points)) == 1
+    assert len(find_centres(points, 4)) == 4
+    with pytest.raises(GraceError, match="distinct"):
+        find_centres(np.zeros((50, 3)), 2)
+
+
+def test_batches_stream_every_window_once_an_epoch() -> None:
+    fleet = fleet_of([60, 50])
+    found: Windows = training_windows(fleet, rows_of(fleet), Conventions(window=10))
+    stream = ResidentWindows(found).stream(8, seed=1)
+    seen = torch.cat([next(stream)[0][:, -1, 0] for _ in range(len(found) // 8)])
+    assert len(seen.unique()) == len(seen) == 88
+    again = ResidentWindows(found).stream(8, seed=1)
+    assert torch.equal(next(again)[0][:, -1, 0], seen[:8])
+    assert len(next(ResidentWindows(found).stream(500, seed=1))[1]) == len(found)
