@@ -1,7 +1,7 @@
 """The diagnoses of all four subsets by every recipe: results/diagnosis/*.json and the tables in docs/diagnosis.md.
 
-    python benchmarks/diagnoses.py --data DIR      run what is missing, then write the tables
-    python benchmarks/diagnoses.py --tables        write the tables from the committed results
+python benchmarks/diagnoses.py --data DIR      run what is missing, then write the tables
+python benchmarks/diagnoses.py --tables        write the tables from the committed results
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def diagnose(subset: str, recipe: str, data: str) -> None:
     if path.exists():
         return
     command = ["diagnose", subset, "--data", data, "--recipe", recipe, "--json"]
-    done = subprocess.run([sys.executable, "-m", "grace.cli.main", *command], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "grace.cli.main", *command], capture_output=True, text=True, check=True
+    )
     RESULTS.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".part")
     beside.write_text(done.stdout)
@@ -65,7 +67,10 @@ def with_tables(page: str, found: dict[tuple[str, str], dict[str, Any]]) -> str:
 
 def rho_table(found: dict[tuple[str, str], dict[str, Any]]) -> str:
     """Rho, SDs and prescription of every subset and recipe."""
-    lines = ["| subset | recipe | rho [95 %] | SD inits | SD batches | claimed | prescription |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| subset | recipe | rho [95 %] | SD inits | SD batches | claimed | prescription |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for (subset, recipe), result in found.items():
         rho, advice = result["rho"], result["prescription"]
         interval = f"[{rho['low']:+.2f}, {rho['high']:+.2f}]" if rho["inits"] > 1 else "[unknown]"

@@ -14,6 +14,7 @@ _HOMES = {
     "Evidence": "grace.alignment.decide",
     "Fleet": "grace.data.fleet",
     "GraceError": "grace.errors",
+    "Simulation": "grace.data.simulated",
     "Thresholds": "grace.alignment.decide",
     "compute_gradient_cosine": "grace.core.gradient_utils",
     "decide": "grace.alignment.decide",

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from grace.alignment.decide import PRECEDENCE, SOURCE, Evidence, Thresholds, decide
 from grace.errors import GraceError
 
-ALIGNED = Evidence(
-    rho=0.31, low=0.28, high=0.34, ratio=500, near_failure_share=0.169, conditions=6, inits=8
-)
+ALIGNED = Evidence(rho=0.31, low=0.28, high=0.34, ratio=500, near_failure_share=0.169, conditions=6, inits=8)
 
 
 def at(rho: float, **changes: object) -> Evidence:

@@ -110,8 +110,10 @@ def test_the_untrained_reading_is_taken_at_the_initialisation() -> None:
     torch.manual_seed(9)
     model = SAME.model()
     batch = next(SAME.batches(9))
-    rows = [torch.cat([g.flatten() for g in torch.autograd.grad(loss, SAME.shared(model), retain_graph=True)])
-            for loss in SAME.losses(model, batch)]
+    rows = [
+        torch.cat([g.flatten() for g in torch.autograd.grad(loss, SAME.shared(model), retain_graph=True)])
+        for loss in SAME.losses(model, batch)
+    ]
     expected = nn.functional.cosine_similarity(rows[0], rows[1], dim=0).item()
     assert rho_of(trace)[0] == pytest.approx(expected, abs=1e-6)
 

@@ -31,8 +31,21 @@ def refused(*arguments: object, words: tuple[str, ...]) -> None:
         assert word in done.stderr
 
 
-@pytest.mark.parametrize("command", [[], ["diagnose"], ["data"], ["data", "fetch"], ["data", "check"], ["data", "info"],
-                                     ["data", "simulate"], ["demo"], ["demo", "two-regimes"], ["demo", "cosine"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["diagnose"],
+        ["data"],
+        ["data", "fetch"],
+        ["data", "check"],
+        ["data", "info"],
+        ["data", "simulate"],
+        ["demo"],
+        ["demo", "two-regimes"],
+        ["demo", "cosine"],
+    ],
+)
 def test_help_opens_with_a_sentence_and_examples(command: list[str]) -> None:
     done = grace(*command, "--help")
     assert done.returncode == 0
@@ -55,7 +68,12 @@ def test_diagnose_json_has_the_promised_keys() -> None:
     assert set(found["ratio"]) >= {"median", "unit", "unit_free"}
     assert set(found["prescription"]) >= {"method", "decided", "reasons"}
     assert set(found["cost"]) >= {"forward_backward", "share_of_training", "seconds"}
-    assert (found["dataset"], found["recipe"], found["rho"]["inits"], found["rho"]["batches"]) == ("simulated", "joint", 2, 3)
+    assert (found["dataset"], found["recipe"], found["rho"]["inits"], found["rho"]["batches"]) == (
+        "simulated",
+        "joint",
+        2,
+        3,
+    )
     assert -1 <= found["rho"]["low"] <= found["rho"]["mean"] <= found["rho"]["high"] <= 1
     # 2 initialisations x (20 steps, 17 // 5 + 1 + 3 measured with one more backward, 1 look with 2)
     assert found["cost"]["forward_backward"] == 2 * ((20 + 1) + (20 + 4 + 3 + 2))
@@ -84,8 +102,24 @@ def test_processes_do_not_change_the_numbers(small: Path) -> None:
 
 def test_own_labels_thresholds_and_columns(small: Path) -> None:
     labels = small / "labels_SIM.txt"
-    done = grace("diagnose", "SIM", "--data", small, *QUICK, "--recipe", "init", "--labels", labels, "--json",
-                 "--threshold", "strong=0.9", "--without", "sensor_7", "--health", "50,15")
+    done = grace(
+        "diagnose",
+        "SIM",
+        "--data",
+        small,
+        *QUICK,
+        "--recipe",
+        "init",
+        "--labels",
+        labels,
+        "--json",
+        "--threshold",
+        "strong=0.9",
+        "--without",
+        "sensor_7",
+        "--health",
+        "50,15",
+    )
     assert done.returncode == 0, done.stderr
     conventions = json.loads(done.stdout)["conventions"]
     assert conventions["health_cuts"] == [50, 15]
@@ -120,8 +154,9 @@ def test_own_labels_thresholds_and_columns(small: Path) -> None:
         (["--wrong"], ("--wrong",)),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], words: tuple[str, ...], tmp_path: Path,
-                                               monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_input_is_one_line_and_exit_code_2(
+    arguments: list[str], words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GRACE_DATA", raising=False)
     refused(*arguments, words=words)

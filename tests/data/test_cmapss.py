@@ -109,8 +109,16 @@ def test_bytes_that_are_no_text(small: Path) -> None:
     one_line(lambda: read_train(small, "SIM"), "plain text", "0xff")
 
 
-@pytest.mark.parametrize("change", [str.rstrip, lambda x: x.replace("\n", "\r\n"), lambda x: x.replace(" ", "\t"),
-                                    lambda x: x.replace(" ", "   "), lambda x: "\n".join(map(str.strip, x.split("\n")))])
+@pytest.mark.parametrize(
+    "change",
+    [
+        str.rstrip,
+        lambda x: x.replace("\n", "\r\n"),
+        lambda x: x.replace(" ", "\t"),
+        lambda x: x.replace(" ", "   "),
+        lambda x: "\n".join(map(str.strip, x.split("\n"))),
+    ],
+)
 def test_other_blanks_are_fine(small: Path, change) -> None:  # type: ignore[no-untyped-def]
     expected = read_train(small, "SIM")
     path = small / "train_SIM.txt"
@@ -166,7 +174,11 @@ def mutated(draw: st.DrawFn) -> bytes:
     index = draw(st.integers(0, len(lines) - 1))
     fields = lines[index].split(" ")
     place = draw(st.integers(0, len(fields) - 1))
-    junk = draw(st.sampled_from(["", "x", "NaN", "-inf", "1e400", "0x1p3", "1_0", "--1", "1.", ".5", "+3", "1e5", "é", '"1"', "1,5"]))
+    junk = draw(
+        st.sampled_from(
+            ["", "x", "NaN", "-inf", "1e400", "0x1p3", "1_0", "--1", "1.", ".5", "+3", "1e5", "é", '"1"', "1,5"]
+        )
+    )
     action = draw(st.sampled_from(["field", "drop", "insert", "cut", "swap", "repeat", "byte"]))
     if action == "field":
         fields[place] = junk

@@ -152,8 +152,15 @@ def test_errors_are_tried_again_then_the_next_mirror(tmp_path: Path) -> None:
     assert complete(tmp_path / "b")
 
 
-@pytest.mark.parametrize("content", [b"<html>sign in</html>", GOOD[: len(GOOD) // 2], zipped({"other.txt": b"x"}),
-                                     zipped(FILES | {"RUL_FD001.txt": b"wrong"})])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"<html>sign in</html>",
+        GOOD[: len(GOOD) // 2],
+        zipped({"other.txt": b"x"}),
+        zipped(FILES | {"RUL_FD001.txt": b"wrong"}),
+    ],
+)
 def test_a_wrong_archive_is_not_kept(tmp_path: Path, content: bytes) -> None:
     with serving(content=content) as bad, serving() as good:
         bring(tmp_path, bad.url, good.url)

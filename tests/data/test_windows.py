@@ -118,8 +118,9 @@ def test_health_labels_refuse() -> None:
         rul_to_health_3class([1], 30, 70)
 
 
-@pytest.mark.parametrize("bad", [{"cap": 0}, {"window": 0}, {"stride": -1}, {"conditions": -1}, {"health_cuts": (30, 70)},
-                                 {"features": ()}])
+@pytest.mark.parametrize(
+    "bad", [{"cap": 0}, {"window": 0}, {"stride": -1}, {"conditions": -1}, {"health_cuts": (30, 70)}, {"features": ()}]
+)
 def test_conventions_refuse(bad: dict[str, object]) -> None:
     with pytest.raises(GraceError, match="should"):
         Conventions(**bad)  # type: ignore[arg-type]

@@ -204,7 +204,9 @@ def _next_step(e: Evidence, crossed: tuple[float, ...]) -> str:
     if wanted is None:
         advice = "Measure with 8 initialisations or more."
     elif wanted > MOST_INITS:
-        advice = f"The mean is so near an edge that {MOST_INITS} initialisations would not tell; both sides are defensible."
+        advice = (
+            f"The mean is so near an edge that {MOST_INITS} initialisations would not tell; both sides are defensible."
+        )
     else:
         advice = f"About {wanted} initialisations would decide it if the mean stays."
     return f"Undecided: the interval crosses {edges}. {advice}{other}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,9 +182,9 @@ def curve_of(traces: Sequence[Trace], bins: int = CURVE_BINS) -> tuple[tuple[Cur
         whole = over_initialisations(rho)
         return (CurvePoint(int(steps[0]), int(steps[0]), whole.mean, whole.low, whole.high),), None
     edges = np.linspace(0, steps[-1] + 1, bins + 1).astype(int)
-    inside = [(steps >= first) & (steps < last) for first, last in zip(edges[:-1], edges[1:], strict=True)]
+    inside = [(steps >= first) & (steps < last) for first, last in pairwise(edges)]
     points = []
-    for first, last, here in zip(edges[:-1], edges[1:], inside, strict=True):
+    for (first, last), here in zip(pairwise(edges), inside, strict=True):
         part = over_initialisations(rho[:, here])
         points.append(CurvePoint(int(first), int(last) - 1, part.mean, part.low, part.high))
     change = np.nanmean(rho[:, inside[-1]], axis=1) - np.nanmean(rho[:, inside[-2]], axis=1)

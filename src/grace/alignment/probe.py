@@ -29,7 +29,7 @@ class Problem(Protocol):
         """A freshly initialised network, from torch's global random state."""
         ...
 
-    def shared(self, model: nn.Module) -> list[nn.Parameter]:
+    def shared(self, model: Any) -> list[nn.Parameter]:
         """The parameters that all tasks share."""
         ...
 
@@ -37,7 +37,7 @@ class Problem(Protocol):
         """An endless stream of training batches."""
         ...
 
-    def losses(self, model: nn.Module, batch: Any) -> Sequence[Tensor]:
+    def losses(self, model: Any, batch: Any) -> Sequence[Tensor]:
         """The ``K`` scalar losses of one batch, from one forward pass."""
         ...
 
@@ -163,9 +163,7 @@ def _warm(
     return models, paid + 1, paid
 
 
-def _read(
-    problem: Problem, warmed: tuple[list[nn.Module], int, int], batches: Iterator[Any], steps: int
-) -> Trace:
+def _read(problem: Problem, warmed: tuple[list[nn.Module], int, int], batches: Iterator[Any], steps: int) -> Trace:
     models, forwards, backwards = warmed
     record = _Recorder()
     record.paid(forwards, backwards)

@@ -38,7 +38,9 @@ RECIPES = {
     for recipe in (
         Recipe("joint", "joint", 150, "cap", "first joint steps, read at their end", weights=(1.0, 0.1)),
         Recipe("init", "none", 0, "cycles", "untrained network (the source's code)"),
-        Recipe("warmup", "turns", 50, "cycles", "50 single-task steps a task, one backbone in turns (the source's text)"),
+        Recipe(
+            "warmup", "turns", 50, "cycles", "50 single-task steps a task, one backbone in turns (the source's text)"
+        ),
         Recipe("warmup-each", "each", 50, "cycles", "50 single-task steps a task, one copy of the backbone each"),
         Recipe("published", "none", 0, "cycles", "untrained network, one initialisation: unreliable", single=True),
     )

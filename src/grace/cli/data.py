@@ -51,7 +51,11 @@ def fetch(
     folder = data or Path("cmapss")
     with download("C-MAPSS") as on_progress:
         written = bring(folder, (source,) if source else MIRRORS, on_progress)
-    print(f"{folder}: {len(written)} files written and verified" if written else f"{folder}: complete and verified already")
+    print(
+        f"{folder}: {len(written)} files written and verified"
+        if written
+        else f"{folder}: complete and verified already"
+    )
 
 
 @app.command()

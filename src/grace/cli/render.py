@@ -110,15 +110,21 @@ def _measured(result: Diagnosis) -> Table:
     table.add_row("recipe", f"{result.recipe.name}: {result.recipe.summary}")
     table.add_row("rho", f"{rho.mean:+.3f}, 95 % interval over initialisations [{rho.low:+.3f}, {rho.high:+.3f}]")
     spread = f"SD {rho.sd_inits:.3f} over {rho.inits} initialisations, {rho.sd_batches:.3f} over {rho.batches} batches"
-    table.add_row("", spread if rho.inits > 1 else f"one initialisation: its spread is unknown; {spread.split(', ')[1]}")
+    table.add_row(
+        "", spread if rho.inits > 1 else f"one initialisation: its spread is unknown; {spread.split(', ')[1]}"
+    )
     if result.redrawn or result.undefined:
         words = f"{result.redrawn} dead at the start (final ReLU), drawn again; rho undefined in {result.undefined:.0%}"
         table.add_row("", words)
     table.add_row("gradient ratio", f"{ratio.median:,.0f} ({ratio.larger} larger) with the {ratio.unit}")
     factor = int(result.conventions["cap"]) ** 2  # type: ignore[call-overload]
-    table.add_row("", f"RUL in units of the cap divides its gradient by {factor:,}: then the ratio is {ratio.in_cap_units:,.3g}")
+    table.add_row(
+        "", f"RUL in units of the cap divides its gradient by {factor:,}: then the ratio is {ratio.in_cap_units:,.3g}"
+    )
     table.add_row("", f"unit-free, gradient norm over loss: {ratio.unit_free:.2f}")
-    table.add_row("near failure", f"{result.near_failure_share:.1%} of windows with RUL < {result.conventions['near_failure']}")
+    table.add_row(
+        "near failure", f"{result.near_failure_share:.1%} of windows with RUL < {result.conventions['near_failure']}"
+    )
     table.add_row("conditions", f"{result.conditions} found")
     table.add_row(
         "cost",
@@ -132,7 +138,9 @@ def _curve(result: Diagnosis, thresholds: Thresholds) -> Table:
     words = "settled: the last two stretches agree" if result.settled else "still moving in the last two stretches"
     table = Table(title=f"rho along the steps ({words})", title_justify="left", box=None, padding=(0, 1))
     for name in ("steps", "rho", "95 %", ""):
-        table.add_column(name, justify="right" if name in ("steps", "rho") else "left", style="dim" if name == "steps" else "")
+        table.add_column(
+            name, justify="right" if name in ("steps", "rho") else "left", style="dim" if name == "steps" else ""
+        )
     for point in result.curve:
         table.add_row(*_curve_row(point, thresholds))
     return table

@@ -95,7 +95,9 @@ def show_cosine(found: AtInitialisation, trained: Training, console: Console | N
     for name in ("labels", "claimed", "mean over initialisations", "SD", "positive"):
         table.add_column(name)
     for name, cosine in (("aligned", found.aligned), ("anti", found.anti)):
-        table.add_row(name, f"{CLAIMED[name]:+.2f}", f"{cosine.mean:+.2f}", f"{cosine.sd:.2f}", f"{cosine.positive:.0%}")
+        table.add_row(
+            name, f"{CLAIMED[name]:+.2f}", f"{cosine.mean:+.2f}", f"{cosine.sd:.2f}", f"{cosine.positive:.0%}"
+        )
     out.print(table)
     out.print("One initialisation can show either sign for either kind of labels.", style="dim")
     _show_training(trained, out)
@@ -104,7 +106,9 @@ def show_cosine(found: AtInitialisation, trained: Training, console: Console | N
 def _show_training(trained: Training, out: Console) -> None:
     from grace.demos.dial import paired
 
-    table = Table(title="The same network trained: rho along the steps, mean (SD over initialisations)", title_justify="left")
+    table = Table(
+        title="The same network trained: rho along the steps, mean (SD over initialisations)", title_justify="left"
+    )
     table.add_column("labels")
     starts = [1, *(trained.bin_ends[:-1] + 1)]
     shown = range(0, len(starts), 2)
@@ -116,4 +120,7 @@ def _show_training(trained: Training, out: Console) -> None:
         cells = [f"{t.rho_mean[i]:+.2f} ({t.rho_sd[i]:.2f})" for i in shown]
         table.add_row(t.labels, *cells, f"{gain.mean:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]")
     out.print(table)
-    out.print(f"RUL alone: {trained.alone.mean():.2f} cycles, {len(trained.alone)} initialisations, real gradient steps.", style="dim")
+    out.print(
+        f"RUL alone: {trained.alone.mean():.2f} cycles, {len(trained.alone)} initialisations, real gradient steps.",
+        style="dim",
+    )

@@ -15,9 +15,7 @@ from torch import Tensor, nn
 from grace.errors import GraceError
 
 
-def task_gradients(
-    losses: Sequence[Tensor], shared_params: Iterable[Tensor], *, retain_graph: bool = False
-) -> Tensor:
+def task_gradients(losses: Sequence[Tensor], shared_params: Iterable[Tensor], *, retain_graph: bool = False) -> Tensor:
     """Gradient of every task's loss on the shared parameters, all from one forward graph.
 
     Args:

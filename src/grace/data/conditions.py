@@ -89,7 +89,6 @@ def find_centres(points: NDArray[np.float64], count: int = 0) -> NDArray[np.floa
 def _cluster(sample: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], float]:
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
-
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # its threads cost far more than they save on a sample

@@ -57,7 +57,9 @@ def fetch(
         return _from_first(folder, sources, on_progress or (lambda here, total: None), missing, pause)
     except OSError as error:
         reason = error.strerror or error
-        raise GraceError(f"{folder} should be a folder that can be written. Found: {reason}. Free or name another.") from None
+        raise GraceError(
+            f"{folder} should be a folder that can be written. Found: {reason}. Free or name another."
+        ) from None
 
 
 def _missing(folder: Path, sums: Mapping[str, str]) -> dict[str, str]:
@@ -105,8 +107,7 @@ def _download(url: str, part: Path, report: Progress, pause: float) -> None:
         if attempt:
             time.sleep(pause * 2 ** (attempt - 1))
         try:
-            _resume(url, part, report)
-            return
+            return _resume(url, part, report)
         except (OSError, HTTPException, ValueError) as error:
             reason = error.reason if isinstance(error, HTTPError) else error
             if isinstance(error, OSError) and error.filename is not None and not isinstance(error, HTTPError):

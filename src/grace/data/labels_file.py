@@ -25,7 +25,9 @@ def with_labels(fleet: Fleet, path: Path) -> Fleet:
         raise GraceError(f"{path} should be a readable text file of labels. Found: {error}.") from None
     for number, text in enumerate(lines, start=1):
         if text not in CLASSES:
-            raise GraceError(f"{path}, line {number}: a label should be 0, 1 or 2. Found {text[:40]!r}. Correct the line.")
+            raise GraceError(
+                f"{path}, line {number}: a label should be 0, 1 or 2. Found {text[:40]!r}. Correct the line."
+            )
     rows = len(fleet.values)
     if len(lines) != rows:
         raise GraceError(f"{path} should hold {rows} labels, one a row of {fleet.name}. Found {len(lines)}.")

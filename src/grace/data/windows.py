@@ -42,7 +42,8 @@ class Windows:
     def batch(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
         """The windows at ``index``, float32 ``[B, T, F]``; before an engine's first cycle that cycle is repeated."""
         cycles = np.arange(1 - self.width, 1)
-        return self.rows[np.maximum(self.ends[index, None] + cycles, self.first[index, None])]
+        rows = np.maximum(self.ends[index, None] + cycles, self.first[index, None])
+        return np.asarray(self.rows[rows])
 
 
 def training_windows(fleet: Fleet, rows: NDArray[np.float32], conventions: Conventions) -> Windows:
@@ -74,9 +75,7 @@ def cut_at_random(fleet: Fleet, rng: np.random.Generator) -> Fleet:
     )
 
 
-def _windows_at(
-    fleet: Fleet, rows: NDArray[np.float32], ends: NDArray[np.int64], conventions: Conventions
-) -> Windows:
+def _windows_at(fleet: Fleet, rows: NDArray[np.float32], ends: NDArray[np.int64], conventions: Conventions) -> Windows:
     rul = fleet.rul()[ends]
     engine = fleet.engine_of_row()[ends]
     label = rul_to_health_3class(rul, *conventions.health_cuts) if fleet.labels is None else fleet.labels[ends]

@@ -101,7 +101,10 @@ def run(
     calls += [(replace(setup.fleet, seed=s, dial=dial), EQUAL, setup) for dial in dials for s in seeds]
     total = len(calls) + len(dials)
     report = on_progress or (lambda done, total: None)
-    diagnoses = [diagnosed(dial, setup, executor, lambda done, of, i=i: report(i, total)) for i, dial in enumerate(dials)]  # type: ignore[misc]
+    diagnoses = []
+    for done, dial in enumerate(dials):
+        diagnoses.append(diagnosed(dial, setup, executor))
+        report(done + 1, total)
     errors = np.array(run_all(trained, calls, executor, lambda done, _: report(len(dials) + done, total)))
     alone, *together = errors.reshape(-1, setup.fleets)
     return [
@@ -110,7 +113,7 @@ def run(
     ]
 
 
-def diagnosed(dial: float, setup: Setup, executor: Executor | None, on_progress: Progress) -> Diagnosis:
+def diagnosed(dial: float, setup: Setup, executor: Executor | None = None) -> Diagnosis:
     """The diagnosis of the fleet with seed 0, which no outcome is measured on."""
     fleet, _ = simulate(replace(setup.fleet, seed=0, dial=dial))
     return diagnose_fleet(
@@ -122,7 +125,6 @@ def diagnosed(dial: float, setup: Setup, executor: Executor | None, on_progress:
         batch_size=setup.batch_size,
         steps=setup.probe_steps,
         executor=executor,
-        on_progress=on_progress,
     )
 
 

@@ -87,11 +87,12 @@ class CNNBiLSTMAttention(nn.Module):
         self.attention = nn.MultiheadAttention(width, a.heads, dropout=0.1 if a.dropout else 0.0, batch_first=True)
         self.norm = nn.LayerNorm(width)
         self.dense = _dense((width, *a.shared), a.dropout)
-        self.rul_head = nn.Sequential(*_dense((a.shared[-1], *a.rul), 0.0), nn.Linear(a.rul[-1], 1), nn.ReLU())
+        last = nn.Linear(a.rul[-1], 1)
+        self.rul_head = nn.Sequential(*_dense((a.shared[-1], *a.rul), 0.0), last, nn.ReLU())
         self.health_head = nn.Sequential(*_dense((a.shared[-1], *a.health), 0.0), nn.Linear(a.health[-1], classes))
         self.rul_scale = rul_scale
         if rul_start is not None:
-            nn.init.constant_(self.rul_head[-2].bias, rul_start)
+            nn.init.constant_(last.bias, rul_start)
 
     def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
         """Predict RUL in cycles ``[B]`` and health logits ``[B, classes]`` from windows ``[B, T, F]``."""
