@@ -169,7 +169,7 @@ def test_a_wrong_archive_is_not_kept(tmp_path: Path, content: bytes) -> None:
 
 def test_all_mirrors_fail_in_one_line(tmp_path: Path) -> None:
     with serving(content=b"no") as a, serving(errors=9) as b:
-        with pytest.raises(GraceError, match="--from FILE.zip") as caught:
+        with pytest.raises(GraceError, match=r"--from FILE\.zip") as caught:
             bring(tmp_path, a.url, b.url)
         assert a.url in str(caught.value)
         assert b.url in str(caught.value)

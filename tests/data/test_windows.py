@@ -45,7 +45,7 @@ def test_training_windows_equal_loops(sizes: list[int], width: int, stride: int,
     found = training_windows(fleet, rows, Conventions(window=width, stride=stride, cap=cap))
     expected = []
     for engine, (start, stop) in enumerate(zip(fleet.starts[:-1], fleet.starts[1:], strict=True)):
-        ends = [end for end in range(stop - 1, start + width - 2, -stride)]
+        ends = list(range(stop - 1, start + width - 2, -stride))
         expected += [(rows[e - width + 1 : e + 1], stop - 1 - e, engine) for e in reversed(ends)]
     assert len(found) == len(expected)
     for index, (window, rul, engine) in enumerate(expected):

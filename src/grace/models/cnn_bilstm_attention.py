@@ -59,7 +59,7 @@ class CNNBiLSTMAttention(nn.Module):
         rul_scale: Cycles per unit of the RUL head's output: 1 (the source: the head emits cycles) or the cap.
         rul_start: Bias of the RUL head's last layer at the start, in units of its output, or None for torch's default.
             With the default, the final ReLU is dead at the start (zero output and zero gradient for every sample) in
-            about four of ten initialisations.
+            about half of the initialisations.
 
     Shapes:
         windows ``[B, T, F]`` -> RUL ``[B]`` in cycles (never negative), health logits ``[B, classes]``.
