@@ -145,7 +145,7 @@ def test_own_labels_thresholds_and_columns(small: Path) -> None:
         (["diagnose", "simulated", "--dial", "2"], ("dial",)),
         (["diagnose", "simulated", "--threshold", "strong"], ("NAME=NUMBER",)),
         (["diagnose", "simulated", "--without", "sensor_99"], ("sensor_99",)),
-        (["diagnose", "simulated", "--inits", "many"], ("many",)),
+        (["diagnose", "simulated", "--inits", "many"], ("--inits", "integer")),
         (["diagnose", "simulated", "--window", "900"], ("--window",)),
         (["diagnose"], ("grace diagnose --help",)),
         (["data", "check", "FD001", "--data", "nowhere"], ("nowhere",)),

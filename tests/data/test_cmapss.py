@@ -147,6 +147,7 @@ def test_missing_files(small: Path, tmp_path: Path) -> None:
     one_line(lambda: subset_name("FD009", small), "FD009", "Found data sets: SIM", "grace data fetch")
     one_line(lambda: subset_name("SIM", small / "nowhere"), "nowhere", "grace data fetch")
     assert subset_name(str(small), None) == (small, "SIM")
+    assert subset_name(str(small), tmp_path / "elsewhere") == (small, "SIM")  # GRACE_DATA may be set
     (small / "train_B.txt").write_text("")
     one_line(lambda: subset_name(str(small), None), "B, SIM")
 

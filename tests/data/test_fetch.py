@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
+import subprocess
+import sys
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -212,3 +216,37 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
 def test_a_missing_local_archive(tmp_path: Path) -> None:
     with pytest.raises(GraceError, match="no such file"):
         bring(tmp_path, str(tmp_path / "none.zip"))
+
+
+class Slow(Handler):
+    """Hands out the archive a kilobyte at a time."""
+
+    def do_GET(self) -> None:
+        asked = self.headers.get("Range")
+        self.server.asked.append(asked)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(GOOD)))
+        self.end_headers()
+        with contextlib.suppress(ConnectionError):
+            for start in range(0, len(GOOD), 1024):
+                self.wfile.write(GOOD[start : start + 1024])
+                time.sleep(0.02)
+
+
+def test_a_killed_download_leaves_no_half_file_and_is_resumed(tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from grace.data.fetch import fetch; fetch(Path(sys.argv[1]), [sys.argv[2]])"
+    with serving(RequestHandlerClass=Slow) as server:
+        process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path), server.url])
+        part = tmp_path / PART
+        deadline = time.monotonic() + 60
+        while not (part.exists() and part.stat().st_size > 4096) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.kill()
+        assert process.wait() == -9
+        assert [path.name for path in tmp_path.iterdir()] == [PART]
+    kept = part.stat().st_size
+    assert GOOD.startswith(part.read_bytes())
+    with serving() as server:
+        bring(tmp_path, server.url)
+        assert server.asked == [f"bytes={kept}-"]
+    assert complete(tmp_path)

@@ -31,7 +31,7 @@ def data(context: typer.Context) -> None:
         print(context.get_help())
 
 
-@app.command()
+@app.command(short_help="Download C-MAPSS, checked by SHA-256.")
 def fetch(
     data: Folder = None,
     source: Annotated[str | None, typer.Option("--from", help="Address or path of a zip archive instead.")] = None,
@@ -58,7 +58,7 @@ def fetch(
     )
 
 
-@app.command()
+@app.command(short_help="Read all files of a data set.")
 def check(dataset: Dataset, data: Folder = None) -> None:
     """Read everything of one data set (train, test, RUL) and name the first fault with file, line and remedy.
 
@@ -81,7 +81,7 @@ def check(dataset: Dataset, data: Folder = None) -> None:
     print(f"RUL_{name}.txt: one RUL a test engine, {known}")
 
 
-@app.command()
+@app.command(short_help="Describe a data set.")
 def info(
     dataset: Dataset,
     data: Folder = None,
@@ -105,7 +105,7 @@ def info(
     show_facts(facts)
 
 
-@app.command()
+@app.command(short_help="Write a simulated fleet.")
 def simulate(
     folder: Annotated[Path, typer.Argument(help="Folder to write to; made if missing.")],
     name: Annotated[str, typer.Option(help="NAME in train_NAME.txt.")] = "SIM",

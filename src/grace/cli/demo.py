@@ -41,7 +41,7 @@ def demo(
     show_dial(outcomes, setup)
 
 
-@app.command("two-regimes")
+@app.command("two-regimes", short_help="The first demonstration of the source.")
 def two_regimes(seed: Annotated[int, typer.Option(help="Seed of NumPy's generator.")] = 0) -> None:
     """The source's NumPy demonstration as it is: its claimed numbers beside what the formula gives.
 
@@ -55,7 +55,7 @@ def two_regimes(seed: Annotated[int, typer.Option(help="Seed of NumPy's generato
     show_two_regimes(run(seed), train(seed=seed))
 
 
-@app.command()
+@app.command(short_help="The second demonstration of the source.")
 def cosine(
     initialisations: Annotated[int, typer.Option(help="Random initialisations.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the first.")] = 0,

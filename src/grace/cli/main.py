@@ -19,9 +19,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-app.add_typer(data.app, name="data")
-app.command("diagnose")(diagnose.diagnose)
-app.add_typer(demo.app, name="demo")
+app.add_typer(data.app, name="data", short_help="Download, check, describe and simulate data.")
+app.command("diagnose", short_help="Measure alignment, decide, explain.")(diagnose.diagnose)
+app.add_typer(demo.app, name="demo", short_help="See it on simulated fleets.")
 
 
 @app.callback(invoke_without_command=True)
@@ -64,7 +64,7 @@ def main() -> None:
         if not hasattr(error, "format_message"):
             raise
         command = getattr(getattr(error, "ctx", None), "command_path", "grace")
-        _fail(f"{error.format_message()} See `{command} --help`.")
+        _fail(f"{error.format_message().rstrip('.')}. See `{command} --help`.")
     else:
         sys.exit(code or 0)
 

@@ -36,7 +36,7 @@ def show_diagnosis(result: Diagnosis, thresholds: Thresholds, console: Console |
         out.print(_curve(result, thresholds), width=width)
     out.print(_questions(result.prescription), width=width)
     out.print(_verdict(result.prescription), width=width)
-    out.print(_conventions(result), width=width, style="dim")
+    out.print(_conventions(result.conventions), width=width, style="dim")
 
 
 def show_facts(facts: dict[str, Any], console: Console | None = None) -> None:
@@ -55,7 +55,9 @@ def show_facts(facts: dict[str, Any], console: Console | None = None) -> None:
     table = Table(title=facts["dataset"], title_justify="left", show_header=False)
     for name, text in rows.items():
         table.add_row(name, text)
-    (console or Console()).print(table)
+    out = console or Console()
+    out.print(table)
+    out.print(_conventions(facts["conventions"]), style="dim")
 
 
 def scale(low: float, mean: float, high: float, edges: Sequence[float], width: int = SCALE_WIDTH) -> Text:
@@ -178,8 +180,8 @@ def _verdict(prescription: Prescription) -> Panel:
     return Panel(text, title="Prescription", title_align="left")
 
 
-def _conventions(result: Diagnosis) -> str:
-    c = result.conventions
-    features = c["features"]
-    shown = {k: v for k, v in c.items() if k not in ("features", "seeds")} | {"features": len(features)}  # type: ignore[arg-type]
-    return "Conventions: " + "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
+def _conventions(conventions: dict[str, Any]) -> str:
+    shown = {name: value for name, value in conventions.items() if name != "seeds"}
+    shown["features"] = f"{len(conventions['features'])} columns"
+    shown["conditions"] = conventions["conditions"] or "found"
+    return "Conventions: " + "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items()) + "."

@@ -59,7 +59,8 @@ def subset_name(dataset: str, data: Path | None) -> tuple[Path, str]:
         GraceError: There is no such file, or the folder holds several; lists what is there.
     """
     folder = data if data is not None else Path("cmapss")
-    if data is None and Path(dataset).is_dir():
+    named = (folder / f"train_{dataset}.txt").exists()  # a data set wins over a folder of the same name
+    if Path(dataset).is_dir() and not named:
         return _only_subset(Path(dataset))
     if any(mark in dataset for mark in "/\\"):
         raise GraceError(f"DATASET should be a name like FD001, or an existing folder. Found {dataset!r}.")
@@ -68,7 +69,7 @@ def subset_name(dataset: str, data: Path | None) -> tuple[Path, str]:
             f"--data should be a folder that holds train_{dataset}.txt. Found none at {folder}. "
             "Download C-MAPSS with `grace data fetch --data DIR`."
         )
-    if not (folder / f"train_{dataset}.txt").exists() and not (folder / f"test_{dataset}.txt").exists():
+    if not named and not (folder / f"test_{dataset}.txt").exists():
         known = ", ".join(_names(folder)) or "none"
         raise GraceError(
             f"Data set {dataset!r} should be in {folder} as train_{dataset}.txt. Found data sets: {known}. "

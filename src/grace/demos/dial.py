@@ -34,6 +34,7 @@ class Setup:
 
     Attributes:
         fleets: Simulated fleets; the outcome's interval is over them.
+        first_seed: Seed of the first of them; the others follow it.
         fleet: The fleet; dial and seed are set for each.
         size: Size of the network.
         steps: Optimiser steps of a training.
@@ -45,6 +46,7 @@ class Setup:
     """
 
     fleets: int = 8
+    first_seed: int = 1
     fleet: Simulation = Simulation(engines=24, test_engines=200, faults=2)
     size: str = "tiny"
     steps: int = 250
@@ -96,7 +98,7 @@ def run(
         on_progress: Told (trainings and diagnoses done, in all).
     """
     setup = setup or Setup()
-    seeds = range(1, setup.fleets + 1)
+    seeds = range(setup.first_seed, setup.first_seed + setup.fleets)
     calls = [(replace(setup.fleet, seed=seed), ALONE, setup) for seed in seeds]
     calls += [(replace(setup.fleet, seed=s, dial=dial), EQUAL, setup) for dial in dials for s in seeds]
     total = len(calls) + len(dials)

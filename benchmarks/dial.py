@@ -1,0 +1,15 @@
+"""The simulated dial on many fleets, for docs/log.md: python benchmarks/dial.py [FLEETS] [FIRST_SEED]"""
+
+from __future__ import annotations
+
+import sys
+
+from grace.alignment.replicate import processes
+from grace.cli.render_demo import show_dial
+from grace.demos.dial import Setup, run
+
+if __name__ == "__main__":
+    fleets, first_seed = (int(text) for text in (sys.argv[1:] + ["30", "301"][len(sys.argv) - 1 :])[:2])
+    setup = Setup(fleets=fleets, first_seed=first_seed)
+    with processes() as executor:
+        show_dial(run(setup=setup, executor=executor), setup)
