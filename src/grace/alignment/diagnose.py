@@ -23,11 +23,11 @@ from grace.alignment.interval import over_initialisations
 from grace.alignment.probe import LEARNING_RATE, WEIGHT_DECAY
 from grace.alignment.recipes import Recipe, recipe_named
 from grace.alignment.replicate import Progress, replicate
-from grace.alignment.rul_problem import TASKS, RULProblem
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.prepare import prepare_training
 from grace.errors import GraceError
+from grace.models.rul_problem import TASKS, RULProblem
 
 
 def diagnose_fleet(

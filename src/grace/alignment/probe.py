@@ -77,7 +77,7 @@ def probe(problem: Problem, recipe: Recipe, batches: int, seed: int) -> Trace:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model, redrawn = _live_model(problem, seed)
+        model, redrawn = live_model(problem, seed)
         stream = problem.batches(seed)
         if recipe.warm == "joint":
             trace = _along_joint_steps(problem, model, stream, recipe, batches)
@@ -88,7 +88,7 @@ def probe(problem: Problem, recipe: Recipe, batches: int, seed: int) -> Trace:
     return replace(trace, forwards=trace.forwards + looks, backwards=backwards, redrawn=redrawn)
 
 
-def _live_model(problem: Problem, seed: int) -> tuple[nn.Module, int]:
+def live_model(problem: Problem, seed: int) -> tuple[nn.Module, int]:
     """The first network with a gradient of every task: behind a final ReLU some start dead, and have no rho."""
     batch = next(problem.batches(seed))
     for redrawn in range(MOST_REDRAWS):
@@ -129,13 +129,15 @@ def _along_joint_steps(
     record = _Recorder()
     shared = problem.shared(model)
     own = _others(model, shared)
+    weights = torch.tensor(recipe.weights)
     optimiser = _optimiser(model)
     steps = max(recipe.steps, batches)
     for step, batch in enumerate(islice(stream, steps)):
         optimiser.zero_grad()
         losses = problem.losses(model, batch)
         if step >= steps - batches or step % CURVE_EVERY == 0:
-            record.measured(step, weighted_backward(losses, recipe.weights, shared, own), losses)
+            gram, _ = weighted_backward(losses, lambda _: weights, shared, own)
+            record.measured(step, gram, losses)
             record.paid(1, len(losses))
         else:
             sum(w * loss for w, loss in zip(recipe.weights, losses, strict=True)).backward()  # type: ignore[union-attr]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
+from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 import torch
@@ -84,13 +86,27 @@ def processes(jobs: int = 0) -> Iterator[Executor | None]:
     jobs = jobs if jobs > 0 else available_cores()
     # spawn, not fork: polars and torch hold threads and locks that a fork would copy in any state
     context = multiprocessing.get_context("spawn")
-    with nullcontext(None) if jobs == 1 else ProcessPoolExecutor(jobs, mp_context=context) as executor:
+    pool = None if jobs == 1 else ProcessPoolExecutor(jobs, mp_context=context, initializer=die_with_parent)
+    with pool or nullcontext(None) as executor:
         try:
             yield executor
         except BaseException:
             if executor is not None:
                 executor.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def die_with_parent() -> None:
+    """Make this worker process end when the process that began it ends, even by ``kill -9``."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def available_cores() -> int:

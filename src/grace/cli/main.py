@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from grace.cli import data, demo, diagnose
+from grace.cli import bench, data, demo, diagnose, predict, train
 from grace.errors import GraceError
 
 USAGE_ERROR, INTERRUPTED = 2, 130
@@ -21,6 +21,9 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data", short_help="Download, check, describe and simulate data.")
 app.command("diagnose", short_help="Measure alignment, decide, explain.")(diagnose.diagnose)
+app.command("train", short_help="Train one method and keep the network.")(train.train)
+app.command("predict", short_help="RUL, health and interval of new engines.")(predict.predict)
+app.add_typer(bench.app, name="bench", short_help="Sweeps of many runs, and their table.")
 app.add_typer(demo.app, name="demo", short_help="See it on simulated fleets.")
 
 
@@ -35,6 +38,9 @@ def grace(
       grace demo                                    a simulated fleet, no data needed
       grace data fetch --data cmapss                download C-MAPSS, checked by SHA-256
       grace diagnose FD003 --data cmapss            measure, decide, explain
+      grace train FD003 --data cmapss               train what it advises
+      grace predict MODEL FILE                      RUL of new engines
+      grace bench table                             seven methods compared
     """
     if version:
         from grace import __version__

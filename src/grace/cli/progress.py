@@ -7,10 +7,19 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def initialisations(title: str, noun: str = "initialisations") -> Iterator[Callable[[int, int], None]]:
+def initialisations(
+    title: str, noun: str = "initialisations", remaining: bool = False
+) -> Iterator[Callable[[int, int], None]]:
     """A progress bar that is told (done, in all); silent where standard error is no terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
     columns = (
@@ -19,6 +28,7 @@ def initialisations(title: str, noun: str = "initialisations") -> Iterator[Calla
         MofNCompleteColumn(),
         TextColumn(noun),
         TimeElapsedColumn(),
+        *([TextColumn("left"), TimeRemainingColumn()] if remaining else []),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(title, total=None)

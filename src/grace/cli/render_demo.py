@@ -23,24 +23,25 @@ EFFECT_STYLES = {"helps": "green", "hurts": "red", "no difference seen": "yellow
 def show_dial(outcomes: Sequence[Outcome], setup: Setup, console: Console | None = None) -> None:
     """What the diagnosis said before training, and what training then showed."""
     out = console or Console()
-    table = Table(title="Does the second task help? Diagnosed before, then trained", title_justify="left")
-    for name in ("health labels", "rho before [95 %]", "advice", "test RMSE, cycles", "difference [95 %]", "showed"):
-        table.add_column(name)
+    table = Table(
+        title="Does the second task help? Diagnosed before, then trained", title_justify="left", show_lines=True
+    )
+    for name in ("health\nlabels", "rho before\n[95 %]", "advice", "test RMSE,\ncycles", "difference\n[95 %]"):
+        table.add_column(name, no_wrap=True)
     for o in outcomes:
         rho = o.diagnosis.rho
         table.add_row(
-            _labels(o.dial),
-            f"{rho.mean:+.2f} [{rho.low:+.2f}, {rho.high:+.2f}]",
+            _labels(o.dial).replace(" the ", "\n   the ").replace(" nothing", "\n   nothing"),
+            f"{rho.mean:+.2f}\n[{rho.low:+.2f}, {rho.high:+.2f}]",
             _advice(o),
-            f"{o.alone.mean():.1f} alone, {o.together.mean():.1f} with",
-            f"{o.difference.mean:+.2f} [{_interval(o)}]",
-            Text(o.effect, EFFECT_STYLES[o.effect]),
+            f"{o.alone.mean():.1f} RUL alone\n{o.together.mean():.1f} with both",
+            Text.assemble(f"{o.difference.mean:+.2f} [{_interval(o)}]\n", (o.effect, EFFECT_STYLES[o.effect])),
         )
     out.print(table)
     for o in outcomes:
         rho = o.diagnosis.rho
-        line = Text(f"rho {_labels(o.dial):20}")
-        out.print(line.append_text(scale(rho.low, rho.mean, rho.high, (-0.05, 0.05, 0.20))))
+        line = Text(f"rho {_labels(o.dial):19} ")
+        out.print(line.append_text(scale(rho.low, rho.mean, rho.high, (-0.05, 0.05, 0.20), width=55)))
     cost = outcomes[0].diagnosis.cost
     out.print(
         f"{len(outcomes[0].alone)} simulated fleets of {setup.fleet.engines} engines, both tasks weighted alike (RUL in units "
@@ -58,7 +59,7 @@ def _advice(outcome: Outcome) -> str:
     prescription = outcome.diagnosis.prescription
     method = METHOD_WORDS[prescription.method].split(":")[0]
     share = {"grace": "share", "gaba": "share", "baseline": "share"}.get(prescription.method, "do not share")
-    return f"{share} ({method})" if prescription.decided else f"undecided ({method} at the mean)"
+    return f"{share}\n({method})" if prescription.decided else f"undecided\n(mean: {method})"
 
 
 def _interval(outcome: Outcome) -> str:

@@ -7,7 +7,7 @@ of the Gramian :math:`G_{ij} = \langle g_i, g_j \rangle`: norms :math:`|g_i| = \
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -44,40 +44,51 @@ def task_gradients(losses: Sequence[Tensor], shared_params: Iterable[Tensor], *,
 
 
 def weighted_backward(
-    losses: Sequence[Tensor], weights: Sequence[float], shared_params: Iterable[Tensor], own_params: Iterable[Tensor]
-) -> Tensor:
-    """Set ``.grad`` as ``sum(w * L).backward()`` would, and return the Gramian of the unweighted task gradients.
+    losses: Sequence[Tensor],
+    weigh: Callable[[Tensor], Tensor],
+    shared_params: Iterable[Tensor],
+    own_params: Iterable[Tensor],
+    *,
+    check: bool = True,
+) -> tuple[Tensor, Tensor]:
+    """Set ``.grad`` as ``sum(w * L).backward()`` would, with weights that may depend on the Gramian of this very batch.
 
     One backward pass a task and no further one: the shared gradient is ``weights @ task_gradients``.
 
     Args:
         losses: ``K`` scalar losses.
-        weights: ``K`` task weights.
+        weigh: Gramian ``[K, K]`` of the unweighted task gradients -> task weights ``[K]``.
         shared_params: Parameters whose task gradients are measured.
         own_params: All other parameters to train (the heads); a head that a task does not use is skipped.
+        check: Refuse losses and gradients that are not finite. It waits for the device; a training loop checks later.
 
     Returns:
-        Gramian ``[K, K]`` on the shared parameters.
+        Gramian ``[K, K]`` on the shared parameters, and the weights ``[K]``.
 
     Raises:
         GraceError: As :func:`task_gradients`.
     """
     shared, own = trainable(shared_params), [p for p in own_params if p.requires_grad]
-    check_losses(losses)
-    rows = []
-    for task, (loss, weight) in enumerate(zip(losses, weights, strict=True)):
+    if check:
+        check_losses(losses)
+    rows, heads = [], []
+    for task, loss in enumerate(losses):
         keep = task < len(losses) - 1
         gradients = torch.autograd.grad(loss, [*shared, *own], retain_graph=keep, allow_unused=True)
         rows.append(_flat(gradients[: len(shared)], shared))
-        for parameter, gradient in zip(own, gradients[len(shared) :], strict=True):
-            if gradient is not None:
-                _accumulate(parameter, weight * gradient)
+        heads.append(gradients[len(shared) :])
     matrix = torch.stack(rows)
-    _check_finite(matrix)
-    combined = matrix.new_tensor(weights) @ matrix
-    for parameter, gradient in zip(shared, combined.split([p.numel() for p in shared]), strict=True):
+    if check:
+        _check_finite(matrix)
+    gram = gramian(matrix)
+    weights = weigh(gram)
+    for parameter, gradient in zip(shared, (weights @ matrix).split([p.numel() for p in shared]), strict=True):
         _accumulate(parameter, gradient.view_as(parameter))
-    return gramian(matrix)
+    for weight, gradients in zip(weights, heads, strict=True):
+        for parameter, head in zip(own, gradients, strict=True):
+            if head is not None:
+                _accumulate(parameter, weight * head)
+    return gram, weights
 
 
 def gramian(gradients: Tensor) -> Tensor:

@@ -23,3 +23,14 @@ def nasa_score(predicted: ArrayLike, true: ArrayLike) -> float:
 
 def _errors(predicted: ArrayLike, true: ArrayLike) -> np.ndarray:
     return np.asarray(predicted, dtype=np.float64) - np.asarray(true, dtype=np.float64)
+
+
+def macro_f1(predicted: ArrayLike, true: ArrayLike, classes: int = 3) -> float:
+    """Mean of the F1 of the classes that occur in either; 0 for a class that is never hit."""
+    p, t = np.asarray(predicted), np.asarray(true)
+    scores = []
+    for k in range(classes):
+        hits, either = np.sum((p == k) & (t == k)), np.sum(p == k) + np.sum(t == k)
+        if either:
+            scores.append(2 * hits / either)
+    return float(np.mean(scores))

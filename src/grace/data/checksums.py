@@ -11,6 +11,7 @@ from pathlib import Path
 
 from grace.errors import GraceError
 
+SUBSETS = ("FD001", "FD002", "FD003", "FD004")
 DOI = "10.1109/PHM.2008.4711414"
 
 SUMS = {

@@ -52,6 +52,15 @@ def read_test(folder: Path, name: str) -> Fleet:
     return Fleet(fleet.name, fleet.engines, fleet.starts, fleet.values, fleet.columns, rul.astype(np.int64))
 
 
+def read_plain(path: Path) -> Fleet:
+    """Engines of any file in this format, whose RUL is not known (0 stands in its place).
+
+    Raises:
+        GraceError: As :func:`read_train`.
+    """
+    return _read_engines(path, path.stem)
+
+
 def subset_name(dataset: str, data: Path | None) -> tuple[Path, str]:
     """Folder and name of a data set given as NAME (with its folder), or as a folder with one ``train_NAME.txt``.
 

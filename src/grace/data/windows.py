@@ -11,6 +11,8 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.health_labels import rul_to_health_3class
 
+SHORTEST_CUT = 20
+
 
 @dataclass(frozen=True, eq=False)
 class Windows:
@@ -46,13 +48,36 @@ class Windows:
         return np.asarray(self.rows[rows])
 
 
-def training_windows(fleet: Fleet, rows: NDArray[np.float32], conventions: Conventions) -> Windows:
-    """Every full window of every engine, ``stride`` cycles apart counted back from the engine's last cycle."""
+def training_windows(fleet: Fleet, rows: NDArray[np.float32], conventions: Conventions, shortest: int = 0) -> Windows:
+    """Every window of every engine, ``stride`` cycles apart counted back from the engine's last cycle.
+
+    Args:
+        fleet: Engines.
+        rows: Their scaled features ``[R, F]``.
+        conventions: Window, stride, cap and health cuts.
+        shortest: Recorded cycles that a window needs; fewer than ``window`` lets in windows that are padded at the front.
+            0 takes full windows only.
+    """
+    needed = min(shortest, conventions.window) or conventions.window
     row = np.arange(len(fleet.values))
     first = np.repeat(fleet.starts[:-1], fleet.lengths)
     last = np.repeat(fleet.starts[1:] - 1, fleet.lengths)
-    full = (row - first >= conventions.window - 1) & ((last - row) % conventions.stride == 0)
-    return _windows_at(fleet, rows, row[full], conventions)
+    taken = (row - first >= needed - 1) & ((last - row) % conventions.stride == 0)
+    return _windows_at(fleet, rows, row[taken], conventions)
+
+
+def windows_of_cuts(
+    fleet: Fleet, rows: NDArray[np.float32], conventions: Conventions, cuts: int, rng: np.random.Generator
+) -> Windows:
+    """The last window of every engine after each of ``cuts`` random cuts: what a test file of these engines would hold.
+
+    The cuts are uniform between the 20th cycle (or the last, if that is earlier) and the last: the shortest test engines of
+    C-MAPSS have 19 to 38 cycles.
+    """
+    least = np.minimum(fleet.lengths, SHORTEST_CUT)
+    kept = rng.integers(least[:, None], fleet.lengths[:, None] + 1, (len(fleet.lengths), cuts))
+    ends = (fleet.starts[:-1, None] + kept - 1).reshape(-1)
+    return _windows_at(fleet, rows, ends, conventions)
 
 
 def last_windows(fleet: Fleet, rows: NDArray[np.float32], conventions: Conventions) -> Windows:

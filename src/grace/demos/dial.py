@@ -15,13 +15,13 @@ from grace.alignment.diagnose import diagnose_fleet
 from grace.alignment.diagnosis import Diagnosis
 from grace.alignment.interval import Interval, over_initialisations
 from grace.alignment.replicate import Progress, run_all
-from grace.alignment.rul_problem import RULProblem
 from grace.core.metrics import rmse
 from grace.data.conventions import Conventions
 from grace.data.prepare import prepare_training
 from grace.data.resident import ResidentWindows
 from grace.data.simulated import Simulation, simulate
 from grace.data.windows import last_windows
+from grace.models.rul_problem import RULProblem
 
 LEARNING_RATE = 2e-3
 ALONE, EQUAL = (1.0, 0.0), (1.0, 1.0)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from grace.core.weighted_mse import INNER
@@ -17,6 +19,25 @@ TASKS = ("rul", "health")
 CAP_START = 0.5  # a head in units of the cap starts in the middle of its range, where the final ReLU is alive
 
 
+class Unit(NamedTuple):
+    """What the RUL head emits and what its loss is squared in: ``cycles`` or ``cap``."""
+
+    head: str
+    loss: str
+
+
+UNITS = {"cycles": Unit("cycles", "cycles"), "cap-head": Unit("cap", "cycles"), "cap": Unit("cap", "cap")}
+"""Units by name. ``cycles``: the source. ``cap``: the head emits shares of the cap, and starts at half of it; the loss is in
+units of the cap, which divides its gradient by cap^2. ``cap-head``: that head with the source's loss in cycles^2."""
+
+
+def build(size: str, features: int, cap: int, unit: str) -> CNNBiLSTMAttention:
+    """A freshly initialised network whose RUL head speaks the unit."""
+    if UNITS[unit].head == "cap":
+        return CNNBiLSTMAttention(size, features, rul_scale=float(cap), rul_start=CAP_START)
+    return CNNBiLSTMAttention(size, features)
+
+
 @dataclass(frozen=True, eq=False)
 class RULProblem:
     """RUL loss and health cross entropy on mini-batches of windows; an :class:`~grace.alignment.probe.Problem`.
@@ -25,10 +46,10 @@ class RULProblem:
         windows: Training windows.
         cap: Largest target, cycles.
         size: Size of the network.
-        unit: ``cycles``: the head emits cycles and the loss is in cycles^2, as in the source. ``cap``: both in units of
-            the cap, the head starting at half of it.
+        unit: A name in :data:`UNITS`.
         inner: Name of the RUL loss.
         batch_size: Windows in a batch.
+        device: Where the windows lie.
     """
 
     windows: Windows
@@ -37,39 +58,45 @@ class RULProblem:
     unit: str = "cap"
     inner: str = "weighted_mse"
     batch_size: int = 128
+    device: str = "cpu"
     _resident: ResidentWindows = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         architecture(self.size)
         if self.inner not in INNER:
             raise GraceError(f"`inner` should be one of {', '.join(INNER)}. Found {self.inner!r}.")
+        if self.unit not in UNITS:
+            raise GraceError(f"`unit` should be one of {', '.join(UNITS)}. Found {self.unit!r}.")
         if self.batch_size < 2:
             raise GraceError(f"`batch_size` should be at least 2. Found {self.batch_size}.")
-        object.__setattr__(self, "_resident", ResidentWindows(self.windows))
+        object.__setattr__(self, "_resident", ResidentWindows(self.windows, self.device))
 
     def __reduce__(self) -> tuple[object, ...]:  # to another process go the rows once, not also their tensors
-        return RULProblem, (self.windows, self.cap, self.size, self.unit, self.inner, self.batch_size)
+        return RULProblem, (self.windows, self.cap, self.size, self.unit, self.inner, self.batch_size, self.device)
 
     @property
     def scale(self) -> float:
-        """Cycles per unit of the RUL head's output."""
-        return float(self.cap) if self.unit == "cap" else 1.0
+        """Cycles per unit of the RUL loss."""
+        return float(self.cap) if UNITS[self.unit].loss == "cap" else 1.0
 
     def model(self) -> CNNBiLSTMAttention:
         """A freshly initialised network."""
-        start = CAP_START if self.unit == "cap" else None
-        features = self.windows.rows.shape[1]
-        return CNNBiLSTMAttention(self.size, features, rul_scale=self.scale, rul_start=start)
+        return build(self.size, self.windows.rows.shape[1], self.cap, self.unit).to(self.device)
 
-    def shared(self, model: CNNBiLSTMAttention) -> list[nn.Parameter]:
+    def shared(self, model: Any) -> list[nn.Parameter]:
         """Backbone parameters, both heads excluded."""
-        return model.shared_parameters()
+        shared: list[nn.Parameter] = model.shared_parameters()
+        return shared
 
     def batches(self, seed: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Endless batches ``(windows [B, T, F], RUL [B] in cycles, label [B])``, one permutation an epoch."""
         return self._resident.stream(self.batch_size, seed)
 
-    def losses(self, model: CNNBiLSTMAttention, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def epoch(self, order: torch.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Full batches of one permutation, as :meth:`batches`."""
+        return self._resident.epoch(self.batch_size, order)
+
+    def losses(self, model: Any, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """RUL loss (in units of ``scale`` squared) and health cross entropy (nats)."""
         x, rul, label = batch
         predicted, logits = model(x)

@@ -1,0 +1,40 @@
+"""Which runs a sweep is made of: a grid of data sets, methods and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+from grace.controllers.methods import SEVEN
+from grace.data.checksums import SUBSETS
+from grace.errors import GraceError
+from grace.training.spec import SEEDS, RunSpec, run_spec
+
+METHODS = (*SEVEN, "rul-only")
+"""The seven methods of the source's table, and RUL alone: 160 runs on four subsets and five seeds."""
+
+
+def grid(
+    datasets: Sequence[str] = SUBSETS,
+    methods: Sequence[str] = METHODS,
+    seeds: Sequence[int] = SEEDS,
+    **choices: Any,
+) -> list[RunSpec]:
+    """Every combination, seed by seed, so that a sweep that is stopped early has whole seeds.
+
+    Args:
+        datasets: Names of data sets.
+        methods: Names of methods.
+        seeds: Seeds.
+        choices: Further arguments of :func:`grace.training.spec.run_spec`.
+
+    Raises:
+        GraceError: The grid is empty or holds a run twice, or a choice is out of its range.
+    """
+    specs = [run_spec(data, name, seed=seed, **choices) for seed, data, name in product(seeds, datasets, methods)]
+    if not specs:
+        raise GraceError("A grid should hold at least one data set, method and seed. Found none of one of them.")
+    if len({spec.id for spec in specs}) < len(specs):
+        raise GraceError("A grid should hold every run once. Found a data set, a method or a seed twice.")
+    return specs

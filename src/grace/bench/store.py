@@ -1,0 +1,137 @@
+"""The folder of a sweep: one record a finished run, one checkpoint and one lock a running one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from grace.errors import GraceError
+from grace.files import unwritable
+from grace.training.record import DONE, FAILED, Record, read_record
+from grace.training.spec import RunSpec
+
+RUNNING, WAITING = "running", "waiting"
+STATES = (DONE, RUNNING, FAILED, WAITING)
+
+
+class Store:
+    """Records under ``records/ID.json``; ``checkpoints/`` and ``locks/`` hold what is under way.
+
+    A record that exists is a run that is done (or failed, with its reason): it was renamed there whole.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.records = folder / "records"
+        self._checkpoints, self._locks = folder / "checkpoints", folder / "locks"
+
+    def record(self, run: str) -> Record | None:
+        """The record of a run by its id, or None.
+
+        Raises:
+            GraceError: It is damaged or of another version.
+        """
+        path = self.records / f"{run}.json"
+        return read_record(path) if path.exists() else None
+
+    def all_records(self) -> list[Record]:
+        """Every record, by file name.
+
+        Raises:
+            GraceError: There is none, or one is damaged or of another version.
+        """
+        paths = sorted(self.records.glob("*.json")) if self.records.is_dir() else sorted(self.folder.glob("*.json"))
+        if not paths:
+            raise GraceError(
+                f"{self.folder} should hold records. Found none. Run `grace bench run --to {self.folder}`."
+            )
+        return [read_record(path) for path in paths]
+
+    def checkpoint(self, run: str) -> Path:
+        """Where a run keeps its state while it is trained."""
+        return self._checkpoints / f"{run}.safetensors"
+
+    def finish(self, record: Record) -> None:
+        """Write the record, then drop the checkpoint.
+
+        Raises:
+            GraceError: The folder cannot be written.
+        """
+        record.write(self.records)
+        self.checkpoint(record.id).unlink(missing_ok=True)
+
+    def forget(self, run: str) -> None:
+        """Drop the record of a failed run, so that it is run again."""
+        (self.records / f"{run}.json").unlink(missing_ok=True)
+
+    def states(self, specs: Sequence[RunSpec]) -> dict[str, str]:
+        """State of every run by its id."""
+        return {spec.id: self._state(spec.id) for spec in specs}
+
+    def _state(self, run: str) -> str:
+        record = self.record(run)
+        if record is not None:
+            return record.status
+        return RUNNING if is_locked(self._lock_path(run)) else WAITING
+
+    @contextmanager
+    def running(self, run: str) -> Iterator[bool]:
+        """Hold a run; False where another process holds it. The lock goes with the process, however it ends."""
+        path = self._lock_path(run)
+        with locked(path) as mine:
+            yield mine
+            if mine:
+                path.unlink(missing_ok=True)
+
+    @contextmanager
+    def sweeping(self) -> Iterator[None]:
+        """Hold the folder for one sweep.
+
+        Raises:
+            GraceError: Another sweep holds it, or it cannot be written.
+        """
+        with locked(self.folder / "sweep.lock") as mine:
+            if not mine:
+                raise GraceError(
+                    f"{self.folder} should be used by one sweep at a time. Found another at work. Wait for it, watch it with "
+                    f"`grace bench status --to {self.folder}`, or choose another folder."
+                )
+            yield
+
+    def _lock_path(self, run: str) -> Path:
+        return self._locks / f"{run}.lock"
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Try to hold an advisory lock on a file; yields whether it was had. The system drops it when the process dies.
+
+    Raises:
+        GraceError: The file cannot be made.
+    """
+    import fcntl
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise unwritable(path, error) from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds the lock."""
+    if not path.exists():
+        return False
+    with locked(path) as mine:
+        return not mine

@@ -1,0 +1,138 @@
+"""Run many specs on any executor; what is done is never done again, what was interrupted goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Executor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from grace.alignment.replicate import on_one_thread
+from grace.bench.store import STATES, Store
+from grace.data.fleet import Fleet
+from grace.data.source import load_test, load_train
+from grace.errors import GraceError
+from grace.training.record import FAILED
+from grace.training.run import train
+from grace.training.spec import RunSpec
+
+MOST_BREAKS = 5
+
+OnRun = Callable[[int, int], None]
+"""Told (runs that have a record, runs in all)."""
+
+Pool = Callable[[], AbstractContextManager[Executor | None]]
+"""Opens an executor; None runs here. Asked again where a pool broke because a worker was killed."""
+
+
+def sweep(
+    specs: Sequence[RunSpec],
+    store: Store,
+    data: Path | None,
+    pool: Pool,
+    *,
+    retry_failed: bool = False,
+    on_run: OnRun | None = None,
+) -> dict[str, str]:
+    """Run every spec that has no record yet.
+
+    Args:
+        specs: What to run.
+        store: Where records go.
+        data: Folder of the data; with a cluster the same path on every machine, and likewise the store's.
+        pool: Opens the executor.
+        retry_failed: Run failed runs again; without it they stay failed.
+        on_run: Told after each run.
+
+    Returns:
+        State of every run by its id.
+
+    Raises:
+        GraceError: Another sweep uses the folder, the disk is full, a data file is damaged, or workers keep dying. Finished
+            runs are kept, and the same call goes on.
+    """
+    with store.sweeping():
+        if retry_failed:
+            for run, state in store.states(specs).items():
+                if state == FAILED:
+                    store.forget(run)
+        breaks = 0
+        while waiting := [spec for spec in specs if store.record(spec.id) is None]:
+            done = len(specs) - len(waiting)
+            report = _reporter(on_run, done, len(specs))
+            try:
+                _run_through(waiting, store, data, pool, report)
+            except (BrokenProcessPool, CancelledError):
+                breaks += 1
+            left = sum(store.record(spec.id) is None for spec in specs)
+            if left and breaks >= MOST_BREAKS:
+                raise GraceError(
+                    f"Worker processes should run to their end. Found {breaks} pools broken; {left} runs are left. Use fewer "
+                    "--jobs if memory is short, then repeat the command: finished runs are kept."
+                )
+        return store.states(specs)
+
+
+def _reporter(on_run: OnRun | None, done: int, total: int) -> Callable[[int], None]:
+    if on_run is None:
+        return lambda finished: None
+    on_run(done, total)
+    return lambda finished: on_run(done + finished, total)
+
+
+def _run_through(
+    specs: Sequence[RunSpec], store: Store, data: Path | None, pool: Pool, report: Callable[[int], None]
+) -> None:
+    with pool() as executor:
+        if executor is None:
+            for count, spec in enumerate(specs, start=1):
+                run_one(spec.to_json(), data, store.folder)
+                report(count)
+            return
+        futures = [executor.submit(run_one, spec.to_json(), data, store.folder) for spec in specs]
+        try:
+            for count, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                report(count)
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+
+
+def run_one(spec_json: dict[str, Any], data: Path | None, folder: Path) -> str:
+    """Train one spec on one thread and write its record; the unit of work of every executor.
+
+    Returns:
+        The record's status, or ``busy`` where another process trains it.
+
+    Raises:
+        GraceError: The data or the folder cannot be used.
+    """
+    spec, store = RunSpec.from_json(spec_json), Store(folder)
+    with store.running(spec.id) as mine:
+        if not mine:
+            return "busy"
+        record = store.record(spec.id)
+        if record is None:
+            fleet, test = _engines(spec.dataset, data)
+            record = on_one_thread(_train, spec, fleet, test, store).record
+            store.finish(record)
+    return record.status
+
+
+def _train(spec: RunSpec, fleet: Fleet, test: Fleet | None, store: Store) -> Any:
+    return train(spec, fleet, test, checkpoint=store.checkpoint(spec.id))
+
+
+@lru_cache(maxsize=4)
+def _engines(dataset: str, data: Path | None) -> tuple[Fleet, Fleet | None]:
+    return load_train(dataset, data), load_test(dataset, data)
+
+
+def counted(states: dict[str, str]) -> dict[str, int]:
+    """Number of runs in each state, done first."""
+    return {state: sum(s == state for s in states.values()) for state in STATES}

@@ -1,0 +1,130 @@
+"""Summaries as Markdown, LaTeX and CSV; numpy alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Sequence
+
+from grace.bench.published import ANCHORS, SOURCE
+from grace.bench.summary import Estimate, Row, summarise
+from grace.controllers.titles import TITLES
+from grace.errors import GraceError
+from grace.training.record import Record
+
+TITLE = {
+    "rmse": "RMSE, cycles, labels capped",
+    "score": "NASA score, labels capped",
+    "rmse_uncapped": "RMSE, cycles, labels uncapped",
+    "score_uncapped": "NASA score, labels uncapped",
+    "macro_f1": "Health macro-F1",
+}
+Cells = tuple[str, ...]
+HEADER: Cells = ("data set", "method", "seeds", "mean [95 %]", "SD", "to Baseline [95 %]", "rank [95 %]", "published*")
+NOTE = (
+    "Mean over seeds with a 95 % bootstrap interval over seeds; differences are paired by seed; * the source's table, whose "
+    "protocol picks the best epoch on the test set."
+)
+OPTIMISTIC = "Best epoch chosen ON THE TEST SET, as the source does: optimistic, for comparison with its table only. "
+
+
+def report(
+    records: Sequence[Record], metrics: Sequence[str], protocol: str, format_name: str, reference: str = "baseline"
+) -> str:
+    """The whole report: a table a metric, and in Markdown the words and the figures of others around it."""
+    write = writer(format_name)
+    words = format_name == "markdown"
+    parts = []
+    for metric in metrics:
+        rows = summarise(records, metric, protocol, reference)
+        if words:
+            parts.append(f"**{TITLE.get(metric, metric)}**, {protocol} protocol\n\n")
+        parts.append(write(HEADER, cells(rows, metric)) + ("\n" if words else ""))
+    if words:
+        datasets = tuple(dict.fromkeys(record.spec["dataset"] for record in records))
+        parts.append((OPTIMISTIC if protocol == "source" else "") + NOTE + "\n\n")
+        known = tuple(name for name in datasets if any(name in found for found in ANCHORS.values()))
+        if known:
+            parts.append("Single-task figures of others, RMSE / score:\n\n" + write(("", *known), anchors(known)))
+    return "".join(parts)
+
+
+def cells(rows: Sequence[Row], metric: str = "rmse") -> list[Cells]:
+    """The rows as text, in the order of :data:`HEADER`."""
+    digits = {"macro_f1": 3, "score": 0, "score_uncapped": 0}.get(metric, 2)
+    return [_cells(row, metric, digits) for row in rows]
+
+
+def _cells(row: Row, metric: str, digits: int) -> Cells:
+    difference = "-" if row.difference is None else interval(row.difference, digits, "+")
+    rank = f"{row.rank} [{row.rank_low}-{row.rank_high}]"
+    spread = "-" if math.isnan(row.sd) else f"{row.sd:.{digits}f}"
+    value = interval(row.value, digits)
+    name = TITLES.get(row.method, row.method)
+    return (row.dataset, name, str(row.runs), value, spread, difference, rank, _published(row, metric))
+
+
+def interval(estimate: Estimate, digits: int, sign: str = "") -> str:
+    """``mean [low, high]``."""
+    low, high = f"{estimate.low:{sign}.{digits}f}", f"{estimate.high:{sign}.{digits}f}"
+    return f"{estimate.mean:{sign}.{digits}f} [{low}, {high}]"
+
+
+def _published(row: Row, metric: str) -> str:
+    known = SOURCE.get(row.method, {}).get(row.dataset)
+    if known is None or metric not in ("rmse", "score"):
+        return "-"
+    value = known.rmse if metric == "rmse" else known.score
+    spread = f" (SD {known.sd:.2f})" if metric == "rmse" and known.sd is not None else ""
+    return "-" if value is None else f"{value:g}{spread}"
+
+
+def anchors(datasets: Sequence[str]) -> list[Cells]:
+    """Single-task figures of others, RMSE / score: what, then one cell a data set."""
+    rows = []
+    for name, by_set in ANCHORS.items():
+        found = [by_set.get(dataset) for dataset in datasets]
+        rows.append((name, *("-" if p is None else f"{p.rmse:.2f} / {p.score:.0f}" for p in found)))
+    return rows
+
+
+def markdown(header: Cells, body: Sequence[Cells]) -> str:
+    """A Markdown table."""
+    lines = [header, ("---",) * len(header), *body]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def latex(header: Cells, body: Sequence[Cells]) -> str:
+    """A LaTeX ``tabular`` with booktabs' rules."""
+    escaped = [" & ".join(_escaped(cell) for cell in line) + r" \\" for line in (header, *body)]
+    head = [rf"\begin{{tabular}}{{{'l' * len(header)}}}", r"\toprule", escaped[0], r"\midrule"]
+    return "\n".join([*head, *escaped[1:], r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def as_csv(header: Cells, body: Sequence[Cells]) -> str:
+    """Comma-separated values."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([header, *body])
+    return out.getvalue()
+
+
+FORMATS: dict[str, Callable[[Cells, Sequence[Cells]], str]] = {"markdown": markdown, "latex": latex, "csv": as_csv}
+"""Writers by name."""
+
+
+def writer(name: str) -> Callable[[Cells, Sequence[Cells]], str]:
+    """Look up a writer.
+
+    Raises:
+        GraceError: An unknown name.
+    """
+    if name not in FORMATS:
+        raise GraceError(f"`format` should be one of {', '.join(FORMATS)}. Found {name!r}.")
+    return FORMATS[name]
+
+
+def _escaped(text: str) -> str:
+    for character in "&%_#":
+        text = text.replace(character, "\\" + character)
+    return text

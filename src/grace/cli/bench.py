@@ -1,0 +1,238 @@
+"""``grace bench``: plan, run, watch and tabulate a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from grace.errors import GraceError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from grace.bench.store import Store
+    from grace.training.spec import RunSpec
+
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
+
+DEFAULT = Path("results")
+
+Datasets = Annotated[str, typer.Option("--datasets", help="Data sets, with commas between.")]
+Methods = Annotated[str, typer.Option("--methods", help="Methods; default the source's seven and RUL alone.")]
+Seeds = Annotated[str, typer.Option("--seeds", help="Seeds, with commas between.")]
+Folder = Annotated[Path, typer.Option("--to", help="Folder of the sweep; records go to its records/.")]
+Size = Annotated[str, typer.Option(help="Network: compact, paper or tiny.")]
+Plan = Annotated[str, typer.Option(help="Schedule: compact, paper or tiny.")]
+Unit = Annotated[str, typer.Option(help="RUL head and loss: cap, cap-head or cycles (the source).")]
+Protocol = Annotated[str, typer.Option(help="honest, or source: best epoch on the test set.")]
+Epochs = Annotated[int | None, typer.Option(help="Epochs, in place of the schedule's.")]
+Every = Annotated[int, typer.Option("--measure-every", help="Steps between Gramians, where the method needs them.")]
+
+ALL_SETS = "FD001,FD002,FD003,FD004"
+ALL_METHODS = "baseline,dwa,gradnorm,uncertainty,amnl,gaba,grace,rul-only"
+ALL_SEEDS = "42,123,456,789,1024"
+
+
+@app.callback(invoke_without_command=True)
+def bench(context: typer.Context) -> None:
+    """Train a grid of data sets, methods and seeds, survive anything, and print the table.
+
+    \b
+      grace bench plan                                     what the 160 runs are
+      grace bench run --data cmapss --to results           begin or go on
+      grace bench status --to results                      done, running, failed, waiting
+      grace bench table                                    from the records in results/
+    """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command(short_help="List the runs of a grid.")
+def plan(
+    datasets: Datasets = ALL_SETS,
+    methods: Methods = ALL_METHODS,
+    seeds: Seeds = ALL_SEEDS,
+    size: Size = "compact",
+    schedule: Plan = "compact",
+    epochs: Epochs = None,
+    unit: Unit = "cap",
+    protocol: Protocol = "honest",
+    measure_every: Every = 10,
+) -> None:
+    """Say which runs a grid holds, with the id of each; nothing is read or written.
+
+    \b
+      grace bench plan
+      grace bench plan --datasets FD001 --methods grace,baseline --seeds 1,2,3
+    """
+    specs = _specs(datasets, methods, seeds, size, schedule, epochs, unit, protocol, measure_every)
+    for spec in specs:
+        print(f"{spec.id}  {spec.dataset}  {spec.method:15} seed {spec.seed}")
+    print(f"{len(specs)} runs: {size} network, {schedule} schedule, unit {unit}, {protocol} protocol")
+
+
+@app.command(short_help="Run a grid, or go on with it.")
+def run(
+    data: Annotated[Path | None, typer.Option(help="Folder of the files.", envvar="GRACE_DATA")] = None,
+    to: Folder = DEFAULT,
+    datasets: Datasets = ALL_SETS,
+    methods: Methods = ALL_METHODS,
+    seeds: Seeds = ALL_SEEDS,
+    size: Size = "compact",
+    schedule: Plan = "compact",
+    epochs: Epochs = None,
+    unit: Unit = "cap",
+    protocol: Protocol = "honest",
+    measure_every: Every = 10,
+    jobs: Annotated[int, typer.Option(help="Processes, one thread each; 0 is one a core.")] = 0,
+    on: Annotated[
+        str | None, typer.Option(help="A Dask scheduler, e.g. tcp://scheduler:8786, in place of --jobs.")
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")] = False,
+) -> None:
+    """Run every run of a grid that has no record yet; what was interrupted, even killed, goes on at its last epoch.
+
+    \b
+      grace bench run --data cmapss --to results
+      grace bench run --data cmapss --to results --methods grace,baseline --seeds 1,2,3
+      grace bench run --data /shared/cmapss --to /shared/results --on tcp://scheduler:8786
+
+    On a cluster, the folders have to be the same paths on every machine.
+    """
+    from grace.bench.store import Store
+    from grace.bench.sweep import counted, sweep
+    from grace.cli.progress import initialisations
+
+    specs = _specs(datasets, methods, seeds, size, schedule, epochs, unit, protocol, measure_every)
+    folder, source = (to.absolute(), None if data is None else data.absolute()) if on else (to, data)
+    with initialisations(f"{len(specs)} runs", "runs", remaining=True) as on_progress:
+        states = sweep(
+            specs, Store(folder), source, lambda: _pool(jobs, on), retry_failed=retry_failed, on_run=on_progress
+        )
+    print("  ".join(f"{count} {state}" for state, count in counted(states).items() if count))
+    _show_failed(Store(folder), states)
+
+
+@app.command(short_help="Done, running, failed and waiting runs.")
+def status(
+    to: Folder = DEFAULT,
+    datasets: Datasets = ALL_SETS,
+    methods: Methods = ALL_METHODS,
+    seeds: Seeds = ALL_SEEDS,
+    size: Size = "compact",
+    schedule: Plan = "compact",
+    epochs: Epochs = None,
+    unit: Unit = "cap",
+    protocol: Protocol = "honest",
+    measure_every: Every = 10,
+) -> None:
+    """Count the runs of a grid by state and name the failed ones, also while the sweep is at work.
+
+    \b
+      grace bench status --to results
+    """
+    from grace.bench.store import RUNNING, Store
+    from grace.bench.sweep import counted
+
+    specs = _specs(datasets, methods, seeds, size, schedule, epochs, unit, protocol, measure_every)
+    store = Store(to)
+    states = store.states(specs)
+    print(f"{to}: " + ", ".join(f"{count} {state}" for state, count in counted(states).items()))
+    for spec in specs:
+        if states[spec.id] == RUNNING:
+            print(f"running  {spec.id}  {spec.dataset}  {spec.method}  seed {spec.seed}")
+    _show_failed(store, states)
+
+
+@app.command(short_help="The table of the records.")
+def table(
+    records: Annotated[Path, typer.Argument(help="Folder of a sweep.")] = DEFAULT,
+    metric: Annotated[
+        str, typer.Option(help="rmse, score, rmse_uncapped, score_uncapped or macro_f1; two with a comma.")
+    ] = "rmse,score",
+    protocol: Annotated[str, typer.Option(help="honest, or source: best epoch on the test set.")] = "honest",
+    format: Annotated[str, typer.Option(help="markdown, latex or csv.")] = "markdown",
+    reference: Annotated[str, typer.Option(help="Method that differences are taken to.")] = "baseline",
+    mean: Annotated[bool, typer.Option("--mean", help="Refused: see what it says.")] = False,
+) -> None:
+    """Print mean, SD, interval, paired difference and rank of every method, per data set, beside the published figures.
+
+    \b
+      grace bench table
+      grace bench table results --metric rmse --format latex
+      grace bench table results --protocol source        best epoch on the test set: optimistic
+    """
+    from grace.bench.store import Store
+    from grace.bench.summary import mean_across_data_sets
+    from grace.bench.tables import report
+
+    if mean:
+        mean_across_data_sets()
+    print(report(Store(records).all_records(), metric.split(","), protocol, format, reference), end="")
+
+
+def _specs(
+    datasets: str,
+    methods: str,
+    seeds: str,
+    size: str,
+    schedule: str,
+    epochs: int | None,
+    unit: str,
+    protocol: str,
+    measure_every: int,
+) -> list[RunSpec]:
+    from dataclasses import replace
+
+    from grace.bench.plan import grid
+    from grace.training.schedule import schedule_named
+
+    try:
+        numbers = [int(text) for text in _names(seeds)]
+    except ValueError:
+        raise GraceError(f"`--seeds` should be whole numbers with commas between. Found {seeds!r}.") from None
+    choices: dict[str, Any] = {"size": size, "unit": unit, "protocol": protocol, "measure_every": measure_every}
+    choices["schedule"] = schedule if epochs is None else replace(schedule_named(schedule), epochs=epochs)
+    return grid(_names(datasets), _names(methods), numbers, **choices)
+
+
+def _names(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _pool(jobs: int, address: str | None) -> AbstractContextManager[Executor | None]:
+    from grace.alignment.replicate import processes
+
+    return processes(jobs) if address is None else _cluster(address)
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Executor]:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise GraceError(
+            "`--on` should find Dask installed. Found no module `distributed`. Run pip install 'grace-rul[cluster]'."
+        ) from None
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise GraceError(
+            f"`--on` should be the address of a Dask scheduler that answers. Found {address}: {error}"
+        ) from None
+    with client:
+        yield client.get_executor(retries=3, pure=False)
+
+
+def _show_failed(store: Store, states: dict[str, str]) -> None:
+    from grace.training.record import FAILED
+
+    for run, state in states.items():
+        record = store.record(run) if state == FAILED else None
+        if record is not None:
+            spec = record.spec
+            print(f"failed   {run}  {spec['dataset']}  {spec['method']}  seed {spec['seed']}: {record.reason}")

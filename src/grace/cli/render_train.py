@@ -1,0 +1,98 @@
+"""Trainings and forecasts as rich tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from grace.errors import GraceError
+from grace.files import write_text
+
+if TYPE_CHECKING:
+    from grace.training.model_file import TrainedNetwork
+    from grace.training.predict import Forecast
+    from grace.training.record import Record
+
+HEALTH = ("healthy", "degrading", "critical")
+HEALTH_STYLES = ("green", "yellow", "red")
+
+
+def show_run(record: Record, path: Path, console: Console | None = None) -> None:
+    """Figures of a finished run."""
+    out = console or Console()
+    spec = record.spec
+    if record.status != "done":
+        return
+    table = Table(title=f"{spec['dataset']}, {spec['method']}, seed {spec['seed']}", title_justify="left")
+    for name in ("", "RMSE", "score", "RMSE uncapped", "score uncapped", "health macro-F1"):
+        table.add_column(name, justify="left" if not name else "right")
+    optimistic = " (chosen on it: optimistic)" if spec["protocol"] == "source" else ""
+    for name, figures in (("validation", record.validation), (f"test{optimistic}", record.test)):
+        if figures:
+            digits = {"score": 0, "score_uncapped": 0, "macro_f1": 3}
+            names = ("rmse", "score", "rmse_uncapped", "score_uncapped", "macro_f1")
+            table.add_row(name, *(f"{figures[key]:.{digits.get(key, 2)}f}" for key in names))
+    out.print(table)
+    out.print(_interval(record), style="dim")
+    out.print(
+        f"epoch {record.best_epoch + 1} of {len(record.history)} kept, chosen on the "
+        f"{'test' if optimistic else 'validation'} windows; {record.steps:,} steps, {record.seconds:.0f} s; run {record.id}",
+        style="dim",
+    )
+    out.print(f"{path}", highlight=False)
+
+
+def _interval(record: Record) -> str:
+    half, level = record.interval["half_width"], record.interval["level"] or 0.0
+    if half is None or half == float("inf"):
+        return f"no {level:.0%} interval: too few validation engines for that level"
+    covered = record.interval.get("coverage")
+    checked = "" if covered is None else f"; on the test engines it covers {covered:.0%}"
+    return f"{level:.0%} interval: RUL +- {half:.1f} cycles, from the validation engines{checked}"
+
+
+def show_forecast(found: Forecast, network: TrainedNetwork, console: Console | None = None) -> None:
+    """A row an engine."""
+    table = Table(title=f"RUL after the last recorded cycle, {network.level:.0%} interval", title_justify="left")
+    for name in ("engine", "cycle", "RUL", "interval", "health"):
+        table.add_column(name, justify="left" if name == "health" else "right")
+    cap = network.conventions.cap
+    for i in range(len(found.engine)):
+        high = f"{found.high[i]:.0f}" if found.high[i] < cap else f"{cap} or more"
+        state = int(found.health[i])
+        table.add_row(
+            str(found.engine[i]),
+            str(found.cycle[i]),
+            f"{found.rul[i]:.1f}",
+            f"{found.low[i]:.0f} to {high}",
+            Text(HEALTH[state], HEALTH_STYLES[state]),
+        )
+    (console or Console()).print(table)
+
+
+def write_forecast(found: Forecast, path: Path) -> None:
+    """Write a forecast as ``.csv`` or ``.json``, whole or not at all.
+
+    Raises:
+        GraceError: Another ending, or the file cannot be written.
+    """
+    names = ("engine", "cycle", "rul", "low", "high", "health")
+    rows = [
+        {
+            name: round(float(v), 3) if name in ("rul", "low", "high") else int(v)
+            for name, v in zip(names, row, strict=True)
+        }
+        for row in zip(*(getattr(found, name) for name in names), strict=True)
+    ]
+    if path.suffix == ".json":
+        write_text(path, json.dumps(rows, indent=1) + "\n")
+    elif path.suffix == ".csv":
+        lines = [",".join(names), *(",".join(str(value) for value in row.values()) for row in rows)]
+        write_text(path, "\n".join(lines) + "\n")
+    else:
+        raise GraceError(f"`--to` should end in .csv or .json. Found {path.name!r}.")

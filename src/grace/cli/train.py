@@ -1,0 +1,128 @@
+"""``grace train``: train one method on one data set and keep the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from grace.errors import GraceError
+
+if TYPE_CHECKING:
+    from grace.training.spec import RunSpec
+
+
+def train(
+    dataset: Annotated[str, typer.Argument(help="FD001..FD004, NAME of a train_NAME.txt, a folder, or `simulated`.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of the files.", envvar="GRACE_DATA")] = None,
+    method: Annotated[str | None, typer.Option(help="Method of the table, e.g. grace; see below.")] = None,
+    outer: Annotated[str | None, typer.Option(help="Outer axis in place of the method's.")] = None,
+    inner: Annotated[str | None, typer.Option(help="Inner axis in place of the method's: mse, weighted_mse.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="Of the outer axis, e.g. floor=0; repeatable.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of split, initialisation and batches.")] = 42,
+    protocol: Annotated[str, typer.Option(help="honest, or source: best epoch on the test set.")] = "honest",
+    size: Annotated[str, typer.Option(help="Network: compact, paper or tiny.")] = "compact",
+    schedule: Annotated[str, typer.Option(help="compact, paper or tiny.")] = "compact",
+    epochs: Annotated[int | None, typer.Option(help="Epochs, in place of the schedule's.")] = None,
+    unit: Annotated[str, typer.Option(help="RUL head and loss: cap, cap-head or cycles (the source).")] = "cap",
+    precision: Annotated[str, typer.Option(help="float32, or bfloat16 for mixed precision.")] = "float32",
+    measure_every: Annotated[int, typer.Option(help="Steps between Gramians, where the method needs them.")] = 10,
+    monitor_every: Annotated[int, typer.Option(help="Steps between Gramians for the display alone; 0: never.")] = 20,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    to: Annotated[
+        Path | None, typer.Option(help="File of the network; default DATASET-METHOD-SEED.safetensors.")
+    ] = None,
+) -> None:
+    """Train, choose on held-out engines, report on the test engines, and keep the network for `grace predict`.
+
+    \b
+      grace train FD001 --data cmapss --method grace --seed 42
+      grace train FD001 --data cmapss --outer gaba --inner mse --option floor=0
+      grace train FD001 --data cmapss --size paper --schedule paper
+      grace train simulated --method baseline
+
+    \b
+    Methods: baseline, dwa, gradnorm, uncertainty, amnl, gaba, grace (the source's seven), rul-only, health-only,
+    amnl-normalised, gaba-equal, grace-equal (floor 0).
+
+    \b
+    Interrupted, even killed, the same command goes on at the last epoch.
+    """
+    from dataclasses import replace
+
+    from grace.cli.live import Live
+    from grace.cli.render_train import show_run
+    from grace.data.source import load_test, load_train
+    from grace.training.model_file import save_model
+    from grace.training.run import train as train_run
+    from grace.training.schedule import schedule_named
+    from grace.training.spec import run_spec
+
+    check_device(device)
+    plan = schedule_named(schedule)
+    fleet, test = load_train(dataset, data), load_test(dataset, data)
+    spec = run_spec(
+        fleet.name,
+        method,
+        outer=outer,
+        inner=inner,
+        options=parse_options(option or []),
+        schedule=plan if epochs is None else replace(plan, epochs=epochs),
+        seed=seed,
+        protocol=protocol,
+        size=size,
+        unit=unit,
+        precision=precision,
+        measure_every=measure_every,
+        monitor_every=monitor_every,
+    )
+    path = to or Path(f"{fleet.name}-{spec.method}-{seed}.safetensors")
+    checkpoint = path.with_name(f".{path.stem}-{spec.id}.checkpoint")
+    with Live(spec) as live:
+        run = train_run(spec, fleet, test, device=device, checkpoint=checkpoint, on_epoch=live.epoch)
+    if run.model is not None:
+        save_model(path, run, spec)
+    checkpoint.unlink(missing_ok=True)
+    show_run(run.record, path)
+    if run.model is None:
+        raise GraceError(f"{fleet.name}, {spec.method}: {run.record.reason}")
+
+
+def parse_options(texts: list[str]) -> dict[str, Any]:
+    """``NAME=VALUE`` pairs; a value is a number, or several with commas between.
+
+    Raises:
+        GraceError: Anything else.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            numbers = tuple(
+                int(part) if part.strip().lstrip("-").isdigit() else float(part) for part in value.split(",")
+            )
+        except ValueError:
+            raise GraceError(f"`--option` should be NAME=NUMBER, as in floor=0. Found {text!r}.") from None
+        found[name.replace("-", "_")] = numbers if len(numbers) > 1 else numbers[0]
+    return found
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        GraceError: See above.
+    """
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise GraceError(f"`--device` should be a device of this machine. Found {device!r}: {reason}") from None
+
+
+def described(spec: RunSpec) -> str:
+    """One line on what is trained."""
+    return f"{spec.dataset}, {spec.method}, seed {spec.seed}, {spec.protocol} protocol, {spec.size} network"

@@ -1,0 +1,53 @@
+"""The contract of the outer axis: losses and the Gramian of the task gradients go in, task weights come out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from grace.errors import GraceError
+
+
+class Controller(nn.Module, ABC):
+    """Weights the tasks, one call a training step, in the order of the steps.
+
+    All state is in ``state_dict``: a controller that is saved and loaded goes on as if nothing had happened. Leading
+    dimensions ``...`` are replicas: many trainings at once, each with weights of its own.
+
+    A controller that learns (it has parameters) sets their ``.grad`` in the call, in closed form; the training's
+    optimiser then steps them, without weight decay and with the learning rate ``learning_rate``, or its own where that is None.
+
+    Args:
+        tasks: Number of tasks ``K``, at least 1.
+        replicas: Leading dimensions of losses and Gramian.
+
+    Raises:
+        GraceError: ``tasks`` is not positive.
+    """
+
+    needs_gramian: ClassVar[bool] = False
+    learning_rate: ClassVar[float | None] = None
+
+    def __init__(self, tasks: int, replicas: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        if tasks < 1:
+            raise GraceError(f"Parameter `tasks` should be at least 1. Found `tasks = {tasks}`.")
+        self.tasks = tasks
+        self.shape = (*replicas, tasks)
+
+    @abstractmethod
+    def forward(self, losses: Tensor, gramian: Tensor | None, step: int, epoch: int) -> Tensor:
+        """Task weights of this step.
+
+        Args:
+            losses: Detached losses ``[..., K]`` of this batch.
+            gramian: ``[..., K, K]`` of the unweighted task gradients on the shared parameters, or None where it was not
+                measured in this step: a controller that needs it then goes on with what it knows.
+            step: Optimiser steps made before this one, from 0.
+            epoch: Epochs finished before this one, from 0.
+
+        Returns:
+            Weights ``[..., K]``, detached.
+        """

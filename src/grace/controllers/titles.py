@@ -1,0 +1,16 @@
+"""Titles of the methods as printed; apart from the table of methods, so that a report needs no torch."""
+
+TITLES = {
+    "baseline": "Baseline",
+    "dwa": "DWA",
+    "gradnorm": "GradNorm",
+    "uncertainty": "Uncertainty",
+    "amnl": "AMNL",
+    "gaba": "GABA",
+    "grace": "GRACE",
+    "rul-only": "RUL alone",
+    "health-only": "Health alone",
+    "amnl-normalised": "AMNL, losses normalised",
+    "gaba-equal": "GABA, floor 0",
+    "grace-equal": "GRACE, floor 0",
+}

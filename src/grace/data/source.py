@@ -1,0 +1,40 @@
+"""Where fleets come from: C-MAPSS files, a folder in their format, or the simulation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from grace.data.cmapss import read_test, read_train, subset_name
+from grace.data.fleet import Fleet
+from grace.data.simulated import Simulation, simulate
+
+SIMULATED = "simulated"
+
+
+def load_train(dataset: str, data: Path | None, dial: float = 1.0, seed: int = 0) -> Fleet:
+    """Training engines by name.
+
+    Args:
+        dataset: ``FD001``..``FD004`` or NAME of a ``train_NAME.txt`` in ``data``, a folder that holds one, or ``simulated``.
+        data: Folder of the files.
+        dial: Of the simulation.
+        seed: Of the simulation.
+
+    Raises:
+        GraceError: See :func:`grace.data.cmapss.read_train`.
+    """
+    if dataset == SIMULATED:
+        return simulate(Simulation(dial=dial, seed=seed))[0]
+    return read_train(*subset_name(dataset, data))
+
+
+def load_test(dataset: str, data: Path | None, dial: float = 1.0, seed: int = 0) -> Fleet | None:
+    """Test engines by name, or None where a folder has no ``test_NAME.txt``; arguments as :func:`load_train`.
+
+    Raises:
+        GraceError: See :func:`grace.data.cmapss.read_test`.
+    """
+    if dataset == SIMULATED:
+        return simulate(Simulation(dial=dial, seed=seed))[1]
+    folder, name = subset_name(dataset, data)
+    return read_test(folder, name) if (folder / f"test_{name}.txt").exists() else None

@@ -1,0 +1,50 @@
+"""Files that are whole or not there: written beside, flushed to the disk, renamed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from grace.errors import GraceError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside ``path`` to write to; renamed to ``path`` when the block ends, removed when it fails.
+
+    A process that is killed leaves ``path`` as it was; what it leaves beside is called ``.NAME.PID.part``.
+
+    Raises:
+        GraceError: The folder cannot be written or the disk is full.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from None
+    finally:
+        part.unlink(missing_ok=True) if os.access(path.parent, os.W_OK) else None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all.
+
+    Raises:
+        GraceError: See :func:`replacing`.
+    """
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def unwritable(path: Path, error: OSError) -> GraceError:
+    """The error to show where a file cannot be written."""
+    reason = error.strerror or str(error)
+    return GraceError(
+        f"{path} should be writable. Found: {reason}. Free space or choose another folder; nothing was lost."
+    )

@@ -1,0 +1,81 @@
+"""A trained network in one file, with all that new engines need: conventions, conditions, scaling, interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from grace.data.conditions import Conditioner
+from grace.data.conventions import Conventions
+from grace.models.rul_problem import build
+from grace.training.checkpoint import load, save
+from grace.training.run import Run
+from grace.training.spec import RunSpec
+
+KIND = "trained network"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """What a model file holds.
+
+    Attributes:
+        model: The network, in evaluation mode.
+        spec: The run that made it.
+        conditioner: Conditions and scaling of its training engines.
+        half_width: Of the conformal interval, cycles; infinite where there were too few validation engines.
+        level: Coverage that the interval was made for.
+    """
+
+    model: nn.Module
+    spec: RunSpec
+    conditioner: Conditioner
+    half_width: float
+    level: float
+
+    @property
+    def conventions(self) -> Conventions:
+        """Of the run."""
+        return self.spec.conventions
+
+
+def save_model(path: Path, run: Run, spec: RunSpec) -> None:
+    """Write the network of a finished run.
+
+    Raises:
+        GraceError: The file cannot be written.
+    """
+    conditioner, interval = run.split.conditioner, run.record.interval
+    assert run.model is not None
+    state = {
+        "spec": spec.to_json(),
+        "weights": run.model.state_dict(),
+        "conditioner": {
+            "features": list(conditioner.features),
+            **{name: torch.from_numpy(getattr(conditioner, name)) for name in ("unit", "centres", "mean", "scale")},
+        },
+        "interval": {"half_width": interval["half_width"], "level": interval["level"]},
+        "test": run.record.test,
+    }
+    save(path, KIND, state)
+
+
+def load_model(path: Path) -> TrainedNetwork:
+    """Read what :func:`save_model` wrote.
+
+    Raises:
+        GraceError: The file is missing or damaged, or of another kind or version.
+    """
+    state = load(path, KIND)
+    spec = RunSpec.from_json(state["spec"])
+    c = state["conditioner"]
+    arrays = {name: c[name].numpy() for name in ("unit", "centres", "mean", "scale")}
+    conditioner = Conditioner(tuple(c["features"]), **arrays)
+    with torch.random.fork_rng(devices=[]):
+        model = build(spec.size, len(c["features"]), spec.conventions.cap, spec.unit)
+    model.load_state_dict(state["weights"])
+    interval = state["interval"]
+    return TrainedNetwork(model.eval(), spec, conditioner, interval["half_width"], interval["level"])

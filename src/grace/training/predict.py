@@ -1,0 +1,55 @@
+"""RUL, health state and interval of new engines, from a trained network."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grace.data.fleet import Fleet
+from grace.data.resident import ResidentWindows
+from grace.data.windows import last_windows
+from grace.errors import GraceError
+from grace.training.evaluate import predict
+from grace.training.model_file import TrainedNetwork
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Of ``E`` engines, after their last recorded cycle.
+
+    Attributes:
+        engine: Engine numbers, int64 ``[E]``.
+        cycle: Recorded cycles, int64 ``[E]``.
+        rul: Predicted RUL, cycles ``[E]``.
+        low: Lower end of the interval, at least 0, ``[E]``.
+        high: Upper end; the cap stands for "the cap or more", ``[E]``.
+        health: Health state 0, 1 or 2, int64 ``[E]``.
+    """
+
+    engine: NDArray[np.int64]
+    cycle: NDArray[np.int64]
+    rul: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    health: NDArray[np.int64]
+
+
+def forecast(network: TrainedNetwork, fleet: Fleet) -> Forecast:
+    """Predict every engine of a fleet from its last window; a short engine is padded at the front, as in training.
+
+    Raises:
+        GraceError: A column that the network was trained on is missing.
+    """
+    missing = [name for name in network.conditioner.features if name not in fleet.columns]
+    if missing:
+        raise GraceError(f"{fleet.name} should have the column {missing[0]}. Found {', '.join(fleet.columns)}.")
+    cap = float(network.conventions.cap)
+    windows = last_windows(fleet, network.conditioner.transform(fleet), network.conventions)
+    found = predict(network.model, ResidentWindows(windows), cap)
+    rul = found.rul.astype(np.float64)
+    half = network.half_width if math.isfinite(network.half_width) else cap
+    low, high = np.clip(rul - half, 0, cap), np.clip(rul + half, 0, cap)
+    return Forecast(fleet.engines, fleet.lengths, rul, low, high, found.health)

@@ -1,0 +1,67 @@
+"""Which engines are trained on, chosen on and reported on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from grace.data.checks import check_training
+from grace.data.conditions import Conditioner, fit_conditions
+from grace.data.fleet import Fleet
+from grace.data.split import split_engines
+from grace.data.windows import Windows, last_windows, training_windows, windows_of_cuts
+from grace.errors import GraceError
+from grace.training.spec import RunSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The three sides of a protocol.
+
+    Attributes:
+        train: Windows that gradients are taken on.
+        validation: Windows that everything is chosen on: with ``honest`` those of held-out training engines, each cut at
+            random cycles; with ``source`` the test windows themselves.
+        test: Last window of every test engine, or None where there is no test file.
+        conditioner: Conditions and scaling, fitted on the engines of ``train``.
+    """
+
+    train: Windows
+    validation: Windows
+    test: Windows | None
+    conditioner: Conditioner
+
+
+def split_for(spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
+    """Split a fleet as the spec's protocol says.
+
+    Raises:
+        GraceError: The fleet cannot be trained on, or ``source`` is asked for without test engines.
+    """
+    check_training(fleet, spec.conventions)
+    if spec.protocol == "source":
+        return _source(spec, fleet, test)
+    kept, held = split_engines(len(fleet.engines), spec.validation_share, spec.seed)
+    training, validation = fleet.select(kept), fleet.select(held)
+    conditioner = fit_conditions(training, spec.conventions)
+    cuts = np.random.default_rng(spec.seed)
+    rows = conditioner.transform(validation)
+    chosen_on = windows_of_cuts(validation, rows, spec.conventions, spec.validation_cuts, cuts)
+    return Split(_training(spec, training, conditioner), chosen_on, _test(spec, test, conditioner), conditioner)
+
+
+def _source(spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
+    conditioner = fit_conditions(fleet, spec.conventions)
+    windows = _test(spec, test, conditioner)
+    if windows is None:
+        raise GraceError("The protocol `source` should have test engines. Found none. Use --protocol honest.")
+    return Split(_training(spec, fleet, conditioner), windows, windows, conditioner)
+
+
+def _training(spec: RunSpec, fleet: Fleet, conditioner: Conditioner) -> Windows:
+    return training_windows(fleet, conditioner.transform(fleet), spec.conventions, spec.schedule.padded)
+
+
+def _test(spec: RunSpec, test: Fleet | None, conditioner: Conditioner) -> Windows | None:
+    return None if test is None else last_windows(test, conditioner.transform(test), spec.conventions)

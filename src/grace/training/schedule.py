@@ -1,0 +1,129 @@
+"""How long and how fast a network is trained, as named schedules."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from grace.errors import GraceError
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Optimiser, learning rate, averaging and stopping; AdamW throughout.
+
+    Attributes:
+        epochs: Most epochs.
+        steps: Optimiser steps of an epoch, or 0 for one pass over all windows.
+        batch_size: Windows in a batch.
+        learning_rate: Peak learning rate.
+        weight_decay: AdamW's decoupled weight decay.
+        warmup: Epochs of linear warm-up from a tenth of the learning rate.
+        decay: ``plateau``: halved when the validation RMSE has not fallen for ``patience`` epochs. ``cosine``: to 0 over all
+            epochs, in every step. ``none``: kept.
+        patience: Epochs of the plateau.
+        least: Smallest learning rate of the plateau.
+        clip: Largest norm of the whole gradient.
+        average: Memory of the moving average of the weights that is evaluated, a step; 0 evaluates the weights themselves.
+        stop: Epochs without a lower validation RMSE after which training stops; 0 never stops early.
+        padded: Shortest history that a training window needs, in cycles; what is missing is padded at the front, as for
+            the short engines of a test. 0 takes full windows only.
+
+    Raises:
+        GraceError: A field is out of its range.
+    """
+
+    epochs: int
+    steps: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    warmup: int
+    decay: str
+    patience: int = 30
+    least: float = 5e-6
+    clip: float = 1.0
+    average: float = 0.999
+    stop: int = 0
+    padded: int = 0
+
+    def __post_init__(self) -> None:
+        for name, low in (("epochs", 1), ("steps", 0), ("batch_size", 2), ("warmup", 0), ("stop", 0), ("padded", 0)):
+            if (value := getattr(self, name)) < low:
+                raise GraceError(f"`{name}` should be at least {low}. Found {value}.")
+        for name in ("learning_rate", "clip"):
+            if not (value := getattr(self, name)) > 0:
+                raise GraceError(f"`{name}` should be positive. Found {value}.")
+        if self.decay not in DECAYS:
+            raise GraceError(f"`decay` should be one of {', '.join(DECAYS)}. Found {self.decay!r}.")
+        if not 0 <= self.average < 1:
+            raise GraceError(f"`average` should be in [0, 1). Found {self.average}.")
+
+
+DECAYS = ("plateau", "cosine", "none")
+
+SCHEDULES = {
+    # the source's recipe, section 7 of its text; it stops early without a figure: twice the plateau's patience
+    "paper": Schedule(500, 0, 256, 1e-3, 1e-4, 10, "plateau", average=0.999, stop=60),
+    # for two CPU cores, chosen from learning curves on validation engines: docs/training.md
+    "compact": Schedule(12, 100, 128, 2e-3, 1e-4, 1, "cosine", average=0.99, padded=20),
+    # for tests and demonstrations
+    "tiny": Schedule(3, 20, 32, 2e-3, 1e-4, 1, "cosine", average=0.9),
+}
+"""The schedules by name."""
+
+
+def schedule_named(name: str) -> Schedule:
+    """Look up a schedule.
+
+    Raises:
+        GraceError: An unknown name.
+    """
+    if name not in SCHEDULES:
+        raise GraceError(f"`schedule` should be one of {', '.join(SCHEDULES)}. Found {name!r}.")
+    return SCHEDULES[name]
+
+
+class LearningRate:
+    """Sets the learning rate as a share of each group's own; all state in ``state_dict``."""
+
+    def __init__(self, optimiser: torch.optim.Optimizer, schedule: Schedule, steps_per_epoch: int) -> None:
+        self._optimiser, self._schedule, self._per_epoch = optimiser, schedule, steps_per_epoch
+        self._peaks = [group["lr"] for group in optimiser.param_groups]
+        self._factor, self._best, self._bad = 1.0, float("inf"), 0
+
+    def before(self, step: int) -> float:
+        """Set the rate of this step, from 0; returns the first group's."""
+        share = max(self.share(step), 0.0)
+        least = self._schedule.least if self._schedule.decay == "plateau" else 0.0
+        for group, peak in zip(self._optimiser.param_groups, self._peaks, strict=True):
+            group["lr"] = max(peak * share, min(least, peak))
+        return float(self._optimiser.param_groups[0]["lr"])
+
+    def share(self, step: int) -> float:
+        """Share of the peak at this step: warm-up times decay."""
+        warm = self._schedule.warmup * self._per_epoch
+        rise = min(1.0, 0.1 + 0.9 * step / warm) if warm else 1.0
+        if self._schedule.decay == "cosine":
+            last = self._schedule.epochs * self._per_epoch
+            return rise * 0.5 * (1 + math.cos(math.pi * step / last))
+        return rise * self._factor
+
+    def after_epoch(self, validation: float) -> None:
+        """Tell the validation RMSE: the plateau halves the rate when it has not fallen for ``patience`` epochs."""
+        if validation < self._best:
+            self._best, self._bad = validation, 0
+        else:
+            self._bad += 1
+        if self._schedule.decay == "plateau" and self._bad > self._schedule.patience:
+            self._factor, self._bad = self._factor / 2, 0
+
+    def state_dict(self) -> dict[str, float]:
+        """Factor, best value and epochs since."""
+        return {"factor": self._factor, "best": self._best, "bad": self._bad}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        """Go on from a saved state."""
+        self._factor, self._best, self._bad = state["factor"], state["best"], int(state["bad"])
