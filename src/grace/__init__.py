@@ -20,10 +20,14 @@ _HOMES = {
     "decide": "grace.alignment.decide",
     "diagnose_fleet": "grace.alignment.diagnose",
     "moderate_weighted_mse_loss": "grace.core.weighted_mse",
+    "forecast": "grace.training.predict",
+    "load_model": "grace.training.model_file",
     "read_test": "grace.data.cmapss",
     "read_train": "grace.data.cmapss",
+    "run_spec": "grace.training.spec",
     "rul_to_health_3class": "grace.data.health_labels",
     "simulate": "grace.data.simulated",
+    "train": "grace.training.run",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]

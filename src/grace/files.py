@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from grace.errors import GraceError
@@ -25,11 +25,13 @@ def replacing(path: Path) -> Iterator[Path]:
         yield part
         with part.open("rb") as written:
             os.fsync(written.fileno())
+        part.chmod(0o666 & ~_umask())  # some writers make files that only their owner can read
         part.replace(path)
     except OSError as error:
         raise unwritable(path, error) from None
     finally:
-        part.unlink(missing_ok=True) if os.access(path.parent, os.W_OK) else None
+        with suppress(OSError):
+            part.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -40,6 +42,12 @@ def write_text(path: Path, text: str) -> None:
     """
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def unwritable(path: Path, error: OSError) -> GraceError:

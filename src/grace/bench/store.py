@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grace.errors import GraceError
 from grace.files import unwritable
 from grace.training.record import DONE, FAILED, Record, read_record
-from grace.training.spec import RunSpec
+
+if TYPE_CHECKING:
+    from grace.training.spec import RunSpec
 
 RUNNING, WAITING = "running", "waiting"
 STATES = (DONE, RUNNING, FAILED, WAITING)

@@ -219,7 +219,7 @@ def _cluster(address: str) -> Iterator[Executor]:
             "`--on` should find Dask installed. Found no module `distributed`. Run pip install 'grace-rul[cluster]'."
         ) from None
     try:
-        client = Client(address, timeout="10s")
+        client: Any = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise GraceError(
             f"`--on` should be the address of a Dask scheduler that answers. Found {address}: {error}"

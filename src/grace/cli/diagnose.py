@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from grace.data.conventions import Conventions
     from grace.data.fleet import Fleet
 
-SIMULATED = "simulated"
-
 
 def diagnose(
     dataset: Annotated[str, typer.Argument(help="FD001..FD004, NAME of a train_NAME.txt, a folder, or `simulated`.")],
@@ -89,14 +87,10 @@ def diagnose(
 
 
 def _fleet(dataset: str, data: Path | None, labels: Path | None, dial: float, seed: int) -> Fleet:
-    from grace.data.cmapss import read_train, subset_name
     from grace.data.labels_file import with_labels
-    from grace.data.simulated import Simulation, simulate
+    from grace.data.source import load_train
 
-    if dataset == SIMULATED:
-        fleet, _ = simulate(Simulation(dial=dial, seed=seed))
-    else:
-        fleet = read_train(*subset_name(dataset, data))
+    fleet = load_train(dataset, data, dial, seed)
     return fleet if labels is None else with_labels(fleet, labels)
 
 

@@ -38,10 +38,10 @@ class Live:
     def epoch(self, entry: dict[str, Any], trainer: Trainer) -> None:
         """Show one epoch."""
         mark = "*" if trainer.best_epoch == entry["epoch"] else " "
-        self._out.print(line(entry) + mark, markup=False)
+        self._out.print(line(entry) + mark, markup=False, soft_wrap=True)
         alarm = self._monitor.told(entry)
         if alarm:
-            self._out.print(f"alarm: {alarm}", style="bold red", markup=False)
+            self._out.print(f"alarm: {alarm}", style="bold red", markup=False, soft_wrap=True)
 
 
 def line(entry: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,10 +70,14 @@ def show_forecast(found: Forecast, network: TrainedNetwork, console: Console | N
             str(found.engine[i]),
             str(found.cycle[i]),
             f"{found.rul[i]:.1f}",
-            f"{found.low[i]:.0f} to {high}",
+            "unknown" if math.isnan(found.low[i]) else f"{found.low[i]:.0f} to {high}",
             Text(HEALTH[state], HEALTH_STYLES[state]),
         )
     (console or Console()).print(table)
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else round(float(value), 3)
 
 
 def write_forecast(found: Forecast, path: Path) -> None:
@@ -83,16 +88,16 @@ def write_forecast(found: Forecast, path: Path) -> None:
     """
     names = ("engine", "cycle", "rul", "low", "high", "health")
     rows = [
-        {
-            name: round(float(v), 3) if name in ("rul", "low", "high") else int(v)
-            for name, v in zip(names, row, strict=True)
-        }
+        {name: _number(v) if name in ("rul", "low", "high") else int(v) for name, v in zip(names, row, strict=True)}
         for row in zip(*(getattr(found, name) for name in names), strict=True)
     ]
     if path.suffix == ".json":
         write_text(path, json.dumps(rows, indent=1) + "\n")
     elif path.suffix == ".csv":
-        lines = [",".join(names), *(",".join(str(value) for value in row.values()) for row in rows)]
+        lines = [
+            ",".join(names),
+            *(",".join("" if value is None else str(value) for value in row.values()) for row in rows),
+        ]
         write_text(path, "\n".join(lines) + "\n")
     else:
         raise GraceError(f"`--to` should end in .csv or .json. Found {path.name!r}.")

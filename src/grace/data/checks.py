@@ -9,11 +9,16 @@ from grace.data.fleet import SETTINGS, Fleet
 from grace.errors import GraceError
 
 
-def check_training(fleet: Fleet, conventions: Conventions) -> None:
+def check_training(fleet: Fleet, conventions: Conventions, shortest: int = 0) -> None:
     """Refuse a fleet that cannot be trained on.
 
     A constant setting is fine (one operating condition); a constant sensor carries nothing and is mostly a fault of
     the export, so it has to be left out by name.
+
+    Args:
+        fleet: Training engines.
+        conventions: Window and features.
+        shortest: Cycles that every engine needs at least; 0: a window.
 
     Raises:
         GraceError: One engine only, a missing column, an engine shorter than a window, or a constant sensor.
@@ -25,11 +30,11 @@ def check_training(fleet: Fleet, conventions: Conventions) -> None:
         raise GraceError(
             f"{fleet.name} should hold at least two training engines. Found one. Engines are what is split and counted."
         )
-    shortest = int(np.argmin(fleet.lengths))
-    if fleet.lengths[shortest] < conventions.window:
+    least, needed = int(np.argmin(fleet.lengths)), shortest or conventions.window
+    if fleet.lengths[least] < needed:
         raise GraceError(
-            f"{fleet.name}, engine {fleet.engines[shortest]} (line {fleet.starts[shortest] + 1}): should have at least "
-            f"{conventions.window} cycles, one window. Found {fleet.lengths[shortest]}. Remove it or lower --window."
+            f"{fleet.name}, engine {fleet.engines[least]} (line {fleet.starts[least] + 1}): should have at least "
+            f"{needed} cycles, one window. Found {fleet.lengths[least]}. Remove it or lower --window."
         )
     _check_sensors(fleet, conventions)
 

@@ -22,7 +22,8 @@ class Architecture:
         shared: Widths of the fully connected layers after the last cycle, still shared.
         rul: Hidden widths of the RUL head.
         health: Hidden widths of the health head.
-        dropout: Dropout after each convolution and each shared layer.
+        dropout: Dropout after each convolution and each shared layer; 0 also switches off that of LSTM and attention.
+        pool: Cycles that are averaged into one after the convolutions, counted back from the last; 1 is the source's.
     """
 
     channels: tuple[int, ...]
@@ -33,13 +34,14 @@ class Architecture:
     rul: tuple[int, ...]
     health: tuple[int, ...]
     dropout: float = 0.15
+    pool: int = 1
 
 
 SIZES = {
     # block by block as in the source, 3,497,476 parameters with 17 features
     "paper": Architecture((64, 128, 64), 256, 2, 8, (256, 64, 32), (64, 32, 16), (32, 16)),
-    # for two CPU cores, about 0.09 M
-    "compact": Architecture((32, 64, 32), 32, 2, 4, (64, 32), (64, 32, 16), (32, 16)),
+    # for two CPU cores, about 0.09 M; without dropout, which costs more than it gives at this size (docs/training.md)
+    "compact": Architecture((32,), 48, 1, 4, (64, 32), (64, 32, 16), (32, 16), dropout=0.0, pool=5),
     # for demonstrations that answer within seconds, about 0.01 M
     "tiny": Architecture((16,), 16, 1, 2, (16,), (16,), (16,), dropout=0.0),
 }
@@ -80,7 +82,8 @@ class CNNBiLSTMAttention(nn.Module):
         a = architecture(size)
         width = 2 * a.hidden
         self.convolutions = _convolutions((features, *a.channels), a.dropout)
-        between_layers = 0.3 if a.layers > 1 else 0.0
+        self.pool = a.pool
+        between_layers = 0.3 if a.dropout and a.layers > 1 else 0.0
         self.lstm = nn.LSTM(
             a.channels[-1], a.hidden, a.layers, batch_first=True, bidirectional=True, dropout=between_layers
         )
@@ -96,13 +99,20 @@ class CNNBiLSTMAttention(nn.Module):
 
     def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
         """Predict RUL in cycles ``[B]`` and health logits ``[B, classes]`` from windows ``[B, T, F]``."""
-        x = self.convolutions(windows.mT).mT
+        x = self._pooled(self.convolutions(windows.mT)).mT
         x, _ = self.lstm(x)
         # only the last cycle is read on, so attention is asked for that one query: the same result at a fraction
         last = x[:, -1:]
         attended, _ = self.attention(last, x, x, need_weights=False)
         z = self.dense(self.norm(last + attended)[:, 0])
         return self.rul_scale * self.rul_head(z)[:, 0], self.health_head(z)
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        """Means of ``pool`` cycles, ``[B, C, T] -> [B, C, T // pool]``; the oldest cycles that fill no mean are left out."""
+        if self.pool == 1:
+            return x
+        whole = x.shape[-1] % self.pool if x.shape[-1] >= self.pool else 0
+        return nn.functional.avg_pool1d(x[..., whole:], min(self.pool, x.shape[-1]))
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """Parameters of the backbone, both heads excluded."""

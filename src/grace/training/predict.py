@@ -24,7 +24,7 @@ class Forecast:
         engine: Engine numbers, int64 ``[E]``.
         cycle: Recorded cycles, int64 ``[E]``.
         rul: Predicted RUL, cycles ``[E]``.
-        low: Lower end of the interval, at least 0, ``[E]``.
+        low: Lower end of the interval, at least 0, ``[E]``; NaN where there were too few validation engines for one.
         high: Upper end; the cap stands for "the cap or more", ``[E]``.
         health: Health state 0, 1 or 2, int64 ``[E]``.
     """
@@ -50,6 +50,6 @@ def forecast(network: TrainedNetwork, fleet: Fleet) -> Forecast:
     windows = last_windows(fleet, network.conditioner.transform(fleet), network.conventions)
     found = predict(network.model, ResidentWindows(windows), cap)
     rul = found.rul.astype(np.float64)
-    half = network.half_width if math.isfinite(network.half_width) else cap
+    half = network.half_width if math.isfinite(network.half_width) else math.nan
     low, high = np.clip(rul - half, 0, cap), np.clip(rul + half, 0, cap)
     return Forecast(fleet.engines, fleet.lengths, rul, low, high, found.health)

@@ -39,7 +39,7 @@ def split_for(spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
     Raises:
         GraceError: The fleet cannot be trained on, or ``source`` is asked for without test engines.
     """
-    check_training(fleet, spec.conventions)
+    check_training(fleet, spec.conventions, min(spec.schedule.padded, spec.conventions.window))
     if spec.protocol == "source":
         return _source(spec, fleet, test)
     kept, held = split_engines(len(fleet.engines), spec.validation_share, spec.seed)

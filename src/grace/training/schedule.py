@@ -70,7 +70,7 @@ SCHEDULES = {
     # for two CPU cores, chosen from learning curves on validation engines: docs/training.md
     "compact": Schedule(12, 100, 128, 2e-3, 1e-4, 1, "cosine", average=0.99, padded=20),
     # for tests and demonstrations
-    "tiny": Schedule(3, 20, 32, 2e-3, 1e-4, 1, "cosine", average=0.9),
+    "tiny": Schedule(3, 20, 32, 2e-3, 1e-4, 1, "cosine", average=0.9, padded=20),
 }
 """The schedules by name."""
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from grace.controllers.methods import build_outer, method
 from grace.core.weighted_mse import INNER
-from grace.data.conventions import Conventions
+from grace.data.conventions import FEATURES, Conventions
+from grace.data.fleet import SETTINGS
 from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import architecture
 from grace.models.rul_problem import UNITS
@@ -20,8 +21,9 @@ PRECISIONS = ("float32", "bfloat16")
 SEEDS = (42, 123, 456, 789, 1024)
 """The source's seeds."""
 
-CONVENTIONS = Conventions(window=50)
-"""Conventions of a training: the diagnosis' own but for the longer window, chosen on validation engines (docs/training.md)."""
+CONVENTIONS = Conventions(window=80, features=tuple(name for name in FEATURES if name not in SETTINGS))
+"""Conventions of a training: those of the source but for a longer window and no settings among the features (they serve to
+find the conditions), chosen on validation engines: docs/training.md."""
 
 
 @dataclass(frozen=True)

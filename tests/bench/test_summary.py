@@ -1,0 +1,116 @@
+"""Statistics against hand arithmetic and scipy, and the words around them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import bootstrap
+
+from grace.bench.published import SOURCE
+from grace.bench.summary import mean_across_data_sets, summarise
+from grace.bench.tables import report
+from grace.controllers.methods import METHODS
+from grace.controllers.titles import TITLES
+from grace.errors import GraceError
+from grace.training.record import Record
+
+SEEDS = (42, 123, 456, 789, 1024)
+
+
+def record(dataset: str, method: str, seed: int, rmse: float, **more: object) -> Record:
+    spec = {"dataset": dataset, "method": method, "seed": seed, "protocol": "honest"}
+    source = {"rmse": rmse - 1, "score": 9.0, "epoch": 1}
+    values = {
+        "id": f"{dataset}{method}{seed}",
+        "spec": spec,
+        "status": "done",
+        "test": {"rmse": rmse},
+        "source": source,
+    }
+    return Record(**(values | more))  # type: ignore[arg-type]
+
+
+def records(base: tuple[float, ...], other: tuple[float, ...]) -> list[Record]:
+    rows = [record("FD001", "baseline", s, v) for s, v in zip(SEEDS, base, strict=True)]
+    return rows + [record("FD001", "grace", s, v) for s, v in zip(SEEDS, other, strict=True)]
+
+
+def test_means_deviations_and_paired_differences_by_hand() -> None:
+    base, grace = summarise(records((10, 11, 12, 13, 14), (9, 10.5, 11, 12.5, 12)))
+    assert base.value.mean == 12
+    assert base.sd == pytest.approx(np.sqrt(2.5))
+    assert base.difference is None
+    assert grace.difference is not None
+    assert grace.difference.mean == pytest.approx(-1)  # -1, -0.5, -1, -0.5, -2
+    assert grace.difference.low >= -2
+    assert grace.difference.high <= -0.5
+    assert (base.rank, grace.rank) == (2, 1)
+    assert (grace.rank_low, grace.rank_high) == (1, 1)
+
+
+def test_the_interval_is_scipys_percentile_bootstrap() -> None:
+    values = (10.0, 11.5, 12.0, 13.0, 16.0)
+    (row,) = summarise([record("FD001", "baseline", s, v) for s, v in zip(SEEDS, values, strict=True)])
+    expected = bootstrap((values,), np.mean, method="percentile", n_resamples=50_000, rng=np.random.default_rng(1))
+    assert row.value.low == pytest.approx(expected.confidence_interval.low, abs=0.1)
+    assert row.value.high == pytest.approx(expected.confidence_interval.high, abs=0.1)
+
+
+def test_rank_of_methods_that_cannot_be_told_apart_is_uncertain() -> None:
+    base, grace = summarise(records((10, 11, 12, 13, 14), (14, 12, 11.5, 11, 10)))
+    assert (base.rank_low, base.rank_high) == (1, 2)
+    assert (grace.rank_low, grace.rank_high) == (1, 2)
+
+
+def test_differences_pair_by_seed_even_where_some_are_missing() -> None:
+    rows = records((10, 11, 12, 13, 14), (9, 10, 11, 12, 13))[:-2]
+    grace = summarise(rows)[1]
+    assert grace.runs == 3
+    assert grace.difference is not None
+    assert grace.difference.mean == pytest.approx(-1)
+
+
+def test_failed_runs_and_foreign_protocols_are_left_out() -> None:
+    rows = records((10,) * 5, (9,) * 5)
+    rows.append(record("FD001", "dwa", 42, 1.0, status="failed", test={}))
+    assert [row.method for row in summarise(rows)] == ["baseline", "grace"]
+
+
+def test_refusals() -> None:
+    rows = records((10,) * 5, (9,) * 5)
+    with pytest.raises(GraceError, match="with different settings"):
+        summarise([*rows, record("FD001", "grace", 42, 8.0)])
+    with pytest.raises(GraceError, match="should be per data set"):
+        mean_across_data_sets()
+    with pytest.raises(GraceError, match="`metric` should be one of"):
+        summarise(rows, "accuracy")
+    with pytest.raises(GraceError, match="should hold score"):
+        summarise(rows, "score")
+
+
+def test_source_figures_are_marked_as_optimistic() -> None:
+    rows = records((10,) * 5, (9,) * 5)
+    assert summarise(rows, protocol="source")[0].value.mean == 9
+    assert "ON THE TEST SET" in report(rows, ["rmse"], "source", "markdown")
+    assert "ON THE TEST SET" not in report(rows, ["rmse"], "honest", "markdown")
+
+
+def test_formats() -> None:
+    rows = records((10, 11, 12, 13, 14), (9, 10, 11, 12, 13))
+    text = report(rows, ["rmse"], "honest", "markdown")
+    assert "| FD001 | GRACE | 5 | 11.00 [" in text
+    assert "| 9.14 (SD 1.39) |" in text
+    assert "12.03 / 216" in text
+    latex = report(rows, ["rmse"], "honest", "latex")
+    assert latex.count(r"\\") == 3
+    assert "95 \\%" in latex
+    lines = report(rows, ["rmse"], "honest", "csv").splitlines()
+    assert lines[0].startswith("data set,method,seeds")
+    assert len(lines) == 3
+    with pytest.raises(GraceError, match="`format` should be one of"):
+        report(rows, ["rmse"], "honest", "html")
+
+
+def test_every_method_has_a_title() -> None:
+    assert set(TITLES) == set(METHODS)
+    assert set(SOURCE) < set(METHODS)

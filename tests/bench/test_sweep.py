@@ -1,0 +1,231 @@
+"""A sweep survives anything: really killed processes, a second sweep, a full disk, foreign files."""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from grace.bench.plan import grid
+from grace.bench.store import Store
+from grace.errors import GraceError
+from grace.training.record import read_record
+from tests.bench.conftest import RUNS, call, command
+
+SAME = (
+    "id",
+    "spec",
+    "status",
+    "best_epoch",
+    "history",
+    "validation",
+    "test",
+    "source",
+    "interval",
+    "predictions",
+    "steps",
+)
+
+
+def figures(folder: Path) -> dict[str, dict[str, object]]:
+    """Everything in the records but wall time and machine."""
+    found = {}
+    for path in sorted((folder / "records").glob("*.json")):
+        values = json.loads(path.read_text())
+        found[values["id"]] = {name: values[name] for name in SAME}
+    return found
+
+
+def test_every_run_has_one_record_and_nothing_is_left_over(whole: Path) -> None:
+    assert len(figures(whole)) == RUNS
+    assert not list((whole / "checkpoints").glob("*"))
+    assert not list(whole.rglob("*.part"))
+
+
+def test_one_process_gives_the_same_numbers_as_two(whole: Path, tmp_path: Path) -> None:
+    assert call(tmp_path, "--jobs", "1").returncode == 0
+    assert figures(tmp_path) == figures(whole)
+
+
+def test_what_is_done_is_not_done_again(whole: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (whole / "records").iterdir()}
+    done = call(whole)
+    assert done.returncode == 0
+    assert f"{RUNS} done" in done.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in (whole / "records").iterdir()}
+
+
+def kill_after(folder: Path, seconds: float, jobs: str = "2") -> int:
+    """Begin or go on with the sweep, kill it with signal 9 after a while; its workers have to go with it."""
+    process = subprocess.Popen(command(folder, "--jobs", jobs), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+    return process.wait()
+
+
+def intact(folder: Path) -> int:
+    """Every record that is there can be read; returns how many."""
+    return len([read_record(path) for path in (folder / "records").glob("*.json")])
+
+
+def test_killed_and_resumed_it_equals_an_undisturbed_sweep(whole: Path, tmp_path: Path) -> None:
+    draw, done = random.Random(5), 0
+    for _ in range(3):
+        kill_after(tmp_path, draw.uniform(3, 9))
+        assert intact(tmp_path) >= done
+        done = intact(tmp_path)
+    wait_for_orphans(tmp_path)
+    assert call(tmp_path).returncode == 0
+    assert figures(tmp_path) == figures(whole)
+    assert not list((tmp_path / "checkpoints").glob("*.safetensors"))
+
+
+@pytest.mark.slow
+def test_thirty_kills_at_random_moments(whole: Path, tmp_path: Path) -> None:
+    """The grid holds few seconds of work, so a new folder is begun whenever one is whole."""
+    draw, kills, round_ = random.Random(11), 0, 0
+    while kills < 30:
+        folder, done = tmp_path / str(round_), 0
+        while kills < 30 and done < RUNS:
+            if kill_after(folder, draw.uniform(2, 7), jobs=draw.choice(["1", "2"])) == -signal.SIGKILL:
+                kills += 1
+            assert intact(folder) >= done, "a finished run was lost"
+            done = intact(folder)
+        wait_for_orphans(folder)
+        assert call(folder).returncode == 0
+        assert figures(folder) == figures(whole)
+        round_ += 1
+
+
+def wait_for_orphans(folder: Path) -> None:
+    """Workers of a killed sweep die with it, within a moment."""
+    for _ in range(100):
+        found = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, text=True).stdout.split()
+        if not found:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"left behind: {found}")
+
+
+def test_a_killed_worker_does_not_stop_the_sweep(whole: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        command(tmp_path, "--jobs", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    killed = False
+    while process.poll() is None and not killed:
+        children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
+        if list((tmp_path / "checkpoints").glob("*.safetensors")):
+            for child in children:
+                line = Path(f"/proc/{child}/cmdline")
+                if line.exists() and b"spawn_main" in line.read_bytes():
+                    subprocess.run(["kill", "-9", child], check=False)
+                    killed = True
+                    break
+        time.sleep(0.02)
+    out, err = process.communicate(timeout=300)
+    assert killed
+    assert process.returncode == 0, err
+    assert f"{RUNS} done" in out
+    assert figures(tmp_path) == figures(whole)
+
+
+def test_two_sweeps_on_one_folder(tmp_path: Path) -> None:
+    with Store(tmp_path).sweeping():
+        done = call(tmp_path)
+    assert done.returncode == 2
+    assert "one sweep at a time" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def limited() -> None:
+    """A file may hold 20 kB, as if the disk ended there: a checkpoint of the tiny network needs more."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_full_disk_stops_with_words_and_loses_nothing(whole: Path, tmp_path: Path, jobs: str) -> None:
+    kill_after(tmp_path, 6)
+    wait_for_orphans(tmp_path)
+    before = figures(tmp_path)
+    done = subprocess.run(
+        command(tmp_path, "--jobs", jobs), capture_output=True, text=True, preexec_fn=limited, timeout=300
+    )
+    assert done.returncode == 2, done.stderr
+    assert "should be writable" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert before.items() <= figures(tmp_path).items()
+    assert not list(tmp_path.rglob("*.part"))
+    assert call(tmp_path).returncode == 0
+    assert figures(tmp_path) == figures(whole)
+
+
+def test_a_folder_that_cannot_be_written() -> None:
+    done = call(Path("/proc/grace"))
+    assert done.returncode == 2
+    assert "/proc/grace" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_record_of_another_version_or_damaged(whole: Path, tmp_path: Path) -> None:
+    path = next((whole / "records").iterdir())
+    target = tmp_path / "records" / path.name
+    target.parent.mkdir()
+    for text, words in (
+        (path.read_text().replace('"format":1', '"format":99'), "format 1. Found 99"),
+        (path.read_text()[:200], "should be a record. Found"),
+    ):
+        target.write_text(text)
+        done = call(tmp_path)
+        assert done.returncode == 2
+        assert str(target) in done.stderr
+        assert words in done.stderr
+        assert target.read_text() == text
+
+
+def test_failed_runs_are_retried_on_request_alone(whole: Path, tmp_path: Path) -> None:
+    path = sorted((whole / "records").iterdir())[0]
+    values = json.loads(path.read_text())
+    folder = tmp_path / "records"
+    folder.mkdir()
+    for other in (whole / "records").iterdir():
+        (folder / other.name).write_text(other.read_text())
+    (folder / path.name).write_text(
+        json.dumps(values | {"status": "failed", "reason": "losses should be finite. Found nan"})
+    )
+    done = call(tmp_path)
+    assert done.returncode == 0
+    assert "1 failed" in done.stdout
+    assert "losses should be finite" in done.stdout
+    again = call(tmp_path, "--retry-failed")
+    assert f"{RUNS} done" in again.stdout
+    assert figures(tmp_path) == figures(whole)
+
+
+def test_status_while_it_runs(tmp_path: Path) -> None:
+    process = subprocess.Popen(command(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    seen = ""
+    while process.poll() is None and "2 running" not in seen:
+        seen = call(tmp_path, verb="status").stdout
+    process.kill()
+    process.wait()
+    assert "2 running" in seen
+    assert "running  " in seen
+
+
+def test_a_grid_is_every_combination_once() -> None:
+    specs = grid()
+    assert len(specs) == 8 * 4 * 5
+    assert len({spec.id for spec in specs}) == len(specs)
+    with pytest.raises(GraceError, match="every run once"):
+        grid(["FD001"], ["grace", "grace"])
+    with pytest.raises(GraceError, match="at least one"):
+        grid([], ["grace"])

@@ -1,0 +1,156 @@
+"""``train``, ``predict``, ``export`` and ``bench table`` as a user types them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import polars as pl
+import pytest
+import torch
+
+from grace.data.cmapss import read_plain
+from grace.data.simulated import Simulation, simulate, write_cmapss
+from grace.training.model_file import load_model
+from grace.training.predict import forecast
+
+TINY = ["--size", "tiny", "--schedule", "tiny", "--seed", "1"]
+
+
+def call(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"COLUMNS": "120"}
+    command = [sys.executable, "-m", "grace.cli.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    write_cmapss(*simulate(Simulation(engines=60, test_engines=30)), folder, "SIM")
+    done = call("train", str(folder), "--method", "grace", *TINY, "--to", "net.safetensors", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "test" in done.stdout
+    assert "90% interval" in done.stdout
+    assert "rho" in done.stderr
+    return folder
+
+
+def test_nothing_but_the_network_is_left(trained: Path) -> None:
+    assert {path.name for path in trained.glob("*net*")} | {p.name for p in trained.glob(".*")} == {"net.safetensors"}
+
+
+def test_predictions_are_those_of_the_trained_network(trained: Path) -> None:
+    done = call("predict", "net.safetensors", "test_SIM.txt", "--to", "rul.csv", cwd=trained)
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader((trained / "rul.csv").read_text().splitlines()))
+    network = load_model(trained / "net.safetensors")
+    found = forecast(network, read_plain(trained / "test_SIM.txt"))
+    assert [float(row["rul"]) for row in rows] == pytest.approx(found.rul, abs=1e-3)
+    assert all(0 <= float(r["low"]) <= float(r["rul"]) <= float(r["high"]) <= 125 for r in rows)
+    assert {row["health"] for row in rows} <= {"0", "1", "2"}
+
+
+def test_a_table_gives_the_same_as_the_text(trained: Path) -> None:
+    fleet = read_plain(trained / "test_SIM.txt")
+    table = pl.DataFrame(fleet.values, schema=list(fleet.columns)).with_columns(
+        engine=pl.Series(fleet.engines[fleet.engine_of_row()]),
+        cycle=pl.Series(np.arange(len(fleet.values)) - np.repeat(fleet.starts[:-1], fleet.lengths) + 1),
+        note=pl.lit("x"),
+    )
+    shuffled = table.drop("sensor_1").sample(fraction=1.0, shuffle=True, seed=1)
+    shuffled.write_parquet(trained / "engines.parquet")
+    shuffled.write_csv(trained / "engines.csv")
+    expected = forecast(load_model(trained / "net.safetensors"), fleet)
+    for name in ("engines.parquet", "engines.csv"):
+        assert call("predict", "net.safetensors", name, "--to", "t.json", cwd=trained).returncode == 0
+        found = {row["engine"]: row["rul"] for row in json.loads((trained / "t.json").read_text())}
+        assert [found[engine] for engine in expected.engine] == pytest.approx(expected.rul, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t.drop("sensor_7"), "should have the column sensor_7"),
+        (lambda t: t.drop("engine"), "should have the column engine"),
+        (lambda t: t.with_columns(sensor_7=pl.lit("hot")), "sensor_7 should hold numbers"),
+        (lambda t: t.with_columns(sensor_7=pl.lit(float("nan"))), "sensor_7 should be a finite number"),
+        (lambda t: t[[0, 1, 3, 4]], "should follow without gap or repeat"),
+        (lambda t: t[[0, 1, 1, 2]], "should follow without gap or repeat"),
+        (lambda t: t[:0], "should hold at least one row"),
+    ],
+)
+def test_bad_tables_get_one_line(trained: Path, tmp_path: Path, change: object, words: str) -> None:
+    fleet = read_plain(trained / "test_SIM.txt")
+    columns = dict(zip(fleet.columns, fleet.values[:6].T, strict=True))
+    table = pl.DataFrame({"engine": [1] * 6, "cycle": list(range(1, 7)), **columns})
+    change(table).write_parquet(tmp_path / "bad.parquet")  # type: ignore[operator]
+    done = call("predict", str(trained / "net.safetensors"), "bad.parquet", cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_export_is_checked_against_torch(trained: Path) -> None:
+    done = call("export", "net.safetensors", "--to", "onnx", cwd=trained)
+    assert done.returncode == 0, done.stderr
+    network = load_model(trained / "net.safetensors")
+    windows = torch.randn(5, network.conventions.window, len(network.conventions.features))
+    session = onnxruntime.InferenceSession(str(trained / "net.onnx"))
+    rul, health = session.run(None, {"windows": windows.numpy()})
+    with torch.no_grad():
+        expected = network.model(windows)
+    np.testing.assert_allclose(rul, expected[0].numpy(), atol=1e-3)
+    np.testing.assert_allclose(health, expected[1].numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "simulated", "--method", "best"], "'best'"),
+        (["train", "simulated", "--option", "floor=low"], "'floor=low'"),
+        (["train", "simulated", "--device", "tpu7"], "'tpu7'"),
+        (["train", "simulated", "--outer", "gaba", "--option", "floor=0.7"], "floor = 0.7"),
+        (["predict", "missing.safetensors", "x.txt"], "missing.safetensors"),
+        (["export", "missing.safetensors"], "missing.safetensors"),
+        (["export", "missing.safetensors", "--to", "tflite"], "'tflite'"),
+        (["bench", "table", "nowhere"], "Found none"),
+        (["bench", "table", "--mean"], "should be per data set"),
+        (["bench", "plan", "--seeds", "one"], "'one'"),
+    ],
+)
+def test_refusals_are_one_line(tmp_path: Path, arguments: list[str], words: str) -> None:
+    done = call(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_interrupted_training_goes_on(trained: Path) -> None:
+    def command(to: str) -> list[str]:
+        start = [sys.executable, "-m", "grace.cli.main", "train", str(trained), *TINY, "--epochs", "6", "--to", to]
+        return [*start, "--method", "dwa"]
+
+    whole = subprocess.run(command("whole.safetensors"), capture_output=True, text=True, cwd=trained, timeout=300)
+    assert whole.returncode == 0, whole.stderr
+    process = subprocess.Popen(
+        command("cut.safetensors"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=trained
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith(b"epoch   2"):
+            process.kill()
+            break
+    process.stderr.close()
+    process.wait()
+    again = subprocess.run(command("cut.safetensors"), capture_output=True, text=True, cwd=trained, timeout=300)
+    assert again.returncode == 0, again.stderr
+    assert "epoch   1 " not in again.stderr
+    a, b = (load_model(trained / name).model.state_dict() for name in ("whole.safetensors", "cut.safetensors"))
+    assert all(torch.equal(a[name], b[name]) for name in a)

@@ -1,0 +1,203 @@
+"""The training loop on real components and a small simulated fleet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from grace.data.conventions import Conventions
+from grace.data.fleet import Fleet
+from grace.data.simulated import Simulation, simulate
+from grace.errors import GraceError
+from grace.training.checkpoint import load, same, save
+from grace.training.protocol import split_for
+from grace.training.run import CHECKPOINT, train
+from grace.training.schedule import SCHEDULES, LearningRate, Schedule
+from grace.training.spec import RunSpec, run_spec
+from grace.training.trainer import Trainer
+
+METHODS = ("baseline", "amnl", "gaba", "grace", "uncertainty", "dwa", "gradnorm", "rul-only", "amnl-normalised")
+
+
+@pytest.fixture(scope="module")
+def fleets() -> tuple[Fleet, Fleet]:
+    return simulate(Simulation(engines=10, test_engines=12))
+
+
+def small(method: str = "grace", **choices: object) -> RunSpec:
+    choices = {"size": "tiny", "schedule": "tiny", "conventions": Conventions(window=20), "seed": 3} | choices
+    return run_spec("simulated", method, **choices)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
+    method: str, fleets: tuple[Fleet, Fleet], tmp_path: Path
+) -> None:
+    spec = small(method, measure_every=3, monitor_every=7)
+    split = split_for(spec, *fleets)
+    with torch.random.fork_rng():
+        whole = Trainer(spec, split)
+        while not whole.finished:
+            whole.run_epoch()
+        first = Trainer(spec, split)
+        first.run_epoch()
+        path = tmp_path / "state.safetensors"
+        save(path, CHECKPOINT, first.state_dict())
+        torch.manual_seed(999)  # what another process would have
+        second = Trainer(spec, split)
+        second.load_state_dict(load(path, CHECKPOINT))
+        while not second.finished:
+            second.run_epoch()
+    a, b = whole.state_dict(), second.state_dict()
+    for state in (a, b):
+        state["progress"].pop("seconds")
+    assert same(a, b)
+
+
+def test_the_weights_come_from_the_gramian_of_this_very_batch(fleets: tuple[Fleet, Fleet]) -> None:
+    spec = small(options={"beta": 0.0, "floor": 0.0, "warmup": 0}, measure_every=1)
+    with torch.random.fork_rng():
+        trainer = Trainer(spec, split_for(spec, *fleets))
+        batch = next(trainer.problem.batches(0))
+        _, weights, gram = trainer._one_step(batch)
+    norms = gram.diagonal().sqrt()
+    torch.testing.assert_close(weights, norms.flip(0) / norms.sum())
+
+
+def test_one_backward_pass_where_no_gramian_is_needed_and_two_where_it_is(
+    fleets: tuple[Fleet, Fleet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes = []
+    run = torch.autograd.graph._engine_run_backward
+    monkeypatch.setattr(torch.autograd.graph, "_engine_run_backward", lambda *a, **k: passes.append(1) or run(*a, **k))
+    monkeypatch.setattr(torch.autograd, "_engine_run_backward", torch.autograd.graph._engine_run_backward)
+    for method, every, expected in (("uncertainty", 1, 4), ("grace", 1, 8), ("grace", 4, 5), ("dwa", 1, 4)):
+        spec = small(method, measure_every=every)
+        with torch.random.fork_rng():
+            trainer = Trainer(spec, split_for(spec, *fleets))
+            batches = trainer.problem.batches(0)
+            passes.clear()
+            for _ in range(4):
+                trainer._one_step(next(batches))
+        assert len(passes) == expected, (method, every)
+
+
+def test_measuring_does_not_change_what_is_trained(fleets: tuple[Fleet, Fleet]) -> None:
+    split = split_for(small("baseline"), *fleets)
+    gradients = []
+    for every in (0, 1):
+        with torch.random.fork_rng():
+            trainer = Trainer(small("baseline", monitor_every=every), split)
+            _, _, gram = trainer._one_step(next(trainer.problem.batches(0)))
+        assert (gram is None) == (every == 0)
+        gradients.append([p.grad for p in trainer.model.parameters()])
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-7)
+
+
+def test_rul_alone_leaves_the_health_head_where_it_began(fleets: tuple[Fleet, Fleet]) -> None:
+    plan = replace(SCHEDULES["tiny"], weight_decay=0.0)
+    spec = small("rul-only", schedule=plan)
+    with torch.random.fork_rng():
+        trainer = Trainer(spec, split_for(spec, *fleets))
+        before = [p.clone() for p in trainer.model.health_head.parameters()]
+        backbone = [p.clone() for p in trainer.model.shared_parameters()]
+        trainer.run_epoch()
+    assert all(torch.equal(a, b) for a, b in zip(before, trainer.model.health_head.parameters(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(backbone, trainer.model.shared_parameters(), strict=True))
+
+
+def test_training_lowers_the_error_and_the_record_says_so(fleets: tuple[Fleet, Fleet]) -> None:
+    before = torch.get_rng_state()
+    record = train(small(schedule=replace(SCHEDULES["tiny"], epochs=8)), *fleets).record
+    assert torch.equal(before, torch.get_rng_state())
+    assert record.status == "done"
+    rmses = [entry["validation_rmse"] for entry in record.history]
+    assert record.validation["rmse"] == pytest.approx(min(rmses))
+    assert rmses[record.best_epoch] == min(rmses) < 0.8 * rmses[0]
+    assert record.source["rmse"] == min(entry["test_rmse"] for entry in record.history) <= record.test["rmse"] + 1e-6
+    assert len(record.predictions["rul"]) == 12
+    assert record.steps == 8 * 20
+
+
+def test_the_test_engines_choose_nothing(fleets: tuple[Fleet, Fleet]) -> None:
+    fleet, test = fleets
+    wrong = replace(test, last_rul=test.last_rul[::-1].copy())
+    spec = small()
+    a, b = train(spec, fleet, test).record, train(spec, fleet, wrong).record
+    c = train(spec, fleet, None).record
+    assert a.best_epoch == b.best_epoch == c.best_epoch
+    assert a.predictions["rul"] == b.predictions["rul"]
+    assert a.validation == b.validation == c.validation
+    assert a.test != b.test
+    assert c.test == {}
+
+
+def test_source_protocol_chooses_on_the_test_engines(fleets: tuple[Fleet, Fleet]) -> None:
+    record = train(small(protocol="source"), *fleets).record
+    assert record.test["rmse"] == pytest.approx(min(entry["test_rmse"] for entry in record.history))
+    with pytest.raises(GraceError, match="should have test engines"):
+        train(small(protocol="source"), fleets[0], None)
+
+
+def test_a_diverged_run_is_a_failed_record(fleets: tuple[Fleet, Fleet]) -> None:
+    plan = replace(SCHEDULES["tiny"], learning_rate=1e12, warmup=0, clip=1e30, decay="none")
+    record = train(small(schedule=plan), *fleets).record
+    assert record.status == "failed"
+    assert "should be finite" in record.reason
+    assert record.test == {}
+
+
+def test_a_checkpoint_of_another_run_is_refused(fleets: tuple[Fleet, Fleet], tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    train(small(), *fleets, checkpoint=path)
+    with pytest.raises(GraceError, match="should be the checkpoint of run"):
+        train(small(seed=4), *fleets, checkpoint=path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(GraceError, match="should be a file that GRACE wrote"):
+        train(small(), *fleets, checkpoint=path)
+
+
+def test_early_stop_and_plateau() -> None:
+    plan = Schedule(100, 10, 32, 1e-2, 0.0, 0, "plateau", patience=2, least=1e-3)
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-2)
+    rate = LearningRate(optimiser, plan, 10)
+    seen = []
+    for value in (5.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0):
+        seen.append(rate.before(0))
+        rate.after_epoch(value)
+    # halved after the third epoch in a row without a lower value, and so on, down to `least`
+    assert seen == pytest.approx([1e-2] * 4 + [5e-3] * 3 + [2.5e-3] * 3 + [1.25e-3] * 3 + [1e-3] * 2)
+
+
+def test_warm_up_is_linear_from_a_tenth() -> None:
+    plan = SCHEDULES["paper"]
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=plan.learning_rate)
+    rate = LearningRate(optimiser, plan, 10)
+    assert [rate.before(step) for step in (0, 50, 100, 1000)] == pytest.approx([1e-4, 5.5e-4, 1e-3, 1e-3])
+
+
+def test_cosine_ends_at_zero() -> None:
+    plan = Schedule(10, 10, 32, 1e-2, 0.0, 1, "cosine")
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-2)
+    rates = [LearningRate(optimiser, plan, 10).before(step) for step in (50, 99, 100)]
+    assert rates[0] == pytest.approx(5e-3, rel=0.01)
+    assert rates[1] < 1e-5
+    assert rates[2] == pytest.approx(0, abs=1e-12)
+
+
+def test_validation_windows_look_like_a_test(fleets: tuple[Fleet, Fleet]) -> None:
+    fleet, _ = fleets
+    split = split_for(small(validation_cuts=40), fleet, None)
+    chosen = split.validation
+    assert len(np.unique(chosen.engine)) == 2
+    assert len(chosen) == 80
+    assert chosen.true_rul.min() >= 0
+    lengths = fleet.lengths
+    assert (chosen.ends - chosen.first + 1 >= min(20, int(lengths.min()))).all()
+    trained = set(map(bytes, np.unique(split.train.rows, axis=0)))
+    assert not trained & set(map(bytes, np.unique(chosen.rows, axis=0)))
