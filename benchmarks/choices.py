@@ -1,6 +1,6 @@
 """What the defaults of a training were chosen by, on validation engines alone: python benchmarks/choices.py --data DIR
 
-Every variant differs from the defaults in one thing. Trains each on four subsets and two seeds that the sweep does not use,
+Every variant differs from the starting point (RUL in units of the cap, all else as the defaults are now) in one thing. Trains each on four subsets and two seeds that the sweep does not use,
 without reading a test file; results go to results/choices/*.json, the table into docs/training.md.
 """
 
@@ -30,10 +30,10 @@ SIZES["with-dropout"] = replace(SIZES["compact"], dropout=0.15)
 
 # name -> (what differs, fields of run_spec)
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "baseline": ("the defaults, Baseline", {"method_name": "baseline"}),
-    "rul-only": ("the defaults, RUL alone", {"method_name": "rul-only"}),
+    "baseline": ("starting point: Baseline, head and loss in units of the cap", {"method_name": "baseline"}),
+    "rul-only": ("RUL alone", {"method_name": "rul-only"}),
     "health-0.1": ("fixed weights 1 and 0.1", {"outer": "fixed", "inner": "mse", "options": {"weights": (1.0, 0.1)}}),
-    "grace": ("the defaults, GRACE", {"method_name": "grace"}),
+    "grace": ("GRACE", {"method_name": "grace"}),
     "grace-every-1": ("GRACE, Gramian in every step", {"method_name": "grace", "measure_every": 1}),
     "grace-every-50": ("GRACE, Gramian in every 50th step", {"method_name": "grace", "measure_every": 50}),
     "cap-head": (
@@ -70,7 +70,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def measured(name: str, dataset: str, seed: int, data: Path) -> dict[str, Any]:
     """Validation figures of one training."""
-    fields = dict(VARIANTS[name][1])
+    fields = {"unit": "cap"} | VARIANTS[name][1]
     spec: RunSpec = run_spec(dataset, fields.pop("method_name", None), seed=seed, **fields)
     record = train(spec, read_train(data, dataset)).record
     curve = [round(entry["validation_rmse"], 3) for entry in record.history]

@@ -27,7 +27,7 @@ Seeds = Annotated[str, typer.Option("--seeds", help="Seeds, with commas between.
 Folder = Annotated[Path, typer.Option("--to", help="Folder of the sweep; records go to its records/.")]
 Size = Annotated[str, typer.Option(help="Network: compact, paper or tiny.")]
 Plan = Annotated[str, typer.Option(help="Schedule: compact, paper or tiny.")]
-Unit = Annotated[str, typer.Option(help="RUL head and loss: cap, cap-head or cycles (the source).")]
+Unit = Annotated[str, typer.Option(help="RUL head and loss: cycles (the source), cap-head or cap.")]
 Protocol = Annotated[str, typer.Option(help="honest, or source: best epoch on the test set.")]
 Epochs = Annotated[int | None, typer.Option(help="Epochs, in place of the schedule's.")]
 Every = Annotated[int, typer.Option("--measure-every", help="Steps between Gramians, where the method needs them.")]
@@ -59,7 +59,7 @@ def plan(
     size: Size = "compact",
     schedule: Plan = "compact",
     epochs: Epochs = None,
-    unit: Unit = "cap",
+    unit: Unit = "cycles",
     protocol: Protocol = "honest",
     measure_every: Every = 10,
 ) -> None:
@@ -85,7 +85,7 @@ def run(
     size: Size = "compact",
     schedule: Plan = "compact",
     epochs: Epochs = None,
-    unit: Unit = "cap",
+    unit: Unit = "cycles",
     protocol: Protocol = "honest",
     measure_every: Every = 10,
     jobs: Annotated[int, typer.Option(help="Processes, one thread each; 0 is one a core.")] = 0,
@@ -126,7 +126,7 @@ def status(
     size: Size = "compact",
     schedule: Plan = "compact",
     epochs: Epochs = None,
-    unit: Unit = "cap",
+    unit: Unit = "cycles",
     protocol: Protocol = "honest",
     measure_every: Every = 10,
 ) -> None:

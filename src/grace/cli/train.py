@@ -25,7 +25,7 @@ def train(
     size: Annotated[str, typer.Option(help="Network: compact, paper or tiny.")] = "compact",
     schedule: Annotated[str, typer.Option(help="compact, paper or tiny.")] = "compact",
     epochs: Annotated[int | None, typer.Option(help="Epochs, in place of the schedule's.")] = None,
-    unit: Annotated[str, typer.Option(help="RUL head and loss: cap, cap-head or cycles (the source).")] = "cap",
+    unit: Annotated[str, typer.Option(help="RUL head and loss: cycles (the source), cap-head or cap.")] = "cycles",
     precision: Annotated[str, typer.Option(help="float32, or bfloat16 for mixed precision.")] = "float32",
     measure_every: Annotated[int, typer.Option(help="Steps between Gramians, where the method needs them.")] = 10,
     monitor_every: Annotated[int, typer.Option(help="Steps between Gramians for the display alone; 0: never.")] = 20,

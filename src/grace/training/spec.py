@@ -62,7 +62,7 @@ class RunSpec:
     seed: int
     protocol: str = "honest"
     size: str = "compact"
-    unit: str = "cap"
+    unit: str = "cycles"
     schedule: Schedule = field(default_factory=lambda: schedule_named("compact"))
     schedule_name: str = "compact"
     conventions: Conventions = CONVENTIONS
