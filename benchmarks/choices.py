@@ -1,7 +1,8 @@
 """What the defaults of a training were chosen by, on validation engines alone: python benchmarks/choices.py --data DIR
 
-Every variant differs from the starting point (RUL in units of the cap, all else as the defaults are now) in one thing. Trains each on four subsets and two seeds that the sweep does not use,
-without reading a test file; results go to results/choices/*.json, the table into docs/training.md.
+Every variant differs from the starting point (RUL in units of the cap, all else as the defaults are now) in one thing. Each is
+trained on four subsets and two seeds that the sweep does not use, without reading a test file. Results go to
+results/choices/*.json, the table into docs/training.md.
 """
 
 from __future__ import annotations
