@@ -48,6 +48,7 @@ def test_every_run_has_one_record_and_nothing_is_left_over(whole: Path) -> None:
     assert not list(whole.rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_one_process_gives_the_same_numbers_as_two(whole: Path, tmp_path: Path) -> None:
     assert call(tmp_path, "--jobs", "1").returncode == 0
     assert figures(tmp_path) == figures(whole)
@@ -78,8 +79,8 @@ def intact(folder: Path) -> int:
 
 def test_killed_and_resumed_it_equals_an_undisturbed_sweep(whole: Path, tmp_path: Path) -> None:
     draw, done = random.Random(5), 0
-    for _ in range(3):
-        kill_after(tmp_path, draw.uniform(3, 9))
+    for _ in range(2):
+        kill_after(tmp_path, draw.uniform(3, 6))
         assert intact(tmp_path) >= done
         done = intact(tmp_path)
     wait_for_orphans(tmp_path)
@@ -151,9 +152,9 @@ def limited() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_a_full_disk_stops_with_words_and_loses_nothing(whole: Path, tmp_path: Path, jobs: str) -> None:
-    kill_after(tmp_path, 6)
+    kill_after(tmp_path, 5)
     wait_for_orphans(tmp_path)
     before = figures(tmp_path)
     done = subprocess.run(

@@ -31,7 +31,7 @@ def test_paper_size_block_by_block() -> None:
 
 
 def test_compact_size() -> None:
-    assert 80_000 <= count(CNNBiLSTMAttention("compact")) <= 120_000
+    assert count(CNNBiLSTMAttention("compact")) == 85_316
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -71,3 +71,13 @@ def test_a_head_in_units_of_the_cap_starts_alive_and_in_cycles() -> None:
 def test_unknown_size() -> None:
     with pytest.raises(GraceError, match="paper, compact"):
         CNNBiLSTMAttention("huge")
+
+
+def test_pooling_averages_whole_stretches_counted_from_the_last_cycle() -> None:
+    torch.manual_seed(0)
+    model = CNNBiLSTMAttention("compact").eval()
+    x = torch.arange(12.0).view(1, 1, 12)
+    # 12 cycles in fives: the two oldest are left out, then means of 2..6 and 7..11
+    assert model._pooled(x).tolist() == [[[4.0, 9.0]]]
+    assert model._pooled(x[..., :3]).tolist() == [[[1.0]]]
+    assert CNNBiLSTMAttention("paper")._pooled(x) is x

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from grace.controllers.titles import TITLES
 from grace.errors import GraceError
 from grace.training.record import DONE, Record
 
@@ -20,7 +21,7 @@ LARGER_IS_BETTER = ("macro_f1",)
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over seeds with its 95 % bootstrap interval."""
+    """A mean over seeds with its 95 % bootstrap interval, NaN with a single seed."""
 
     mean: float
     low: float
@@ -57,7 +58,7 @@ class Row:
 def summarise(
     records: Iterable[Record], metric: str = "rmse", protocol: str = "honest", reference: str = "baseline"
 ) -> list[Row]:
-    """Rows by data set and method, in the order in which they first come.
+    """Rows by data set, and within it by method in the order of the table of methods.
 
     Seeds are drawn with replacement, the same draw for all methods of a data set (they share splits by seed). With five
     seeds a percentile interval is somewhat too narrow: it covers about 85 to 90 % of the time.
@@ -74,7 +75,9 @@ def summarise(
     """
     values = _values(records, metric, protocol)
     rows = []
-    for dataset, methods in values.items():
+    known = list(TITLES)
+    for dataset, found in sorted(values.items()):
+        methods = dict(sorted(found.items(), key=lambda item: known.index(item[0]) if item[0] in known else len(known)))
         rows += _data_set(dataset, methods, reference, -1 if metric in LARGER_IS_BETTER else 1)
     return rows
 
@@ -157,6 +160,8 @@ def _difference(
 
 
 def _estimate(row: NDArray[np.float64], drawn: NDArray[np.int64]) -> Estimate:
+    if np.isfinite(row).sum() < 2:  # one seed has no spread to draw from
+        return Estimate(float(np.nanmean(row)), float("nan"), float("nan"))
     draws = _means(row, drawn)
     low, high = np.nanpercentile(draws, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
     return Estimate(float(np.nanmean(row)), float(low), float(high))
@@ -170,8 +175,3 @@ def _means(row: NDArray[np.float64], drawn: NDArray[np.int64]) -> NDArray[np.flo
     total = np.where(there, sample, 0.0).sum(axis=1)
     means: NDArray[np.float64] = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
     return means
-
-
-def present(rows: Sequence[Row], dataset: str) -> list[Row]:
-    """The rows of one data set."""
-    return [row for row in rows if row.dataset == dataset]

@@ -42,7 +42,7 @@ def report(
             parts.append(f"**{TITLE.get(metric, metric)}**, {protocol} protocol\n\n")
         parts.append(write(HEADER, cells(rows, metric)) + ("\n" if words else ""))
     if words:
-        datasets = tuple(dict.fromkeys(record.spec["dataset"] for record in records))
+        datasets = tuple(sorted({record.spec["dataset"] for record in records}))
         parts.append((OPTIMISTIC if protocol == "source" else "") + NOTE + "\n\n")
         known = tuple(name for name in datasets if any(name in found for found in ANCHORS.values()))
         if known:
@@ -58,7 +58,7 @@ def cells(rows: Sequence[Row], metric: str = "rmse") -> list[Cells]:
 
 def _cells(row: Row, metric: str, digits: int) -> Cells:
     difference = "-" if row.difference is None else interval(row.difference, digits, "+")
-    rank = f"{row.rank} [{row.rank_low}-{row.rank_high}]"
+    rank = f"{row.rank} [{row.rank_low}-{row.rank_high}]" if row.runs > 1 else f"{row.rank}"
     spread = "-" if math.isnan(row.sd) else f"{row.sd:.{digits}f}"
     value = interval(row.value, digits)
     name = TITLES.get(row.method, row.method)
@@ -66,7 +66,9 @@ def _cells(row: Row, metric: str, digits: int) -> Cells:
 
 
 def interval(estimate: Estimate, digits: int, sign: str = "") -> str:
-    """``mean [low, high]``."""
+    """``mean [low, high]``, or the mean alone where a single seed leaves the interval unknown."""
+    if math.isnan(estimate.low):
+        return f"{estimate.mean:{sign}.{digits}f}"
     low, high = f"{estimate.low:{sign}.{digits}f}", f"{estimate.high:{sign}.{digits}f}"
     return f"{estimate.mean:{sign}.{digits}f} [{low}, {high}]"
 
