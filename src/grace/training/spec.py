@@ -127,6 +127,7 @@ def run_spec(
     inner: str | None = None,
     options: dict[str, Any] | None = None,
     schedule: str | Schedule = "compact",
+    seed: int = SEEDS[0],
     **choices: Any,
 ) -> RunSpec:
     """A spec from a method by name, from an outer and an inner axis, or from a method with one axis replaced.
@@ -138,6 +139,7 @@ def run_spec(
         inner: Replaces the row's inner axis.
         options: Parameters of the outer axis, over those of the row.
         schedule: A schedule or its name.
+        seed: Seed of the split, the initialisation, the order of batches and the dropout.
         choices: Further fields of :class:`RunSpec`.
 
     Raises:
@@ -156,6 +158,7 @@ def run_spec(
         options=tuple((key, _frozen(value)) for key, value in sorted(merged.items())),
         schedule=plan,
         schedule_name=schedule if isinstance(schedule, str) else "custom",
+        seed=seed,
         **choices,
     )
 
