@@ -15,13 +15,13 @@ GRID = [
     "--methods",
     "grace,dwa,rul-only",
     "--seeds",
-    "1,2",
+    "1",
     "--size",
     "tiny",
     "--schedule",
     "tiny",
 ]
-RUNS = 6
+RUNS = 3
 
 
 def command(folder: Path, *more: str, verb: str = "run") -> list[str]:

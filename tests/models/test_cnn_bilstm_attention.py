@@ -55,7 +55,7 @@ def test_one_attention_query_equals_attention_of_every_cycle() -> None:
     torch.manual_seed(0)
     model = CNNBiLSTMAttention("compact").eval()
     x = torch.randn(4, 30, 17)
-    h, _ = model.lstm(model.convolutions(x.mT).mT)
+    h, _ = model.lstm(model._pooled(model.convolutions(x.mT)).mT)
     attended, _ = model.attention(h, h, h)
     z = model.dense(model.norm(h + attended)[:, -1])
     torch.testing.assert_close(model(x)[1], model.health_head(z))

@@ -38,7 +38,7 @@ def test_everything_that_moves_a_number_moves_the_id() -> None:
         run_spec("FD001", "grace", seed=43),
         run_spec("FD001", "grace", seed=42, options={"beta": 0.9}),
         run_spec("FD001", "grace", seed=42, schedule="paper"),
-        run_spec("FD001", "grace", seed=42, unit="cycles"),
+        run_spec("FD001", "grace", seed=42, unit="cap"),
         run_spec("FD001", "grace", seed=42, protocol="source"),
     ]
     assert len({spec.id for spec in [base, *changes]}) == len(changes) + 1

@@ -29,7 +29,13 @@ def fleets() -> tuple[Fleet, Fleet]:
 
 
 def small(method: str = "grace", **choices: object) -> RunSpec:
-    choices = {"size": "tiny", "schedule": "tiny", "conventions": Conventions(window=20), "seed": 3} | choices
+    choices = {
+        "size": "tiny",
+        "schedule": "tiny",
+        "conventions": Conventions(window=20),
+        "seed": 3,
+        "unit": "cap",
+    } | choices
     return run_spec("simulated", method, **choices)  # type: ignore[arg-type]
 
 

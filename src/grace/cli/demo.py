@@ -48,11 +48,12 @@ def two_regimes(seed: Annotated[int, typer.Option(help="Seed of NumPy's generato
     \b
       grace demo two-regimes
     """
+    from grace.alignment.replicate import on_one_thread
     from grace.cli.render_demo import show_two_regimes
     from grace.demos.cosine import train
     from grace.demos.two_regimes import run
 
-    show_two_regimes(run(seed), train(seed=seed))
+    show_two_regimes(run(seed), on_one_thread(lambda: train(seed=seed)))
 
 
 @app.command(short_help="The second demonstration of the source.")
@@ -65,7 +66,8 @@ def cosine(
     \b
       grace demo cosine
     """
+    from grace.alignment.replicate import on_one_thread
     from grace.cli.render_demo import show_cosine
     from grace.demos.cosine import run, train
 
-    show_cosine(run(initialisations, seed), train(seed=seed))
+    show_cosine(*on_one_thread(lambda: (run(initialisations, seed), train(seed=seed))))
