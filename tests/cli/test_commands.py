@@ -44,6 +44,14 @@ def refused(*arguments: object, words: tuple[str, ...]) -> None:
         ["demo"],
         ["demo", "two-regimes"],
         ["demo", "cosine"],
+        ["train"],
+        ["predict"],
+        ["export"],
+        ["bench"],
+        ["bench", "plan"],
+        ["bench", "run"],
+        ["bench", "status"],
+        ["bench", "table"],
     ],
 )
 def test_help_opens_with_a_sentence_and_examples(command: list[str]) -> None:

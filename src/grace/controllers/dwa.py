@@ -46,12 +46,11 @@ class Dwa(Controller):
 
     def forward(self, losses: Tensor, gramian: Tensor | None, step: int, epoch: int) -> Tensor:
         """See :class:`Controller`."""
-        if epoch != int(self.counts[1]):
-            self.means.copy_(torch.stack([self.means[1], self.sums / self.counts[0]]))
-            self.sums.zero_()
-            self.counts.copy_(torch.tensor([0, epoch]))
-        self.sums += losses
-        self.counts[0] += 1
+        ended = self.counts[1] != epoch  # a tensor, so that nothing waits for the device
+        self.means.copy_(torch.where(ended, torch.stack([self.means[1], self.sums / self.counts[0]]), self.means))
+        self.sums.copy_(torch.where(ended, 0.0, self.sums) + losses)
+        self.counts[0] = torch.where(ended, 0, self.counts[0]) + 1
+        self.counts[1] = epoch
         rate = self.means[1] / self.means[0]
         weights = self.tasks * torch.softmax(rate / self.temperature, -1)
         return torch.where(torch.isfinite(rate).all(-1, keepdim=True), weights, 1.0)
