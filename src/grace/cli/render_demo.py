@@ -26,16 +26,22 @@ def show_dial(outcomes: Sequence[Outcome], setup: Setup, console: Console | None
     table = Table(
         title="Does the second task help? Diagnosed before, then trained", title_justify="left", show_lines=True
     )
-    for name in ("health\nlabels", "rho before\n[95 %]", "advice", "test RMSE,\ncycles", "difference\n[95 %]"):
+    for name in (
+        "health\nlabels",
+        "rho before\n[95 %]",
+        "advice",
+        "test RMSE,\ncycles:\nRUL alone,\nboth tasks",
+        "difference\n[95 %]",
+    ):
         table.add_column(name, no_wrap=True)
     for o in outcomes:
         rho = o.diagnosis.rho
         table.add_row(
-            _labels(o.dial).replace(" the ", "\n   the ").replace(" nothing", "\n   nothing"),
+            _labels(o.dial).replace(" the ", "\nthe ").replace(" nothing", "\nnothing"),
             f"{rho.mean:+.2f}\n[{rho.low:+.2f}, {rho.high:+.2f}]",
             _advice(o),
-            f"{o.alone.mean():.1f} RUL alone\n{o.together.mean():.1f} with both",
-            Text.assemble(f"{o.difference.mean:+.2f} [{_interval(o)}]\n", (o.effect, EFFECT_STYLES[o.effect])),
+            f"{o.alone.mean():.1f} alone\n{o.together.mean():.1f} both",
+            Text.assemble(f"{o.difference.mean:+.2f}\n[{_interval(o)}]\n", (o.effect, EFFECT_STYLES[o.effect])),
         )
     out.print(table)
     for o in outcomes:

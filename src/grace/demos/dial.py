@@ -50,7 +50,7 @@ class Setup:
     fleet: Simulation = Simulation(engines=24, test_engines=200, faults=2)
     size: str = "tiny"
     steps: int = 250
-    inits: int = 6
+    inits: int = 5
     probe_steps: int = 150
     batches: int = 50
     batch_size: int = 64
