@@ -18,7 +18,7 @@ from grace.data.health_labels import rul_to_health_3class
 from grace.data.resident import ResidentWindows
 from grace.data.simulated import Simulation, simulate
 from grace.data.split import split_engines
-from grace.data.windows import Windows, cut_at_random, last_windows, training_windows
+from grace.data.windows import Windows, last_windows, training_windows, windows_of_cuts
 from grace.errors import GraceError
 
 
@@ -76,15 +76,19 @@ def test_windows_share_their_rows() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(lengths, st.integers(0, 99))
-def test_cut_at_random(sizes: list[int], seed: int) -> None:
+def test_windows_of_cuts_end_where_a_test_file_of_these_engines_would(sizes: list[int], seed: int) -> None:
     fleet = fleet_of(sizes)
-    cut = cut_at_random(fleet, np.random.default_rng(seed))
-    assert (cut.lengths >= 1).all()
-    assert (cut.lengths + cut.last_rul == fleet.lengths).all()
-    for engine, start in enumerate(cut.starts[:-1]):
-        whole = fleet.values[fleet.starts[engine] : fleet.starts[engine + 1]]
-        np.testing.assert_array_equal(cut.values[start : cut.starts[engine + 1]], whole[: cut.lengths[engine]])
-    np.testing.assert_array_equal(cut.rul()[cut.starts[1:] - 1], cut.last_rul)
+    rows = rows_of(fleet)
+    cut = windows_of_cuts(fleet, rows, Conventions(window=10), 5, np.random.default_rng(seed))
+    assert np.bincount(cut.engine).tolist() == [5] * len(sizes)
+    recorded = cut.ends - cut.first + 1
+    assert (recorded >= np.minimum(fleet.lengths, 20)[cut.engine]).all()
+    assert (recorded + cut.true_rul == fleet.lengths[cut.engine]).all()
+    np.testing.assert_array_equal(cut.first, fleet.starts[cut.engine])
+    # each is the last window of the engine, had its file ended there
+    for index in range(len(cut)):
+        kept = np.arange(cut.first[index], cut.ends[index] + 1)[-10:]
+        np.testing.assert_array_equal(cut.batch(np.array([index]))[0][-len(kept) :], rows[kept])
 
 
 @given(st.integers(2, 300), st.floats(0.01, 0.99), st.integers(0, 9))

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from grace.errors import GraceError
 from grace.files import replacing, write_text
-from grace.training.checkpoint import load, same, save
+from grace.training.checkpoint import load, save
 from grace.training.record import Record, read_record
 from grace.training.spec import RunSpec, run_spec
+from tests.same import same
 
 
 def test_a_spec_survives_json_and_keeps_its_id() -> None:

@@ -13,12 +13,13 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.simulated import Simulation, simulate
 from grace.errors import GraceError
-from grace.training.checkpoint import load, same, save
+from grace.training.checkpoint import load, save
 from grace.training.protocol import split_for
 from grace.training.run import CHECKPOINT, train
 from grace.training.schedule import SCHEDULES, LearningRate, Schedule
 from grace.training.spec import RunSpec, run_spec
 from grace.training.trainer import Trainer
+from tests.same import same
 
 METHODS = ("baseline", "amnl", "gaba", "grace", "uncertainty", "dwa", "gradnorm", "rul-only", "amnl-normalised")
 

@@ -85,21 +85,6 @@ def last_windows(fleet: Fleet, rows: NDArray[np.float32], conventions: Conventio
     return _windows_at(fleet, rows, fleet.starts[1:] - 1, conventions)
 
 
-def cut_at_random(fleet: Fleet, rng: np.random.Generator) -> Fleet:
-    """The fleet with each engine cut at a uniformly drawn cycle, so that it looks like a test file; ``last_rul`` follows."""
-    kept = rng.integers(1, fleet.lengths + 1)
-    rows = np.concatenate([np.arange(start, start + n) for start, n in zip(fleet.starts[:-1], kept, strict=True)])
-    return Fleet(
-        name=fleet.name,
-        engines=fleet.engines,
-        starts=np.concatenate([[0], np.cumsum(kept)]),
-        values=fleet.values[rows],
-        columns=fleet.columns,
-        last_rul=fleet.last_rul + fleet.lengths - kept,
-        labels=None if fleet.labels is None else fleet.labels[rows],
-    )
-
-
 def _windows_at(fleet: Fleet, rows: NDArray[np.float32], ends: NDArray[np.int64], conventions: Conventions) -> Windows:
     rul = fleet.rul()[ends]
     engine = fleet.engine_of_row()[ends]

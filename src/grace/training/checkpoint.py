@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -86,14 +85,3 @@ def to_cpu(state: Any) -> Any:
     if isinstance(state, dict):
         return {key: to_cpu(value) for key, value in state.items()}
     return [to_cpu(value) for value in state] if isinstance(state, list | tuple) else state
-
-
-def same(a: Any, b: Any) -> bool:
-    """Whether two trees are equal, bit for bit."""
-    if isinstance(a, Tensor) or isinstance(b, Tensor):
-        return isinstance(a, Tensor) and isinstance(b, Tensor) and a.dtype == b.dtype and torch.equal(a, b)
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    return bool(a == b)
