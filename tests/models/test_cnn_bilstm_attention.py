@@ -31,7 +31,7 @@ def test_paper_size_block_by_block() -> None:
 
 
 def test_compact_size() -> None:
-    assert count(CNNBiLSTMAttention("compact")) == 85_316
+    assert count(CNNBiLSTMAttention("compact")) == 85_252
 
 
 @pytest.mark.parametrize("size", SIZES)

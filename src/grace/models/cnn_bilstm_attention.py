@@ -24,6 +24,7 @@ class Architecture:
         health: Hidden widths of the health head.
         dropout: Dropout after each convolution and each shared layer; 0 also switches off that of LSTM and attention.
         pool: Cycles that are averaged into one after the convolutions, counted back from the last; 1 is the source's.
+        batch_norm: BatchNorm after each convolution, as in the source.
     """
 
     channels: tuple[int, ...]
@@ -35,13 +36,14 @@ class Architecture:
     health: tuple[int, ...]
     dropout: float = 0.15
     pool: int = 1
+    batch_norm: bool = True
 
 
 SIZES = {
     # block by block as in the source, 3,497,476 parameters with 17 features
     "paper": Architecture((64, 128, 64), 256, 2, 8, (256, 64, 32), (64, 32, 16), (32, 16)),
-    # for two CPU cores, about 0.09 M; without dropout, which costs more than it gives at this size (docs/log.md)
-    "compact": Architecture((32,), 48, 1, 4, (64, 32), (64, 32, 16), (32, 16), dropout=0.0, pool=5),
+    # for two CPU cores, about 0.09 M; dropout and BatchNorm cost more than they give at this size (docs/log.md)
+    "compact": Architecture((32,), 48, 1, 4, (64, 32), (64, 32, 16), (32, 16), dropout=0.0, pool=5, batch_norm=False),
     # for demonstrations that answer within seconds, about 0.01 M
     "tiny": Architecture((16,), 16, 1, 2, (16,), (16,), (16,), dropout=0.0),
 }
@@ -81,7 +83,7 @@ class CNNBiLSTMAttention(nn.Module):
         super().__init__()
         a = architecture(size)
         width = 2 * a.hidden
-        self.convolutions = _convolutions((features, *a.channels), a.dropout)
+        self.convolutions = _convolutions((features, *a.channels), a)
         self.pool = a.pool
         between_layers = 0.3 if a.dropout and a.layers > 1 else 0.0
         self.lstm = nn.LSTM(
@@ -99,13 +101,18 @@ class CNNBiLSTMAttention(nn.Module):
 
     def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
         """Predict RUL in cycles ``[B]`` and health logits ``[B, classes]`` from windows ``[B, T, F]``."""
+        z = self.represent(windows)
+        return self.rul_scale * self.rul_head(z)[:, 0], self.health_head(z)
+
+    def represent(self, windows: Tensor) -> Tensor:
+        """The backbone's output, which both heads read: ``[B, T, F] -> [B, shared[-1]]``."""
         x = self._pooled(self.convolutions(windows.mT)).mT
         x, _ = self.lstm(x)
         # only the last cycle is read on, so attention is asked for that one query: the same result at a fraction
         last = x[:, -1:]
         attended, _ = self.attention(last, x, x, need_weights=False)
-        z = self.dense(self.norm(last + attended)[:, 0])
-        return self.rul_scale * self.rul_head(z)[:, 0], self.health_head(z)
+        features: Tensor = self.dense(self.norm(last + attended)[:, 0])
+        return features
 
     def _pooled(self, x: Tensor) -> Tensor:
         """Means of ``pool`` cycles, ``[B, C, T] -> [B, C, T // pool]``; the oldest cycles that fill no mean are left out."""
@@ -133,10 +140,11 @@ def architecture(size: str | Architecture) -> Architecture:
     return SIZES[size]
 
 
-def _convolutions(channels: tuple[int, ...], dropout: float) -> nn.Sequential:
+def _convolutions(channels: tuple[int, ...], a: Architecture) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, after in pairwise(channels):
-        layers += [nn.Conv1d(before, after, 3, padding=1), nn.BatchNorm1d(after), nn.ReLU(), nn.Dropout(dropout)]
+        norm = [nn.BatchNorm1d(after)] if a.batch_norm else []
+        layers += [nn.Conv1d(before, after, 3, padding=1), *norm, nn.ReLU(), nn.Dropout(a.dropout)]
     return nn.Sequential(*layers)
 
 

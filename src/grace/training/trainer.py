@@ -116,14 +116,14 @@ class Trainer:
 
     def _train(self) -> Measured:
         """One epoch of steps; nothing in it waits for the device."""
-        torch.manual_seed(self.spec.seed * 1_000_003 + self.epoch)  # dropout
+        torch.manual_seed(self.spec.seed * 1_000_003 + self.epoch)  # dropout and augmentation
         order = torch.Generator().manual_seed(self.spec.seed * 1_000_003 + self.epoch)
         losses = torch.zeros(len(TASKS), device=self.device)
         weights = torch.zeros(len(TASKS), device=self.device)
         gramians: list[Tensor] = []
         self.model.train()
         for batch in islice(self.problem.epoch(order), self.steps_per_epoch):
-            loss, weight, gram = self._one_step(batch)
+            loss, weight, gram = self._one_step(self._augmented(batch))
             losses += loss
             weights += weight
             if gram is not None:
@@ -131,6 +131,13 @@ class Trainer:
         count = self.steps_per_epoch
         shape = (0, len(TASKS), len(TASKS))
         return Measured(losses / count, weights / count, torch.stack(gramians) if gramians else torch.zeros(shape))
+
+    def _augmented(self, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        offset = self.spec.schedule.offset
+        if not offset:
+            return batch
+        x, rul, label = batch
+        return x + offset * torch.randn(len(x), 1, x.shape[2], device=x.device), rul, label
 
     def _one_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor | None]:
         self._rate.before(self.step)

@@ -1,0 +1,157 @@
+"""Cases of the validity study: (data, labels, network) whose auxiliary task helps, does nothing or hurts, to be found out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grace.data.cmapss import read_test, read_train
+from grace.data.conditions import fit_conditions
+from grace.data.conventions import Conventions
+from grace.data.fleet import SETTINGS, Fleet
+from grace.data.health_labels import rul_to_health_3class
+from grace.data.simulated import Simulation, simulate
+from grace.errors import GraceError
+from grace.training.spec import CONVENTIONS
+
+CLASSES = 3
+LABEL_SEED = 20_000
+"""Seed of what is random in labels, and of the draw of engines; one for all seeds of a case, whose labels are part of it."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case.
+
+    Attributes:
+        family: Data that cases share, and what is held out together: ``FD001``..``FD004``, ``sim-CxF``.
+        labels: A name in :data:`SCHEMES` for a C-MAPSS family; a position of the dial for a simulated one.
+        share: Share of the training engines that is used.
+        size: Size of the network.
+        window: Length of a window, cycles.
+    """
+
+    family: str
+    labels: str
+    share: float = 1.0
+    size: str = "compact"
+    window: int = 30
+
+    @property
+    def name(self) -> str:
+        """A file name: family, labels and, where it is not all, the share of engines in percent."""
+        return f"{self.data}-{self.labels}"
+
+    @property
+    def data(self) -> str:
+        """Name of the data alone: cases of one data share the training of RUL alone."""
+        return self.family + ("" if self.share == 1 else f"-{self.share:.0%}".rstrip("%") + "pc")
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the fleet is simulated."""
+        return self.family.startswith("sim-")
+
+    @property
+    def conventions(self) -> Conventions:
+        """The conventions of a training, with this case's window and cuts of the health states."""
+        cuts = CUTS.get(self.labels, CONVENTIONS.health_cuts)
+        return replace(CONVENTIONS, window=self.window, health_cuts=cuts)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        return asdict(self)
+
+
+CUTS = {"health-70-30": (70, 30), "health-80-30": (80, 30), "health-50-15": (50, 15), "health-125-50": (125, 50)}
+"""Label schemes of the source: RUL from which an engine is healthy, and below which it is critical, cycles."""
+
+Scheme = Callable[[Fleet, Conventions, np.random.Generator], NDArray[np.int64]]
+
+
+def flipped(share: float) -> Scheme:
+    """Health states, of which ``share`` of the rows are drawn anew, uniformly."""
+
+    def labels(fleet: Fleet, conventions: Conventions, rng: np.random.Generator) -> NDArray[np.int64]:
+        clean = rul_to_health_3class(fleet.rul(), *conventions.health_cuts)
+        return np.where(rng.random(len(clean)) < share, rng.integers(0, CLASSES, len(clean)), clean)
+
+    return labels
+
+
+def permuted(fleet: Fleet, conventions: Conventions, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Health states under other names (0, 1, 2 -> 1, 2, 0): a control, the same features serve it."""
+    return (rul_to_health_3class(fleet.rul(), *conventions.health_cuts) + 1) % CLASSES
+
+
+def engine_identity(fleet: Fleet, conventions: Conventions, rng: np.random.Generator) -> NDArray[np.int64]:
+    """A third of the engines each, drawn at random: which of them a row belongs to says nothing of its RUL."""
+    return rng.integers(0, CLASSES, len(fleet.engines))[fleet.engine_of_row()]
+
+
+def condition(fleet: Fleet, conventions: Conventions, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Operating condition of the row, modulo 3."""
+    settings = fleet.values[:, [fleet.columns.index(name) for name in SETTINGS]]
+    return fit_conditions(fleet, conventions).assign(settings) % CLASSES
+
+
+SCHEMES: dict[str, Scheme] = {
+    **{name: flipped(0.0) for name in CUTS},
+    "flip-10": flipped(0.1),
+    "flip-30": flipped(0.3),
+    "flip-100": flipped(1.0),
+    "permuted": permuted,
+    "engine": engine_identity,
+    "condition": condition,
+}
+"""Labels of the C-MAPSS cases by name."""
+
+DIALS = (1.0, 0.5, 0.0, -0.5, -1.0)
+SUBSETS = ("FD001", "FD003", "FD002", "FD004")
+SEVERAL_CONDITIONS = ("FD002", "FD004")
+SMALL = (0.10, 0.25)
+FLEETS = ((1, 1), (1, 2), (6, 1), (6, 2))
+"""Conditions and fault modes of the simulated families."""
+
+
+def all_cases() -> list[Case]:
+    """The cases of the study, FD001 and FD003 before the larger subsets."""
+    cases = [Case(f"sim-{c}x{f}", f"dial{dial:+g}", size="tiny", window=20) for c, f in FLEETS for dial in DIALS]
+    for family in SUBSETS:
+        schemes = [name for name in SCHEMES if name != "condition" or family in SEVERAL_CONDITIONS]
+        cases += [Case(family, name) for name in schemes]
+        cases += [Case(family, name, share) for share in SMALL for name in ("health-70-30", "engine")]
+    return cases
+
+
+def engines_of(case: Case, data: Path | None) -> tuple[Fleet, Fleet]:
+    """Training fleet with the case's labels on every row, and test fleet.
+
+    Raises:
+        GraceError: The data cannot be read, or the case names no known labels.
+    """
+    if case.simulated:
+        conditions, faults = (int(number) for number in case.family.removeprefix("sim-").split("x"))
+        dial = float(case.labels.removeprefix("dial"))
+        fleet, test = simulate(Simulation(40, 200, conditions, faults, dial, seed=0))
+        return fleet, replace(test, labels=None)
+    if case.labels not in SCHEMES:
+        raise GraceError(f"`labels` should be one of {', '.join(SCHEMES)}. Found {case.labels!r}.")
+    if data is None:
+        raise GraceError(f"{case.name} should have a folder of C-MAPSS files. Found none. Give --data DIR.")
+    rng = np.random.default_rng(LABEL_SEED)
+    fleet = _part(read_train(data, case.family), case.share, rng)
+    labels = SCHEMES[case.labels](fleet, case.conventions, rng)
+    return replace(fleet, labels=labels), read_test(data, case.family)
+
+
+def _part(fleet: Fleet, share: float, rng: np.random.Generator) -> Fleet:
+    if share == 1:
+        return fleet
+    count = round(share * len(fleet.engines))
+    return fleet.select(np.sort(rng.permutation(len(fleet.engines))[:count]))

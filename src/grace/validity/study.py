@@ -1,0 +1,180 @@
+"""The study's measurements on disk: one JSON file a case, written whole by one process, resumed where it was left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grace.alignment.replicate import on_one_thread
+from grace.errors import GraceError
+from grace.files import write_text
+from grace.validity import probes
+from grace.validity.cases import Case, all_cases
+from grace.validity.outcomes import ALONE, JOINT, SEEDS, Figures, outcome
+
+FOLDER = Path("results/validity")
+PROBE = "probe"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One measurement: the outcome of a method with a seed, or a probe (``what`` is ``PROBE``)."""
+
+    case: Case
+    what: str
+    seed: int
+
+    @property
+    def file(self) -> str:
+        """Name of the file that holds it: training RUL alone does not depend on the labels."""
+        return self.case.data if self.what == ALONE else self.case.name
+
+
+@dataclass
+class Measured:
+    """What is known of a case.
+
+    Attributes:
+        case: The case.
+        outcomes: Test figures by method and seed; RUL alone among them.
+        probes: Raw measurements by seed.
+    """
+
+    case: Case
+    outcomes: dict[str, dict[int, Figures]] = field(default_factory=dict)
+    probes: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+
+def jobs(cases: Sequence[Case]) -> list[Job]:
+    """All measurements, one seed of everything before the next seed."""
+    found = []
+    for first, probe in zip(SEEDS, (*probes.SEEDS, None, None), strict=True):
+        known = set()
+        for case in cases:
+            if probe is not None:
+                found.append(Job(case, PROBE, probe))
+            if case.data not in known:
+                found.append(Job(case, ALONE, first))
+                known.add(case.data)
+            found += [Job(case, method, first) for method in JOINT]
+    return found
+
+
+def run(
+    data: Path | None,
+    folder: Path,
+    executor: Executor | None,
+    on_job: Callable[[int, int], None] | None = None,
+    cases: Sequence[Case] | None = None,
+) -> None:
+    """Make every measurement that is not on disk yet.
+
+    Raises:
+        GraceError: The data or the folder cannot be used, or a file in it is damaged. What is measured is kept.
+    """
+    wanted = jobs(all_cases() if cases is None else cases)
+    store = _Store(folder)
+    waiting = [job for job in wanted if not store.has(job)]
+    done = len(wanted) - len(waiting)
+    for count, (job, result) in enumerate(_results(waiting, data, executor), start=done + 1):
+        store.add(job, result)
+        if on_job is not None:
+            on_job(count, len(wanted))
+
+
+def _results(
+    waiting: Sequence[Job], data: Path | None, executor: Executor | None
+) -> Iterator[tuple[Job, dict[str, Any]]]:
+    if executor is None:
+        for job in waiting:
+            yield job, made(job, data)
+        return
+    futures = {executor.submit(made, job, data): job for job in waiting}
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        raise
+
+
+def made(job: Job, data: Path | None) -> dict[str, Any]:
+    """Make one measurement, on one thread."""
+    if job.what == PROBE:
+        return on_one_thread(probes.measure, job.case, job.seed, data)
+    return on_one_thread(outcome, job.case, job.what, job.seed, data)
+
+
+def load(folder: Path = FOLDER) -> list[Measured]:
+    """All cases on disk that have an outcome and a probe, RUL alone joined from its data.
+
+    Raises:
+        GraceError: A file is damaged, or there is none.
+    """
+    contents = {path.stem: _read(path) for path in sorted(folder.glob("*.json"))}
+    cases = []
+    for case in all_cases():
+        mine, alone = contents.get(case.name), contents.get(case.data)
+        if mine is None or alone is None or not mine["probes"]:
+            continue
+        outcomes = {method: _by_seed(seeds) for method, seeds in (alone["outcomes"] | mine["outcomes"]).items()}
+        cases.append(Measured(case, outcomes, _by_seed(mine["probes"])))
+    if not cases:
+        raise GraceError(
+            f"{folder} should hold the measurements of the study. Found none. Make them with `grace validity run`."
+        )
+    return cases
+
+
+class _Store:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._contents = {path.stem: _read(path) for path in folder.glob("*.json")} if folder.exists() else {}
+
+    def _of(self, job: Job) -> dict[str, Any]:
+        empty = {"version": VERSION, "case": job.case.to_json(), "outcomes": {}, "probes": {}}
+        return self._contents.setdefault(job.file, empty)
+
+    def has(self, job: Job) -> bool:
+        """Whether the measurement is there."""
+        content = self._of(job)
+        held = content["probes"] if job.what == PROBE else content["outcomes"].get(job.what, {})
+        return str(job.seed) in held
+
+    def add(self, job: Job, result: dict[str, Any]) -> None:
+        """Add a measurement and write the case's file."""
+        content = self._of(job)
+        held = content["probes"] if job.what == PROBE else content["outcomes"].setdefault(job.what, {})
+        held[str(job.seed)] = result
+        write_text(self._folder / f"{job.file}.json", json.dumps(content, sort_keys=True, separators=(",", ":")) + "\n")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if content["version"] != VERSION:
+            raise GraceError(f"{path} should be of version {VERSION}. Found {content['version']}. Measure it again.")
+        return {"version": VERSION, "case": content["case"]} | {key: content[key] for key in ("outcomes", "probes")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise GraceError(
+            f"{path} should be a file of the validity study. Found it damaged ({error}). Restore or remove it."
+        ) from None
+
+
+def _by_seed(values: dict[str, Any]) -> dict[int, Any]:
+    return {int(seed): value for seed, value in values.items()}
+
+
+def complete(measured: Iterable[Measured]) -> bool:
+    """Whether every case has every outcome and probe."""
+    return all(
+        set(case.probes) >= set(probes.SEEDS)
+        and all(set(case.outcomes.get(method, {})) >= set(SEEDS) for method in (ALONE, *JOINT))
+        for case in measured
+    )
