@@ -91,6 +91,21 @@ def test_windows_of_cuts_end_where_a_test_file_of_these_engines_would(sizes: lis
         np.testing.assert_array_equal(cut.batch(np.array([index]))[0][-len(kept) :], rows[kept])
 
 
+@settings(max_examples=40, deadline=None)
+@given(lengths, st.integers(1, 60), st.integers(0, 99))
+def test_a_horizon_keeps_windows_near_failure(sizes: list[int], horizon: int, seed: int) -> None:
+    fleet = fleet_of(sizes)
+    rows = rows_of(fleet)
+    conventions = Conventions(window=10)
+    every = training_windows(fleet, rows, conventions, shortest=1)
+    near = training_windows(fleet, rows, conventions, shortest=1, horizon=horizon)
+    np.testing.assert_array_equal(near.ends, every.ends[every.true_rul <= horizon])
+    cut = windows_of_cuts(fleet, rows, conventions, 5, np.random.default_rng(seed), horizon)
+    assert np.bincount(cut.engine).tolist() == [5] * len(sizes)
+    assert (cut.true_rul <= horizon).all()
+    assert (cut.ends < fleet.starts[cut.engine + 1]).all()
+
+
 @given(st.integers(2, 300), st.floats(0.01, 0.99), st.integers(0, 9))
 def test_split(count: int, share: float, seed: int) -> None:
     train, validation = split_engines(count, share, seed)

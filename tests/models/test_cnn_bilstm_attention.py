@@ -76,8 +76,8 @@ def test_unknown_size() -> None:
 def test_pooling_averages_whole_stretches_counted_from_the_last_cycle() -> None:
     torch.manual_seed(0)
     model = CNNBiLSTMAttention("compact").eval()
-    x = torch.arange(12.0).view(1, 1, 12)
-    # 12 cycles in fives: the two oldest are left out, then means of 2..6 and 7..11
-    assert model._pooled(x).tolist() == [[[4.0, 9.0]]]
+    x = torch.arange(13.0).view(1, 1, 13)
+    # 13 cycles in sixes: the oldest is left out, then means of 1..6 and 7..12
+    assert model._pooled(x).tolist() == [[[3.5, 9.5]]]
     assert model._pooled(x[..., :3]).tolist() == [[[1.0]]]
     assert CNNBiLSTMAttention("paper")._pooled(x) is x

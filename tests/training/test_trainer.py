@@ -44,7 +44,8 @@ def small(method: str = "grace", **choices: object) -> RunSpec:
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     method: str, fleets: tuple[Fleet, Fleet], tmp_path: Path
 ) -> None:
-    spec = small(method, measure_every=3, monitor_every=7)
+    schedule = replace(SCHEDULES["tiny"], offset=0.3)
+    spec = small(method, measure_every=3, monitor_every=7, schedule=schedule)
     split = split_for(spec, *fleets)
     with torch.random.fork_rng():
         whole = Trainer(spec, split)
@@ -63,6 +64,22 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     for state in (a, b):
         state["progress"].pop("seconds")
     assert same(a, b)
+
+
+def test_an_offset_is_one_constant_a_window_and_feature(fleets: tuple[Fleet, Fleet]) -> None:
+    spec = small(schedule=replace(SCHEDULES["tiny"], offset=0.3))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        trainer = Trainer(spec, split_for(spec, *fleets))
+        x, rul, label = next(trainer.problem.batches(0))
+        moved, same_rul, same_label = trainer._augmented((x, rul, label))
+        shift = moved - x
+        torch.testing.assert_close(shift, shift[:, :1].expand_as(shift), atol=1e-5, rtol=0)
+        assert 0.25 < float(shift[:, 0].std()) < 0.35
+        assert same_rul is rul
+        assert same_label is label
+        trainer.spec = small()
+        assert trainer._augmented((x, rul, label))[0] is x
 
 
 def test_the_weights_come_from_the_gramian_of_this_very_batch(fleets: tuple[Fleet, Fleet]) -> None:

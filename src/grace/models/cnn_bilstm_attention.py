@@ -43,7 +43,7 @@ SIZES = {
     # block by block as in the source, 3,497,476 parameters with 17 features
     "paper": Architecture((64, 128, 64), 256, 2, 8, (256, 64, 32), (64, 32, 16), (32, 16)),
     # for two CPU cores, about 0.09 M; dropout and BatchNorm cost more than they give at this size (docs/log.md)
-    "compact": Architecture((32,), 48, 1, 4, (64, 32), (64, 32, 16), (32, 16), dropout=0.0, pool=5, batch_norm=False),
+    "compact": Architecture((32,), 48, 1, 4, (64, 32), (64, 32, 16), (32, 16), dropout=0.0, pool=6, batch_norm=False),
     # for demonstrations that answer within seconds, about 0.01 M
     "tiny": Architecture((16,), 16, 1, 2, (16,), (16,), (16,), dropout=0.0),
 }

@@ -47,7 +47,7 @@ def split_for(spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
     conditioner = fit_conditions(training, spec.conventions)
     cuts = np.random.default_rng(spec.seed)
     rows = conditioner.transform(validation)
-    chosen_on = windows_of_cuts(validation, rows, spec.conventions, spec.validation_cuts, cuts)
+    chosen_on = windows_of_cuts(validation, rows, spec.conventions, spec.validation_cuts, cuts, spec.validation_horizon)
     return Split(_training(spec, training, conditioner), chosen_on, _test(spec, test, conditioner), conditioner)
 
 
@@ -60,7 +60,8 @@ def _source(spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
 
 
 def _training(spec: RunSpec, fleet: Fleet, conditioner: Conditioner) -> Windows:
-    return training_windows(fleet, conditioner.transform(fleet), spec.conventions, spec.schedule.padded)
+    rows, plan = conditioner.transform(fleet), spec.schedule
+    return training_windows(fleet, rows, spec.conventions, plan.padded, plan.horizon)
 
 
 def _test(spec: RunSpec, test: Fleet | None, conditioner: Conditioner) -> Windows | None:

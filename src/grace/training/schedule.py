@@ -30,6 +30,8 @@ class Schedule:
         stop: Epochs without a lower validation RMSE after which training stops; 0 never stops early.
         padded: Shortest history that a training window needs, in cycles; what is missing is padded at the front, as for
             the short engines of a test. 0 takes full windows only.
+        horizon: Largest RUL of a training window, cycles; 0 trains on all. An engine in its first cycles is recognised by its
+            padding, and all of those that ran to failure had a long life before them: a test engine need not.
         offset: Standard deviation of a random constant that is added to each feature of each training window, in standard
             deviations of the feature: engines leave the factory with offsets of their own, which a network otherwise learns
             by heart. 0 adds nothing.
@@ -51,10 +53,11 @@ class Schedule:
     average: float = 0.999
     stop: int = 0
     padded: int = 0
+    horizon: int = 0
     offset: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, low in (("epochs", 1), ("steps", 0), ("batch_size", 2), ("warmup", 0), ("stop", 0), ("padded", 0)):
+        for name, low in LEAST.items():
             if (value := getattr(self, name)) < low:
                 raise GraceError(f"`{name}` should be at least {low}. Found {value}.")
         for name in ("learning_rate", "clip"):
@@ -69,12 +72,13 @@ class Schedule:
 
 
 DECAYS = ("plateau", "cosine", "none")
+LEAST = {"epochs": 1, "steps": 0, "batch_size": 2, "warmup": 0, "stop": 0, "padded": 0, "horizon": 0}
 
 SCHEDULES = {
     # the source's recipe, section 7 of its text; it stops early without a figure: twice the plateau's patience
     "paper": Schedule(500, 0, 256, 1e-3, 1e-4, 10, "plateau", average=0.999, stop=60),
     # for two CPU cores, chosen from learning curves on validation engines: docs/training.md
-    "compact": Schedule(12, 100, 128, 1e-3, 1e-4, 1, "cosine", average=0.99, padded=20, offset=0.4),
+    "compact": Schedule(12, 100, 128, 1e-3, 1e-4, 1, "cosine", average=0.99, padded=20, horizon=150, offset=0.4),
     # for tests and demonstrations
     "tiny": Schedule(3, 20, 32, 2e-3, 1e-4, 1, "cosine", average=0.9, padded=20),
 }

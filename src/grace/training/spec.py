@@ -21,7 +21,7 @@ PRECISIONS = ("float32", "bfloat16")
 SEEDS = (42, 123, 456, 789, 1024)
 """The source's seeds."""
 
-CONVENTIONS = Conventions(window=80, features=tuple(name for name in FEATURES if name not in SETTINGS))
+CONVENTIONS = Conventions(window=60, features=tuple(name for name in FEATURES if name not in SETTINGS))
 """Conventions of a training: those of the source but for a longer window and no settings among the features (they serve to
 find the conditions), chosen on validation engines: docs/training.md."""
 
@@ -45,6 +45,7 @@ class RunSpec:
         conventions: How recordings become windows, targets and labels.
         validation_share: Share of the training engines that nothing is trained on.
         validation_cuts: Random cycles at which each of them is cut.
+        validation_horizon: Largest RUL at such a cut, cycles; 0: none.
         measure_every: Steps between two measurements of the Gramian, for the methods that need it.
         monitor_every: Steps between two measurements for the live display where the method needs none; 0: never.
         watch_test: Record the test RMSE of every epoch on the side, for comparison with the source's protocol only.
@@ -68,6 +69,7 @@ class RunSpec:
     conventions: Conventions = CONVENTIONS
     validation_share: float = 0.2
     validation_cuts: int = 16
+    validation_horizon: int = 150
     measure_every: int = 10
     monitor_every: int = 0
     watch_test: bool = True
@@ -79,7 +81,12 @@ class RunSpec:
                 raise GraceError(f"`{name}` should be one of {', '.join(known)}. Found {getattr(self, name)!r}.")
         if self.precision not in PRECISIONS:
             raise GraceError(f"`precision` should be one of {', '.join(PRECISIONS)}. Found {self.precision!r}.")
-        for name, low in (("measure_every", 1), ("monitor_every", 0), ("validation_cuts", 1)):
+        for name, low in (
+            ("measure_every", 1),
+            ("monitor_every", 0),
+            ("validation_cuts", 1),
+            ("validation_horizon", 0),
+        ):
             if (value := getattr(self, name)) < low:
                 raise GraceError(f"`{name}` should be at least {low}. Found {value}.")
         if not 0 < self.validation_share < 1:

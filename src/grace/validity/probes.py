@@ -34,12 +34,14 @@ SEEDS = (101, 102, 103)
 
 STEPS, JOINT_WEIGHTS = 200, (1.0, 0.0, 0.1)
 READ, LOOK_EVERY, FITTED_ON, HEAD_STEPS = 10, 5, 1024, 300
+LOOK_LENGTH = 0.1
+"""Length of a look ahead in optimiser steps: Adam's own step is so long along a single gradient that it overshoots."""
 BATCH = 128
 RIDGE = 1e-2
 NEAR_FAILURE = 30.0
 
 RACERS = ("rul-only", "baseline", "gaba")
-RACE = replace(SCHEDULE, epochs=3, steps=50)
+RACE = replace(SCHEDULE, epochs=3, steps=50, average=0.9)
 """A short race is a whole training in small: its learning rate falls to 0 within it."""
 
 Raw = dict[str, Any]
@@ -95,8 +97,7 @@ def along_joint_steps(problem: _ThreeLosses, seed: int) -> Raw:
     """Gramians ``[STEPS, 3, 3]`` and losses of joint steps, and in every fifth step the look-ahead affinity.
 
     Affinity (Fifty et al. 2021, equation 1): ``1 - L_rul(after a step on the health loss) / L_rul(before)``, on the same
-    batch; the step on the shared parameters is as long as the optimiser's last one, so that it is neither lost in
-    rounding nor larger than training ever makes it.
+    batch; the step on the shared parameters is a tenth as long as the optimiser's last one.
     """
     model, _ = live_model(problem, seed)
     model.train()
@@ -115,7 +116,8 @@ def along_joint_steps(problem: _ThreeLosses, seed: int) -> Raw:
         before = [p.detach().clone() for p in shared] if (step + 1) % LOOK_EVERY == LOOK_EVERY - 1 else None
         optimiser.step()
         if before is not None:
-            length = float(sum((p.detach() - b).square().sum() for p, b in zip(shared, before, strict=True)) ** 0.5)
+            moved = float(sum((p.detach() - b).square().sum() for p, b in zip(shared, before, strict=True)))
+            length = LOOK_LENGTH * moved**0.5
         grams.append(gram.numpy())
         values.append([loss.item() for loss in losses])
     return {"gramian": _rounded(grams), "losses": _rounded(values), "affinity": _rounded(affinity)}
@@ -130,18 +132,16 @@ def look_ahead(
     found = []
     for row in (rows[1], rows[0]):
         step = length * row / row.norm().clamp_min(1e-12)
-        found.append(1 - _shifted(problem, model, shared, batch, step) / max(float(losses[0]), 1e-12))
+        found.append(1 - _shifted(problem, model, shared, batch, step) / max(losses[0].item(), 1e-12))
     return found[0], found[1]
 
 
 @torch.no_grad()
-def _shifted(
-    problem: _ThreeLosses, model: nn.Module, shared: Sequence[Tensor], batch: Any, step: Tensor
-) -> float:
+def _shifted(problem: _ThreeLosses, model: nn.Module, shared: Sequence[Tensor], batch: Any, step: Tensor) -> float:
     parts = step.split([p.numel() for p in shared])
     for parameter, part in zip(shared, parts, strict=True):
         parameter.sub_(part.view_as(parameter))
-    loss = float(problem.losses(model, batch)[0])
+    loss = problem.losses(model, batch)[0].item()
     for parameter, part in zip(shared, parts, strict=True):
         parameter.add_(part.view_as(parameter))
     return loss
@@ -219,7 +219,7 @@ def race(case: Case, method: str, seed: int, fleet: Fleet, schedule: Schedule = 
 
 
 def _rounded(values: Any) -> list[Any]:
-    """Five significant digits: what a measurement is good for, at a third of the bytes."""
+    """Four significant digits: what a measurement is good for, at a third of the bytes."""
     array: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
-    text = np.array([float(f"{value:.5g}") for value in array.reshape(-1)])
+    text = np.array([float(f"{value:.4g}") for value in array.reshape(-1)])
     return text.reshape(array.shape).tolist()

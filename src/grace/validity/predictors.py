@@ -1,0 +1,195 @@
+"""Predictors of whether an auxiliary task helps, all through one interface: from raw measurements to one number a case.
+
+A larger score says "helps". Every predictor names its cost in training steps (a forward and a backward pass of one batch),
+summed over its initialisations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grace.validity import probes
+from grace.validity.study import Measured
+
+RUL, NEAR, HEALTH = 0, 1, 2
+"""Rows of the Gramians of :mod:`grace.validity.probes`."""
+
+MEASURED_STEP, LOOK = 5 / 3, 5 / 3
+"""Costs in training steps: of a joint step that measures two gradients (one more backward pass), and of a look-ahead (two
+backward passes and two forward ones)."""
+
+Score = Callable[[dict[str, Any]], float]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A way of telling beforehand.
+
+    Attributes:
+        name: Name in tables.
+        title: What it is, in words.
+        score: From the raw measurements of one initialisation.
+        steps: Its cost a initialisation, training steps.
+        inits: Initialisations that are averaged.
+        published: Whether the source, or a paper, uses it as it stands.
+    """
+
+    name: str
+    title: str
+    score: Score
+    steps: float
+    inits: int = len(probes.SEEDS)
+    published: bool = False
+
+    @property
+    def cost(self) -> float:
+        """Cost in training steps, all initialisations."""
+        return self.steps * self.inits
+
+    def of(self, case: Measured) -> float:
+        """Score of a case: mean over its first initialisations, NaN where it is undefined in all of them."""
+        seeds = sorted(case.probes)[: self.inits]
+        values = np.array([self.score(case.probes[seed]) for seed in seeds])
+        return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+
+
+def cosine(gram: NDArray[np.float64], row: int = RUL, column: int = HEALTH) -> NDArray[np.float64]:
+    """Cosine of two tasks in every measurement, ``[M, K, K] -> [M]``; NaN where a gradient is zero."""
+    product = np.sqrt(gram[:, row, row] * gram[:, column, column])
+    return np.where(product > 0, gram[:, row, column] / np.where(product > 0, product, 1), np.nan)
+
+
+def rho(part: str, row: int = RUL, column: int = HEALTH) -> Score:
+    """Mean cosine over the batches of an untrained (or warmed) network."""
+    return lambda raw: _mean(cosine(np.array(raw[part]["gramian"]), row, column))
+
+
+def rho_between(first: int, last: int, row: int = RUL) -> Score:
+    """Mean cosine over joint steps ``first <= step < last``."""
+    return lambda raw: _mean(cosine(_joint(raw)[first:last], row))
+
+
+def pull(first: int, last: int, weights: tuple[float, float]) -> Score:
+    r"""What the weighted health gradient adds to the descent of the RUL loss, as a share of the RUL gradient's own.
+
+    :math:`w_2 \langle g_1, g_2 \rangle / (w_1 |g_1|^2)`: rho together with the weight that the method gives the task.
+    """
+
+    def score(raw: dict[str, Any]) -> float:
+        gram = _joint(raw)[first:last]
+        return float(weights[1] * gram[:, RUL, HEALTH].mean() / (weights[0] * gram[:, RUL, RUL].mean()))
+
+    return score
+
+
+def drag(first: int, last: int) -> Score:
+    """Minus the size of the health gradient that does not point along the RUL gradient, in RUL gradients.
+
+    What a shared backbone is asked for besides: ``-(|g_2| sqrt(1 - rho^2)) / |g_1|`` at equal weights, as a logarithm.
+    """
+
+    def score(raw: dict[str, Any]) -> float:
+        gram = _joint(raw)[first:last].mean(axis=0)
+        along = gram[RUL, HEALTH] ** 2 / gram[RUL, RUL]
+        return float(-0.5 * np.log(max(gram[HEALTH, HEALTH] - along, 1e-30) / gram[RUL, RUL]))
+
+    return score
+
+
+def log_ratio(first: int, last: int) -> Score:
+    """Minus log of ``(|g_2| / L_2) / (|g_1| / L_1)``: gradient norms of the losses' logarithms, which no unit changes."""
+
+    def score(raw: dict[str, Any]) -> float:
+        gram, losses = _joint(raw)[first:last], np.array(raw["joint"]["losses"])[first:last]
+        size = np.sqrt(np.diagonal(gram, axis1=1, axis2=2)) / np.maximum(losses, 1e-12)
+        return -float(np.median(np.log(size[:, HEALTH] / size[:, RUL])))
+
+    return score
+
+
+def look_ahead(first: int, last: int) -> Score:
+    """Look-ahead affinity: mean share by which a health step lowers the RUL loss (TAG, arXiv 2109.04617, equation 1)."""
+
+    def score(raw: dict[str, Any]) -> float:
+        looks = np.array(raw["joint"]["affinity"])
+        return float(np.median(looks[(looks[:, 0] >= first) & (looks[:, 0] < last), 1]))
+
+    return score
+
+
+def linearised(first: int, last: int) -> Score:
+    """The same to first order, ``<g_1, g_2> / L_1`` (Grad-TAG, arXiv 2409.06091): no look ahead is made."""
+
+    def score(raw: dict[str, Any]) -> float:
+        gram, losses = _joint(raw)[first:last], np.array(raw["joint"]["losses"])[first:last]
+        return float(np.mean(gram[:, RUL, HEALTH] / np.maximum(losses[:, RUL], 1e-12)))
+
+    return score
+
+
+def class_loss(first: int, last: int) -> Score:
+    """Minus the health loss: labels that cannot be learned stay at log 3."""
+    return lambda raw: -float(np.array(raw["joint"]["losses"])[first:last, HEALTH].mean())
+
+
+def race(method: str) -> Score:
+    """By how much the method is ahead of RUL alone after a training in small, validation RMSE as a share."""
+
+    def score(raw: dict[str, Any]) -> float:
+        alone, other = (min(raw["race"][name]["curve"]) for name in ("rul-only", method))
+        return 1 - other / alone
+
+    return score
+
+
+_READ, _FIT = probes.READ * MEASURED_STEP, probes.FITTED_ON / probes.BATCH / 3
+_RACE = 2 * probes.RACE.epochs * probes.RACE.steps
+
+PREDICTORS: tuple[Predictor, ...] = (
+    Predictor("init-1", "rho of one untrained network (the source)", rho("published"), _READ, 1, published=True),
+    Predictor("init", "rho of untrained networks", rho("published"), _READ),
+    Predictor(
+        "warmup", "rho after single-task warm-up (the source's text)", rho("warmup"), 100 + _READ, published=True
+    ),
+    Predictor("heads", "rho behind trained heads on the untrained backbone", rho("heads"), _READ + _FIT),
+    Predictor("closed", "rho behind heads in closed form on the untrained backbone", rho("closed"), _READ + _FIT),
+    Predictor("joint-50", "rho in joint steps 0-50", rho_between(0, 50), 50 * MEASURED_STEP, published=True),
+    Predictor("joint-100", "rho in joint steps 50-100", rho_between(50, 100), 50 + 50 * MEASURED_STEP),
+    Predictor("joint-150", "rho in joint steps 100-150", rho_between(100, 150), 100 + 50 * MEASURED_STEP),
+    Predictor("joint-200", "rho in joint steps 150-200", rho_between(150, 200), 150 + 50 * MEASURED_STEP),
+    Predictor("near", "rho of samples near failure, steps 100-150", rho_between(100, 150, NEAR), 100 + 50 * 7 / 3),
+    Predictor("pull", "rho with the weights 0.5 / 0.5: share of descent", pull(100, 150, (0.5, 0.5)), 183.0),
+    Predictor("drag", "what health asks for besides RUL, steps 100-150", drag(100, 150), 183.0),
+    Predictor("ratio", "gradient ratio without units, steps 100-150", log_ratio(100, 150), 183.0),
+    Predictor("look-ahead", "look-ahead affinity (TAG), steps 100-150", look_ahead(100, 150), 150 + 10 * LOOK),
+    Predictor("linearised", "linearised affinity (Grad-TAG), steps 100-150", linearised(100, 150), 183.0),
+    Predictor("class-loss", "health loss in steps 100-150", class_loss(100, 150), 150.0),
+    Predictor("race", "short race, Baseline against RUL alone", race("baseline"), _RACE),
+    Predictor("race-gaba", "short race, GABA against RUL alone", race("gaba"), _RACE),
+)
+"""The predictors, in the order of tables."""
+
+COMBINATIONS: dict[str, tuple[str, ...]] = {
+    "rho+race": ("joint-150", "race"),
+    "closed+drag": ("closed", "drag"),
+    "rho+drag+race": ("joint-150", "drag", "race"),
+}
+"""Combinations: a ridge regression of the true effect on standardised scores, fitted on the other families."""
+
+
+def scores(cases: Sequence[Measured], predictors: Sequence[Predictor] = PREDICTORS) -> dict[str, NDArray[np.float64]]:
+    """Score of every predictor on every case, ``[cases]``."""
+    return {predictor.name: np.array([predictor.of(case) for case in cases]) for predictor in predictors}
+
+
+def _joint(raw: dict[str, Any]) -> NDArray[np.float64]:
+    return np.array(raw["joint"]["gramian"])
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
