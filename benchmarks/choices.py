@@ -1,7 +1,7 @@
 """What the defaults of a training were chosen by, on validation engines alone: python benchmarks/choices.py --data DIR
 
-Every variant differs from the starting point (RUL in units of the cap, all else as the defaults are now) in one thing. Each is
-trained on four subsets and two seeds that the sweep does not use, without reading a test file. Results go to
+Every variant differs from the default, or from another variant, in one thing. Each is trained on four subsets and two seeds
+that the sweep does not use, without reading a test file. Results go to
 results/choices/*.json, the table into docs/training.md.
 """
 
@@ -11,7 +11,7 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,50 +28,63 @@ from grace.training.spec import CONVENTIONS, RunSpec, run_spec
 SEEDS = (1, 2)
 DEFAULT = SCHEDULES["compact"]
 SIZES["with-dropout"] = replace(SIZES["compact"], dropout=0.15)
+SIZES["with-batch-norm"] = replace(SIZES["compact"], batch_norm=True)
 
-# name -> (what differs, fields of run_spec)
-VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "baseline": ("starting point: Baseline, head and loss in units of the cap", {"method_name": "baseline"}),
-    "rul-only": ("RUL alone", {"method_name": "rul-only"}),
-    "health-0.1": ("fixed weights 1 and 0.1", {"outer": "fixed", "inner": "mse", "options": {"weights": (1.0, 0.1)}}),
-    "grace": ("GRACE", {"method_name": "grace"}),
-    "grace-every-1": ("GRACE, Gramian in every step", {"method_name": "grace", "measure_every": 1}),
-    "grace-every-50": ("GRACE, Gramian in every 50th step", {"method_name": "grace", "measure_every": 50}),
-    "cap-head": (
-        "Baseline, head in units of the cap, loss in cycles^2",
-        {"method_name": "baseline", "unit": "cap-head"},
-    ),
-    "cycles": ("Baseline, head and loss in cycles", {"method_name": "baseline", "unit": "cycles"}),
-    "grace-cap-head": (
-        "GRACE, head in units of the cap, loss in cycles^2",
-        {"method_name": "grace", "unit": "cap-head"},
-    ),
-    "grace-cycles": ("GRACE, head and loss in cycles", {"method_name": "grace", "unit": "cycles"}),
-    "epochs-6": ("Baseline, 6 epochs", {"method_name": "baseline", "schedule": replace(DEFAULT, epochs=6)}),
-    "epochs-20": ("Baseline, 20 epochs", {"method_name": "baseline", "schedule": replace(DEFAULT, epochs=20)}),
-    "window-30": (
-        "Baseline, windows of 30",
-        {"method_name": "baseline", "conventions": replace(CONVENTIONS, window=30)},
-    ),
-    "window-50": (
-        "Baseline, windows of 50",
-        {"method_name": "baseline", "conventions": replace(CONVENTIONS, window=50)},
-    ),
-    "settings": (
-        "Baseline, settings as features",
-        {"method_name": "baseline", "conventions": replace(CONVENTIONS, features=FEATURES)},
-    ),
-    "dropout": ("Baseline, dropout 0.15", {"method_name": "baseline", "size": "with-dropout"}),
-    "full-windows": (
-        "Baseline, full windows only",
-        {"method_name": "baseline", "schedule": replace(DEFAULT, padded=0)},
-    ),
+
+class Variant(NamedTuple):
+    """A training that differs from another variant in one thing."""
+
+    text: str
+    fields: dict[str, Any]
+    reference: str = ""
+
+
+def _baseline(text: str, **fields: Any) -> Variant:
+    return Variant(f"Baseline, {text}", {"method_name": "baseline"} | fields, "baseline")
+
+
+def _grace(text: str, **fields: Any) -> Variant:
+    return Variant(f"GRACE, {text}", {"method_name": "grace"} | fields, "grace")
+
+
+def _planned(text: str, **changes: Any) -> Variant:
+    return _baseline(text, schedule=replace(DEFAULT, **changes))
+
+
+def _windows(text: str, **changes: Any) -> Variant:
+    return _baseline(text, conventions=replace(CONVENTIONS, **changes))
+
+
+ONE_TENTH = {"outer": "fixed", "inner": "mse", "options": {"weights": (1.0, 0.1)}, "unit": "cap"}
+
+VARIANTS: dict[str, Variant] = {
+    "baseline": Variant("Baseline as it is by default", {"method_name": "baseline"}),
+    "grace": Variant("GRACE as it is by default", {"method_name": "grace"}),
+    "baseline-cap": _baseline("head and loss in units of the cap", unit="cap"),
+    "baseline-cap-head": _baseline("head in units of the cap, loss in cycles^2", unit="cap-head"),
+    "grace-cap": _grace("head and loss in units of the cap", unit="cap"),
+    "grace-cap-head": _grace("head in units of the cap, loss in cycles^2", unit="cap-head"),
+    "rul-only": Variant("RUL alone", {"method_name": "rul-only"}, "baseline"),
+    "health-0.1": Variant("units of the cap, weights 1 and 0.1 in place of 0.5 and 0.5", ONE_TENTH, "baseline-cap"),
+    "grace-every-1": _grace("Gramian in every step", measure_every=1),
+    "grace-every-50": _grace("Gramian in every 50th step", measure_every=50),
+    "offset-0": _planned("no random offsets", offset=0.0),
+    "batch-norm": _baseline("with BatchNorm", size="with-batch-norm"),
+    "rate": _planned("twice the learning rate", learning_rate=2e-3),
+    "horizon-0": _planned("trained on windows of any RUL", horizon=0),
+    "window-30": _windows("windows of 30", window=30),
+    "window-80": _windows("windows of 80", window=80),
+    "epochs-6": _planned("6 epochs", epochs=6),
+    "epochs-20": _planned("20 epochs", epochs=20),
+    "full-windows": _planned("full windows only", padded=0),
+    "settings": _windows("settings as features", features=FEATURES),
+    "dropout": _baseline("dropout 0.15", size="with-dropout"),
 }
 
 
 def measured(name: str, dataset: str, seed: int, data: Path) -> dict[str, Any]:
     """Validation figures of one training."""
-    fields = {"unit": "cap"} | VARIANTS[name][1]
+    fields = dict(VARIANTS[name].fields)
     spec: RunSpec = run_spec(dataset, fields.pop("method_name", None), seed=seed, **fields)
     record = train(spec, read_train(data, dataset)).record
     curve = [round(entry["validation_rmse"], 3) for entry in record.history]
@@ -87,9 +100,9 @@ def measured(name: str, dataset: str, seed: int, data: Path) -> dict[str, Any]:
 
 
 def table(folder: Path) -> str:
-    """Mean validation RMSE of each subset, and the paired difference to the first variant of the same method."""
+    """Mean validation RMSE of each subset, and the paired difference to the variant that it differs from in one thing."""
     lines = [
-        "| variant | FD001 | FD002 | FD003 | FD004 | to its default, mean of 8 [range] | s a run |",
+        "| variant | FD001 | FD002 | FD003 | FD004 | to what it differs from, mean of 8 [range] | s a run |",
         "|" + "---|" * 7,
     ]
     found = {
@@ -98,13 +111,15 @@ def table(folder: Path) -> str:
         if (folder / f"{name}.json").exists()
     }
     for name, rows in found.items():
-        base = "grace" if name.startswith("grace") else "baseline"
+        reference = found.get(VARIANTS[name].reference)
         means = [np.mean([row["rmse"] for row in rows if row["dataset"] == d]) for d in SUBSETS]
-        gain = np.array([row["rmse"] - other["rmse"] for row, other in zip(rows, found[base], strict=True)])
-        change = "-" if name == base else f"{gain.mean():+.2f} [{gain.min():+.2f}, {gain.max():+.2f}]"
+        change = "-"
+        if reference is not None:
+            gain = np.array([row["rmse"] - other["rmse"] for row, other in zip(rows, reference, strict=True)])
+            change = f"{gain.mean():+.2f} [{gain.min():+.2f}, {gain.max():+.2f}]"
         seconds = np.mean([row["seconds"] for row in rows])
         lines.append(
-            f"| {VARIANTS[name][0]} | " + " | ".join(f"{m:.2f}" for m in means) + f" | {change} | {seconds:.0f} |"
+            f"| {VARIANTS[name].text} | " + " | ".join(f"{m:.2f}" for m in means) + f" | {change} | {seconds:.0f} |"
         )
     return "\n".join(lines) + "\n"
 

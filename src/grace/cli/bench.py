@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,11 +32,57 @@ Plan = Annotated[str, typer.Option(help="Schedule: compact, paper or tiny.")]
 Unit = Annotated[str, typer.Option(help="RUL head and loss: cycles (the source), cap-head or cap.")]
 Protocol = Annotated[str, typer.Option(help="honest, or source: best epoch on the test set.")]
 Epochs = Annotated[int | None, typer.Option(help="Epochs, in place of the schedule's.")]
+Window = Annotated[int, typer.Option(help="Length of a window, cycles; the source's is 30.")]
 Every = Annotated[int, typer.Option("--measure-every", help="Steps between Gramians, where the method needs them.")]
 
 ALL_SETS = "FD001,FD002,FD003,FD004"
 ALL_METHODS = "baseline,dwa,gradnorm,uncertainty,amnl,gaba,grace,rul-only"
 ALL_SEEDS = "42,123,456,789,1024"
+
+
+def runs_of(
+    datasets: Datasets = ALL_SETS,
+    methods: Methods = ALL_METHODS,
+    seeds: Seeds = ALL_SEEDS,
+    size: Size = "compact",
+    schedule: Plan = "compact",
+    epochs: Epochs = None,
+    window: Window = 60,
+    unit: Unit = "cycles",
+    protocol: Protocol = "honest",
+    measure_every: Every = 10,
+) -> list[RunSpec]:
+    """The runs of a grid; its parameters are the options that every command on a grid has."""
+    from dataclasses import replace
+
+    from grace.bench.plan import grid
+    from grace.training.schedule import schedule_named
+    from grace.training.spec import CONVENTIONS
+
+    try:
+        numbers = [int(text) for text in _names(seeds)]
+    except ValueError:
+        raise GraceError(f"`--seeds` should be whole numbers with commas between. Found {seeds!r}.") from None
+    choices: dict[str, Any] = {"size": size, "unit": unit, "protocol": protocol, "measure_every": measure_every}
+    choices["schedule"] = schedule if epochs is None else replace(schedule_named(schedule), epochs=epochs)
+    choices["conventions"] = replace(CONVENTIONS, window=window)
+    return grid(_names(datasets), _names(methods), numbers, **choices)
+
+
+def on_grid(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with the options of a grid after its own; called with the runs that they ask for as first argument."""
+
+    @wraps(command)
+    def wrapper(**given: Any) -> None:
+        command(runs_of(**{name: given.pop(name) for name in shared}), **given)
+
+    heavy = {"RunSpec": object}  # a name for type checkers alone
+    shared = signature(runs_of, locals=heavy, eval_str=True).parameters
+    own = list(signature(command, locals=heavy, eval_str=True).parameters.values())[1:]
+    parameters = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (*own, *shared.values())]
+    wrapper.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in parameters}  # what typer reads
+    return wrapper
 
 
 @app.callback(invoke_without_command=True)
@@ -52,42 +100,28 @@ def bench(context: typer.Context) -> None:
 
 
 @app.command(short_help="List the runs of a grid.")
-def plan(
-    datasets: Datasets = ALL_SETS,
-    methods: Methods = ALL_METHODS,
-    seeds: Seeds = ALL_SEEDS,
-    size: Size = "compact",
-    schedule: Plan = "compact",
-    epochs: Epochs = None,
-    unit: Unit = "cycles",
-    protocol: Protocol = "honest",
-    measure_every: Every = 10,
-) -> None:
+@on_grid
+def plan(specs: list[RunSpec]) -> None:
     """Say which runs a grid holds, with the id of each; nothing is read or written.
 
     \b
       grace bench plan
       grace bench plan --datasets FD001 --methods grace,baseline --seeds 1,2,3
     """
-    specs = _specs(datasets, methods, seeds, size, schedule, epochs, unit, protocol, measure_every)
     for spec in specs:
         print(f"{spec.id}  {spec.dataset}  {spec.method:15} seed {spec.seed}")
-    print(f"{len(specs)} runs: {size} network, {schedule} schedule, unit {unit}, {protocol} protocol")
+    one = specs[0]
+    print(
+        f"{len(specs)} runs: {one.size} network, {one.schedule_name} schedule, unit {one.unit}, {one.protocol} protocol"
+    )
 
 
 @app.command(short_help="Run a grid, or go on with it.")
+@on_grid
 def run(
+    specs: list[RunSpec],
     data: Annotated[Path | None, typer.Option(help="Folder of the files.", envvar="GRACE_DATA")] = None,
     to: Folder = DEFAULT,
-    datasets: Datasets = ALL_SETS,
-    methods: Methods = ALL_METHODS,
-    seeds: Seeds = ALL_SEEDS,
-    size: Size = "compact",
-    schedule: Plan = "compact",
-    epochs: Epochs = None,
-    unit: Unit = "cycles",
-    protocol: Protocol = "honest",
-    measure_every: Every = 10,
     jobs: Annotated[int, typer.Option(help="Processes, one thread each; 0 is one a core.")] = 0,
     on: Annotated[
         str | None, typer.Option(help="A Dask scheduler, e.g. tcp://scheduler:8786, in place of --jobs.")
@@ -107,7 +141,6 @@ def run(
     from grace.bench.sweep import counted, sweep
     from grace.cli.progress import initialisations
 
-    specs = _specs(datasets, methods, seeds, size, schedule, epochs, unit, protocol, measure_every)
     folder, source = (to.absolute(), None if data is None else data.absolute()) if on else (to, data)
     with initialisations(f"{len(specs)} runs", "runs", remaining=True) as on_progress:
         states = sweep(
@@ -118,18 +151,8 @@ def run(
 
 
 @app.command(short_help="Done, running, failed and waiting runs.")
-def status(
-    to: Folder = DEFAULT,
-    datasets: Datasets = ALL_SETS,
-    methods: Methods = ALL_METHODS,
-    seeds: Seeds = ALL_SEEDS,
-    size: Size = "compact",
-    schedule: Plan = "compact",
-    epochs: Epochs = None,
-    unit: Unit = "cycles",
-    protocol: Protocol = "honest",
-    measure_every: Every = 10,
-) -> None:
+@on_grid
+def status(specs: list[RunSpec], to: Folder = DEFAULT) -> None:
     """Count the runs of a grid by state and name the failed ones, also while the sweep is at work.
 
     \b
@@ -138,7 +161,6 @@ def status(
     from grace.bench.store import RUNNING, Store
     from grace.bench.sweep import counted
 
-    specs = _specs(datasets, methods, seeds, size, schedule, epochs, unit, protocol, measure_every)
     store = Store(to)
     states = store.states(specs)
     print(f"{to}: " + ", ".join(f"{count} {state}" for state, count in counted(states).items()))
@@ -173,31 +195,6 @@ def table(
     if mean:
         mean_across_data_sets()
     print(report(Store(records).all_records(), metric.split(","), protocol, format, reference), end="")
-
-
-def _specs(
-    datasets: str,
-    methods: str,
-    seeds: str,
-    size: str,
-    schedule: str,
-    epochs: int | None,
-    unit: str,
-    protocol: str,
-    measure_every: int,
-) -> list[RunSpec]:
-    from dataclasses import replace
-
-    from grace.bench.plan import grid
-    from grace.training.schedule import schedule_named
-
-    try:
-        numbers = [int(text) for text in _names(seeds)]
-    except ValueError:
-        raise GraceError(f"`--seeds` should be whole numbers with commas between. Found {seeds!r}.") from None
-    choices: dict[str, Any] = {"size": size, "unit": unit, "protocol": protocol, "measure_every": measure_every}
-    choices["schedule"] = schedule if epochs is None else replace(schedule_named(schedule), epochs=epochs)
-    return grid(_names(datasets), _names(methods), numbers, **choices)
 
 
 def _names(text: str) -> list[str]:

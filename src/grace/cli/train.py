@@ -25,6 +25,7 @@ def train(
     size: Annotated[str, typer.Option(help="Network: compact, paper or tiny.")] = "compact",
     schedule: Annotated[str, typer.Option(help="compact, paper or tiny.")] = "compact",
     epochs: Annotated[int | None, typer.Option(help="Epochs, in place of the schedule's.")] = None,
+    window: Annotated[int, typer.Option(help="Length of a window, cycles; the source's is 30.")] = 60,
     unit: Annotated[str, typer.Option(help="RUL head and loss: cycles (the source), cap-head or cap.")] = "cycles",
     precision: Annotated[str, typer.Option(help="float32, or bfloat16 for mixed precision.")] = "float32",
     measure_every: Annotated[int, typer.Option(help="Steps between Gramians, where the method needs them.")] = 10,
@@ -57,7 +58,7 @@ def train(
     from grace.training.model_file import save_model
     from grace.training.run import train as train_run
     from grace.training.schedule import schedule_named
-    from grace.training.spec import run_spec
+    from grace.training.spec import CONVENTIONS, run_spec
 
     check_device(device)
     plan = schedule_named(schedule)
@@ -72,6 +73,7 @@ def train(
         seed=seed,
         protocol=protocol,
         size=size,
+        conventions=replace(CONVENTIONS, window=window),
         unit=unit,
         precision=precision,
         measure_every=measure_every,

@@ -96,7 +96,7 @@ class RULProblem:
         """Full batches of one permutation, as :meth:`batches`."""
         return self._resident.epoch(self.batch_size, order)
 
-    def losses(self, model: Any, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def losses(self, model: Any, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, ...]:
         """RUL loss (in units of ``scale`` squared) and health cross entropy (nats)."""
         x, rul, label = batch
         predicted, logits = model(x)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,9 +154,9 @@ def judge(cases: Sequence[Measured], method: str = "baseline") -> list[Judged]:
     return [
         Judged(
             name,
-            correlation=_span(lambda i, s=score: spearman(s[i], gain[i]), len(cases)),
-            auc=_span(lambda i, s=score: area(s[i], helps[i], hurts[i]), len(cases)),
-            harm_auc=_span(lambda i, s=score: area(s[i], ~hurts[i], hurts[i]), len(cases)),
+            correlation=_span(spearman, score, gain),
+            auc=_span(area, score, helps, hurts),
+            harm_auc=_span(area, score, ~hurts, hurts),
             calibration=brier(score, hurts, families),
             steps=costs.get(name) or sum(costs[part] for part in COMBINATIONS[name]),
         )
@@ -275,8 +276,8 @@ def policies(cases: Sequence[Measured]) -> list[Policy]:
 def _policy(name: str, loss: Floats, source: Floats) -> Policy:
     return Policy(
         name,
-        regret=_span(lambda i: float(loss[i].mean()), len(loss)),
-        to_source=_span(lambda i: float((loss - source)[i].mean()), len(loss)),
+        regret=_span(_mean, loss),
+        to_source=_span(_mean, loss - source),
         best=float((loss == 0).mean()),
     )
 
@@ -324,17 +325,18 @@ def best_rule(score: Floats, regret: Floats) -> tuple[int, float]:
     return best[1], best[2]
 
 
-def _span(statistic: Callable[[NDArray[np.int64]], float], count: int) -> Span:
-    rng = np.random.default_rng(0)
-    drawn = np.array([statistic(rng.integers(0, count, count)) for _ in range(DRAWS)])
-    value = statistic(np.arange(count))
+def _mean(values: Floats) -> float:
+    return float(values.mean())
+
+
+def _span(statistic: Callable[..., float], *columns: NDArray[Any]) -> Span:
+    """A statistic of columns over cases, and its bootstrap interval: cases are drawn with replacement."""
+    rng, count = np.random.default_rng(0), len(columns[0])
+    draws = rng.integers(0, count, (DRAWS, count))
+    drawn = np.array([statistic(*(column[draw] for column in columns)) for draw in draws])
+    value = statistic(*columns)
     known = drawn[np.isfinite(drawn)]
     if not np.isfinite(value) or len(known) < DRAWS / 2:
         return Span(value, float("nan"), float("nan"))
     low, high = np.percentile(known, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
     return Span(value, float(low), float(high))
-
-
-def by_name(found: Sequence[Judged]) -> Mapping[str, Judged]:
-    """Judged predictors by name."""
-    return {row.name: row for row in found}

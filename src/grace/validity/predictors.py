@@ -142,7 +142,7 @@ def race(method: str) -> Score:
 
     def score(raw: dict[str, Any]) -> float:
         alone, other = (min(raw["race"][name]["curve"]) for name in ("rul-only", method))
-        return 1 - other / alone
+        return float(1 - other / alone)
 
     return score
 

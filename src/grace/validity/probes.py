@@ -75,7 +75,8 @@ class _ThreeLosses(RULProblem):
 
     def losses(self, model: Any, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, ...]:
         x, rul, label = batch
-        return self.losses_of(*model(x), rul, label)
+        predicted, logits = model(x)
+        return self.losses_of(predicted, logits, rul, label)
 
     def losses_of(self, predicted: Tensor, logits: Tensor, rul: Tensor, label: Tensor) -> tuple[Tensor, ...]:
         """The three losses of given predictions."""
@@ -222,4 +223,5 @@ def _rounded(values: Any) -> list[Any]:
     """Four significant digits: what a measurement is good for, at a third of the bytes."""
     array: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
     text = np.array([float(f"{value:.4g}") for value in array.reshape(-1)])
-    return text.reshape(array.shape).tolist()
+    rounded: list[Any] = text.reshape(array.shape).tolist()
+    return rounded
