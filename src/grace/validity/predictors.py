@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from grace.validity import probes
 from grace.validity.study import Measured
 
-RUL, NEAR, HEALTH = 0, 1, 2
-"""Rows of the Gramians of :mod:`grace.validity.probes`."""
+RUL, NEAR, HEALTH = 0, 1, -1
+"""Rows of the Gramians of :mod:`grace.validity.probes`; those of the source's recipes have no row for near failure."""
 
 MEASURED_STEP, LOOK = 5 / 3, 5 / 3
 """Costs in training steps: of a joint step that measures two gradients (one more backward pass), and of a look-ahead (two

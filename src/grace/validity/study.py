@@ -66,18 +66,17 @@ def jobs(cases: Sequence[Case]) -> list[Job]:
 
 
 def run(
+    wanted: Sequence[Job],
     data: Path | None,
     folder: Path,
     executor: Executor | None,
     on_job: Callable[[int, int], None] | None = None,
-    cases: Sequence[Case] | None = None,
 ) -> None:
     """Make every measurement that is not on disk yet.
 
     Raises:
         GraceError: The data or the folder cannot be used, or a file in it is damaged. What is measured is kept.
     """
-    wanted = jobs(all_cases() if cases is None else cases)
     store = _Store(folder)
     waiting = [job for job in wanted if not store.has(job)]
     done = len(wanted) - len(waiting)

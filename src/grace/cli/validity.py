@@ -1,0 +1,50 @@
+"""``grace validity``: does the advice predict what training then shows?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
+
+DEFAULT = Path("results/validity")
+Folder = Annotated[Path, typer.Option("--to", help="Folder of the study's measurements.")]
+
+
+@app.callback(invoke_without_command=True)
+def validity(context: typer.Context, to: Folder = DEFAULT) -> None:
+    """Print how well each predictor told what training showed, and what following it costs.
+
+    \b
+      grace validity                                  from the measurements in results/validity
+      grace validity run --data cmapss                make them, or go on
+    """
+    from grace.validity.study import load
+    from grace.validity.tables import report
+
+    if context.invoked_subcommand is None:
+        print(report(load(to)), end="")
+
+
+@app.command(short_help="Make the study's measurements, or go on.")
+def run(
+    data: Annotated[Path | None, typer.Option(help="Folder of the C-MAPSS files.", envvar="GRACE_DATA")] = None,
+    to: Folder = DEFAULT,
+    jobs: Annotated[int, typer.Option(help="Processes, one thread each; 0 is one a core.")] = 0,
+) -> None:
+    """Train and probe every case that is not measured yet; what was interrupted goes on.
+
+    \b
+      grace validity run --data cmapss
+    """
+    from grace.alignment.replicate import processes
+    from grace.cli.progress import initialisations
+    from grace.validity import study
+    from grace.validity.cases import all_cases
+
+    wanted = study.jobs(all_cases())
+    with initialisations("validity", "measurements", remaining=True) as on_job, processes(jobs) as executor:
+        study.run(wanted, data, to, executor, on_job)
+    print(f"{to}: {len(wanted)} measurements")

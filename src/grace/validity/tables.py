@@ -1,0 +1,77 @@
+"""The study as text: what it can see, how well each predictor tells, and what following it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grace.bench.tables import markdown
+from grace.validity.judge import SOURCE_RULE, Policy, Power, Span, judge, policies, power
+from grace.validity.outcomes import JOINT, METHODS, SCHEDULE, SEEDS
+from grace.validity.predictors import COMBINATIONS, PREDICTORS
+from grace.validity.study import Measured
+
+TRAINING = SCHEDULE.epochs * SCHEDULE.steps
+COMPARISON = TRAINING * len(METHODS) * len(SEEDS)
+"""Training steps of one training, and of the comparison that an advice saves: every method with every seed."""
+
+
+def report(cases: Sequence[Measured], method: str = "baseline") -> str:
+    """The whole study in Markdown."""
+    return "\n".join(
+        (
+            f"**What {len(cases)} cases show**, test RMSE against RUL alone, paired by seed\n",
+            powers(cases),
+            f"**Predictors**, judged by the effect of {method}; intervals are 95 % bootstrap over cases\n",
+            predictors(cases, method),
+            "**Policies**: regret against the best of five methods in hindsight, rules fitted on the other families\n",
+            regrets(policies(cases)),
+        )
+    )
+
+
+def powers(cases: Sequence[Measured]) -> str:
+    """How large an effect the study can see, by method."""
+    rows = [_power(method, power(cases, method)) for method in JOINT]
+    return markdown(("method", "cases", "helps", "hurts", "SD of a pair, %", "3 seeds see, %", "5 see, %"), rows)
+
+
+def _power(method: str, found: Power) -> tuple[str, ...]:
+    seen = (f"{found.detectable[seeds]:.1f}" for seeds in (3, 5))
+    return (method, str(found.cases), str(found.helps), str(found.hurts), f"{found.sd:.1f}", *seen)
+
+
+def predictors(cases: Sequence[Measured], method: str) -> str:
+    """How well each predictor tells, and its cost."""
+    titles = {p.name: p.title for p in PREDICTORS} | {name: " + ".join(parts) for name, parts in COMBINATIONS.items()}
+    rows = [
+        (
+            row.name,
+            titles[row.name],
+            _span(row.correlation),
+            _span(row.auc),
+            _span(row.harm_auc),
+            f"{row.calibration:.3f}",
+            f"{row.steps / TRAINING:.0%}",
+            f"{row.steps / COMPARISON:.1%}",
+        )
+        for row in judge(cases, method)
+    ]
+    header = ("predictor", "what it is", "rank correlation", "AUC helps / hurts", "AUC hurts", "Brier")
+    return markdown((*header, "of a training", "of a comparison"), rows)
+
+
+def regrets(found: Sequence[Policy]) -> str:
+    """Regret of every policy, least first."""
+    rows = [
+        (p.name, _span(p.regret), "-" if p.name == SOURCE_RULE else _span(p.to_source), f"{p.best:.0%}")
+        for p in sorted(found, key=lambda policy: policy.regret.value)
+    ]
+    return markdown(("policy", "regret, % of RMSE", f"to the {SOURCE_RULE}", "picks the best"), rows)
+
+
+def _span(span: Span) -> str:
+    if span.value != span.value:
+        return "-"
+    if span.low != span.low:
+        return f"{span.value:+.2f}"
+    return f"{span.value:+.2f} [{span.low:+.2f}, {span.high:+.2f}]"

@@ -1,0 +1,118 @@
+"""Measurements on disk and the probes that make them, on a real small case."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import Ridge
+
+from grace.errors import GraceError
+from grace.validity import predictors, probes, study
+from grace.validity.cases import CLASSES, Case, engines_of
+from grace.validity.outcomes import ALONE, JOINT, SEEDS, spec_of
+from grace.validity.study import PROBE, Job
+
+CASE = Case("sim-1x2", "dial+1", size="tiny", window=20)
+
+
+@pytest.fixture(scope="module")
+def raw() -> dict[str, object]:
+    return probes.measure(CASE, 101, None)
+
+
+def test_one_seed_of_everything_comes_before_the_next() -> None:
+    cases = [CASE, Case("sim-1x2", "dial-1", size="tiny", window=20)]
+    jobs = study.jobs(cases)
+    assert len(set(jobs)) == len(jobs) == len(SEEDS) * (1 + 2 * len(JOINT)) + 2 * len(probes.SEEDS)
+    first = jobs[: 1 + 2 * len(JOINT) + 2]
+    assert {job.seed for job in first} == {SEEDS[0], probes.SEEDS[0]}
+    assert {job.file for job in jobs if job.what == ALONE} == {"sim-1x2"}  # once for both labels
+
+
+def test_what_is_measured_is_kept_and_never_measured_again(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    jobs = [Job(CASE, ALONE, 1), Job(CASE, "baseline", 1)]
+    study.run(jobs[:1], None, tmp_path, None)
+    before = (tmp_path / "sim-1x2.json").read_bytes()
+    study.run(jobs, None, tmp_path, None, on_job=lambda done, total: told.append((done, total)))
+    assert told == [(2, 2)]
+    assert (tmp_path / "sim-1x2.json").read_bytes() == before
+    content = json.loads((tmp_path / "sim-1x2-dial+1.json").read_text())
+    assert content["outcomes"]["baseline"]["1"]["rmse"] > 1
+    assert study.made(jobs[1], None)["rmse"] == content["outcomes"]["baseline"]["1"]["rmse"]
+
+
+def test_cases_are_read_back_with_rul_alone_joined(tmp_path: Path) -> None:
+    with pytest.raises(GraceError, match="Found none"):
+        study.load(tmp_path)
+    store = study._Store(tmp_path)
+    store.add(Job(CASE, ALONE, 1), {"rmse": 10.0})
+    store.add(Job(CASE, "baseline", 1), {"rmse": 11.0})
+    store.add(Job(CASE, PROBE, 101), {"joint": {}})
+    (found,) = study.load(tmp_path)
+    assert found.case == CASE
+    assert found.outcomes == {ALONE: {1: {"rmse": 10.0}}, "baseline": {1: {"rmse": 11.0}}}
+    assert not study.complete([found])
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"version": 99, "case": {}, "outcomes": {}, "probes": {}}'])
+def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "sim-1x2.json").write_text(text)
+    with pytest.raises(GraceError, match=r"sim-1x2\.json should be"):
+        study.load(tmp_path)
+
+
+def test_every_predictor_gives_a_number_and_names_its_cost(raw: dict[str, object]) -> None:
+    case = study.Measured(CASE, probes={101: raw})
+    for name, score in predictors.scores([case]).items():
+        assert np.isfinite(score).all(), name
+    assert all(predictor.cost > 0 for predictor in predictors.PREDICTORS)
+
+
+def test_the_published_predictor_is_the_cosine_of_one_initialisation(raw: dict[str, object]) -> None:
+    gram = np.array(raw["published"]["gramian"])  # type: ignore[index]
+    by_hand = np.mean([g[0, 1] / (g[0, 0] * g[1, 1]) ** 0.5 for g in gram])
+    source = next(p for p in predictors.PREDICTORS if p.name == "init-1")
+    assert source.of(study.Measured(CASE, probes={101: raw})) == pytest.approx(by_hand)
+
+
+def test_probes_leave_the_global_random_state_alone_and_repeat(raw: dict[str, object]) -> None:
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    assert probes.measure(CASE, 101, None) == raw
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_heads_in_closed_form_are_ridge_regression() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(200, 6, generator=generator)
+    rul, label = torch.rand(200, generator=generator), torch.randint(0, CLASSES, (200,), generator=generator)
+    predicted, logits = probes.closed_form_heads(features, rul, label)(features)
+    z = ((features - features.mean(0)) / features.std(0)).numpy()
+    oracle = Ridge(alpha=probes.RIDGE * len(z)).fit(z, rul.numpy())
+    np.testing.assert_allclose(predicted.numpy(), oracle.predict(z), atol=1e-4)
+    # the average sample gets logits whose softmax are the class shares
+    _, middle = probes.closed_form_heads(features, rul, label)(features.mean(0, keepdim=True))
+    shares = torch.bincount(label, minlength=CLASSES) / 200
+    torch.testing.assert_close(middle.softmax(-1)[0], shares, atol=1e-4, rtol=0)
+    assert logits.shape == (200, CLASSES)
+
+
+def test_a_look_ahead_puts_the_parameters_back_and_a_small_rul_step_helps_rul() -> None:
+    fleet, _ = engines_of(CASE, None)
+    windows = probes.split_for(spec_of(CASE, "baseline", 1), fleet, None).train
+    problem = probes._ThreeLosses(windows, 125, "tiny", "cap", "mse", 64)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = problem.model().eval()
+    shared = problem.shared(model)
+    before = [p.detach().clone() for p in shared]
+    batch = next(problem.batches(0))
+    _, own = probes.look_ahead(problem, model, shared, batch, 1e-2)
+    assert own > 0
+    for parameter, old in zip(shared, before, strict=True):
+        torch.testing.assert_close(parameter.detach(), old)
