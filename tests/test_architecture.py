@@ -26,7 +26,21 @@ ALLOWED = {
     "training": {"errors", "files", "core", "data", "models", "controllers", "alignment", ""},
     "bench": {"errors", "files", "core", "data", "controllers", "alignment", "training"},
     "demos": {"errors", "core", "data", "models", "alignment"},
-    "cli": {"errors", "files", "core", "data", "models", "controllers", "alignment", "training", "bench", "demos", ""},
+    "validity": {"errors", "files", "core", "data", "models", "alignment", "training", "bench"},
+    "cli": {
+        "errors",
+        "files",
+        "core",
+        "data",
+        "models",
+        "alignment",
+        "training",
+        "bench",
+        "demos",
+        "validity",
+        "controllers",
+        "",
+    },
 }
 
 

@@ -52,6 +52,8 @@ def refused(*arguments: object, words: tuple[str, ...]) -> None:
         ["bench", "run"],
         ["bench", "status"],
         ["bench", "table"],
+        ["validity"],
+        ["validity", "run"],
     ],
 )
 def test_help_opens_with_a_sentence_and_examples(command: list[str]) -> None:
