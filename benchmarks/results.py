@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grace.bench.store import Store
-from grace.bench.tables import report
-from grace.files import write_text
-from grace.training.record import Record
+from scipy import stats
 
-START, END = "<!-- table -->\n", "<!-- end table -->"
+from grace.bench.published import SOURCE
+from grace.bench.store import Store
+from grace.bench.summary import Row, summarise
+from grace.bench.tables import report
+from grace.controllers.titles import TITLES
+from grace.files import write_text
+from grace.training.record import DONE, Record
 
 
 def intervals(records: list[Record]) -> str:
@@ -27,17 +30,108 @@ def intervals(records: list[Record]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def claims(records: list[Record]) -> str:
+    """GRACE, and the best method, against Baseline on each data set; and how many differences leave their noise."""
+    lines = [
+        "| data set | GRACE to Baseline, RMSE [95 %] | published | best of eight | to Baseline [95 %] |",
+        "|---|---|---|---|---|",
+    ]
+    found = {(row.dataset, row.method): row for row in summarise(records)}
+    for dataset in sorted({name for name, _ in found}):
+        rows = [row for (name, _), row in found.items() if name == dataset]
+        best = min(rows, key=lambda row: row.rank)
+        published = (SOURCE["grace"][dataset].rmse or 0.0) - (SOURCE["baseline"][dataset].rmse or 0.0)
+        cells = (
+            change(found[dataset, "grace"]),
+            f"{published:+.2f}",
+            f"{TITLES[best.method]}, {best.value.mean:.2f}",
+            change(best),
+        )
+        lines.append(f"| {dataset} | " + " | ".join(cells) + " |")
+    paired = [row for row in found.values() if row.difference is not None]
+    outside = [row for row in paired if leaves_noise(row, records)]
+    largest = max(abs(row.difference.mean) for row in paired if row.difference)
+    names = ", ".join(f"{TITLES[row.method]} on {row.dataset} ({change(row)})" for row in outside) or "none"
+    return (
+        "\n".join(lines)
+        + f"\n\nOf {len(paired)} paired differences to Baseline the largest is {largest:.2f} cycles. Outside their noise by "
+        f"Student's t at 5 % (by chance alone {len(paired) / 20:.1f} would be): {names}.\n"
+    )
+
+
+AXES = (
+    ("inner: AMNL to Baseline", "amnl", "baseline"),
+    ("inner: GRACE to GABA", "grace", "gaba"),
+    ("outer: GABA to Baseline", "gaba", "baseline"),
+    ("outer: GRACE to AMNL", "grace", "amnl"),
+    ("second task: Baseline to RUL alone", "baseline", "rul-only"),
+    ("second task: GABA to RUL alone", "gaba", "rul-only"),
+)
+"""What is switched, the method with it and the one without."""
+
+
+def axes(records: list[Record]) -> str:
+    """Each axis switched on its own: paired differences with Student's 95 % interval over seeds; bold where it leaves out 0."""
+    datasets = sorted({record.spec["dataset"] for record in records})
+    lines = []
+    for metric, digits in (("rmse", 2), ("score", 0)):
+        lines += [f"| {metric.replace('rmse', 'RMSE, cycles')} | " + " | ".join(datasets) + " |", "|---" * 5 + "|"]
+        for text, method, reference in AXES:
+            cells = (student(differences(records, d, method, reference, metric), digits) for d in datasets)
+            lines.append(f"| {text} | " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def student(difference: list[float], digits: int) -> str:
+    """Mean and Student's 95 % interval."""
+    mean = sum(difference) / len(difference)
+    half = float(stats.t.ppf(0.975, len(difference) - 1) * stats.sem(difference))
+    text = f"{mean:+.{digits}f} [{mean - half:+.{digits}f}, {mean + half:+.{digits}f}]"
+    return f"**{text}**" if abs(mean) > half else text
+
+
+def differences(records: list[Record], dataset: str, method: str, reference: str, metric: str = "rmse") -> list[float]:
+    """Paired differences by seed."""
+    by_seed: dict[str, dict[int, float]] = {method: {}, reference: {}}
+    for record in records:
+        name = record.spec["method"]
+        if record.spec["dataset"] == dataset and name in by_seed and record.status == DONE:
+            by_seed[name][record.spec["seed"]] = record.test[metric]
+    seeds = sorted(by_seed[method].keys() & by_seed[reference].keys())
+    return [by_seed[method][seed] - by_seed[reference][seed] for seed in seeds]
+
+
+def change(row: Row) -> str:
+    """Paired difference to Baseline in cycles with its interval."""
+    found = row.difference
+    return "-" if found is None else f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+
+
+def leaves_noise(row: Row, records: list[Record]) -> bool:
+    """Whether the paired differences of this row to Baseline differ from 0 by a t test over seeds."""
+    found = differences(records, row.dataset, row.method, "baseline")
+    return bool(stats.ttest_1samp(found, 0.0).pvalue < 0.05)
+
+
 def main() -> None:
     """Replace what stands between the marks."""
     root = Path(__file__).parents[1]
     page = root / "docs" / "results.md"
     records = Store(root / "results").all_records()
-    before, rest = page.read_text().split(START)
-    _, after = rest.split(END)
     table = report(records, ["rmse", "score", "rmse_uncapped", "score_uncapped", "macro_f1"], "honest", "markdown")
     optimistic = report(records, ["rmse", "score"], "source", "markdown").split("Single-task figures")[0]
-    body = f"{table}\n## 90 % intervals\n\n{intervals(records)}\n## The source's protocol, on the side\n\n{optimistic}"
-    write_text(page, f"{before}{START}{body}{END}{after}")
+    text = page.read_text()
+    for mark, body in (
+        ("claims", claims(records)),
+        ("axes", axes(records)),
+        ("intervals", intervals(records)),
+        ("table", table),
+        ("source", optimistic),
+    ):
+        before, rest = text.split(f"<!-- {mark} -->\n")
+        text = f"{before}<!-- {mark} -->\n{body}<!-- end {mark} -->" + rest.split(f"<!-- end {mark} -->")[1]
+    write_text(page, text)
 
 
 if __name__ == "__main__":

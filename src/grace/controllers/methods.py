@@ -51,6 +51,7 @@ METHODS: dict[str, Method] = {
     "dwa": Method("dwa", "mse"),
     "gradnorm": Method("gradnorm", "mse"),
     "rul-only": Method("fixed", "mse", {"weights": (1.0, 0.0)}),
+    "rul-only-weighted": Method("fixed", "weighted_mse", {"weights": (1.0, 0.0)}),
     "health-only": Method("fixed", "mse", {"weights": (0.0, 1.0)}),
     "amnl-normalised": Method("loss-normalised", "weighted_mse"),
     "gaba-equal": Method("gaba", "mse", {"floor": 0.0}),

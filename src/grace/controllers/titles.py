@@ -9,6 +9,7 @@ TITLES = {
     "gaba": "GABA",
     "grace": "GRACE",
     "rul-only": "RUL alone",
+    "rul-only-weighted": "RUL alone, weighted",
     "health-only": "Health alone",
     "amnl-normalised": "AMNL, losses normalised",
     "gaba-equal": "GABA, floor 0",

@@ -34,6 +34,7 @@ class Case:
         share: Share of the training engines that is used.
         size: Size of the network.
         window: Length of a window, cycles.
+        recipe: How it is trained, a name in :data:`grace.validity.outcomes.RECIPES`: ``plain``, or ``tuned``.
     """
 
     family: str
@@ -41,16 +42,18 @@ class Case:
     share: float = 1.0
     size: str = "compact"
     window: int = 30
+    recipe: str = "plain"
 
     @property
     def name(self) -> str:
-        """A file name: family, labels and, where it is not all, the share of engines in percent."""
+        """A file name: family, labels and, where they differ from the usual, the share of engines and the recipe."""
         return f"{self.data}-{self.labels}"
 
     @property
     def data(self) -> str:
-        """Name of the data alone: cases of one data share the training of RUL alone."""
-        return self.family + ("" if self.share == 1 else f"-{self.share:.0%}".rstrip("%") + "pc")
+        """Name of the data and the recipe alone: cases of one data share the training of RUL alone."""
+        share = "" if self.share == 1 else f"-{self.share:.0%}".rstrip("%") + "pc"
+        return self.family + share + ("" if self.recipe == "plain" else f"-{self.recipe}")
 
     @property
     def simulated(self) -> bool:
@@ -115,6 +118,9 @@ DIALS = (1.0, 0.5, 0.0, -0.5, -1.0)
 SUBSETS = ("FD001", "FD003", "FD002", "FD004")
 SEVERAL_CONDITIONS = ("FD002", "FD004")
 SMALL = (0.10, 0.25)
+TUNED_LABELS = ("health-70-30", "flip-100", "engine")
+"""Labels that are tried with the tuned recipe too."""
+
 FLEETS = ((1, 1), (1, 2), (6, 1), (6, 2))
 """Conditions and fault modes of the simulated families."""
 
@@ -126,6 +132,7 @@ def all_cases() -> list[Case]:
         schemes = [name for name in SCHEMES if name != "condition" or family in SEVERAL_CONDITIONS]
         cases += [Case(family, name) for name in schemes]
         cases += [Case(family, name, share) for share in SMALL for name in ("health-70-30", "engine")]
+        cases += [Case(family, name, recipe="tuned") for name in TUNED_LABELS]
     return cases
 
 

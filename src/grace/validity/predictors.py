@@ -19,9 +19,9 @@ from grace.validity.study import Measured
 RUL, NEAR, HEALTH = 0, 1, -1
 """Rows of the Gramians of :mod:`grace.validity.probes`; those of the source's recipes have no row for near failure."""
 
-MEASURED_STEP, LOOK = 5 / 3, 5 / 3
-"""Costs in training steps: of a joint step that measures two gradients (one more backward pass), and of a look-ahead (two
-backward passes and two forward ones)."""
+MEASURED_STEP, LOOK, HELD_LOOK = 5 / 3, 5 / 3, 4.0
+"""Costs in training steps: of a joint step that measures two gradients (one more backward pass), of a look-ahead (two backward
+passes and two forward ones), and of one on the validation engines, of which up to two batches are looked at."""
 
 Score = Callable[[dict[str, Any]], float]
 
@@ -112,14 +112,17 @@ def log_ratio(first: int, last: int) -> Score:
     return score
 
 
-def look_ahead(first: int, last: int) -> Score:
-    """Look-ahead affinity: mean share by which a health step lowers the RUL loss (TAG, arXiv 2109.04617, equation 1)."""
+def looks(column: str, first: int, last: int) -> Score:
+    """Median of a column of :func:`grace.validity.probes.look_ahead` over joint steps ``first <= step < last``.
 
-    def score(raw: dict[str, Any]) -> float:
-        looks = np.array(raw["joint"]["affinity"])
-        return float(np.median(looks[(looks[:, 0] >= first) & (looks[:, 0] < last), 1]))
+    ``affinity`` is the share by which a health step lowers the RUL loss (TAG, arXiv 2109.04617, equation 1).
+    """
+    return lambda raw: _median_look(raw, column, first, last)
 
-    return score
+
+def held_class_loss(first: int, last: int) -> Score:
+    """Minus the health loss on engines that are not trained on: learned by heart, labels read worse than chance there."""
+    return lambda raw: -_median_look(raw, "held_health", first, last)
 
 
 def linearised(first: int, last: int) -> Score:
@@ -148,7 +151,7 @@ def race(method: str) -> Score:
 
 
 _READ, _FIT = probes.READ * MEASURED_STEP, probes.FITTED_ON / probes.BATCH / 3
-_RACE = 2 * probes.RACE.epochs * probes.RACE.steps
+_RACE = 2 * probes.RACE_EPOCHS * probes.RACE_STEPS
 
 PREDICTORS: tuple[Predictor, ...] = (
     Predictor("init-1", "rho of one untrained network (the source)", rho("published"), _READ, 1, published=True),
@@ -166,9 +169,21 @@ PREDICTORS: tuple[Predictor, ...] = (
     Predictor("pull", "rho with the weights 0.5 / 0.5: share of descent", pull(100, 150, (0.5, 0.5)), 183.0),
     Predictor("drag", "what health asks for besides RUL, steps 100-150", drag(100, 150), 183.0),
     Predictor("ratio", "gradient ratio without units, steps 100-150", log_ratio(100, 150), 183.0),
-    Predictor("look-ahead", "look-ahead affinity (TAG), steps 100-150", look_ahead(100, 150), 150 + 10 * LOOK),
+    Predictor("look-ahead", "look-ahead affinity (TAG), steps 100-150", looks("affinity", 100, 150), 150 + 10 * LOOK),
     Predictor("linearised", "linearised affinity (Grad-TAG), steps 100-150", linearised(100, 150), 183.0),
     Predictor("class-loss", "health loss in steps 100-150", class_loss(100, 150), 150.0),
+    Predictor(
+        "held-rho", "rho with the RUL gradient of validation engines", looks("held_rho", 100, 150), 150 + 10 * HELD_LOOK
+    ),
+    Predictor(
+        "held-look",
+        "look-ahead affinity on validation engines",
+        looks("held_affinity", 100, 150),
+        150 + 10 * HELD_LOOK,
+    ),
+    Predictor(
+        "held-class", "health loss on validation engines, steps 150-200", held_class_loss(150, 200), 200 + 10 * 2 / 3
+    ),
     Predictor("race", "short race, Baseline against RUL alone", race("baseline"), _RACE),
     Predictor("race-gaba", "short race, GABA against RUL alone", race("gaba"), _RACE),
 )
@@ -189,6 +204,12 @@ def scores(cases: Sequence[Measured], predictors: Sequence[Predictor] = PREDICTO
 
 def _joint(raw: dict[str, Any]) -> NDArray[np.float64]:
     return np.array(raw["joint"]["gramian"])
+
+
+def _median_look(raw: dict[str, Any], column: str, first: int, last: int) -> float:
+    seen = raw["joint"]["looks"]
+    step, values = np.array(seen["step"]), np.array(seen[column])
+    return float(np.median(values[(step >= first) & (step < last)]))
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -20,14 +20,15 @@ from grace.alignment.probe import LEARNING_RATE, WEIGHT_DECAY, live_model, probe
 from grace.alignment.recipes import RECIPES
 from grace.core.gradient_utils import gramian, task_gradients, weighted_backward
 from grace.data.fleet import Fleet
+from grace.data.resident import ResidentWindows
 from grace.data.windows import Windows
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
 from grace.models.rul_problem import RULProblem
 from grace.training.protocol import split_for
 from grace.training.run import train
-from grace.training.schedule import Schedule
 from grace.validity.cases import CLASSES, Case, engines_of
-from grace.validity.outcomes import SCHEDULE, spec_of
+from grace.validity.outcomes import RECIPES as TRAININGS
+from grace.validity.outcomes import spec_of
 
 SEEDS = (101, 102, 103)
 """Initialisations, splits and orders of batches that no outcome is measured with."""
@@ -36,15 +37,16 @@ STEPS, JOINT_WEIGHTS = 200, (1.0, 0.0, 0.1)
 READ, LOOK_EVERY, FITTED_ON, HEAD_STEPS = 10, 5, 1024, 300
 LOOK_LENGTH = 0.1
 """Length of a look ahead in optimiser steps: Adam's own step is so long along a single gradient that it overshoots."""
-BATCH = 128
+BATCH, HELD = 128, 256
 RIDGE = 1e-2
 NEAR_FAILURE = 30.0
 
 RACERS = ("rul-only", "baseline", "gaba")
-RACE = replace(SCHEDULE, epochs=3, steps=50, average=0.9)
+RACE_EPOCHS, RACE_STEPS = 3, 50
 """A short race is a whole training in small: its learning rate falls to 0 within it."""
 
 Raw = dict[str, Any]
+Batch = tuple[Tensor, Tensor, Tensor]
 
 
 def measure(case: Case, seed: int, data: Path | None) -> Raw:
@@ -54,7 +56,8 @@ def measure(case: Case, seed: int, data: Path | None) -> Raw:
         GraceError: The data cannot be used.
     """
     fleet, _ = engines_of(case, data)
-    windows = split_for(spec_of(case, "baseline", seed), fleet, None).train
+    split = split_for(spec_of(case, "baseline", seed), fleet, None)
+    windows = split.train
     problem = _ThreeLosses(windows, case.conventions.cap, case.size, "cap", "mse", BATCH)
     near = float(np.mean(windows.true_rul < NEAR_FAILURE))
     with torch.random.fork_rng(devices=[]):
@@ -65,15 +68,21 @@ def measure(case: Case, seed: int, data: Path | None) -> Raw:
             "warmup": published(windows, case, seed, "warmup"),
             "heads": fitted_heads(problem, seed, trained_heads),
             "closed": fitted_heads(problem, seed, closed_form_heads),
-            "joint": along_joint_steps(problem, seed),
+            "joint": along_joint_steps(problem, seed, some_windows(split.validation, seed)),
             "race": {name: race(case, name, seed, fleet) for name in RACERS},
         }
+
+
+def some_windows(windows: Windows, seed: int) -> Batch:
+    """At most :data:`HELD` windows, drawn at random."""
+    order = torch.randperm(len(windows), generator=torch.Generator().manual_seed(seed))
+    return ResidentWindows(windows).batch(order[:HELD])
 
 
 class _ThreeLosses(RULProblem):
     """RUL loss, RUL loss of the samples near failure alone, and health cross entropy."""
 
-    def losses(self, model: Any, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, ...]:
+    def losses(self, model: Any, batch: Batch) -> tuple[Tensor, ...]:
         x, rul, label = batch
         predicted, logits = model(x)
         return self.losses_of(predicted, logits, rul, label)
@@ -94,11 +103,13 @@ def published(windows: Windows, case: Case, seed: int, recipe: str) -> Raw:
     return {"gramian": _rounded(trace.gramian), "losses": _rounded(trace.losses), "steps": steps}
 
 
-def along_joint_steps(problem: _ThreeLosses, seed: int) -> Raw:
-    """Gramians ``[STEPS, 3, 3]`` and losses of joint steps, and in every fifth step the look-ahead affinity.
+def along_joint_steps(problem: _ThreeLosses, seed: int, held: Batch) -> Raw:
+    """Gramians ``[STEPS, 3, 3]`` and losses of joint steps, and in every fifth step a :func:`look_ahead`.
 
-    Affinity (Fifty et al. 2021, equation 1): ``1 - L_rul(after a step on the health loss) / L_rul(before)``, on the same
-    batch; the step on the shared parameters is a tenth as long as the optimiser's last one.
+    Args:
+        problem: What is probed.
+        seed: Initialisation and batches.
+        held: Windows of the validation engines, none of which is trained on.
     """
     model, _ = live_model(problem, seed)
     model.train()
@@ -106,11 +117,11 @@ def along_joint_steps(problem: _ThreeLosses, seed: int) -> Raw:
     own = [p for p in model.parameters() if all(p is not s for s in shared)]
     optimiser = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
     weights = torch.tensor(JOINT_WEIGHTS)
-    grams, values, affinity, length = [], [], [], 0.0
+    grams, values, looks, length = [], [], [], 0.0
     for step, batch in enumerate(islice(problem.batches(seed), STEPS)):
         look = step % LOOK_EVERY == LOOK_EVERY - 1
         if look:
-            affinity.append([step, *look_ahead(problem, model, shared, batch, length)])
+            looks.append({"step": step, **look_ahead(problem, model, shared, batch, held, length)})
         optimiser.zero_grad()
         losses = problem.losses(model, batch)
         gram, _ = weighted_backward(losses, lambda _: weights, shared, own, check=False)
@@ -121,24 +132,45 @@ def along_joint_steps(problem: _ThreeLosses, seed: int) -> Raw:
             length = LOOK_LENGTH * moved**0.5
         grams.append(gram.numpy())
         values.append([loss.item() for loss in losses])
-    return {"gramian": _rounded(grams), "losses": _rounded(values), "affinity": _rounded(affinity)}
+    columns = {name: _rounded([look[name] for look in looks]) for name in looks[0]}
+    return {"gramian": _rounded(grams), "losses": _rounded(values), "looks": columns}
 
 
 def look_ahead(
-    problem: _ThreeLosses, model: nn.Module, shared: Sequence[Tensor], batch: Any, length: float
-) -> tuple[float, float]:
-    """Affinity of the health step and of the RUL step itself to the RUL loss; the parameters are put back."""
+    problem: _ThreeLosses, model: nn.Module, shared: Sequence[Tensor], batch: Batch, held: Batch, length: float
+) -> dict[str, float]:
+    """What a step on one task alone would do to the RUL loss; the parameters are put back.
+
+    Affinity (Fifty et al. 2021, equation 1): ``1 - L_rul(after a step on the health loss) / L_rul(before)``. The step on the
+    shared parameters is a tenth as long as the optimiser's last one.
+
+    Returns:
+        ``affinity`` on the same batch and ``held_affinity`` on the validation engines; ``held_rho`` and ``held_own``, the cosine
+        of the RUL gradient on the validation engines with the batch's health and RUL gradients; ``held_rul`` and
+        ``held_health``, the losses on the validation engines.
+    """
     losses = problem.losses(model, batch)
     rows = task_gradients([losses[0], losses[2]], shared)
-    found = []
-    for row in (rows[1], rows[0]):
-        step = length * row / row.norm().clamp_min(1e-12)
-        found.append(1 - _shifted(problem, model, shared, batch, step) / max(losses[0].item(), 1e-12))
-    return found[0], found[1]
+    there = problem.losses(model, held)
+    target = task_gradients([there[0]], shared)[0]
+    step = length * rows[1] / rows[1].norm().clamp_min(1e-12)
+    after = [_shifted(problem, model, shared, here, step) for here in (batch, held)]
+    return {
+        "affinity": 1 - after[0] / max(losses[0].item(), 1e-12),
+        "held_affinity": 1 - after[1] / max(there[0].item(), 1e-12),
+        "held_rho": _cosine(target, rows[1]),
+        "held_own": _cosine(target, rows[0]),
+        "held_rul": there[0].item(),
+        "held_health": there[2].item(),
+    }
+
+
+def _cosine(a: Tensor, b: Tensor) -> float:
+    return float(a @ b / (a.norm() * b.norm()).clamp_min(1e-20))
 
 
 @torch.no_grad()
-def _shifted(problem: _ThreeLosses, model: nn.Module, shared: Sequence[Tensor], batch: Any, step: Tensor) -> float:
+def _shifted(problem: _ThreeLosses, model: nn.Module, shared: Sequence[Tensor], batch: Batch, step: Tensor) -> float:
     parts = step.split([p.numel() for p in shared])
     for parameter, part in zip(shared, parts, strict=True):
         parameter.sub_(part.view_as(parameter))
@@ -212,8 +244,9 @@ def trained_heads(features: Tensor, rul: Tensor, label: Tensor) -> Any:
     return heads
 
 
-def race(case: Case, method: str, seed: int, fleet: Fleet, schedule: Schedule = RACE) -> Raw:
-    """Validation RMSE (cycles) after a training in small: the best epoch's and the last one's."""
+def race(case: Case, method: str, seed: int, fleet: Fleet) -> Raw:
+    """Validation RMSE (cycles) of every epoch of a training in small, by the recipe of the case."""
+    schedule = replace(TRAININGS[case.recipe], epochs=RACE_EPOCHS, steps=RACE_STEPS)
     record = train(spec_of(case, method, seed, schedule), fleet).record
     curve = [entry["validation_rmse"] for entry in record.history]
     return {"curve": [round(value, 4) for value in curve], "status": record.status}

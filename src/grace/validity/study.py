@@ -14,7 +14,7 @@ from grace.errors import GraceError
 from grace.files import write_text
 from grace.validity import probes
 from grace.validity.cases import Case, all_cases
-from grace.validity.outcomes import ALONE, JOINT, SEEDS, Figures, outcome
+from grace.validity.outcomes import ALONE, JOINT, METHODS, SIMULATED_SEEDS, Figures, outcome, seeds_of
 
 FOLDER = Path("results/validity")
 PROBE = "probe"
@@ -32,7 +32,7 @@ class Job:
     @property
     def file(self) -> str:
         """Name of the file that holds it: training RUL alone does not depend on the labels."""
-        return self.case.data if self.what == ALONE else self.case.name
+        return self.case.data if self.what in ALONE else self.case.name
 
 
 @dataclass
@@ -53,15 +53,17 @@ class Measured:
 def jobs(cases: Sequence[Case]) -> list[Job]:
     """All measurements, one seed of everything before the next seed."""
     found = []
-    for first, probe in zip(SEEDS, (*probes.SEEDS, None, None), strict=True):
+    for turn, seed in enumerate(SIMULATED_SEEDS):
         known = set()
         for case in cases:
-            if probe is not None:
-                found.append(Job(case, PROBE, probe))
+            if turn < len(probes.SEEDS):
+                found.append(Job(case, PROBE, probes.SEEDS[turn]))
+            if seed not in seeds_of(case):
+                continue
             if case.data not in known:
-                found.append(Job(case, ALONE, first))
+                found += [Job(case, method, seed) for method in ALONE]
                 known.add(case.data)
-            found += [Job(case, method, first) for method in JOINT]
+            found += [Job(case, method, seed) for method in JOINT]
     return found
 
 
@@ -174,6 +176,6 @@ def complete(measured: Iterable[Measured]) -> bool:
     """Whether every case has every outcome and probe."""
     return all(
         set(case.probes) >= set(probes.SEEDS)
-        and all(set(case.outcomes.get(method, {})) >= set(SEEDS) for method in (ALONE, *JOINT))
+        and all(set(case.outcomes.get(method, {})) >= set(seeds_of(case.case)) for method in METHODS)
         for case in measured
     )

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from grace.bench.tables import markdown
-from grace.validity.judge import SOURCE_RULE, Policy, Power, Span, judge, policies, power
-from grace.validity.outcomes import JOINT, METHODS, SCHEDULE, SEEDS
+from grace.validity.effects import Power, power
+from grace.validity.judge import judge
+from grace.validity.outcomes import EPOCHS, JOINT, METHODS, SEEDS, STEPS
+from grace.validity.policies import SOURCE_RULE, Policy, policies
 from grace.validity.predictors import COMBINATIONS, PREDICTORS
+from grace.validity.spans import Span
 from grace.validity.study import Measured
 
-TRAINING = SCHEDULE.epochs * SCHEDULE.steps
+TRAINING = EPOCHS * STEPS
 COMPARISON = TRAINING * len(METHODS) * len(SEEDS)
 """Training steps of one training, and of the comparison that an advice saves: every method with every seed."""
 

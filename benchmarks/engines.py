@@ -1,0 +1,109 @@
+"""Why FD001 stays above the tree's figure: python benchmarks/engines.py --data DIR
+
+On validation engines alone (seeds that the sweep does not use, no test file read): RUL alone by the default recipe and the tree
+of benchmarks/tree.py, both trained on 40, 60 and 80 of FD001's engines, validated on the same 20; and the average of five
+networks that differ in their initialisation. Results go to results/engines.json, the table into docs/results.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tree import fitted
+from tree import predicted as tree_predicts
+
+from grace.alignment.replicate import on_one_thread
+from grace.core.metrics import rmse
+from grace.data.cmapss import read_train
+from grace.data.conditions import fit_conditions
+from grace.data.resident import ResidentWindows
+from grace.data.split import split_engines
+from grace.data.windows import training_windows, windows_of_cuts
+from grace.files import write_text
+from grace.training.evaluate import predict
+from grace.training.protocol import Split
+from grace.training.spec import run_spec
+from grace.training.trainer import Trainer
+
+SEEDS, ENGINES, NETWORKS = (1, 2, 3, 4), (40, 60, 80), 5
+ROOT = Path(__file__).parents[1]
+START, END = "<!-- engines -->\n", "<!-- end engines -->"
+
+
+def split_of(seed: int, engines: int, data: Path) -> Split:
+    """The split of a seed with the first ``engines`` of its training engines."""
+    spec = run_spec("FD001", "rul-only", seed=seed)
+    fleet, conventions, plan = read_train(data, "FD001"), spec.conventions, spec.schedule
+    kept, held = split_engines(len(fleet.engines), spec.validation_share, seed)
+    training, validation = (
+        fleet.select(np.sort(np.random.default_rng(seed).permutation(kept)[:engines])),
+        fleet.select(held),
+    )
+    conditioner = fit_conditions(training, conventions)
+    cuts = np.random.default_rng(seed)
+    rows = conditioner.transform(validation)
+    chosen_on = windows_of_cuts(validation, rows, conventions, spec.validation_cuts, cuts, spec.validation_horizon)
+    windows = training_windows(training, conditioner.transform(training), conventions, plan.padded, plan.horizon)
+    return Split(windows, chosen_on, None, conditioner)
+
+
+def trained(split: Split, seed: int) -> Any:
+    """Predictions on the validation windows after a whole training."""
+    spec = run_spec("FD001", "rul-only", seed=seed)
+    trainer = Trainer(spec, split)
+    while not trainer.finished:
+        trainer.run_epoch()
+    return predict(trainer.best_model(), ResidentWindows(split.validation), float(spec.conventions.cap)).rul
+
+
+def measured(seed: int, engines: int, data: Path) -> dict[str, Any]:
+    """Validation RMSE of the tree, of single networks and of their average."""
+    split = split_of(seed, engines, data)
+    true = split.validation.rul
+    networks = np.array([trained(split, seed + 1000 * k) for k in range(NETWORKS if engines == max(ENGINES) else 1)])
+    return {
+        "seed": seed,
+        "engines": engines,
+        "tree": rmse(tree_predicts(fitted(split), split.validation), true),
+        "network": [rmse(row, true) for row in networks],
+        "average": rmse(networks.mean(0), true),
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Means over the splits; the paired differences of the splits beside them."""
+    lines = ["| engines trained on | tree | one network | average of five networks |", "|---|---|---|---|"]
+    for engines in ENGINES:
+        mine = [row for row in rows if row["engines"] == engines]
+        tree = np.mean([row["tree"] for row in mine])
+        single = np.mean([np.mean(row["network"]) for row in mine])
+        average = f"{np.mean([row['average'] for row in mine]):.2f}" if engines == max(ENGINES) else "-"
+        lines.append(f"| {engines} | {tree:.2f} | {single:.2f} | {average} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure what has no result yet, then write the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=Path("cmapss"))
+    data, path = parser.parse_args().data, ROOT / "results" / "engines.json"
+    rows = json.loads(path.read_text()) if path.exists() else []
+    there = {(row["seed"], row["engines"]) for row in rows}
+    for seed in SEEDS:
+        for engines in ENGINES:
+            if (seed, engines) not in there:
+                rows.append(on_one_thread(measured, seed, engines, data))
+                write_text(path, json.dumps(rows, indent=1) + "\n")
+                print(rows[-1], flush=True)
+    page = ROOT / "docs" / "results.md"
+    before, rest = page.read_text().split(START)
+    write_text(page, f"{before}{START}{table(rows)}{END}{rest.split(END)[1]}")
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""What a user loses by following an advice, or a fixed habit, against the best method in hindsight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grace.alignment.decide import SOURCE, Evidence, decide
+from grace.validity.effects import effect
+from grace.validity.judge import all_scores, families_of
+from grace.validity.outcomes import ALONE, JOINT, METHODS
+from grace.validity.spans import Span, span
+from grace.validity.study import Measured
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a user loses by a policy, against the best method in hindsight.
+
+    Attributes:
+        name: Name.
+        regret: Mean regret, per cent of the best method's RMSE.
+        to_source: Its paired difference to the source's rule.
+        best: Share of the cases where it picks the method that was best in hindsight.
+    """
+
+    name: str
+    regret: Span
+    to_source: Span
+    best: float
+
+
+SOURCE_RULE = "source's rule"
+
+
+def policies(cases: Sequence[Measured]) -> list[Policy]:
+    """Regret of fixed policies, of picking at random, of the source's rule and of every predictor's advice.
+
+    A predictor's advice: a joint method where its score exceeds a threshold, RUL alone (with either inner axis) below; both
+    methods and the threshold are those with the least regret on the other families. The best method in hindsight is the
+    least of six noisy means, so that all regrets are somewhat too large, and alike.
+    """
+    values = np.array([[mean_rmse(case, method) for method in METHODS] for case in cases])
+    regret = 100 * (values / values.min(axis=1, keepdims=True) - 1)
+    gain = -np.array([effect(case, "baseline").mean for case in cases])
+    losses: dict[str, Floats] = {f"always {method}": regret[:, i] for i, method in enumerate(METHODS)}
+    losses["random"] = regret.mean(axis=1)
+    picked = [METHODS.index(source_rule(case)) for case in cases]
+    losses[SOURCE_RULE] = regret[np.arange(len(cases)), picked]
+    families = families_of(cases)
+    for name, score in all_scores(cases, gain).items():
+        losses[name] = advised(score, regret, families)
+    return [_policy(name, loss, losses[SOURCE_RULE]) for name, loss in losses.items()]
+
+
+def _policy(name: str, loss: Floats, source: Floats) -> Policy:
+    return Policy(
+        name,
+        regret=span(np.mean, loss),
+        to_source=span(np.mean, loss - source),
+        best=float((loss == 0).mean()),
+    )
+
+
+def mean_rmse(case: Measured, method: str) -> float:
+    """Mean test RMSE over seeds, cycles."""
+    return float(np.mean([figures["rmse"] for figures in case.outcomes[method].values() if figures]))
+
+
+def source_rule(case: Measured) -> str:
+    """The method that the source's procedure prescribes from one untrained network."""
+    raw = case.probes[min(case.probes)]
+    gram = np.array(raw["published"]["gramian"])
+    norm = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
+    rho = float(np.clip(np.nanmean(gram[:, 0, 1] / (norm[:, 0] * norm[:, 1])), -1, 1))
+    ratio = float(np.median(norm.max(1) / norm.min(1)))
+    several = case.case.family in ("FD002", "FD004") or case.case.family.startswith("sim-6")
+    evidence = Evidence(rho, rho, rho, max(ratio, 1.0), raw["near_failure_share"], 6 if several else 1)
+    method = decide(evidence, SOURCE).method
+    return method if method in METHODS else ALONE[0]
+
+
+def advised(score: Floats, regret: Floats, families: NDArray[np.str_]) -> Floats:
+    """Regret of following a score, methods and threshold chosen on the other families."""
+    loss = np.empty(len(score))
+    for family in np.unique(families):
+        out = families == family
+        rule = best_rule(score[~out], regret[~out])
+        loss[out] = followed(rule, score[out], regret[out])
+    return loss
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Column ``joint`` where the score exceeds the threshold, column ``alone`` below, or where it is undefined."""
+
+    alone: int
+    joint: int
+    threshold: float
+
+
+def followed(rule: Rule, score: Floats, regret: Floats) -> Floats:
+    """Regret of every case under a rule."""
+    share = np.nan_to_num(score, nan=-np.inf) > rule.threshold
+    return np.where(share, regret[:, rule.joint], regret[:, rule.alone])
+
+
+def best_rule(score: Floats, regret: Floats) -> Rule:
+    """The rule with the least mean regret; among equals the first, which shares least."""
+    known = np.unique(score[np.isfinite(score)])
+    thresholds = (np.inf, *((known[1:] + known[:-1]) / 2)[::-1], -np.inf)
+    alone, joint = (tuple(METHODS.index(name) for name in names) for names in (ALONE, JOINT))
+    rules = [Rule(a, j, float(t)) for t in thresholds for a in alone for j in joint]
+    return min(rules, key=lambda rule: float(followed(rule, score, regret).mean()))
