@@ -1,8 +1,8 @@
 """What the engines held out for validation cost: python benchmarks/refit.py --data DIR
 
-Baseline and the tree of benchmarks/tree.py trained anew on all training engines of FD001, with what the honest run of the same seed has
-chosen on its validation engines (the epoch; the tree's window), and read on the test once. It explains a difference; no
-default was chosen by it. Results go to results/refit.json, the table into docs/results.md.
+Baseline and the tree of benchmarks/tree.py trained anew on all training engines of FD001, with what the honest run of the same
+seed has chosen on its validation engines (the epoch; the tree's window), and read on the test once. It explains a difference;
+no default was chosen by it. Results go to results/refit.json, the table into docs/results.md.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from scipy import stats
 
 from grace.bench.published import SOURCE
@@ -102,6 +103,23 @@ def differences(records: list[Record], dataset: str, method: str, reference: str
     return [by_seed[method][seed] - by_seed[reference][seed] for seed in seeds]
 
 
+STRETCHES = ((0, 50), (50, 100), (100, 125), (125, 126))
+
+
+def errors(records: list[Record]) -> str:
+    """Baseline's bias and RMSE by true RUL, capped at 125, and the RMSE of the mean of its five predictions."""
+    heads = [f"RUL {low}-{high - 1}" if high < 126 else "at the cap" for low, high in STRETCHES]
+    lines = ["| bias / RMSE, cycles | " + " | ".join(heads) + " | mean of five runs |", "|---" * (len(heads) + 2) + "|"]
+    for dataset in sorted({record.spec["dataset"] for record in records}):
+        mine = [r for r in records if r.spec["dataset"] == dataset and r.spec["method"] == "baseline"]
+        true = np.minimum(mine[0].predictions["true"], 125)
+        error = np.array([r.predictions["rul"] for r in mine]) - true
+        inside = [error[:, (true >= low) & (true < high)] for low, high in STRETCHES]
+        cells = [f"{part.mean():+.1f} / {np.sqrt((part**2).mean()):.1f}" for part in inside]
+        lines.append(f"| {dataset} | " + " | ".join([*cells, f"{np.sqrt((error.mean(0) ** 2).mean()):.2f}"]) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def change(row: Row) -> str:
     """Paired difference to Baseline in cycles with its interval."""
     found = row.difference
@@ -125,6 +143,7 @@ def main() -> None:
     for mark, body in (
         ("claims", claims(records)),
         ("axes", axes(records)),
+        ("errors", errors(records)),
         ("intervals", intervals(records)),
         ("table", table),
         ("source", optimistic),

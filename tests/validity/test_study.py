@@ -10,10 +10,11 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
+from grace.core.gradient_utils import task_gradients
 from grace.errors import GraceError
 from grace.validity import predictors, probes, study
 from grace.validity.cases import CLASSES, Case, engines_of
-from grace.validity.outcomes import ALONE, JOINT, SEEDS, spec_of
+from grace.validity.outcomes import ALONE, JOINT, SEEDS, SIMULATED_SEEDS, spec_of
 from grace.validity.study import PROBE, Job
 
 CASE = Case("sim-1x2", "dial+1", size="tiny", window=20)
@@ -27,15 +28,16 @@ def raw() -> dict[str, object]:
 def test_one_seed_of_everything_comes_before_the_next() -> None:
     cases = [CASE, Case("sim-1x2", "dial-1", size="tiny", window=20)]
     jobs = study.jobs(cases)
-    assert len(set(jobs)) == len(jobs) == len(SEEDS) * (1 + 2 * len(JOINT)) + 2 * len(probes.SEEDS)
-    first = jobs[: 1 + 2 * len(JOINT) + 2]
-    assert {job.seed for job in first} == {SEEDS[0], probes.SEEDS[0]}
-    assert {job.file for job in jobs if job.what == ALONE} == {"sim-1x2"}  # once for both labels
+    turn = len(ALONE) + 2 * len(JOINT)
+    assert len(set(jobs)) == len(jobs) == len(SIMULATED_SEEDS) * turn + 2 * len(probes.SEEDS)
+    assert {job.seed for job in jobs[: turn + 2]} == {SEEDS[0], probes.SEEDS[0]}
+    assert {job.file for job in jobs if job.what in ALONE} == {"sim-1x2"}  # once for both labels
+    assert {job.seed for job in study.jobs([Case("FD001", "engine")]) if job.what != PROBE} == set(SEEDS)
 
 
 def test_what_is_measured_is_kept_and_never_measured_again(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    jobs = [Job(CASE, ALONE, 1), Job(CASE, "baseline", 1)]
+    jobs = [Job(CASE, ALONE[0], 1), Job(CASE, "baseline", 1)]
     study.run(jobs[:1], None, tmp_path, None)
     before = (tmp_path / "sim-1x2.json").read_bytes()
     study.run(jobs, None, tmp_path, None, on_job=lambda done, total: told.append((done, total)))
@@ -50,12 +52,12 @@ def test_cases_are_read_back_with_rul_alone_joined(tmp_path: Path) -> None:
     with pytest.raises(GraceError, match="Found none"):
         study.load(tmp_path)
     store = study._Store(tmp_path)
-    store.add(Job(CASE, ALONE, 1), {"rmse": 10.0})
+    store.add(Job(CASE, ALONE[0], 1), {"rmse": 10.0})
     store.add(Job(CASE, "baseline", 1), {"rmse": 11.0})
     store.add(Job(CASE, PROBE, 101), {"joint": {}})
     (found,) = study.load(tmp_path)
     assert found.case == CASE
-    assert found.outcomes == {ALONE: {1: {"rmse": 10.0}}, "baseline": {1: {"rmse": 11.0}}}
+    assert found.outcomes == {ALONE[0]: {1: {"rmse": 10.0}}, "baseline": {1: {"rmse": 11.0}}}
     assert not study.complete([found])
 
 
@@ -102,17 +104,32 @@ def test_heads_in_closed_form_are_ridge_regression() -> None:
     assert logits.shape == (200, CLASSES)
 
 
-def test_a_look_ahead_puts_the_parameters_back_and_a_small_rul_step_helps_rul() -> None:
+def test_a_look_ahead_puts_the_parameters_back_and_is_taken_along_the_health_gradient() -> None:
     fleet, _ = engines_of(CASE, None)
-    windows = probes.split_for(spec_of(CASE, "baseline", 1), fleet, None).train
-    problem = probes._ThreeLosses(windows, 125, "tiny", "cap", "mse", 64)
+    split = probes.split_for(spec_of(CASE, "baseline", 1), fleet, None)
+    problem = probes._ThreeLosses(split.train, 125, "tiny", "cap", "mse", 64)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = problem.model().eval()
     shared = problem.shared(model)
     before = [p.detach().clone() for p in shared]
-    batch = next(problem.batches(0))
-    _, own = probes.look_ahead(problem, model, shared, batch, 1e-2)
-    assert own > 0
+    batch, held = next(problem.batches(0)), probes.some_windows(split.validation, 0)
+    found = probes.look_ahead(problem, model, shared, batch, held, 1e-3)
     for parameter, old in zip(shared, before, strict=True):
         torch.testing.assert_close(parameter.detach(), old)
+    # to first order a step of length s along g_2 lowers L_1 by s <g_1, g_2> / |g_2|
+    losses = problem.losses(model, batch)
+    first, second = task_gradients([losses[0], losses[2]], shared)
+    expected = 1e-3 * float(first @ second / second.norm()) / losses[0].item()
+    assert found["affinity"] == pytest.approx(expected, rel=0.05)
+    assert -1 <= found["held_rho"] <= 1
+    assert found["held_health"] == pytest.approx(problem.losses(model, held)[2].item())
+
+
+def test_some_windows_are_windows_of_the_validation_engines() -> None:
+    fleet, _ = engines_of(CASE, None)
+    validation = probes.split_for(spec_of(CASE, "baseline", 1), fleet, None).validation
+    x, rul, label = probes.some_windows(validation, 0)
+    assert len(x) == len(rul) == len(label) == min(probes.HELD, len(validation))
+    every = validation.batch(np.arange(len(validation))).reshape(len(validation), -1)
+    assert {row.tobytes() for row in x.reshape(len(x), -1).numpy()} <= {row.tobytes() for row in every}
