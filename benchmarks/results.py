@@ -43,16 +43,22 @@ def claims(records: list[Record]) -> str:
         best = min(rows, key=lambda row: row.rank)
         published = (SOURCE["grace"][dataset].rmse or 0.0) - (SOURCE["baseline"][dataset].rmse or 0.0)
         cells = (
-            change(found[dataset, "grace"]),
+            student(differences(records, dataset, "grace", "baseline"), 2),
             f"{published:+.2f}",
             f"{TITLES[best.method]}, {best.value.mean:.2f}",
-            change(best),
+            "-" if best.method == "baseline" else student(differences(records, dataset, best.method, "baseline"), 2),
         )
         lines.append(f"| {dataset} | " + " | ".join(cells) + " |")
     paired = [row for row in found.values() if row.difference is not None]
     outside = [row for row in paired if leaves_noise(row, records)]
     largest = max(abs(row.difference.mean) for row in paired if row.difference)
-    names = ", ".join(f"{TITLES[row.method]} on {row.dataset} ({change(row)})" for row in outside) or "none"
+    names = (
+        ", ".join(
+            f"{TITLES[row.method]} on {row.dataset} ({student(differences(records, row.dataset, row.method, 'baseline'), 2)})"
+            for row in outside
+        )
+        or "none"
+    )
     return (
         "\n".join(lines)
         + f"\n\nOf {len(paired)} paired differences to Baseline the largest is {largest:.2f} cycles. Outside their noise by "
@@ -118,12 +124,6 @@ def errors(records: list[Record]) -> str:
         cells = [f"{part.mean():+.1f} / {np.sqrt((part**2).mean()):.1f}" for part in inside]
         lines.append(f"| {dataset} | " + " | ".join([*cells, f"{np.sqrt((error.mean(0) ** 2).mean()):.2f}"]) + " |")
     return "\n".join(lines) + "\n"
-
-
-def change(row: Row) -> str:
-    """Paired difference to Baseline in cycles with its interval."""
-    found = row.difference
-    return "-" if found is None else f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
 
 
 def leaves_noise(row: Row, records: list[Record]) -> bool:

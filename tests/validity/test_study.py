@@ -17,7 +17,7 @@ from grace.validity.cases import CLASSES, Case, engines_of
 from grace.validity.outcomes import ALONE, JOINT, SEEDS, SIMULATED_SEEDS, spec_of
 from grace.validity.study import PROBE, Job
 
-CASE = Case("sim-1x2", "dial+1", size="tiny", window=20)
+CASE = Case("sim-1x2-40", "dial+1", size="tiny", window=20)
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +26,12 @@ def raw() -> dict[str, object]:
 
 
 def test_one_seed_of_everything_comes_before_the_next() -> None:
-    cases = [CASE, Case("sim-1x2", "dial-1", size="tiny", window=20)]
+    cases = [CASE, Case("sim-1x2-40", "dial-1", size="tiny", window=20)]
     jobs = study.jobs(cases)
     turn = len(ALONE) + 2 * len(JOINT)
     assert len(set(jobs)) == len(jobs) == len(SIMULATED_SEEDS) * turn + 2 * len(probes.SEEDS)
     assert {job.seed for job in jobs[: turn + 2]} == {SEEDS[0], probes.SEEDS[0]}
-    assert {job.file for job in jobs if job.what in ALONE} == {"sim-1x2"}  # once for both labels
+    assert {job.file for job in jobs if job.what in ALONE} == {"sim-1x2-40"}  # once for both labels
     assert {job.seed for job in study.jobs([Case("FD001", "engine")]) if job.what != PROBE} == set(SEEDS)
 
 
@@ -39,11 +39,11 @@ def test_what_is_measured_is_kept_and_never_measured_again(tmp_path: Path) -> No
     told: list[tuple[int, int]] = []
     jobs = [Job(CASE, ALONE[0], 1), Job(CASE, "baseline", 1)]
     study.run(jobs[:1], None, tmp_path, None)
-    before = (tmp_path / "sim-1x2.json").read_bytes()
+    before = (tmp_path / "sim-1x2-40.json").read_bytes()
     study.run(jobs, None, tmp_path, None, on_job=lambda done, total: told.append((done, total)))
     assert told == [(2, 2)]
-    assert (tmp_path / "sim-1x2.json").read_bytes() == before
-    content = json.loads((tmp_path / "sim-1x2-dial+1.json").read_text())
+    assert (tmp_path / "sim-1x2-40.json").read_bytes() == before
+    content = json.loads((tmp_path / "sim-1x2-40-dial+1.json").read_text())
     assert content["outcomes"]["baseline"]["1"]["rmse"] > 1
     assert study.made(jobs[1], None)["rmse"] == content["outcomes"]["baseline"]["1"]["rmse"]
 
@@ -63,8 +63,8 @@ def test_cases_are_read_back_with_rul_alone_joined(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"version": 99, "case": {}, "outcomes": {}, "probes": {}}'])
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
-    (tmp_path / "sim-1x2.json").write_text(text)
-    with pytest.raises(GraceError, match=r"sim-1x2\.json should be"):
+    (tmp_path / "sim-1x2-40.json").write_text(text)
+    with pytest.raises(GraceError, match=r"sim-1x2-40\.json should be"):
         study.load(tmp_path)
 
 

@@ -29,7 +29,7 @@ class Case:
     """One case.
 
     Attributes:
-        family: Data that cases share, and what is held out together: ``FD001``..``FD004``, ``sim-CxF``.
+        family: Data that cases share, and what is held out together: ``FD001``..``FD004``, ``sim-CxF-N`` (conditions, fault modes, engines).
         labels: A name in :data:`SCHEMES` for a C-MAPSS family; a position of the dial for a simulated one.
         share: Share of the training engines that is used.
         size: Size of the network.
@@ -121,13 +121,22 @@ SMALL = (0.10, 0.25)
 TUNED_LABELS = ("health-70-30", "flip-100", "engine")
 """Labels that are tried with the tuned recipe too."""
 
-FLEETS = ((1, 1), (1, 2), (6, 1), (6, 2))
-"""Conditions and fault modes of the simulated families."""
+FLEETS = tuple((conditions, faults, engines) for engines in (40, 80) for conditions in (1, 6) for faults in (1, 2))
+"""Conditions, fault modes and training engines of the simulated families."""
+
+FLEET_SEEDS = {40: 0, 80: 1}
+"""Seed of the draw of a simulated fleet, by its engines."""
+
+
+def simulated_case(fleet: tuple[int, int, int], dial: float) -> Case:
+    """A case of a simulated family."""
+    conditions, faults, engines = fleet
+    return Case(f"sim-{conditions}x{faults}-{engines}", f"dial{dial:+g}", size="tiny", window=20)
 
 
 def all_cases() -> list[Case]:
     """The cases of the study, FD001 and FD003 before the larger subsets."""
-    cases = [Case(f"sim-{c}x{f}", f"dial{dial:+g}", size="tiny", window=20) for c, f in FLEETS for dial in DIALS]
+    cases = [simulated_case(fleet, dial) for fleet in FLEETS for dial in DIALS]
     for family in SUBSETS:
         schemes = [name for name in SCHEMES if name != "condition" or family in SEVERAL_CONDITIONS]
         cases += [Case(family, name) for name in schemes]
@@ -143,9 +152,9 @@ def engines_of(case: Case, data: Path | None) -> tuple[Fleet, Fleet]:
         GraceError: The data cannot be read, or the case names no known labels.
     """
     if case.simulated:
-        conditions, faults = (int(number) for number in case.family.removeprefix("sim-").split("x"))
+        conditions, faults, engines = (int(n) for n in case.family.removeprefix("sim-").replace("x", "-").split("-"))
         dial = float(case.labels.removeprefix("dial"))
-        fleet, test = simulate(Simulation(40, 200, conditions, faults, dial, seed=0))
+        fleet, test = simulate(Simulation(engines, 200, conditions, faults, dial, seed=FLEET_SEEDS[engines]))
         return fleet, replace(test, labels=None)
     if case.labels not in SCHEMES:
         raise GraceError(f"`labels` should be one of {', '.join(SCHEMES)}. Found {case.labels!r}.")
