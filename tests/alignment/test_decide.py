@@ -8,10 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grace.alignment.decide import PRECEDENCE, SOURCE, Evidence, Thresholds, decide
+from grace.alignment import decide as rules
+from grace.alignment.decide import PRECEDENCE, SOURCE, STUDY, Evidence, Prescription, Thresholds
 from grace.errors import GraceError
 
 ALIGNED = Evidence(rho=0.31, low=0.28, high=0.34, ratio=500, near_failure_share=0.169, conditions=6, inits=8)
+
+
+def decide(evidence: Evidence, thresholds: Thresholds = SOURCE) -> Prescription:
+    return rules.decide(evidence, thresholds)
 
 
 def at(rho: float, **changes: object) -> Evidence:
@@ -84,6 +89,21 @@ def test_an_unreliable_recipe_never_decides() -> None:
     assert found.method == "grace"
     assert not found.decided
     assert "joint" in found.next_step
+
+
+@given(st.floats(-1, 1))
+def test_the_studys_rule_prescribes_one_method_and_its_band_says_what_sharing_costs(rho: float) -> None:
+    found = rules.decide(at(rho))  # the default
+    assert found == rules.decide(at(rho), STUDY)
+    assert (found.method, found.decided, found.strength) == ("rul-only-weighted", True, "")
+    band = next(answer for answer in found.answers if answer.question == "Band")
+    assert band.passed == (rho > STUDY.weak)
+    assert STUDY.bands()[band.passed] in band.reason
+    assert found.crossed == ((STUDY.weak,) if rho == STUDY.weak else ())
+
+
+def test_a_single_task_is_single_task_by_any_rule() -> None:
+    assert {rules.decide(at(0.9, tasks=1), rule).method for rule in rules.RULES.values()} == {"single-task"}
 
 
 def test_every_question_has_its_value_and_reason() -> None:

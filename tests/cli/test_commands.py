@@ -77,6 +77,11 @@ def test_diagnose_json_has_the_promised_keys() -> None:
     assert set(found["rho"]) >= {"mean", "low", "high", "inits", "batches", "sd_inits", "sd_batches"}
     assert set(found["ratio"]) >= {"median", "unit", "unit_free"}
     assert set(found["prescription"]) >= {"method", "decided", "reasons"}
+    assert found["prescription"]["method"] == "rul-only-weighted"
+    assert found["source_prescription"]["method"] != "rul-only-weighted"
+    study = found["study"]
+    assert 0 <= study["helped"] + study["hurt"] <= study["cases"] <= study["studied"]
+    assert str(study["studied"]) in study["words"]
     assert set(found["cost"]) >= {"forward_backward", "share_of_training", "seconds"}
     assert (found["dataset"], found["recipe"], found["rho"]["inits"], found["rho"]["batches"]) == (
         "simulated",
@@ -91,7 +96,7 @@ def test_diagnose_json_has_the_promised_keys() -> None:
 
 @pytest.mark.parametrize("recipe", ["init", "warmup", "warmup-each", "published"])
 def test_every_recipe_prints_a_table(small: Path, recipe: str) -> None:
-    done = grace("diagnose", small, *QUICK, "--recipe", recipe, "--jobs", "1")
+    done = grace("diagnose", small, *QUICK, "--recipe", recipe, "--jobs", "1", "--bands", "source")
     assert done.returncode == 0, done.stderr
     assert "15,625" in done.stdout
     assert "●" in done.stdout
@@ -154,6 +159,7 @@ def test_own_labels_thresholds_and_columns(small: Path) -> None:
         (["diagnose", "simulated", "--health", "x"], ("70,30",)),
         (["diagnose", "simulated", "--dial", "2"], ("dial",)),
         (["diagnose", "simulated", "--threshold", "strong"], ("NAME=NUMBER",)),
+        (["diagnose", "simulated", "--bands", "mine"], ("study, source", "'mine'")),
         (["diagnose", "simulated", "--without", "sensor_99"], ("sensor_99",)),
         (["diagnose", "simulated", "--inits", "many"], ("--inits", "integer")),
         (["diagnose", "simulated", "--window", "900"], ("--window",)),

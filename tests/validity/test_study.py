@@ -14,7 +14,7 @@ from grace.core.gradient_utils import task_gradients
 from grace.errors import GraceError
 from grace.validity import predictors, probes, study
 from grace.validity.cases import CLASSES, Case, engines_of
-from grace.validity.outcomes import ALONE, JOINT, SEEDS, SIMULATED_SEEDS, spec_of
+from grace.validity.outcomes import ALONE, JOINT, METHODS, SEEDS, SIMULATED_SEEDS, spec_of
 from grace.validity.study import PROBE, Job
 
 CASE = Case("sim-1x2-40", "dial+1", size="tiny", window=20)
@@ -29,10 +29,10 @@ def test_one_seed_of_everything_comes_before_the_next() -> None:
     cases = [CASE, Case("sim-1x2-40", "dial-1", size="tiny", window=20)]
     jobs = study.jobs(cases)
     turn = len(ALONE) + 2 * len(JOINT)
-    assert len(set(jobs)) == len(jobs) == len(SIMULATED_SEEDS) * turn + 2 * len(probes.SEEDS)
-    assert {job.seed for job in jobs[: turn + 2]} == {SEEDS[0], probes.SEEDS[0]}
+    assert len(set(jobs)) == len(jobs) == len(SIMULATED_SEEDS) * turn + 4 * len(probes.SEEDS)
+    assert {job.seed for job in jobs[: turn + 4]} == {SEEDS[0], probes.SEEDS[0]}
     assert {job.file for job in jobs if job.what in ALONE} == {"sim-1x2-40"}  # once for both labels
-    assert {job.seed for job in study.jobs([Case("FD001", "engine")]) if job.what != PROBE} == set(SEEDS)
+    assert {job.seed for job in study.jobs([Case("FD001", "engine")]) if job.what in METHODS} == set(SEEDS)
 
 
 def test_what_is_measured_is_kept_and_never_measured_again(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ is the finer statement. It also precedes Q2: fixed equal weights do not mend tas
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The source's thresholds (its section 21.3). No study has calibrated them against outcomes.
+    """A rule by its numbers; the defaults are the source's (its section 21.3), which no study has borne out.
 
     Attributes:
         strong: rho above which GRACE is prescribed (band 1 and Q3).
@@ -23,6 +23,8 @@ class Thresholds:
         ratio: Ratio of the gradient norms, RUL loss in cycles^2, above which adaptive weights are worth having (Q2).
         near_failure: Share of samples near failure above which the inner axis is switched on (Q4).
         conditions: Operating conditions from which the recommendation is called strong (Q5).
+        always: Method that is prescribed whatever rho says; empty where the bands prescribe. The bands then say what
+            sharing a backbone would cost.
     """
 
     strong: float = 0.20
@@ -31,6 +33,7 @@ class Thresholds:
     ratio: float = 100.0
     near_failure: float = 0.10
     conditions: int = 2
+    always: str = ""
 
     def __post_init__(self) -> None:
         if not self.opposed <= self.weak <= self.strong:
@@ -39,15 +42,27 @@ class Thresholds:
                 f"Found {self.opposed}, {self.weak}, {self.strong}."
             )
 
-    def edges(self) -> tuple[float, float, float]:
-        """Edges of the four bands of rho, ascending."""
-        return self.opposed, self.weak, self.strong
+    def edges(self) -> tuple[float, ...]:
+        """Edges of the bands of rho, ascending."""
+        return (self.weak,) if self.always else (self.opposed, self.weak, self.strong)
+
+    def bands(self) -> tuple[str, ...]:
+        """What each band says, ascending; one more than edges."""
+        if self.always:
+            return "sharing hurts", "sharing costs little"
+        return "separate models", "single-task or AMNL", "GABA", "GRACE"
 
 
 MOST_INITS = 200  # more than this nobody should be sent to measure
 
 SOURCE = Thresholds()
 """Thresholds as published."""
+
+STUDY = Thresholds(opposed=0.3, weak=0.3, strong=0.3, always="rul-only-weighted")
+"""What the validity study bears out: no rule that shares beat RUL alone with weighted MSE; below this rho sharing hurt."""
+
+RULES = {"study": STUDY, "source": SOURCE}
+"""Rules by name; ``study`` is the default."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +110,9 @@ class Prescription:
     """What to train.
 
     Attributes:
-        method: ``grace``, ``gaba``, ``amnl``, ``baseline``, ``single-task`` or ``separate-models``.
-        decided: False where the interval of rho crosses the edge of a band, or the measurement is known to say nothing.
+        method: ``grace``, ``gaba``, ``amnl``, ``baseline``, ``single-task``, ``separate-models`` or ``rul-only-weighted``.
+        decided: False where the method depends on rho, and its interval crosses the edge of a band or is known to say
+            nothing.
         answers: Every question in order.
         strength: ``strong``, ``may still help`` or empty (Q5; only where sharing is advised).
         crossed: Edges of the bands that lie inside the interval.
@@ -117,16 +133,17 @@ class Prescription:
         return [*lines, self.next_step] if self.next_step else lines
 
 
-def decide(evidence: Evidence, thresholds: Thresholds = SOURCE) -> Prescription:
+def decide(evidence: Evidence, thresholds: Thresholds = STUDY) -> Prescription:
     """Prescribe a method from measured alignment and facts of the data. Pure: the same evidence, the same answer.
 
-    Precedence: :data:`PRECEDENCE`. The bands of rho (source, 21.3): above +0.20 GRACE; +0.05..+0.20 GABA with plain MSE;
+    With :data:`STUDY` the method is RUL alone with weighted MSE, and rho says what sharing would cost. With :data:`SOURCE`:
+    precedence :data:`PRECEDENCE`; the bands of rho (source, 21.3): above +0.20 GRACE; +0.05..+0.20 GABA with plain MSE;
     -0.05..+0.05 single-task, or AMNL where Q4 passes (the axes are switched separately); below -0.05 separate models.
     A value on an edge belongs to the lower band, as the source's ``>`` has it, except ``opposed``, where ``<`` holds.
 
     Args:
         evidence: What was measured.
-        thresholds: Named thresholds; the source's by default.
+        thresholds: The rule; that of the validity study by default.
 
     Raises:
         GraceError: rho outside [-1, 1], or an interval that does not hold it, a ratio under 1, a share outside [0, 1].
@@ -138,13 +155,15 @@ def decide(evidence: Evidence, thresholds: Thresholds = SOURCE) -> Prescription:
     band, q2, q4, q5 = (question(evidence, thresholds) for question in (_band, _q2, _q4, _q5))
     method = _method(evidence, thresholds, bool(q2.passed), bool(q4.passed))
     crossed = tuple(edge for edge in thresholds.edges() if evidence.low <= edge <= evidence.high)
-    decided = evidence.reliable and not crossed
+    decided = bool(thresholds.always) or (evidence.reliable and not crossed)
     strength = ("strong" if q5.passed else "may still help") if method in ("grace", "gaba") else ""
     next_step = "" if decided else _next_step(evidence, crossed)
     return Prescription(method, decided, (several, band, q2, q4, q5), strength, crossed, next_step)
 
 
 def _method(e: Evidence, t: Thresholds, adaptive: bool, near_failure: bool) -> str:
+    if t.always:
+        return t.always
     if e.rho < t.opposed:
         return "separate-models"
     if e.rho <= t.weak:
@@ -161,6 +180,12 @@ def _q1(e: Evidence) -> Answer:
 
 
 def _band(e: Evidence, t: Thresholds) -> Answer:
+    measured = f"{e.rho:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
+    if t.always:
+        words = t.bands()[e.rho > t.weak]
+        return Answer(
+            "Band", f"rho > {t.weak:+.2f}?", measured, e.rho > t.weak, f"{words}, should one network give both"
+        )
     if e.rho < t.opposed:
         reason = f"below {t.opposed:+.2f}: separate models"
     elif e.rho <= t.weak:
@@ -169,7 +194,6 @@ def _band(e: Evidence, t: Thresholds) -> Answer:
         reason = f"{t.weak:+.2f}..{t.strong:+.2f}, weak alignment: GABA with plain MSE"
     else:
         reason = f"above {t.strong:+.2f}: aligned, GRACE if Q2 and Q4 pass"
-    measured = f"{e.rho:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
     return Answer("Band", f"rho > {t.strong:+.2f}? (Q3)", measured, e.rho > t.strong, reason)
 
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from grace.alignment.decide import SOURCE, Thresholds
+from grace.alignment.decide import SOURCE, STUDY, Thresholds, decide
 from grace.alignment.diagnosis import (
     REFERENCE_EPOCHS,
     Diagnosis,
     cost_of,
     curve_of,
-    prescribe,
+    evidence_of,
     rho_of,
     summarise_ratio,
 )
@@ -42,7 +42,7 @@ def diagnose_fleet(
     batch_size: int = 128,
     steps: int | None = None,
     seed: int = 0,
-    thresholds: Thresholds = SOURCE,
+    thresholds: Thresholds = STUDY,
     executor: Executor | None = None,
     on_progress: Progress | None = None,
 ) -> Diagnosis:
@@ -59,7 +59,7 @@ def diagnose_fleet(
         batch_size: Windows in a batch.
         steps: Optimiser steps, in place of the recipe's own.
         seed: Seed of the first initialisation; the others follow it.
-        thresholds: Thresholds of the decision.
+        thresholds: The rule of the decision; that of the validity study by default.
         executor: Where the initialisations run, e.g. of :func:`grace.alignment.replicate.processes`; None runs them here.
             The numbers do not depend on it.
         on_progress: Told (initialisations done, initialisations in all).
@@ -83,7 +83,7 @@ def diagnose_fleet(
         )
     ratio = summarise_ratio(traces, batches, problem.scale, conventions.cap, TASKS)
     curve, settled = curve_of(traces)
-    facts = (prepared.near_failure_share, prepared.conditions)
+    evidence = evidence_of(rho, ratio, prepared.near_failure_share, prepared.conditions, chosen)
     measured_as = _measured_as(chosen, problem, prepared.windows.rows.shape, seeds)
     return Diagnosis(
         dataset=fleet.name,
@@ -96,7 +96,8 @@ def diagnose_fleet(
         conditions=prepared.conditions,
         curve=curve,
         settled=settled,
-        prescription=prescribe(rho, ratio, *facts, chosen, thresholds),
+        prescription=decide(evidence, thresholds),
+        source_prescription=decide(evidence, SOURCE),
         cost=cost_of(traces, batch_size, len(prepared.windows.ends), time.perf_counter() - started),
         conventions=conventions.to_json() | measured_as,
     )

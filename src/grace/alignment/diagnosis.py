@@ -9,10 +9,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.alignment.decide import PRECEDENCE, Evidence, Prescription, Thresholds, decide
+from grace.alignment.decide import PRECEDENCE, Evidence, Prescription
 from grace.alignment.interval import Interval, over_initialisations
 from grace.alignment.probe import Trace
 from grace.alignment.recipes import Recipe
+from grace.alignment.study import Alike, alike
 
 UNIT_CYCLES = "RUL loss in cycles^2"
 REFERENCE_EPOCHS = 500  # the source's full training
@@ -90,7 +91,8 @@ class Diagnosis:
         curve: rho along the steps; one point unless the recipe is ``joint``.
         settled: Whether rho no longer changes between the last two stretches of the curve (the paired difference's
             interval holds 0); None where there is no curve.
-        prescription: What follows.
+        prescription: What follows, by the rule that was asked for.
+        source_prescription: What follows by the source's rule.
         cost: What it cost.
         conventions: Everything that moves a number.
     """
@@ -106,8 +108,14 @@ class Diagnosis:
     curve: tuple[CurvePoint, ...]
     settled: bool | None
     prescription: Prescription
+    source_prescription: Prescription
     cost: Cost
     conventions: dict[str, object]
+
+    @property
+    def study(self) -> Alike | None:
+        """How cases with such a rho came out in the validity study; None for a recipe that it was not calibrated with."""
+        return alike(self.rho.mean) if self.recipe.name == "joint" else None
 
     def to_json(self) -> dict[str, object]:
         """The report as JSON values."""
@@ -130,6 +138,11 @@ class Diagnosis:
                 "crossed_edges": list(prescription.crossed),
                 "precedence": PRECEDENCE,
             },
+            "source_prescription": {
+                "method": self.source_prescription.method,
+                "decided": self.source_prescription.decided,
+            },
+            "study": None if self.study is None else asdict(self.study) | {"words": self.study.words},
             "cost": asdict(self.cost),
             "conventions": self.conventions,
         }
@@ -201,11 +214,9 @@ def cost_of(traces: Sequence[Trace], batch_size: int, windows: int, seconds: flo
     return Cost(forwards + backwards, forwards, backwards, paid / training, seconds)
 
 
-def prescribe(
-    rho: Interval, ratio: Ratio, near_failure_share: float, conditions: int, recipe: Recipe, thresholds: Thresholds
-) -> Prescription:
-    """The decision on what was measured; the published recipe is decided on its mean and marked as unreliable."""
-    evidence = Evidence(
+def evidence_of(rho: Interval, ratio: Ratio, near_failure_share: float, conditions: int, recipe: Recipe) -> Evidence:
+    """What the decision is made from; the published recipe is decided on its mean and marked as unreliable."""
+    return Evidence(
         rho=rho.mean,
         low=rho.low,
         high=rho.high,
@@ -216,4 +227,3 @@ def prescribe(
         inits=rho.inits,
         recipe=recipe.name,
     )
-    return decide(evidence, thresholds)

@@ -34,6 +34,7 @@ def diagnose(
     without: Annotated[list[str] | None, typer.Option(help="Leave a column out, e.g. sensor_7; repeatable.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Own health labels 0, 1, 2: one a training row.")] = None,
     dial: Annotated[float, typer.Option(help="simulated: +1 labels help, 0 say nothing, -1 compete.")] = 1.0,
+    bands: Annotated[str, typer.Option(help="Rule: study, or source as published.")] = "study",
     threshold: Annotated[
         list[str] | None, typer.Option(help="Override, e.g. strong=0.3; see below; repeatable.")
     ] = None,
@@ -54,7 +55,8 @@ def diagnose(
     (single-task steps first, the source's text; warmup-each: one backbone a task), published (init with one
     initialisation: unreliable).
     \b
-    Thresholds: strong 0.20, weak 0.05, opposed -0.05, ratio 100, near_failure 0.10, conditions 2.
+    Rules: study prescribes what the validity study bears out; source goes by its bands of rho, with the thresholds strong
+    0.20, weak 0.05, opposed -0.05, ratio 100, near_failure 0.10, conditions 2. --threshold takes the source's rule.
     """
     from grace.alignment.diagnose import diagnose_fleet
     from grace.alignment.replicate import processes
@@ -62,7 +64,7 @@ def diagnose(
     from grace.cli.render import show_diagnosis
 
     conventions = _conventions(health, cap, window, conditions, without or [])
-    thresholds = _thresholds(threshold or [])
+    thresholds = _rule(bands, threshold or [])
     fleet = _fleet(dataset, data, labels, dial, seed)
     with processes(jobs) as executor, initialisations(f"{fleet.name}: {recipe}") as on_progress:
         result = diagnose_fleet(
@@ -112,12 +114,16 @@ def _conventions(health: str, cap: int, window: int, conditions: int, without: l
     )
 
 
-def _thresholds(overrides: list[str]) -> Thresholds:
+def _rule(bands: str, overrides: list[str]) -> Thresholds:
     from dataclasses import fields, replace
 
-    from grace.alignment.decide import SOURCE
+    from grace.alignment.decide import RULES, SOURCE
 
-    names = [f.name for f in fields(SOURCE)]
+    if bands not in RULES:
+        raise GraceError(f"`--bands` should be one of {', '.join(RULES)}. Found {bands!r}.")
+    if not overrides:
+        return RULES[bands]
+    names = [f.name for f in fields(SOURCE) if f.name != "always"]
     values: dict[str, float] = {}
     for text in overrides:
         name, _, value = text.partition("=")

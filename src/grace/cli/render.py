@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from grace.alignment.diagnosis import CurvePoint, Diagnosis
 
 SCALE_WIDTH = 61
-BAND_STYLES = ("red", "yellow", "cyan", "green")
+BAND_STYLES = {4: ("red", "yellow", "cyan", "green"), 2: ("red", "green")}
 METHOD_WORDS = {
     "grace": "GRACE: GABA task weights and weighted MSE",
     "gaba": "GABA: GABA task weights and plain MSE",
@@ -23,6 +23,7 @@ METHOD_WORDS = {
     "baseline": "Baseline: fixed equal weights and plain MSE",
     "single-task": "single-task: train RUL alone",
     "separate-models": "separate models: one network a task",
+    "rul-only-weighted": "RUL alone with weighted MSE: grace train --method rul-only-weighted",
 }
 
 
@@ -35,7 +36,7 @@ def show_diagnosis(result: Diagnosis, thresholds: Thresholds, console: Console |
     if len(result.curve) > 1:
         out.print(_curve(result, thresholds), width=width)
     out.print(_questions(result.prescription), width=width)
-    out.print(_verdict(result.prescription), width=width)
+    out.print(_verdict(result, thresholds), width=width)
     out.print(_conventions(result.conventions), width=width, style="dim")
 
 
@@ -77,10 +78,10 @@ def scale(low: float, mean: float, high: float, edges: Sequence[float], width: i
     cells[first : last + 1] = ["─"] * (last - first + 1)
     cells[first], cells[last] = "├", "┤"
     cells[place(mean)] = "●"
-    text = Text()
+    text, styles = Text(), BAND_STYLES[len(edges) + 1]
     for index, cell in enumerate(cells):
         band = sum(index > place(edge) for edge in edges)
-        text.append(cell, style=BAND_STYLES[band] + (" bold" if first <= index <= last else ""))
+        text.append(cell, style=styles[band] + (" bold" if first <= index <= last else ""))
     return text
 
 
@@ -95,10 +96,9 @@ def _scale_group(result: Diagnosis, thresholds: Thresholds) -> Group:
     ends = Text(f"rho  {left:+.1f} ", style="dim")
     ends.append_text(scale(rho.low, rho.mean, rho.high, thresholds.edges()))
     ends.append(f" {right:+.1f}", style="dim")
-    names = ("separate models", "single-task or AMNL", "GABA", "GRACE")
-    edges = thresholds.edges()
+    names, edges = thresholds.bands(), thresholds.edges()
     legend = Text("     ", style="dim")
-    for name, style, edge in zip(names, BAND_STYLES, (*edges, None), strict=True):
+    for name, style, edge in zip(names, BAND_STYLES[len(names)], (*edges, None), strict=True):
         legend.append(name, style=style)
         legend.append("" if edge is None else f"  {edge:+.2f}|  ", style="dim")
     return Group(Text(), ends, legend, Text())
@@ -166,7 +166,8 @@ def _questions(prescription: Prescription) -> Table:
     return table
 
 
-def _verdict(prescription: Prescription) -> Panel:
+def _verdict(result: Diagnosis, thresholds: Thresholds) -> Panel:
+    prescription = result.prescription
     method = METHOD_WORDS[prescription.method]
     strength = f" ({prescription.strength} recommendation)" if prescription.strength == "strong" else ""
     if prescription.strength == "may still help":
@@ -176,8 +177,19 @@ def _verdict(prescription: Prescription) -> Panel:
     else:
         text = Text.assemble(("undecided", "bold yellow"), "; at the mean: ", (method, "bold"), strength)
         text.append(f"\n{prescription.next_step}")
-    text.append("\nThe bands are the source's; no study has calibrated them against outcomes.", style="dim")
+    text.append("\n" + _backing(result, thresholds), style="dim")
     return Panel(text, title="Prescription", title_align="left")
+
+
+def _backing(result: Diagnosis, thresholds: Thresholds) -> str:
+    """What the advice rests on."""
+    if not thresholds.always:
+        return "By the source's bands, which the validity study does not bear out (`grace validity`)."
+    source = result.source_prescription
+    words = METHOD_WORDS[source.method].split(":")[0]
+    other = f"The source's rule (--bands source) says {words if source.decided else 'nothing: undecided'}."
+    known = "" if result.study is None else result.study.words + " "
+    return f"{known}See `grace validity`. {other}"
 
 
 def _conventions(conventions: dict[str, Any]) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from grace.errors import GraceError
+
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
 DEFAULT = Path("results/validity")
@@ -14,18 +16,34 @@ Folder = Annotated[Path, typer.Option("--to", help="Folder of the study's measur
 
 
 @app.callback(invoke_without_command=True)
-def validity(context: typer.Context, to: Folder = DEFAULT) -> None:
+def validity(
+    context: typer.Context,
+    to: Folder = DEFAULT,
+    method: Annotated[
+        str, typer.Option(help="Whose effect predictors are judged by: baseline, amnl, gaba or grace.")
+    ] = "grace",
+    figures: Annotated[Path | None, typer.Option(help="Also draw advice.svg and regret.svg in this folder.")] = None,
+) -> None:
     """Print how well each predictor told what training showed, and what following it costs.
 
     \b
       grace validity                                  from the measurements in results/validity
+      grace validity --method baseline --figures plots
       grace validity run --data cmapss                make them, or go on
     """
+    from grace.validity.figures import draw
+    from grace.validity.outcomes import JOINT
     from grace.validity.study import load
     from grace.validity.tables import report
 
-    if context.invoked_subcommand is None:
-        print(report(load(to)), end="")
+    if context.invoked_subcommand is not None:
+        return
+    if method not in JOINT:
+        raise GraceError(f"`--method` should be one of {', '.join(JOINT)}. Found {method!r}.")
+    cases = load(to)
+    if figures is not None:
+        draw(cases, method, figures)
+    print(report(cases, method), end="")
 
 
 @app.command(short_help="Make the study's measurements, or go on.")

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from grace.alignment.decide import SOURCE
 from grace.alignment.diagnose import diagnose_fleet
 from grace.alignment.diagnosis import Diagnosis
 from grace.alignment.interval import Interval, over_initialisations
@@ -126,6 +127,7 @@ def diagnosed(dial: float, setup: Setup, executor: Executor | None = None) -> Di
         size=setup.size,
         batch_size=setup.batch_size,
         steps=setup.probe_steps,
+        thresholds=SOURCE,
         executor=executor,
     )
 

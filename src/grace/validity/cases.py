@@ -29,7 +29,8 @@ class Case:
     """One case.
 
     Attributes:
-        family: Data that cases share, and what is held out together: ``FD001``..``FD004``, ``sim-CxF-N`` (conditions, fault modes, engines).
+        family: Data that cases share, and what is held out together: ``FD001``..``FD004``, or ``sim-CxF-N``
+            with the conditions, fault modes and engines.
         labels: A name in :data:`SCHEMES` for a C-MAPSS family; a position of the dial for a simulated one.
         share: Share of the training engines that is used.
         size: Size of the network.

@@ -59,14 +59,24 @@ def effect(case: Measured, method: str, figure: str = "rmse") -> Effect:
         method: A joint method.
         figure: ``rmse``: in the epoch chosen on the validation engines. ``last``: in the last epoch, which nothing chose.
     """
-    alone, other = case.outcomes[alone_of(method)], case.outcomes[method]
-    seeds = [seed for seed in sorted(alone) if alone[seed] and other.get(seed)]
-    difference = np.array([other[s][figure] - alone[s][figure] for s in seeds])
-    base = float(np.mean([alone[s][figure] for s in seeds]))
-    mean, half = float(difference.mean()), half_width(difference)
-    score = float(np.mean([other[s]["score"] - alone[s]["score"] for s in seeds]))
-    percent = 100 / base
+    reference = alone_of(method)
+    found = difference(case, method, reference, figure)
+    score = float(difference(case, method, reference, "score").mean())
+    seeds = _seeds(case, method, reference)
+    percent = 100 / float(np.mean([case.outcomes[reference][seed][figure] for seed in seeds]))
+    mean, half = float(found.mean()), half_width(found)
     return Effect(percent * mean, percent * (mean - half), percent * (mean + half), mean, score, len(seeds))
+
+
+def difference(case: Measured, method: str, reference: str, figure: str = "rmse") -> Floats:
+    """Paired differences of a figure, method minus reference, ``[seeds]``; seeds that one side lacks are left out."""
+    one, other = case.outcomes[method], case.outcomes[reference]
+    return np.array([one[seed][figure] - other[seed][figure] for seed in _seeds(case, method, reference)])
+
+
+def _seeds(case: Measured, method: str, reference: str) -> list[int]:
+    one, other = case.outcomes[method], case.outcomes[reference]
+    return [seed for seed in sorted(one) if one[seed] and other.get(seed)]
 
 
 def half_width(difference: Floats) -> float:

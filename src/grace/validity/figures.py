@@ -13,7 +13,7 @@ from grace.files import write_text
 from grace.validity.cases import Case
 from grace.validity.effects import effect
 from grace.validity.judge import all_scores
-from grace.validity.policies import Policy
+from grace.validity.policies import Policy, policies
 from grace.validity.study import Measured
 
 KINDS = {
@@ -126,6 +126,17 @@ def regret_of_policies(found: Sequence[Policy], shown: int = 14) -> Spec:
         values,
         height=20 * len(values),
     )
+
+
+def draw(cases: Sequence[Measured], method: str, folder: Path) -> None:
+    """Write ``advice.svg`` and ``regret.svg``.
+
+    Raises:
+        GraceError: The library that draws is not installed, or the folder cannot be written.
+    """
+    title = "rho before training, mean over 3 initialisations (grace diagnose)"
+    write_svg(advice_against_outcome(cases, "diagnose", method, title), folder / "advice.svg")
+    write_svg(regret_of_policies(policies(cases)), folder / "regret.svg")
 
 
 def write_svg(spec: Spec, path: Path) -> None:

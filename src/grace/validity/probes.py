@@ -16,9 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from grace.alignment.diagnose import diagnose_fleet
 from grace.alignment.probe import LEARNING_RATE, WEIGHT_DECAY, live_model, probe
 from grace.alignment.recipes import RECIPES
 from grace.core.gradient_utils import gramian, task_gradients, weighted_backward
+from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.resident import ResidentWindows
 from grace.data.windows import Windows
@@ -77,6 +79,19 @@ def some_windows(windows: Windows, seed: int) -> Batch:
     """At most :data:`HELD` windows, drawn at random."""
     order = torch.randperm(len(windows), generator=torch.Generator().manual_seed(seed))
     return ResidentWindows(windows).batch(order[:HELD])
+
+
+def diagnosed(case: Case, seed: int, data: Path | None) -> Raw:
+    """rho of one initialisation as ``grace diagnose`` measures it by default.
+
+    Raises:
+        GraceError: The data cannot be used.
+    """
+    fleet, _ = engines_of(case, data)
+    conventions = replace(Conventions(), window=case.window, health_cuts=case.conventions.health_cuts)
+    found = diagnose_fleet(fleet, conventions, size=case.size, inits=1, seed=seed)
+    steps = (found.cost.forwards + 2 * found.cost.backwards) / 3
+    return {"rho": found.rho.mean, "steps": steps}
 
 
 class _ThreeLosses(RULProblem):

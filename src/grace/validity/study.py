@@ -17,13 +17,14 @@ from grace.validity.cases import Case, all_cases
 from grace.validity.outcomes import ALONE, JOINT, METHODS, SIMULATED_SEEDS, Figures, outcome, seeds_of
 
 FOLDER = Path("results/validity")
-PROBE = "probe"
+PROBE, DIAGNOSIS = "probe", "diagnosis"
 VERSION = 1
 
 
 @dataclass(frozen=True)
 class Job:
-    """One measurement: the outcome of a method with a seed, or a probe (``what`` is ``PROBE``)."""
+    """One measurement: the outcome of a method with a seed, a probe (``what`` is ``PROBE``), or ``grace diagnose`` as it is
+    (``DIAGNOSIS``)."""
 
     case: Case
     what: str
@@ -43,11 +44,13 @@ class Measured:
         case: The case.
         outcomes: Test figures by method and seed; RUL alone among them.
         probes: Raw measurements by seed.
+        diagnoses: What ``grace diagnose`` measured, by seed.
     """
 
     case: Case
     outcomes: dict[str, dict[int, Figures]] = field(default_factory=dict)
     probes: dict[int, dict[str, Any]] = field(default_factory=dict)
+    diagnoses: dict[int, dict[str, float]] = field(default_factory=dict)
 
 
 def jobs(cases: Sequence[Case]) -> list[Job]:
@@ -57,7 +60,7 @@ def jobs(cases: Sequence[Case]) -> list[Job]:
         known = set()
         for case in cases:
             if turn < len(probes.SEEDS):
-                found.append(Job(case, PROBE, probes.SEEDS[turn]))
+                found += [Job(case, what, probes.SEEDS[turn]) for what in (PROBE, DIAGNOSIS)]
             if seed not in seeds_of(case):
                 continue
             if case.data not in known:
@@ -109,6 +112,8 @@ def made(job: Job, data: Path | None) -> dict[str, Any]:
     """Make one measurement, on one thread."""
     if job.what == PROBE:
         return on_one_thread(probes.measure, job.case, job.seed, data)
+    if job.what == DIAGNOSIS:
+        return on_one_thread(probes.diagnosed, job.case, job.seed, data)
     return on_one_thread(outcome, job.case, job.what, job.seed, data)
 
 
@@ -125,7 +130,7 @@ def load(folder: Path = FOLDER) -> list[Measured]:
         if mine is None or alone is None or not mine["probes"]:
             continue
         outcomes = {method: _by_seed(seeds) for method, seeds in (alone["outcomes"] | mine["outcomes"]).items()}
-        cases.append(Measured(case, outcomes, _by_seed(mine["probes"])))
+        cases.append(Measured(case, outcomes, _by_seed(mine["probes"]), _by_seed(mine["diagnoses"])))
     if not cases:
         raise GraceError(
             f"{folder} should hold the measurements of the study. Found none. Make them with `grace validity run`."
@@ -139,21 +144,25 @@ class _Store:
         self._contents = {path.stem: _read(path) for path in folder.glob("*.json")} if folder.exists() else {}
 
     def _of(self, job: Job) -> dict[str, Any]:
-        empty = {"version": VERSION, "case": job.case.to_json(), "outcomes": {}, "probes": {}}
+        empty = {"version": VERSION, "case": job.case.to_json(), "outcomes": {}, "probes": {}, "diagnoses": {}}
         return self._contents.setdefault(job.file, empty)
 
     def has(self, job: Job) -> bool:
         """Whether the measurement is there."""
-        content = self._of(job)
-        held = content["probes"] if job.what == PROBE else content["outcomes"].get(job.what, {})
-        return str(job.seed) in held
+        return str(job.seed) in _part(self._of(job), job.what)
 
     def add(self, job: Job, result: dict[str, Any]) -> None:
         """Add a measurement and write the case's file."""
         content = self._of(job)
-        held = content["probes"] if job.what == PROBE else content["outcomes"].setdefault(job.what, {})
-        held[str(job.seed)] = result
+        _part(content, job.what)[str(job.seed)] = result
         write_text(self._folder / f"{job.file}.json", json.dumps(content, sort_keys=True, separators=(",", ":")) + "\n")
+
+
+def _part(content: dict[str, Any], what: str) -> dict[str, Any]:
+    """The measurements of one kind in a file's content, by seed."""
+    own = {PROBE: "probes", DIAGNOSIS: "diagnoses"}.get(what)
+    found: dict[str, Any] = content["outcomes"].setdefault(what, {}) if own is None else content[own]
+    return found
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -161,7 +170,9 @@ def _read(path: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if content["version"] != VERSION:
             raise GraceError(f"{path} should be of version {VERSION}. Found {content['version']}. Measure it again.")
-        return {"version": VERSION, "case": content["case"]} | {key: content[key] for key in ("outcomes", "probes")}
+        return {"version": VERSION, "case": content["case"]} | {
+            key: content[key] for key in ("outcomes", "probes", "diagnoses")
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise GraceError(
             f"{path} should be a file of the validity study. Found it damaged ({error}). Restore or remove it."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from grace.bench.tables import markdown
+from grace.controllers.titles import TITLES
 from grace.validity.effects import Power, power
 from grace.validity.judge import judge
 from grace.validity.outcomes import EPOCHS, JOINT, METHODS, SEEDS, STEPS
@@ -18,15 +19,20 @@ COMPARISON = TRAINING * len(METHODS) * len(SEEDS)
 """Training steps of one training, and of the comparison that an advice saves: every method with every seed."""
 
 
-def report(cases: Sequence[Measured], method: str = "baseline") -> str:
-    """The whole study in Markdown."""
+def report(cases: Sequence[Measured], method: str = "grace") -> str:
+    """The whole study in Markdown.
+
+    Args:
+        cases: The cases.
+        method: Whose effect the predictors are judged by.
+    """
     return "\n".join(
         (
-            f"**What {len(cases)} cases show**, test RMSE against RUL alone, paired by seed\n",
+            f"**What {len(cases)} cases show**, test RMSE against RUL alone with the same inner axis, paired by seed\n",
             powers(cases),
-            f"**Predictors**, judged by the effect of {method}; intervals are 95 % bootstrap over cases\n",
+            f"**Predictors**, judged by the effect of the second task under {TITLES[method]}; 95 % bootstrap over cases\n",
             predictors(cases, method),
-            "**Policies**: regret against the best of five methods in hindsight, rules fitted on the other families\n",
+            "**Policies**: regret against the best of six methods in hindsight, rules fitted on the other families\n",
             regrets(policies(cases)),
         )
     )

@@ -1,0 +1,79 @@
+"""The validity study's page, plots and calibration from its records: python benchmarks/validity.py
+
+Writes the tables of docs/validity.md, its figures, and src/grace/alignment/study.json, which `grace diagnose` reads. Nothing is
+trained; `grace validity run --data DIR` makes the records.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+
+from grace.bench.tables import markdown
+from grace.files import write_text
+from grace.validity.adopt import outcomes_of, safe_edge
+from grace.validity.effects import effect
+from grace.validity.figures import KINDS, advice_against_outcome, draw, kind_of, write_svg
+from grace.validity.outcomes import JOINT
+from grace.validity.study import Measured, load
+from grace.validity.tables import predictors, report
+
+ROOT = Path(__file__).parents[1]
+BEST = "rho+gap+race"
+
+
+def groups(cases: list[Measured]) -> str:
+    """Mean effect of the second task by data and labels, with the range of the cases."""
+    rows = []
+    for simulated in (False, True):
+        for kind in KINDS:
+            for share, recipe in ((1.0, "plain"), (0.25, "plain"), (0.1, "plain"), (1.0, "tuned")):
+                mine = [
+                    c
+                    for c in cases
+                    if c.case.simulated == simulated
+                    and kind_of(c.case) == kind
+                    and (c.case.share, c.case.recipe) == (share, recipe)
+                ]
+                if mine:
+                    rows.append(_group(mine, simulated, kind, share, recipe))
+    return markdown(("data", "labels", "cases", *JOINT), rows)
+
+
+def _group(mine: list[Measured], simulated: bool, kind: str, share: float, recipe: str) -> tuple[str, ...]:
+    data = "simulated" if simulated else "C-MAPSS" + (f", {share:.0%} of the engines" if share < 1 else "")
+    data += ", tuned recipe" if recipe == "tuned" else ""
+    cells = []
+    for method in JOINT:
+        found = [effect(case, method) for case in mine]
+        verdicts = [one.verdict for one in found]
+        mean = np.mean([one.mean for one in found])
+        cells.append(f"{mean:+.1f} % ({verdicts.count('helps')} / {verdicts.count('hurts')})")
+    return (data, kind, str(len(mine)), *cells)
+
+
+def main() -> None:
+    """Write everything that follows from the records."""
+    cases = load(ROOT / "results" / "validity")
+    outcomes = outcomes_of(cases)
+    rows = ",\n".join(json.dumps(astuple(outcome)) for outcome in outcomes)
+    write_text(ROOT / "src" / "grace" / "alignment" / "study.json", f"[\n{rows}\n]\n")
+    print(f"edge of rho that tells hurts from the rest: {safe_edge(outcomes):.3f}")
+    figures = ROOT / "docs" / "figures"
+    draw(cases, "grace", figures)
+    best = f"predicted gain from the other data sets, % ({BEST})"
+    write_svg(advice_against_outcome(cases, BEST, "grace", best), figures / "combination.svg")
+    page = ROOT / "docs" / "validity.md"
+    text = page.read_text()
+    parts = {"groups": groups(cases), "report": report(cases), "baseline": predictors(cases, "baseline")}
+    for mark, body in parts.items():
+        before, rest = text.split(f"<!-- {mark} -->\n")
+        text = f"{before}<!-- {mark} -->\n{body}<!-- end {mark} -->" + rest.split(f"<!-- end {mark} -->")[1]
+    write_text(page, text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""From the study to what `grace diagnose` prints: the outcomes by rho, and the edge below which sharing hurt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from grace.alignment.decide import STUDY
+from grace.alignment.study import Outcome
+from grace.validity.effects import difference, effect, half_width
+from grace.validity.outcomes import JOINT
+from grace.validity.study import Measured
+
+SHARED = "grace"
+"""The method that stands for sharing: of those that share, the one with the least regret."""
+
+
+def outcomes_of(cases: Sequence[Measured]) -> list[Outcome]:
+    """The rows of ``grace/alignment/study.json``."""
+    return [_outcome(case) for case in cases]
+
+
+def _outcome(case: Measured) -> Outcome:
+    found = effect(case, SHARED)
+    rho = float(np.mean([values["rho"] for values in case.diagnoses.values()]))
+    beaten = any(is_better(case, method, STUDY.always) for method in JOINT)
+    return Outcome(case.case.name, round(rho, 3), round(found.mean, 2), found.verdict, beaten)
+
+
+def is_better(case: Measured, method: str, reference: str) -> bool:
+    """Whether a method's test RMSE is lower with an interval over seeds that leaves out 0."""
+    found = difference(case, method, reference)
+    return bool(found.mean() + half_width(found) < 0)
+
+
+def safe_edge(outcomes: Sequence[Outcome]) -> float:
+    """The edge of rho that tells ``hurts`` from the rest best (Youden's index), half way between two cases."""
+    rho = np.array([outcome.rho for outcome in outcomes])
+    hurts = np.array([outcome.verdict == "hurts" for outcome in outcomes])
+    known = np.unique(rho)
+    edges = (known[1:] + known[:-1]) / 2
+    index = [(rho[hurts] <= edge).mean() + (rho[~hurts] > edge).mean() for edge in edges]
+    return float(edges[int(np.argmax(index))])
