@@ -40,7 +40,7 @@ def diagnose(subset: str, recipe: str, data: str) -> None:
     path = RESULTS / f"{subset}-{recipe}.json"
     if path.exists():
         return
-    command = ["diagnose", subset, "--data", data, "--recipe", recipe, "--json"]
+    command = ["diagnose", subset, "--data", data, "--recipe", recipe, "--bands", "source", "--json"]
     done = subprocess.run(
         [sys.executable, "-m", "grace.cli.main", *command], capture_output=True, text=True, check=True
     )

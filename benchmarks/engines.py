@@ -57,7 +57,7 @@ def trained(split: Split, seed: int) -> Any:
     trainer = Trainer(spec, split)
     while not trainer.finished:
         trainer.run_epoch()
-    return predict(trainer.best_model(), ResidentWindows(split.validation), float(spec.conventions.cap)).rul
+    return predict(trainer.best_model(), ResidentWindows(split.validation), spec).rul
 
 
 def measured(seed: int, engines: int, data: Path) -> dict[str, Any]:

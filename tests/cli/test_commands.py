@@ -210,3 +210,13 @@ def test_the_sources_demonstrations_print_claimed_and_true() -> None:
     cosine = grace("demo", "cosine", "--initialisations", "20").stdout
     for figure in ("+0.32", "-0.04", "competing"):
         assert figure in cosine
+
+
+def test_validity_prints_predictors_and_policies_from_the_committed_records(tmp_path: Path) -> None:
+    done = grace("validity", "--to", Path(__file__).parents[2] / "results" / "validity", "--figures", tmp_path)
+    assert done.returncode == 0, done.stderr
+    for words in ("AUC helps / hurts", "| init-1 |", "| source's rule |", "always rul-only-weighted"):
+        assert words in done.stdout
+    assert (tmp_path / "advice.svg").stat().st_size > 1000
+    refused("validity", "--to", tmp_path, words=("grace validity run",))
+    refused("validity", "--method", "dwa", words=("baseline, amnl, gaba, grace", "'dwa'"))

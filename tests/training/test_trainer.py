@@ -11,9 +11,12 @@ import torch
 
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
+from grace.data.health_labels import rul_to_health_3class
 from grace.data.simulated import Simulation, simulate
 from grace.errors import GraceError
 from grace.training.checkpoint import load, save
+from grace.training.model_file import load_model, save_model
+from grace.training.predict import forecast
 from grace.training.protocol import split_for
 from grace.training.run import CHECKPOINT, train
 from grace.training.schedule import SCHEDULES, LearningRate, Schedule
@@ -133,6 +136,23 @@ def test_rul_alone_leaves_the_health_head_where_it_began(fleets: tuple[Fleet, Fl
         trainer.run_epoch()
     assert all(torch.equal(a, b) for a, b in zip(before, trainer.model.health_head.parameters(), strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(backbone, trainer.model.shared_parameters(), strict=True))
+
+
+@pytest.mark.parametrize("method", ["rul-only", "rul-only-weighted"])
+def test_health_of_a_network_of_rul_alone_follows_from_its_rul(fleets: tuple[Fleet, Fleet], method: str) -> None:
+    found = train(small(method), *fleets).record.predictions
+    assert found["health"] == rul_to_health_3class(np.array(found["rul"]), 70, 30).tolist()
+
+
+def test_health_alone_is_chosen_by_its_f1_and_forecasts_no_rul(fleets: tuple[Fleet, Fleet], tmp_path: Path) -> None:
+    spec = small("health-only")
+    run = train(spec, *fleets)
+    scores = [entry["validation_f1"] for entry in run.record.history]
+    assert scores[run.record.best_epoch] == max(scores) == pytest.approx(run.record.validation["macro_f1"])
+    save_model(tmp_path / "model.safetensors", run, spec)
+    found = forecast(load_model(tmp_path / "model.safetensors"), fleets[1])
+    assert np.isnan(found.rul).all()
+    assert found.health.tolist() == run.record.predictions["health"]
 
 
 def test_training_lowers_the_error_and_the_record_says_so(fleets: tuple[Fleet, Fleet]) -> None:

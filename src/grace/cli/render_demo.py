@@ -29,7 +29,7 @@ def show_dial(outcomes: Sequence[Outcome], setup: Setup, console: Console | None
     for name in (
         "health\nlabels",
         "rho before\n[95 %]",
-        "advice",
+        "advice by\nthe source's\nbands",
         "test RMSE,\ncycles:\nRUL alone,\nboth tasks",
         "difference\n[95 %]",
     ):

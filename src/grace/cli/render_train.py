@@ -69,7 +69,7 @@ def show_forecast(found: Forecast, network: TrainedNetwork, console: Console | N
         table.add_row(
             str(found.engine[i]),
             str(found.cycle[i]),
-            f"{found.rul[i]:.1f}",
+            "-" if math.isnan(found.rul[i]) else f"{found.rul[i]:.1f}",
             "unknown" if math.isnan(found.low[i]) else f"{found.low[i]:.0f} to {high}",
             Text(HEALTH[state], HEALTH_STYLES[state]),
         )

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from grace.core.metrics import macro_f1, nasa_score, rmse
+from grace.data.health_labels import rul_to_health_3class
 from grace.data.resident import ResidentWindows
 from grace.data.windows import Windows
+from grace.training.spec import RunSpec
 
 BATCH = 1024
 
@@ -30,13 +32,19 @@ class Predictions:
 
 
 @torch.no_grad()
-def predict(model: nn.Module, windows: ResidentWindows, cap: float) -> Predictions:
-    """Predict all windows, in evaluation mode, RUL at most ``cap`` as the targets; the model's mode is restored."""
+def predict(model: nn.Module, windows: ResidentWindows, spec: RunSpec) -> Predictions:
+    """Predict all windows, in evaluation mode, RUL at most the cap as the targets; the model's mode is restored.
+
+    A network that was trained on RUL alone has a health head that never learned: its health states follow from its RUL by the
+    cuts of the conventions.
+    """
     training = model.training
     model.eval()
     parts = [model(x) for x, _, _ in windows.in_order(BATCH)]
     model.train(training)
-    rul = torch.cat([rul for rul, _ in parts]).float().clamp(max=cap).cpu().numpy()
+    rul = torch.cat([rul for rul, _ in parts]).float().clamp(max=float(spec.conventions.cap)).cpu().numpy()
+    if not spec.trains("health") and np.isfinite(rul).all():
+        return Predictions(rul, rul_to_health_3class(rul, *spec.conventions.health_cuts))
     return Predictions(rul, torch.cat([logits.argmax(-1) for _, logits in parts]).cpu().numpy())
 
 

@@ -23,10 +23,11 @@ class Forecast:
     Attributes:
         engine: Engine numbers, int64 ``[E]``.
         cycle: Recorded cycles, int64 ``[E]``.
-        rul: Predicted RUL, cycles ``[E]``.
-        low: Lower end of the interval, at least 0, ``[E]``; NaN where there were too few validation engines for one.
+        rul: Predicted RUL, cycles ``[E]``; NaN of a network that was trained on health alone.
+        low: Lower end of the interval, at least 0, ``[E]``; NaN where there were too few validation engines for one, or no
+            RUL.
         high: Upper end; the cap stands for "the cap or more", ``[E]``.
-        health: Health state 0, 1 or 2, int64 ``[E]``.
+        health: Health state 0, 1 or 2, int64 ``[E]``; of a network that was trained on RUL alone it follows from the RUL.
     """
 
     engine: NDArray[np.int64]
@@ -48,8 +49,8 @@ def forecast(network: TrainedNetwork, fleet: Fleet) -> Forecast:
         raise GraceError(f"{fleet.name} should have the column {missing[0]}. Found {', '.join(fleet.columns)}.")
     cap = float(network.conventions.cap)
     windows = last_windows(fleet, network.conditioner.transform(fleet), network.conventions)
-    found = predict(network.model, ResidentWindows(windows), cap)
-    rul = found.rul.astype(np.float64)
+    found = predict(network.model, ResidentWindows(windows), network.spec)
+    rul = found.rul.astype(np.float64) if network.spec.trains("rul") else np.full(len(windows), np.nan)
     half = network.half_width if math.isfinite(network.half_width) else math.nan
     low, high = np.clip(rul - half, 0, cap), np.clip(rul + half, 0, cap)
     return Forecast(fleet.engines, fleet.lengths, rul, low, high, found.health)

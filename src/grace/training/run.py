@@ -104,10 +104,9 @@ def resume(trainer: Trainer, path: Path) -> None:
 
 def _finished(spec: RunSpec, split: Split, trainer: Trainer) -> Run:
     model = trainer.best_model()
-    cap = float(spec.conventions.cap)
 
     def predicted(windows: Windows) -> Predictions:
-        return predict(model, ResidentWindows(windows, trainer.device), cap)
+        return predict(model, ResidentWindows(windows, trainer.device), spec)
 
     chosen = predicted(split.validation)
     half = half_width(chosen.rul.astype(float) - split.validation.rul, split.validation.engine, LEVEL)

@@ -13,7 +13,7 @@ from grace.data.conventions import FEATURES, Conventions
 from grace.data.fleet import SETTINGS
 from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import architecture
-from grace.models.rul_problem import UNITS
+from grace.models.rul_problem import TASKS, UNITS
 from grace.training.schedule import Schedule, schedule_named
 
 PROTOCOLS = ("honest", "source")
@@ -98,6 +98,11 @@ class RunSpec:
     def id(self) -> str:
         """Twelve hexadecimal digits of the SHA-256 of the canonical JSON."""
         return hashlib.sha256(canonical(self.to_json()).encode()).hexdigest()[:12]
+
+    def trains(self, task: str) -> bool:
+        """Whether a task of :data:`grace.models.rul_problem.TASKS` has a weight at all."""
+        weights = dict(self.options).get("weights")
+        return weights is None or weights[TASKS.index(task)] > 0
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; :meth:`from_json` reads them back."""

@@ -76,7 +76,7 @@ class Trainer:
         self._rate = LearningRate(self._optimiser, plan, self.steps_per_epoch)
         self._every = spec.measure_every if self.controller.needs_gramian else spec.monitor_every
         self.epoch, self.step, self.seconds = 0, 0, 0.0
-        self.best_epoch, self.best_rmse, self.best_state = -1, math.inf, to_cpu(self.average.module.state_dict())
+        self.best_epoch, self.best_value, self.best_state = -1, math.inf, to_cpu(self.average.module.state_dict())
         self.history: list[dict[str, Any]] = []
 
     def _groups(self) -> list[dict[str, Any]]:
@@ -105,10 +105,11 @@ class Trainer:
         measured = self._train()
         self._check(measured.losses)
         entry = self._evaluate() | _summary(measured)
-        self._rate.after_epoch(entry["validation_rmse"])
+        value = 1 - entry["validation_f1"] if "validation_f1" in entry else entry["validation_rmse"]
+        self._rate.after_epoch(value)
         self.history.append({"epoch": self.epoch, "lr": self._optimiser.param_groups[0]["lr"], **entry})
-        if entry["validation_rmse"] < self.best_rmse:
-            self.best_epoch, self.best_rmse = self.epoch, entry["validation_rmse"]
+        if value < self.best_value:
+            self.best_epoch, self.best_value = self.epoch, value
             self.best_state = to_cpu(self.average.module.state_dict())
         self.epoch += 1
         self.seconds += time.perf_counter() - began
@@ -170,7 +171,10 @@ class Trainer:
             )
 
     def _evaluate(self) -> dict[str, Any]:
-        entry = {"validation_rmse": self.figures_of(self._validation, self.split.validation)["rmse"]}
+        chosen_on = self.figures_of(self._validation, self.split.validation)
+        entry = {"validation_rmse": chosen_on["rmse"]}
+        if not self.spec.trains("rul"):
+            entry["validation_f1"] = chosen_on["macro_f1"]
         if self._test is not None and self.split.test is not None and self.spec.watch_test:
             found = self.figures_of(self._test, self.split.test)
             entry |= {"test_rmse": found["rmse"], "test_score": found["score"]}
@@ -182,7 +186,7 @@ class Trainer:
         Raises:
             DivergedError: A prediction is not finite.
         """
-        found = figures(predict(self.average.module, resident, self.spec.conventions.cap), windows)
+        found = figures(predict(self.average.module, resident, self.spec), windows)
         if not math.isfinite(found["rmse"]):
             raise DivergedError(
                 f"predictions should be finite. Found NaN in epoch {self.epoch}. Lower the learning rate."
@@ -202,7 +206,7 @@ class Trainer:
             "controller": self.controller.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "rate": self._rate.state_dict(),
-            "best": {"epoch": self.best_epoch, "rmse": self.best_rmse, "state": self.best_state},
+            "best": {"epoch": self.best_epoch, "value": self.best_value, "state": self.best_state},
             "progress": {"epoch": self.epoch, "step": self.step, "seconds": self.seconds},
             "history": self.history,
         }
@@ -215,7 +219,7 @@ class Trainer:
         self._optimiser.load_state_dict(state["optimiser"])
         self._rate.load_state_dict(state["rate"])
         best, progress = state["best"], state["progress"]
-        self.best_epoch, self.best_rmse, self.best_state = best["epoch"], best["rmse"], best["state"]
+        self.best_epoch, self.best_value, self.best_state = best["epoch"], best["value"], best["state"]
         self.epoch, self.step, self.seconds = progress["epoch"], progress["step"], progress["seconds"]
         self.history = state["history"]
 

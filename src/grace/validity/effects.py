@@ -111,8 +111,9 @@ def power(cases: Sequence[Measured], method: str, figure: str = "rmse") -> Power
     effects = [effect(case, method, figure) for case in cases]
     spread = []
     for found in effects:
-        half = (found.high - found.low) / 2
-        spread.append(half * found.seeds**0.5 / stats.t.ppf((1 + LEVEL) / 2, found.seeds - 1))
+        if found.seeds > 1:
+            half = (found.high - found.low) / 2
+            spread.append(half * found.seeds**0.5 / stats.t.ppf((1 + LEVEL) / 2, found.seeds - 1))
     sd = float(np.median(spread))
     detectable = {seeds: sd * _detectable(seeds) for seeds in (3, 5, 10)}
     verdicts = [found.verdict for found in effects]

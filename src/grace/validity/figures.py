@@ -66,18 +66,24 @@ def advice_against_outcome(cases: Sequence[Measured], predictor: str, method: st
     }
     x = {"field": "score", "type": "quantitative", "title": title, "scale": {"zero": False}}
     y_title = "RMSE with the second task against RUL alone, %"
+    inside = {"domain": _range([found.mean for found in effects]), "nice": False}
     return _chart(
         [
             _rule({"y": {"datum": 0}}),
             {
                 "mark": {"type": "rule", "opacity": 0.35, "clip": True},
-                "encoding": {"x": x, "y": _quantity("low", y_title), "y2": {"field": "high"}, "color": colour},
+                "encoding": {
+                    "x": x,
+                    "y": _quantity("low", y_title) | {"scale": inside},
+                    "y2": {"field": "high"},
+                    "color": colour,
+                },
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 70, "opacity": 0.95, "clip": True},
                 "encoding": {
                     "x": x,
-                    "y": _quantity("effect", y_title),
+                    "y": _quantity("effect", y_title) | {"scale": inside},
                     "color": colour,
                     "shape": {"field": "data", "type": "nominal", "legend": {"title": "data", "orient": "bottom"}},
                 },
@@ -183,6 +189,12 @@ def _chart(layers: list[Spec], values: list[Spec], height: int) -> Spec:
             "view": {"stroke": FAINT},
         },
     }
+
+
+def _range(values: list[float]) -> list[float]:
+    """A range that holds the values with a margin; intervals may leave it."""
+    margin = 0.15 * (max(values) - min(values)) + 1
+    return [round(min(values) - margin), round(max(values) + margin)]
 
 
 def _quantity(field: str, title: str) -> Spec:

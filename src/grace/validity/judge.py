@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from grace.validity.effects import effect
-from grace.validity.predictors import COMBINATIONS, PREDICTORS, scores
+from grace.validity.predictors import COMBINATIONS, costs, scores
 from grace.validity.spans import Span, span
 from grace.validity.study import Measured
 
@@ -48,17 +48,18 @@ def judge(cases: Sequence[Measured], method: str = "baseline", figure: str = "rm
     helps = np.array([found.verdict == "helps" for found in effects])
     hurts = np.array([found.verdict == "hurts" for found in effects])
     families = families_of(cases)
-    costs = {predictor.name: predictor.cost for predictor in PREDICTORS}
+    steps = costs()
     return [
         Judged(
             name,
-            correlation=span(spearman, score, gain),
-            auc=span(area, score, helps, hurts),
-            harm_auc=span(area, score, ~hurts, hurts),
+            correlation=span(spearman, score[known], gain[known]),
+            auc=span(area, score[known & (helps | hurts)], helps[known & (helps | hurts)]),
+            harm_auc=span(area, score[known], ~hurts[known]),
             calibration=brier(score, hurts, families),
-            steps=costs.get(name) or sum(costs[part] for part in COMBINATIONS[name]),
+            steps=steps[name],
         )
         for name, score in all_scores(cases, gain).items()
+        for known in (np.isfinite(score),)
     ]
 
 
@@ -78,23 +79,25 @@ def families_of(cases: Sequence[Measured]) -> NDArray[np.str_]:
     return np.array([case.case.family for case in cases])
 
 
-def spearman(score: Floats, gain: Floats) -> float:
-    """Rank correlation; NaN where one of them does not vary."""
-    there = np.isfinite(score)
-    if there.sum() < 3 or len(np.unique(score[there])) < 2 or len(np.unique(gain[there])) < 2:
-        return float("nan")
-    ranks = stats.rankdata(score[there]), stats.rankdata(gain[there])
-    return float(np.corrcoef(*ranks)[0, 1])
+def spearman(score: Floats, gain: Floats) -> Floats:
+    """Rank correlation over the last axis; NaN where one of them does not vary."""
+    one, other = (_centred(stats.rankdata(values, axis=-1)) for values in (score, gain))
+    size = np.sqrt((one**2).sum(-1) * (other**2).sum(-1))
+    product = (one * other).sum(-1)
+    return np.divide(product, size, out=np.full_like(product, np.nan), where=size > 0)
 
 
-def area(score: Floats, positive: Bools, negative: Bools) -> float:
-    """Area under the ROC curve: the share of pairs in the right order, ties counted half; NaN without a pair."""
-    there = np.isfinite(score)
-    above, below = score[positive & there], score[negative & there]
-    if not len(above) or not len(below):
-        return float("nan")
-    wins = (above[:, None] > below).mean() + 0.5 * (above[:, None] == below).mean()
-    return float(wins)
+def _centred(values: Floats) -> Floats:
+    return values - values.mean(-1, keepdims=True)
+
+
+def area(score: Floats, positive: Bools) -> Floats:
+    """Area under the ROC curve over the last axis, by ranks (Mann and Whitney); NaN without a pair."""
+    ranks = stats.rankdata(score, axis=-1)
+    count = positive.sum(-1).astype(float)
+    pairs = count * (positive.shape[-1] - count)
+    wins = (ranks * positive).sum(-1) - count * (count + 1) / 2
+    return np.divide(wins, pairs, out=np.full_like(wins, np.nan), where=pairs > 0)
 
 
 def brier(score: Floats, hurts: Bools, families: NDArray[np.str_]) -> float:
@@ -110,7 +113,7 @@ def brier(score: Floats, hurts: Bools, families: NDArray[np.str_]) -> float:
             chance[out] = hurts[kept].mean() if kept.any() else np.nan
             continue
         mean, scale = score[kept].mean(), score[kept].std() or 1.0
-        fitted = LogisticRegression().fit(((score[kept] - mean) / scale)[:, None], hurts[kept])
+        fitted = LogisticRegression(solver="newton-cholesky").fit(((score[kept] - mean) / scale)[:, None], hurts[kept])
         mine = out & there
         if mine.any():
             chance[mine] = fitted.predict_proba(((score[mine] - mean) / scale)[:, None])[:, 1]

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.alignment.decide import SOURCE, Evidence, decide
+from grace.alignment.decide import SOURCE, STUDY, Evidence, decide
 from grace.validity.effects import effect
 from grace.validity.judge import all_scores, families_of
 from grace.validity.outcomes import ALONE, JOINT, METHODS
-from grace.validity.spans import Span, span
+from grace.validity.spans import Span, mean, span
 from grace.validity.study import Measured
 
 Floats = NDArray[np.float64]
@@ -26,12 +26,14 @@ class Policy:
         name: Name.
         regret: Mean regret, per cent of the best method's RMSE.
         to_source: Its paired difference to the source's rule.
+        to_simplest: Its paired difference to always RUL alone with weighted MSE, the best fixed method.
         best: Share of the cases where it picks the method that was best in hindsight.
     """
 
     name: str
     regret: Span
     to_source: Span
+    to_simplest: Span
     best: float
 
 
@@ -55,14 +57,16 @@ def policies(cases: Sequence[Measured]) -> list[Policy]:
     families = families_of(cases)
     for name, score in all_scores(cases, gain).items():
         losses[name] = advised(score, regret, families)
-    return [_policy(name, loss, losses[SOURCE_RULE]) for name, loss in losses.items()]
+    simplest = losses[f"always {STUDY.always}"]
+    return [_policy(name, loss, losses[SOURCE_RULE], simplest) for name, loss in losses.items()]
 
 
-def _policy(name: str, loss: Floats, source: Floats) -> Policy:
+def _policy(name: str, loss: Floats, source: Floats, simplest: Floats) -> Policy:
     return Policy(
         name,
-        regret=span(np.mean, loss),
-        to_source=span(np.mean, loss - source),
+        regret=span(mean, loss),
+        to_source=span(mean, loss - source),
+        to_simplest=span(mean, loss - simplest),
         best=float((loss == 0).mean()),
     )
 
@@ -111,9 +115,19 @@ def followed(rule: Rule, score: Floats, regret: Floats) -> Floats:
 
 
 def best_rule(score: Floats, regret: Floats) -> Rule:
-    """The rule with the least mean regret; among equals the first, which shares least."""
-    known = np.unique(score[np.isfinite(score)])
-    thresholds = (np.inf, *((known[1:] + known[:-1]) / 2)[::-1], -np.inf)
-    alone, joint = (tuple(METHODS.index(name) for name in names) for names in (ALONE, JOINT))
-    rules = [Rule(a, j, float(t)) for t in thresholds for a in alone for j in joint]
-    return min(rules, key=lambda rule: float(followed(rule, score, regret).mean()))
+    """The rule with the least mean regret; among equals the one that shares least."""
+    values = np.nan_to_num(score, nan=-np.inf)
+    order = np.argsort(-values, kind="stable")
+    ranked = values[order]
+    # sharing in the first n cases, n = 0 .. N, is a threshold where the score falls after the n-th
+    falls = np.concatenate([[True], ranked[:-1] > ranked[1:], [bool(np.isfinite(ranked[-1]))]])
+    edges = np.concatenate([[np.inf], (ranked[:-1] + ranked[1:]) / 2, [-np.inf]])
+    best, lowest = Rule(0, len(ALONE), np.inf), np.inf
+    for alone in map(METHODS.index, ALONE):
+        for joint in map(METHODS.index, JOINT):
+            change = (regret[:, joint] - regret[:, alone])[order]
+            total = regret[:, alone].sum() + np.concatenate([[0.0], np.cumsum(change)])
+            n = int(np.argmin(np.where(falls, total, np.inf)))
+            if total[n] < lowest - 1e-12:
+                best, lowest = Rule(alone, joint, float(edges[n])), total[n]
+    return best

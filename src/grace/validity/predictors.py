@@ -38,6 +38,7 @@ class Predictor:
         inits: Initialisations that are averaged.
         published: Whether the source, or a paper, uses it as it stands.
         measured: Which measurements of a case it reads: ``probes`` or ``diagnoses``.
+        run: What is run for it; predictors of one run share its cost.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Predictor:
     inits: int = len(probes.SEEDS)
     published: bool = False
     measured: str = "probes"
+    run: str = "joint"
 
     @property
     def cost(self) -> float:
@@ -166,13 +168,22 @@ _READ, _FIT = probes.READ * MEASURED_STEP, probes.FITTED_ON / probes.BATCH / 3
 _RACE = 2 * probes.RACE_EPOCHS * probes.RACE_STEPS
 
 PREDICTORS: tuple[Predictor, ...] = (
-    Predictor("init-1", "rho of one untrained network (the source)", rho("published"), _READ, 1, published=True),
-    Predictor("init", "rho of untrained networks", rho("published"), _READ),
     Predictor(
-        "warmup", "rho after single-task warm-up (the source's text)", rho("warmup"), 100 + _READ, published=True
+        "init-1", "rho of one untrained network (the source)", rho("published"), _READ, 1, published=True, run="init"
     ),
-    Predictor("heads", "rho behind trained heads on the untrained backbone", rho("heads"), _READ + _FIT),
-    Predictor("closed", "rho behind heads in closed form on the untrained backbone", rho("closed"), _READ + _FIT),
+    Predictor("init", "rho of untrained networks", rho("published"), _READ, run="init"),
+    Predictor(
+        "warmup",
+        "rho after single-task warm-up (the source's text)",
+        rho("warmup"),
+        100 + _READ,
+        published=True,
+        run="warmup",
+    ),
+    Predictor("heads", "rho behind trained heads on the untrained backbone", rho("heads"), _READ + _FIT, run="init"),
+    Predictor(
+        "closed", "rho behind heads in closed form on the untrained backbone", rho("closed"), _READ + _FIT, run="init"
+    ),
     Predictor("joint-50", "rho in joint steps 0-50", rho_between(0, 50), 50 * MEASURED_STEP, published=True),
     Predictor("joint-100", "rho in joint steps 50-100", rho_between(50, 100), 50 + 50 * MEASURED_STEP),
     Predictor("joint-150", "rho in joint steps 100-150", rho_between(100, 150), 100 + 50 * MEASURED_STEP),
@@ -206,8 +217,8 @@ PREDICTORS: tuple[Predictor, ...] = (
     Predictor(
         "gap", "health loss, training less validation engines, steps 150-200", class_gap(150, 200), 200 + 10 * 2 / 3
     ),
-    Predictor("race", "short race, Baseline against RUL alone", race("baseline"), _RACE),
-    Predictor("race-gaba", "short race, GABA against RUL alone", race("gaba"), _RACE),
+    Predictor("race", "short race, Baseline against RUL alone", race("baseline"), _RACE, run="race"),
+    Predictor("race-gaba", "short race, GABA against RUL alone", race("gaba"), _RACE, run="race-gaba"),
 )
 """The predictors, in the order of tables."""
 
@@ -218,6 +229,18 @@ COMBINATIONS: dict[str, tuple[str, ...]] = {
     "rho+gap+race": ("joint-150", "gap", "race"),
 }
 """Combinations: a ridge regression of the true effect on ranked scores, fitted on the other families."""
+
+
+def costs() -> dict[str, float]:
+    """Cost of every predictor and combination in training steps; what several read off one run is paid once."""
+    single = {predictor.name: predictor for predictor in PREDICTORS}
+    found = {name: predictor.cost for name, predictor in single.items()}
+    for name, parts in COMBINATIONS.items():
+        by_run: dict[str, float] = {}
+        for part in (single[part] for part in parts):
+            by_run[part.run] = max(by_run.get(part.run, 0.0), part.cost)
+        found[name] = sum(by_run.values())
+    return found
 
 
 def scores(cases: Sequence[Measured], predictors: Sequence[Predictor] = PREDICTORS) -> dict[str, NDArray[np.float64]]:

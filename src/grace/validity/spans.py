@@ -22,14 +22,26 @@ class Span:
     high: float
 
 
-def span(statistic: Callable[..., float], *columns: NDArray[Any]) -> Span:
-    """A statistic of columns over cases, and its bootstrap interval: cases are drawn with replacement."""
-    rng, count = np.random.default_rng(0), len(columns[0])
-    draws = rng.integers(0, count, (DRAWS, count))
-    drawn = np.array([statistic(*(column[draw] for column in columns)) for draw in draws])
-    value = statistic(*columns)
+def span(statistic: Callable[..., Any], *columns: NDArray[Any]) -> Span:
+    """A statistic of columns over cases, and its bootstrap interval: cases are drawn with replacement.
+
+    Args:
+        statistic: Of arrays ``[..., cases]``, giving ``[...]``.
+        columns: ``[cases]`` each.
+    """
+    count = len(columns[0])
+    value = float(statistic(*columns)) if count else float("nan")
+    if not np.isfinite(value):
+        return Span(value, float("nan"), float("nan"))
+    draws = np.random.default_rng(0).integers(0, count, (DRAWS, count))
+    drawn = statistic(*(column[draws] for column in columns))
     known = drawn[np.isfinite(drawn)]
-    if not np.isfinite(value) or len(known) < DRAWS / 2:
+    if len(known) < DRAWS / 2:
         return Span(value, float("nan"), float("nan"))
     low, high = np.percentile(known, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
     return Span(value, float(low), float(high))
+
+
+def mean(values: NDArray[np.float64]) -> Any:
+    """Mean over the last axis."""
+    return values.mean(axis=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from grace.alignment.decide import STUDY
 from grace.bench.tables import markdown
 from grace.controllers.titles import TITLES
 from grace.validity.effects import Power, power
@@ -72,10 +73,17 @@ def predictors(cases: Sequence[Measured], method: str) -> str:
 def regrets(found: Sequence[Policy]) -> str:
     """Regret of every policy, least first."""
     rows = [
-        (p.name, _span(p.regret), "-" if p.name == SOURCE_RULE else _span(p.to_source), f"{p.best:.0%}")
+        (
+            p.name,
+            _span(p.regret),
+            "-" if p.name == SOURCE_RULE else _span(p.to_source),
+            "-" if p.name == f"always {STUDY.always}" else _span(p.to_simplest),
+            f"{p.best:.0%}",
+        )
         for p in sorted(found, key=lambda policy: policy.regret.value)
     ]
-    return markdown(("policy", "regret, % of RMSE", f"to the {SOURCE_RULE}", "picks the best"), rows)
+    header = ("policy", "regret, % of RMSE", f"to the {SOURCE_RULE}", f"to always {STUDY.always}", "picks the best")
+    return markdown(header, rows)
 
 
 def _span(span: Span) -> str:
