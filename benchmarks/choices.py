@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from pages import replace_between
 
 from grace.alignment.replicate import processes, run_all
 from grace.data.checksums import SUBSETS
@@ -140,11 +141,7 @@ def main() -> None:
             rows = run_all(measured, calls, executor)
             write_text(path, json.dumps(rows, indent=1) + "\n")
             print(name, [round(row["rmse"], 2) for row in rows], [row["epoch"] for row in rows], flush=True)
-    page = root / "docs" / "training.md"
-    if page.exists() and "<!-- choices -->" in page.read_text():
-        before, rest = page.read_text().split("<!-- choices -->\n")
-        _, after = rest.split("<!-- end choices -->")
-        write_text(page, f"{before}<!-- choices -->\n{table(folder)}<!-- end choices -->{after}")
+    replace_between(root / "docs" / "training.md", {"choices": table(folder)})
     print(table(folder))
 
 

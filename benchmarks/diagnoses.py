@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pages import replace_between
+
 ROOT = Path(__file__).parents[1]
 RESULTS, PAGE = ROOT / "results" / "diagnosis", ROOT / "docs" / "diagnosis.md"
 SUBSETS = ("FD001", "FD002", "FD003", "FD004")
@@ -32,7 +34,8 @@ def main() -> None:
         for recipe in RECIPES:
             for subset in SUBSETS:
                 diagnose(subset, recipe, arguments.data)
-    PAGE.write_text(with_tables(PAGE.read_text(), results()))
+    found = results()
+    replace_between(PAGE, {"rho": rho_table(found), "curve": curve_table(found), "rest": rest_table(found)})
 
 
 def diagnose(subset: str, recipe: str, data: str) -> None:
@@ -54,15 +57,6 @@ def diagnose(subset: str, recipe: str, data: str) -> None:
 def results() -> dict[tuple[str, str], dict[str, Any]]:
     """Results by subset and recipe."""
     return {(s, r): json.loads((RESULTS / f"{s}-{r}.json").read_text()) for s in SUBSETS for r in RECIPES}
-
-
-def with_tables(page: str, found: dict[tuple[str, str], dict[str, Any]]) -> str:
-    """The page with the text between its markers made anew."""
-    for name, table in (("rho", rho_table(found)), ("curve", curve_table(found)), ("rest", rest_table(found))):
-        before, _, rest = page.partition(f"<!-- {name} -->\n")
-        _, _, after = rest.partition(f"<!-- end {name} -->")
-        page = f"{before}<!-- {name} -->\n{table}<!-- end {name} -->{after}"
-    return page
 
 
 def rho_table(found: dict[tuple[str, str], dict[str, Any]]) -> str:

@@ -8,11 +8,11 @@ networks that differ in their initialisation. Results go to results/engines.json
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pages import measured_once, replace_between
 from tree import fitted
 from tree import predicted as tree_predicts
 
@@ -23,7 +23,6 @@ from grace.data.conditions import fit_conditions
 from grace.data.resident import ResidentWindows
 from grace.data.split import split_engines
 from grace.data.windows import training_windows, windows_of_cuts
-from grace.files import write_text
 from grace.training.evaluate import predict
 from grace.training.protocol import Split
 from grace.training.spec import run_spec
@@ -31,7 +30,6 @@ from grace.training.trainer import Trainer
 
 SEEDS, ENGINES, NETWORKS = (1, 2, 3, 4), (40, 60, 80), 5
 ROOT = Path(__file__).parents[1]
-START, END = "<!-- engines -->\n", "<!-- end engines -->"
 
 
 def split_of(seed: int, engines: int, data: Path) -> Split:
@@ -90,18 +88,15 @@ def main() -> None:
     """Measure what has no result yet, then write the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=Path("cmapss"))
-    data, path = parser.parse_args().data, ROOT / "results" / "engines.json"
-    rows = json.loads(path.read_text()) if path.exists() else []
-    there = {(row["seed"], row["engines"]) for row in rows}
-    for seed in SEEDS:
-        for engines in ENGINES:
-            if (seed, engines) not in there:
-                rows.append(on_one_thread(measured, seed, engines, data))
-                write_text(path, json.dumps(rows, indent=1) + "\n")
-                print(rows[-1], flush=True)
-    page = ROOT / "docs" / "results.md"
-    before, rest = page.read_text().split(START)
-    write_text(page, f"{before}{START}{table(rows)}{END}{rest.split(END)[1]}")
+    data = parser.parse_args().data
+    wanted = [(seed, engines) for seed in SEEDS for engines in ENGINES]
+    rows = measured_once(
+        ROOT / "results" / "engines.json",
+        ("seed", "engines"),
+        wanted,
+        lambda seed, engines: on_one_thread(measured, seed, engines, data),
+    )
+    replace_between(ROOT / "docs" / "results.md", {"engines": table(rows)})
     print(table(rows))
 
 

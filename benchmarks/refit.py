@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pages import measured_once, replace_between
 from tree import WINDOWS, fitted
 from tree import predicted as tree_predicts
 
@@ -21,14 +22,12 @@ from grace.alignment.replicate import on_one_thread
 from grace.bench.store import Store
 from grace.core.metrics import rmse
 from grace.data.cmapss import read_test, read_train
-from grace.files import write_text
 from grace.training.protocol import split_for
 from grace.training.spec import SEEDS, run_spec
 from grace.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[1]
 METHOD, SUBSETS = "baseline", ("FD001",)
-START, END = "<!-- refit -->\n", "<!-- end refit -->"
 
 
 def measured(dataset: str, seed: int, data: Path) -> dict[str, Any]:
@@ -77,18 +76,15 @@ def main() -> None:
     """Measure what has no result yet, then write the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=Path("cmapss"))
-    data, path = parser.parse_args().data, ROOT / "results" / "refit.json"
-    rows = json.loads(path.read_text()) if path.exists() else []
-    there = {(row["dataset"], row["seed"]) for row in rows}
-    for dataset in SUBSETS:
-        for seed in SEEDS:
-            if (dataset, seed) not in there:
-                rows.append(on_one_thread(measured, dataset, seed, data))
-                write_text(path, json.dumps(rows, indent=1) + "\n")
-                print(rows[-1], flush=True)
-    page = ROOT / "docs" / "results.md"
-    before, rest = page.read_text().split(START)
-    write_text(page, f"{before}{START}{table(rows)}{END}{rest.split(END)[1]}")
+    data = parser.parse_args().data
+    wanted = [(dataset, seed) for dataset in SUBSETS for seed in SEEDS]
+    rows = measured_once(
+        ROOT / "results" / "refit.json",
+        ("dataset", "seed"),
+        wanted,
+        lambda dataset, seed: on_one_thread(measured, dataset, seed, data),
+    )
+    replace_between(ROOT / "docs" / "results.md", {"refit": table(rows)})
     print(table(rows))
 
 

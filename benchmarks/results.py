@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from pages import replace_between
 from scipy import stats
 
 from grace.bench.published import SOURCE
@@ -12,7 +13,6 @@ from grace.bench.store import Store
 from grace.bench.summary import Row, summarise
 from grace.bench.tables import report
 from grace.controllers.titles import TITLES
-from grace.files import write_text
 from grace.training.record import DONE, Record
 
 
@@ -139,18 +139,17 @@ def main() -> None:
     records = Store(root / "results").all_records()
     table = report(records, ["rmse", "score", "rmse_uncapped", "score_uncapped", "macro_f1"], "honest", "markdown")
     optimistic = report(records, ["rmse", "score"], "source", "markdown").split("Single-task figures")[0]
-    text = page.read_text()
-    for mark, body in (
-        ("claims", claims(records)),
-        ("axes", axes(records)),
-        ("errors", errors(records)),
-        ("intervals", intervals(records)),
-        ("table", table),
-        ("source", optimistic),
-    ):
-        before, rest = text.split(f"<!-- {mark} -->\n")
-        text = f"{before}<!-- {mark} -->\n{body}<!-- end {mark} -->" + rest.split(f"<!-- end {mark} -->")[1]
-    write_text(page, text)
+    replace_between(
+        page,
+        {
+            "claims": claims(records),
+            "axes": axes(records),
+            "errors": errors(records),
+            "intervals": intervals(records),
+            "table": table,
+            "source": optimistic,
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -8,25 +8,23 @@ the test engines are read once, with that choice. Results go to results/tree.jso
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pages import measured_once, replace_between
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from grace.core.metrics import nasa_score, rmse
 from grace.data.cmapss import read_test, read_train
 from grace.data.windows import Windows
-from grace.files import write_text
 from grace.training.protocol import Split, split_for
 from grace.training.spec import SEEDS, run_spec
 
 WINDOWS, SUBSETS = (30, 60, 80), ("FD001",)
 ROOT = Path(__file__).parents[1]
-START, END = "<!-- tree -->\n", "<!-- end tree -->"
 
 
 def features(windows: Windows) -> NDArray[np.float32]:
@@ -82,22 +80,19 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Measure where there is no result, then write the table."""
+    """Measure what has no result yet, then write the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=Path("cmapss"))
-    data, path = parser.parse_args().data, ROOT / "results" / "tree.json"
-    rows = json.loads(path.read_text()) if path.exists() else []
-    there = {(row["dataset"], row["seed"]) for row in rows}
-    for dataset in SUBSETS:
-        for seed in SEEDS:
-            if (dataset, seed) not in there:
-                rows.append(measured(dataset, seed, data))
-                write_text(path, json.dumps(rows, indent=1) + "\n")
-    text = table(rows)
-    page = ROOT / "docs" / "results.md"
-    before, rest = page.read_text().split(START)
-    write_text(page, f"{before}{START}{text}{END}{rest.split(END)[1]}")
-    print(text)
+    data = parser.parse_args().data
+    wanted = [(dataset, seed) for dataset in SUBSETS for seed in SEEDS]
+    rows = measured_once(
+        ROOT / "results" / "tree.json",
+        ("dataset", "seed"),
+        wanted,
+        lambda dataset, seed: measured(dataset, seed, data),
+    )
+    replace_between(ROOT / "docs" / "results.md", {"tree": table(rows)})
+    print(table(rows))
 
 
 if __name__ == "__main__":

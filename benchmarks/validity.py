@@ -11,6 +11,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
+from pages import replace_between
 
 from grace.bench.tables import markdown
 from grace.files import write_text
@@ -66,13 +67,8 @@ def main() -> None:
     draw(cases, "grace", figures)
     best = f"predicted gain from the other data sets, % ({BEST})"
     write_svg(advice_against_outcome(cases, BEST, "grace", best), figures / "combination.svg")
-    page = ROOT / "docs" / "validity.md"
-    text = page.read_text()
     parts = {"groups": groups(cases), "report": report(cases), "baseline": predictors(cases, "baseline")}
-    for mark, body in parts.items():
-        before, rest = text.split(f"<!-- {mark} -->\n")
-        text = f"{before}<!-- {mark} -->\n{body}<!-- end {mark} -->" + rest.split(f"<!-- end {mark} -->")[1]
-    write_text(page, text)
+    replace_between(ROOT / "docs" / "validity.md", parts)
 
 
 if __name__ == "__main__":
