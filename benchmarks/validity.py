@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 from pages import replace_between
 
+from grace.alignment.decide import STUDY
 from grace.bench.tables import markdown
 from grace.files import write_text
-from grace.validity.adopt import outcomes_of, safe_edge
+from grace.validity.adopt import edge, outcomes_of
 from grace.validity.effects import effect
 from grace.validity.figures import KINDS, advice_against_outcome, draw, kind_of, write_svg
 from grace.validity.outcomes import JOINT
@@ -62,7 +63,9 @@ def main() -> None:
     outcomes = outcomes_of(cases)
     rows = ",\n".join(json.dumps(astuple(outcome)) for outcome in outcomes)
     write_text(ROOT / "src" / "grace" / "alignment" / "study.json", f"[\n{rows}\n]\n")
-    print(f"edge of rho that tells hurts from the rest: {safe_edge(outcomes):.3f}")
+    print(
+        f"edge of rho that splits the effects best: {edge(outcomes):.3f}; STUDY in alignment/decide.py has {STUDY.weak}"
+    )
     figures = ROOT / "docs" / "figures"
     draw(cases, "grace", figures)
     best = f"predicted gain from the other data sets, % ({BEST})"

@@ -26,7 +26,7 @@ ALLOWED = {
     "training": {"errors", "files", "core", "data", "models", "controllers", "alignment", ""},
     "bench": {"errors", "files", "core", "data", "controllers", "alignment", "training"},
     "demos": {"errors", "core", "data", "models", "alignment"},
-    "validity": {"errors", "files", "core", "data", "models", "alignment", "training", "bench"},
+    "validity": {"errors", "files", "core", "controllers", "data", "models", "alignment", "training", "bench"},
     "cli": {
         "errors",
         "files",

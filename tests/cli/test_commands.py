@@ -219,4 +219,5 @@ def test_validity_prints_predictors_and_policies_from_the_committed_records(tmp_
         assert words in done.stdout
     assert (tmp_path / "advice.svg").stat().st_size > 1000
     refused("validity", "--to", tmp_path, words=("grace validity run",))
+    refused("validity", "--epoch", "first", words=("chosen, last", "'first'"))
     refused("validity", "--method", "dwa", words=("baseline, amnl, gaba, grace", "'dwa'"))

@@ -35,7 +35,7 @@ def show_diagnosis(result: Diagnosis, thresholds: Thresholds, console: Console |
     out.print(_scale_group(result, thresholds), width=width)
     if len(result.curve) > 1:
         out.print(_curve(result, thresholds), width=width)
-    out.print(_questions(result.prescription), width=width)
+    out.print(_questions(result.prescription, thresholds), width=width)
     out.print(_verdict(result, thresholds), width=width)
     out.print(_conventions(result.conventions), width=width, style="dim")
 
@@ -154,10 +154,12 @@ def _curve_row(point: CurvePoint, thresholds: Thresholds) -> tuple[str, str, str
     return f"{point.first_step}-{point.last_step}", f"{point.mean:+.2f}", interval, line
 
 
-def _questions(prescription: Prescription) -> Table:
+def _questions(prescription: Prescription, thresholds: Thresholds) -> Table:
     from grace.alignment.decide import PRECEDENCE
 
-    table = Table(title="Decision", title_justify="left", caption=f"Precedence: {PRECEDENCE}.", caption_justify="left")
+    words = "The study's rule prescribes one method whatever the answers; the source's goes by them."
+    caption = words if thresholds.always else f"Precedence: {PRECEDENCE}."
+    table = Table(title="Decision", title_justify="left", caption=caption, caption_justify="left")
     for name in ("", "question", "measured", "", "what follows"):
         table.add_column(name)
     marks = {True: Text("yes", "green"), False: Text("no", "yellow"), None: Text("-", "dim")}

@@ -12,6 +12,7 @@ from grace.errors import GraceError
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
 DEFAULT = Path("results/validity")
+EPOCHS = {"chosen": "rmse", "last": "last"}
 Folder = Annotated[Path, typer.Option("--to", help="Folder of the study's measurements.")]
 
 
@@ -22,6 +23,7 @@ def validity(
     method: Annotated[
         str, typer.Option(help="Whose effect predictors are judged by: baseline, amnl, gaba or grace.")
     ] = "grace",
+    epoch: Annotated[str, typer.Option(help="chosen on validation engines, or last.")] = "chosen",
     figures: Annotated[Path | None, typer.Option(help="Also draw advice.svg and regret.svg in this folder.")] = None,
 ) -> None:
     """Print how well each predictor told what training showed, and what following it costs.
@@ -29,6 +31,7 @@ def validity(
     \b
       grace validity                                  from the measurements in results/validity
       grace validity --method baseline --figures plots
+      grace validity --epoch last                     nothing chosen among epochs
       grace validity run --data cmapss                make them, or go on
     """
     from grace.validity.figures import draw
@@ -40,10 +43,12 @@ def validity(
         return
     if method not in JOINT:
         raise GraceError(f"`--method` should be one of {', '.join(JOINT)}. Found {method!r}.")
+    if epoch not in EPOCHS:
+        raise GraceError(f"`--epoch` should be one of {', '.join(EPOCHS)}. Found {epoch!r}.")
     cases = load(to)
     if figures is not None:
         draw(cases, method, figures)
-    print(report(cases, method), end="")
+    print(report(cases, method, EPOCHS[epoch]), end="")
 
 
 @app.command(short_help="Make the study's measurements, or go on.")

@@ -1,4 +1,4 @@
-"""From the study to what `grace diagnose` prints: the outcomes by rho, and the edge below which sharing hurt."""
+"""From the study to what `grace diagnose` prints: the outcomes by rho, and the edge between its two bands."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ def is_better(case: Measured, method: str, reference: str) -> bool:
     return bool(found.mean() + half_width(found) < 0)
 
 
-def safe_edge(outcomes: Sequence[Outcome]) -> float:
-    """The edge of rho that tells ``hurts`` from the rest best (Youden's index), half way between two cases."""
-    rho = np.array([outcome.rho for outcome in outcomes])
-    hurts = np.array([outcome.verdict == "hurts" for outcome in outcomes])
-    known = np.unique(rho)
-    edges = (known[1:] + known[:-1]) / 2
-    index = [(rho[hurts] <= edge).mean() + (rho[~hurts] > edge).mean() for edge in edges]
-    return float(edges[int(np.argmax(index))])
+def edge(outcomes: Sequence[Outcome]) -> float:
+    """The edge of rho that splits the effects best: a regression stump, half way between two cases."""
+    ordered = sorted(outcomes, key=lambda outcome: outcome.rho)
+    rho = np.array([outcome.rho for outcome in ordered])
+    effects = np.array([outcome.effect for outcome in ordered])
+    cuts = [n for n in range(1, len(rho)) if rho[n] > rho[n - 1]]
+    spread = [n * effects[:n].var() + (len(rho) - n) * effects[n:].var() for n in cuts]
+    best = cuts[int(np.argmin(spread))]
+    return float(rho[best - 1] + rho[best]) / 2

@@ -14,6 +14,7 @@ from grace.validity.cases import Case
 from grace.validity.effects import effect
 from grace.validity.judge import all_scores
 from grace.validity.policies import Policy, policies
+from grace.validity.probes import SEEDS
 from grace.validity.study import Measured
 
 KINDS = {
@@ -140,7 +141,7 @@ def draw(cases: Sequence[Measured], method: str, folder: Path) -> None:
     Raises:
         GraceError: The library that draws is not installed, or the folder cannot be written.
     """
-    title = "rho before training, mean over 3 initialisations (grace diagnose)"
+    title = f"rho before training, mean over {len(SEEDS)} initialisations (grace diagnose)"
     write_svg(advice_against_outcome(cases, "diagnose", method, title), folder / "advice.svg")
     write_svg(regret_of_policies(policies(cases)), folder / "regret.svg")
 
@@ -185,6 +186,7 @@ def _chart(layers: list[Spec], values: list[Spec], height: int) -> Spec:
                 "labelFontSize": 12,
                 "titleFontSize": 12,
                 "labelLimit": 300,
+                "symbolOpacity": 1,
             },
             "view": {"stroke": FAINT},
         },

@@ -84,11 +84,13 @@ def spearman(score: Floats, gain: Floats) -> Floats:
     one, other = (_centred(stats.rankdata(values, axis=-1)) for values in (score, gain))
     size = np.sqrt((one**2).sum(-1) * (other**2).sum(-1))
     product = (one * other).sum(-1)
-    return np.divide(product, size, out=np.full_like(product, np.nan), where=size > 0)
+    found: Floats = np.divide(product, size, out=np.full_like(product, np.nan), where=size > 0)
+    return found
 
 
 def _centred(values: Floats) -> Floats:
-    return values - values.mean(-1, keepdims=True)
+    centred: Floats = values - values.mean(-1, keepdims=True)
+    return centred
 
 
 def area(score: Floats, positive: Bools) -> Floats:
@@ -97,7 +99,8 @@ def area(score: Floats, positive: Bools) -> Floats:
     count = positive.sum(-1).astype(float)
     pairs = count * (positive.shape[-1] - count)
     wins = (ranks * positive).sum(-1) - count * (count + 1) / 2
-    return np.divide(wins, pairs, out=np.full_like(wins, np.nan), where=pairs > 0)
+    found: Floats = np.divide(wins, pairs, out=np.full_like(wins, np.nan), where=pairs > 0)
+    return found
 
 
 def brier(score: Floats, hurts: Bools, families: NDArray[np.str_]) -> float:

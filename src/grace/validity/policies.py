@@ -40,16 +40,16 @@ class Policy:
 SOURCE_RULE = "source's rule"
 
 
-def policies(cases: Sequence[Measured]) -> list[Policy]:
+def policies(cases: Sequence[Measured], figure: str = "rmse") -> list[Policy]:
     """Regret of fixed policies, of picking at random, of the source's rule and of every predictor's advice.
 
     A predictor's advice: a joint method where its score exceeds a threshold, RUL alone (with either inner axis) below; both
     methods and the threshold are those with the least regret on the other families. The best method in hindsight is the
     least of six noisy means, so that all regrets are somewhat too large, and alike.
     """
-    values = np.array([[mean_rmse(case, method) for method in METHODS] for case in cases])
+    values = np.array([[mean_rmse(case, method, figure) for method in METHODS] for case in cases])
     regret = 100 * (values / values.min(axis=1, keepdims=True) - 1)
-    gain = -np.array([effect(case, "baseline").mean for case in cases])
+    gain = -np.array([effect(case, "baseline", figure).mean for case in cases])
     losses: dict[str, Floats] = {f"always {method}": regret[:, i] for i, method in enumerate(METHODS)}
     losses["random"] = regret.mean(axis=1)
     picked = [METHODS.index(source_rule(case)) for case in cases]
@@ -71,9 +71,9 @@ def _policy(name: str, loss: Floats, source: Floats, simplest: Floats) -> Policy
     )
 
 
-def mean_rmse(case: Measured, method: str) -> float:
+def mean_rmse(case: Measured, method: str, figure: str = "rmse") -> float:
     """Mean test RMSE over seeds, cycles."""
-    return float(np.mean([figures["rmse"] for figures in case.outcomes[method].values() if figures]))
+    return float(np.mean([figures[figure] for figures in case.outcomes[method].values() if figures]))
 
 
 def source_rule(case: Measured) -> str:

@@ -20,28 +20,29 @@ COMPARISON = TRAINING * len(METHODS) * len(SEEDS)
 """Training steps of one training, and of the comparison that an advice saves: every method with every seed."""
 
 
-def report(cases: Sequence[Measured], method: str = "grace") -> str:
+def report(cases: Sequence[Measured], method: str = "grace", figure: str = "rmse") -> str:
     """The whole study in Markdown.
 
     Args:
         cases: The cases.
         method: Whose effect the predictors are judged by.
+        figure: ``rmse``: of the epoch chosen on validation engines. ``last``: of the last epoch, which nothing chose.
     """
     return "\n".join(
         (
             f"**What {len(cases)} cases show**, test RMSE against RUL alone with the same inner axis, paired by seed\n",
-            powers(cases),
+            powers(cases, figure),
             f"**Predictors**, judged by the effect of the second task under {TITLES[method]}; 95 % bootstrap over cases\n",
-            predictors(cases, method),
+            predictors(cases, method, figure),
             "**Policies**: regret against the best of six methods in hindsight, rules fitted on the other families\n",
-            regrets(policies(cases)),
+            regrets(policies(cases, figure)),
         )
     )
 
 
-def powers(cases: Sequence[Measured]) -> str:
+def powers(cases: Sequence[Measured], figure: str) -> str:
     """How large an effect the study can see, by method."""
-    rows = [_power(method, power(cases, method)) for method in JOINT]
+    rows = [_power(method, power(cases, method, figure)) for method in JOINT]
     return markdown(("method", "cases", "helps", "hurts", "SD of a pair, %", "3 seeds see, %", "5 see, %"), rows)
 
 
@@ -50,7 +51,7 @@ def _power(method: str, found: Power) -> tuple[str, ...]:
     return (method, str(found.cases), str(found.helps), str(found.hurts), f"{found.sd:.1f}", *seen)
 
 
-def predictors(cases: Sequence[Measured], method: str) -> str:
+def predictors(cases: Sequence[Measured], method: str, figure: str = "rmse") -> str:
     """How well each predictor tells, and its cost."""
     titles = {p.name: p.title for p in PREDICTORS} | {name: " + ".join(parts) for name, parts in COMBINATIONS.items()}
     rows = [
@@ -64,7 +65,7 @@ def predictors(cases: Sequence[Measured], method: str) -> str:
             f"{row.steps / TRAINING:.0%}",
             f"{row.steps / COMPARISON:.1%}",
         )
-        for row in judge(cases, method)
+        for row in judge(cases, method, figure)
     ]
     header = ("predictor", "what it is", "rank correlation", "AUC helps / hurts", "AUC hurts", "Brier")
     return markdown((*header, "of a training", "of a comparison"), rows)
