@@ -44,8 +44,8 @@ def train(
       grace train simulated --method baseline
 
     \b
-    Methods: baseline, dwa, gradnorm, uncertainty, amnl, gaba, grace (the source's seven), rul-only, health-only,
-    amnl-normalised, gaba-equal, grace-equal (floor 0).
+    Methods: baseline, dwa, gradnorm, uncertainty, amnl, gaba, grace (the source's seven), rul-only, rul-only-weighted,
+    health-only, amnl-normalised, gaba-equal, grace-equal (floor 0).
 
     \b
     Interrupted, even killed, the same command goes on at the last epoch.
