@@ -15,7 +15,7 @@ from grace.errors import GraceError
 from grace.validity import predictors, probes, study
 from grace.validity.cases import CLASSES, Case, engines_of
 from grace.validity.outcomes import ALONE, JOINT, METHODS, SEEDS, SIMULATED_SEEDS, spec_of
-from grace.validity.study import PROBE, Job
+from grace.validity.study import DIAGNOSIS, PROBE, Job
 
 CASE = Case("sim-1x2-40", "dial+1", size="tiny", window=20)
 
@@ -69,7 +69,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_every_predictor_gives_a_number_and_names_its_cost(raw: dict[str, object]) -> None:
-    case = study.Measured(CASE, probes={101: raw})
+    case = study.Measured(CASE, probes={101: raw}, diagnoses={101: study.made(Job(CASE, DIAGNOSIS, 101), None)})
     for name, score in predictors.scores([case]).items():
         assert np.isfinite(score).all(), name
     assert all(predictor.cost > 0 for predictor in predictors.PREDICTORS)

@@ -13,7 +13,7 @@ from grace.validity.outcomes import JOINT
 from grace.validity.study import Measured
 
 SHARED = "grace"
-"""The method that stands for sharing: of those that share, the one with the least regret."""
+"""The method that stands for sharing: the source's own. Its regret is level with AMNL's, the least of those that share."""
 
 
 def outcomes_of(cases: Sequence[Measured]) -> list[Outcome]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from grace.errors import GraceError
 from grace.validity.effects import effect
 from grace.validity.predictors import COMBINATIONS, costs, scores
 from grace.validity.spans import Span, span
@@ -64,9 +65,17 @@ def judge(cases: Sequence[Measured], method: str = "baseline", figure: str = "rm
 
 
 def all_scores(cases: Sequence[Measured], gain: Floats) -> dict[str, Floats]:
-    """Scores of the predictors, and of combinations fitted on the other families."""
+    """Scores of the predictors, and of combinations fitted on the other families.
+
+    Raises:
+        GraceError: There is one family alone, and so nothing to fit on.
+    """
     single = scores(cases)
     families = families_of(cases)
+    if len(np.unique(families)) < 2:
+        raise GraceError(
+            f"A study should hold cases of two families or more. Found {families[0]} alone. Go on with `grace validity run`."
+        )
     combined = {
         name: _held_out(np.stack([single[part] for part in parts], 1), gain, families)
         for name, parts in COMBINATIONS.items()
