@@ -12,6 +12,7 @@ from grace.alignment.decide import SOURCE, STUDY, Evidence, decide
 from grace.validity.effects import effect
 from grace.validity.judge import all_scores, families_of
 from grace.validity.outcomes import ALONE, JOINT, METHODS
+from grace.validity.predictors import cosine
 from grace.validity.spans import Span, mean, span
 from grace.validity.study import Measured
 
@@ -81,7 +82,7 @@ def source_rule(case: Measured) -> str:
     raw = case.probes[min(case.probes)]
     gram = np.array(raw["published"]["gramian"])
     norm = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
-    rho = float(np.clip(np.nanmean(gram[:, 0, 1] / (norm[:, 0] * norm[:, 1])), -1, 1))
+    rho = float(np.clip(np.nanmean(cosine(gram)), -1, 1))
     ratio = float(np.median(norm.max(1) / norm.min(1)))
     several = case.case.family in ("FD002", "FD004") or case.case.family.startswith("sim-6")
     evidence = Evidence(rho, rho, rho, max(ratio, 1.0), raw["near_failure_share"], 6 if several else 1)

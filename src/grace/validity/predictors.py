@@ -36,7 +36,6 @@ class Predictor:
         score: From the raw measurements of one initialisation.
         steps: Its cost a initialisation, training steps.
         inits: Initialisations that are averaged.
-        published: Whether the source, or a paper, uses it as it stands.
         measured: Which measurements of a case it reads: ``probes`` or ``diagnoses``.
         run: What is run for it; predictors of one run share its cost.
     """
@@ -46,7 +45,6 @@ class Predictor:
     score: Score
     steps: float
     inits: int = len(probes.SEEDS)
-    published: bool = False
     measured: str = "probes"
     run: str = "joint"
 
@@ -168,23 +166,20 @@ _READ, _FIT = probes.READ * MEASURED_STEP, probes.FITTED_ON / probes.BATCH / 3
 _RACE = 2 * probes.RACE_EPOCHS * probes.RACE_STEPS
 
 PREDICTORS: tuple[Predictor, ...] = (
-    Predictor(
-        "init-1", "rho of one untrained network (the source)", rho("published"), _READ, 1, published=True, run="init"
-    ),
+    Predictor("init-1", "rho of one untrained network (the source)", rho("published"), _READ, 1, run="init"),
     Predictor("init", "rho of untrained networks", rho("published"), _READ, run="init"),
     Predictor(
         "warmup",
         "rho after single-task warm-up (the source's text)",
         rho("warmup"),
         100 + _READ,
-        published=True,
         run="warmup",
     ),
     Predictor("heads", "rho behind trained heads on the untrained backbone", rho("heads"), _READ + _FIT, run="init"),
     Predictor(
         "closed", "rho behind heads in closed form on the untrained backbone", rho("closed"), _READ + _FIT, run="init"
     ),
-    Predictor("joint-50", "rho in joint steps 0-50", rho_between(0, 50), 50 * MEASURED_STEP, published=True),
+    Predictor("joint-50", "rho in joint steps 0-50", rho_between(0, 50), 50 * MEASURED_STEP),
     Predictor("joint-100", "rho in joint steps 50-100", rho_between(50, 100), 50 + 50 * MEASURED_STEP),
     Predictor("joint-150", "rho in joint steps 100-150", rho_between(100, 150), 100 + 50 * MEASURED_STEP),
     Predictor("joint-200", "rho in joint steps 150-200", rho_between(150, 200), 150 + 50 * MEASURED_STEP),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from grace.errors import GraceError
 from grace.files import write_text
 from grace.validity import probes
 from grace.validity.cases import Case, all_cases
-from grace.validity.outcomes import ALONE, JOINT, METHODS, SIMULATED_SEEDS, Figures, outcome, seeds_of
+from grace.validity.outcomes import ALONE, JOINT, SIMULATED_SEEDS, Figures, outcome, seeds_of
 
 FOLDER = Path("results/validity")
 PROBE, DIAGNOSIS = "probe", "diagnosis"
@@ -181,12 +181,3 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _by_seed(values: dict[str, Any]) -> dict[int, Any]:
     return {int(seed): value for seed, value in values.items()}
-
-
-def complete(measured: Iterable[Measured]) -> bool:
-    """Whether every case has every outcome and probe."""
-    return all(
-        set(case.probes) >= set(probes.SEEDS)
-        and all(set(case.outcomes.get(method, {})) >= set(seeds_of(case.case)) for method in METHODS)
-        for case in measured
-    )
