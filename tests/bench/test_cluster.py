@@ -15,6 +15,16 @@ from tests.bench.conftest import RUNS, call, command
 from tests.bench.test_sweep import figures
 
 
+def logged(log: Path, pattern: str, count: int = 1) -> list[str]:
+    """What the scheduler has written, once it has been written ``count`` times."""
+    for _ in range(600):
+        found = re.findall(pattern, log.read_text())
+        if len(found) >= count:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(log.read_text())
+
+
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
     python = [sys.executable, "-m"]
@@ -26,14 +36,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]
             stderr=errors,
             text=True,
         )
-    address = None
-    for _ in range(300):
-        found = re.search(r"Scheduler at:\s+(tcp://\S+)", log.read_text())
-        if found:
-            address = found[1]
-            break
-        time.sleep(0.1)
-    assert address, log.read_text()
+    address = logged(log, r"Scheduler at:\s+(tcp://\S+)")[0]
     workers = [
         subprocess.Popen(
             [
@@ -49,6 +52,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]
         for name in ("a", "b")
     ]
     try:
+        logged(log, r"Register worker addr: (tcp://\S+)", count=2)
         yield address, workers
     finally:
         for process in (*workers, scheduler):
@@ -61,16 +65,15 @@ def test_a_killed_worker_of_a_cluster_costs_no_run(
 ) -> None:
     address, workers = cluster
     folder = tmp_path / "sweep"
-    process = subprocess.Popen(
-        command(folder, "--on", address), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    for _ in range(1200):
-        if len(list((folder / "checkpoints").glob("*.safetensors"))) == 2 or process.poll() is not None:
-            break
-        time.sleep(0.05)
-    assert process.poll() is None
-    workers[0].kill()
-    out, err = process.communicate(timeout=300)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command(folder, "--on", address), text=True, **pipes) as process:
+        for _ in range(6000):  # both workers are there: three runs are on the way, and none can be whole before this
+            if any((folder / "checkpoints").glob("*.safetensors")) or process.poll() is not None:
+                break
+            time.sleep(0.01)
+        assert process.poll() is None
+        workers[0].kill()
+        out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert f"{RUNS} done" in out
     assert figures(folder) == figures(whole)

@@ -212,10 +212,11 @@ def test_failed_runs_are_retried_on_request_alone(whole: Path, tmp_path: Path) -
 
 
 def test_status_while_it_runs(tmp_path: Path) -> None:
-    process = subprocess.Popen(command(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    long = ("--epochs", "200")  # so that two runs are on the way whenever we look
+    process = subprocess.Popen(command(tmp_path, *long), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     seen = ""
     while process.poll() is None and "2 running" not in seen:
-        seen = call(tmp_path, verb="status").stdout
+        seen = call(tmp_path, *long, verb="status").stdout
     process.kill()
     process.wait()
     assert "2 running" in seen
