@@ -15,12 +15,13 @@ SOURCE = Path(grace.__file__).parent
 ROOT = Path(__file__).parents[1]
 # what each folder may import of grace, besides itself
 ALLOWED = {
-    "": {"core", "data", "models", "alignment", "training"},
+    "": {"core", "controllers", "data", "models", "alignment", "training", "loop"},
     "errors": set(),
     "files": {"errors"},
     "core": {"errors"},
     "data": {"errors"},
     "controllers": {"errors", "core"},
+    "loop": {"errors", "core", "controllers"},
     "models": {"errors", "core", "data"},
     "alignment": {"errors", "core", "data", "models"},
     "training": {"errors", "files", "core", "data", "models", "controllers", "alignment", ""},

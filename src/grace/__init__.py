@@ -10,12 +10,18 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Conventions": "grace.data.conventions",
+    "DWA": "grace.controllers.dwa",
     "Diagnosis": "grace.alignment.diagnosis",
     "Evidence": "grace.alignment.decide",
+    "Fixed": "grace.controllers.fixed",
     "Fleet": "grace.data.fleet",
+    "GABA": "grace.controllers.gaba",
     "GraceError": "grace.errors",
+    "GradNorm": "grace.controllers.gradnorm",
     "Simulation": "grace.data.simulated",
     "Thresholds": "grace.alignment.decide",
+    "Uncertainty": "grace.controllers.uncertainty",
+    "backward": "grace.loop.backward",
     "compute_gradient_cosine": "grace.core.gradient_utils",
     "decide": "grace.alignment.decide",
     "diagnose_fleet": "grace.alignment.diagnose",

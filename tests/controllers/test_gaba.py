@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from grace.controllers.gaba import Gaba, closed_form
+from grace.controllers.gaba import GABA, closed_form
 
 
 def gram(*norms: float) -> Tensor:
@@ -32,7 +32,7 @@ def test_closed_form_sums_to_one_and_reverses_the_order(sizes: list[float]) -> N
 
 
 def test_order_measure_average_floor_renormalise() -> None:
-    gaba = Gaba(2, beta=0.5, floor=0.3, warmup=1)
+    gaba = GABA(2, beta=0.5, floor=0.3, warmup=1)
     assert gaba(torch.ones(2), gram(9.0, 1.0), 0, 0).tolist() == [0.5, 0.5]
     # the average began at 0.5 and moved in the warm-up: 0.5 * 0.5 + 0.5 * 0.1 = 0.3; now 0.5 * 0.3 + 0.5 * 0.1 = 0.2
     torch.testing.assert_close(gaba.average, torch.tensor([0.3, 0.7]))
@@ -42,7 +42,7 @@ def test_order_measure_average_floor_renormalise() -> None:
 
 
 def test_as_published_it_sits_on_its_floor_at_the_measured_ratio() -> None:
-    gaba = Gaba(2)
+    gaba = GABA(2)
     for step in range(2000):
         weights = gaba(torch.ones(2), gram(500.0, 1.0), step, 0)
     # 0.05 / (0.05 + 500 / 501): renormalising takes the floor below itself
@@ -50,13 +50,13 @@ def test_as_published_it_sits_on_its_floor_at_the_measured_ratio() -> None:
 
 
 def test_floor_zero_equalises_the_contributions() -> None:
-    gaba = Gaba(2, beta=0.0, floor=0.0, warmup=0)
+    gaba = GABA(2, beta=0.0, floor=0.0, warmup=0)
     weights = gaba(torch.ones(2), gram(500.0, 1.0), 0, 0)
     assert float(weights[0] * 500) == pytest.approx(float(weights[1] * 1), rel=1e-4)
 
 
 def test_measured_on_every_tenth_step_the_average_keeps_its_memory() -> None:
-    every, tenth = Gaba(2, floor=0.0, warmup=0), Gaba(2, floor=0.0, warmup=0)
+    every, tenth = GABA(2, floor=0.0, warmup=0), GABA(2, floor=0.0, warmup=0)
     for step in range(101):
         a = every(torch.ones(2), gram(30.0, 1.0), step, 0)
         b = tenth(torch.ones(2), gram(30.0, 1.0) if step % 10 == 0 else None, step, 0)
@@ -65,4 +65,4 @@ def test_measured_on_every_tenth_step_the_average_keeps_its_memory() -> None:
 
 
 def test_zero_gradients_leave_the_weights_equal() -> None:
-    assert Gaba(2, beta=0.0, warmup=0)(torch.ones(2), torch.zeros(2, 2), 0, 0).tolist() == [0.5, 0.5]
+    assert GABA(2, beta=0.0, warmup=0)(torch.ones(2), torch.zeros(2, 2), 0, 0).tolist() == [0.5, 0.5]

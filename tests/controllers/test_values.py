@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from grace.controllers.dwa import Dwa
+from grace.controllers.dwa import DWA
 from grace.controllers.fixed import Fixed
 from grace.controllers.gradnorm import GradNorm
 from grace.controllers.loss_normalised import LossNormalised
@@ -50,7 +50,7 @@ def test_uncertainty_settles_where_the_weighted_losses_are_equal() -> None:
 
 
 def test_dwa_by_hand() -> None:
-    dwa = Dwa(2, temperature=2.0)
+    dwa = DWA(2, temperature=2.0)
     epochs = [[(8.0, 1.0), (4.0, 3.0)], [(3.0, 1.0), (3.0, 2.0)], [(1.0, 1.0), (1.0, 1.0)]]
     seen = [
         dwa(torch.tensor(losses), None, 2 * e + i, e).tolist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from grace.errors import GraceError
@@ -15,6 +16,9 @@ class Controller(nn.Module, ABC):
 
     All state is in ``state_dict``: a controller that is saved and loaded goes on as if nothing had happened. Leading
     dimensions ``...`` are replicas: many trainings at once, each with weights of its own.
+
+    Class attributes say what it needs: a Gramian, the number of the epoch, a learning rate of its own, and how many steps may
+    lie between two measurements of the Gramian (``measure_every``, chosen by measurement: docs/training.md).
 
     A controller that learns (it has parameters) sets their ``.grad`` in the call, in closed form; the training's
     optimiser then steps them, without weight decay and with the learning rate ``learning_rate``, or its own where that is None.
@@ -28,7 +32,9 @@ class Controller(nn.Module, ABC):
     """
 
     needs_gramian: ClassVar[bool] = False
+    needs_epoch: ClassVar[bool] = False
     learning_rate: ClassVar[float | None] = None
+    measure_every: ClassVar[int] = 10
 
     def __init__(self, tasks: int, replicas: tuple[int, ...] = ()) -> None:
         super().__init__()
@@ -36,6 +42,7 @@ class Controller(nn.Module, ABC):
             raise GraceError(f"Parameter `tasks` should be at least 1. Found `tasks = {tasks}`.")
         self.tasks = tasks
         self.shape = (*replicas, tasks)
+        self.seen = Seen(tasks)
 
     @abstractmethod
     def forward(self, losses: Tensor, gramian: Tensor | None, step: int, epoch: int) -> Tensor:
@@ -51,3 +58,29 @@ class Controller(nn.Module, ABC):
         Returns:
             Weights ``[..., K]``, detached.
         """
+
+
+class Seen(nn.Module):
+    """What :func:`grace.backward` has seen of each task, so that a task without labels in a batch keeps its last values.
+
+    Args:
+        tasks: Number of tasks ``K``.
+    """
+
+    steps: Tensor
+    losses: Tensor
+    gramian: Tensor
+
+    def __init__(self, tasks: int) -> None:
+        super().__init__()
+        self.register_buffer("steps", torch.tensor(0))
+        self.register_buffer("losses", torch.full((tasks,), torch.nan))
+        self.register_buffer("gramian", torch.full((tasks, tasks), torch.nan))
+
+    def update(self, losses: Tensor, gramian: Tensor | None) -> None:
+        """Keep what is there: losses ``[K]`` and Gramian ``[K, K]``, NaN for an absent task."""
+        losses = losses.to(self.losses)
+        self.losses.copy_(torch.where(losses.isnan(), self.losses, losses))
+        if gramian is not None:
+            gramian = gramian.to(self.gramian)
+            self.gramian.copy_(torch.where(gramian.isnan(), self.gramian, gramian))

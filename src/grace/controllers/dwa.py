@@ -12,7 +12,7 @@ from grace.errors import GraceError
 
 
 @final
-class Dwa(Controller):
+class DWA(Controller):
     r"""Dynamic weight average (Liu, Johns & Davison, CVPR 2019, equation 7).
 
     .. math::
@@ -31,6 +31,7 @@ class Dwa(Controller):
         GraceError: ``temperature`` is not positive.
     """
 
+    needs_epoch = True
     sums: Tensor
     means: Tensor
     counts: Tensor

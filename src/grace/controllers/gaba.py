@@ -13,7 +13,7 @@ from grace.errors import GraceError
 
 
 @final
-class Gaba(Controller):
+class GABA(Controller):
     r"""Gradient-aware balancing: the task with the larger gradient gets the smaller weight (GRACE text, sections 17-20).
 
     .. math::
@@ -39,7 +39,7 @@ class Gaba(Controller):
         GraceError: A parameter is out of its range.
 
     Example:
-        >>> gaba = Gaba(2, beta=0.0, floor=0.0, warmup=0)
+        >>> gaba = GABA(2, beta=0.0, floor=0.0, warmup=0)
         >>> gaba(torch.ones(2), torch.diag(torch.tensor([9.0, 1.0])), 0, 0)  # norms 3 and 1
         tensor([0.2500, 0.7500])
     """
@@ -58,7 +58,7 @@ class Gaba(Controller):
     ) -> None:
         super().__init__(tasks, replicas)
         if tasks < 2:
-            raise GraceError(f"Gaba should balance at least 2 tasks. Found `tasks = {tasks}`.")
+            raise GraceError(f"GABA should balance at least 2 tasks. Found `tasks = {tasks}`.")
         if not 0 <= beta < 1:
             raise GraceError(f"Parameter `beta` should be in [0, 1). Found `beta = {beta}`.")
         if not 0 <= floor < 1 / tasks:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grace.controllers.controller import Controller
-from grace.controllers.dwa import Dwa
+from grace.controllers.dwa import DWA
 from grace.controllers.fixed import Fixed
-from grace.controllers.gaba import Gaba
+from grace.controllers.gaba import GABA
 from grace.controllers.gradnorm import GradNorm
 from grace.controllers.loss_normalised import LossNormalised
 from grace.controllers.uncertainty import Uncertainty
@@ -18,9 +18,9 @@ from grace.errors import GraceError
 
 OUTER: dict[str, type[Controller]] = {
     "fixed": Fixed,
-    "gaba": Gaba,
+    "gaba": GABA,
     "uncertainty": Uncertainty,
-    "dwa": Dwa,
+    "dwa": DWA,
     "gradnorm": GradNorm,
     "loss-normalised": LossNormalised,
 }

@@ -37,9 +37,9 @@ def task_gradients(losses: Sequence[Tensor], shared_params: Iterable[Tensor], *,
     rows = []
     for task, loss in enumerate(losses):
         keep = retain_graph or task < len(losses) - 1
-        rows.append(_flat(torch.autograd.grad(loss, shared, retain_graph=keep, allow_unused=True), shared))
+        rows.append(flat(torch.autograd.grad(loss, shared, retain_graph=keep, allow_unused=True), shared))
     gradients = torch.stack(rows)
-    _check_finite(gradients)
+    check_finite(gradients)
     return gradients
 
 
@@ -75,20 +75,59 @@ def weighted_backward(
     for task, loss in enumerate(losses):
         keep = task < len(losses) - 1
         gradients = torch.autograd.grad(loss, [*shared, *own], retain_graph=keep, allow_unused=True)
-        rows.append(_flat(gradients[: len(shared)], shared))
+        rows.append(flat(gradients[: len(shared)], shared))
         heads.append(gradients[len(shared) :])
     matrix = torch.stack(rows)
     if check:
-        _check_finite(matrix)
+        check_finite(matrix)
     gram = gramian(matrix)
     weights = weigh(gram)
-    for parameter, gradient in zip(shared, (weights @ matrix).split([p.numel() for p in shared]), strict=True):
-        _accumulate(parameter, gradient.view_as(parameter))
-    for weight, gradients in zip(weights, heads, strict=True):
-        for parameter, head in zip(own, gradients, strict=True):
-            if head is not None:
-                _accumulate(parameter, weight * head)
+    deposit(shared, own, weights, matrix, heads)
     return gram, weights
+
+
+def deposit(
+    shared: Sequence[Tensor],
+    own: Sequence[Tensor],
+    weights: Tensor,
+    rows: Tensor,
+    heads: Sequence[Sequence[Tensor | None]],
+) -> None:
+    """Add the weighted sum of measured task gradients to ``.grad``, through autograd itself, so that its hooks fire.
+
+    Args:
+        shared: Shared parameters, ``P`` values together.
+        own: All others.
+        weights: Task weights ``[K]``.
+        rows: Task gradients on the shared parameters ``[K, P]``.
+        heads: Gradients of each task on ``own``; None where it does not use one.
+    """
+    pieces = (weights.to(rows) @ rows).split([p.numel() for p in shared])
+    found = {p: g.view_as(p).to(p.dtype) for p, g in zip(shared, pieces, strict=True)}
+    for weight, gradients in zip(weights, heads, strict=True):
+        for parameter, gradient in zip(own, gradients, strict=True):
+            if gradient is not None:
+                part = weight.to(gradient) * gradient
+                found[parameter] = found[parameter] + part if parameter in found else part
+    torch.autograd.backward(list(found), list(found.values()))
+
+
+def leaves(losses: Iterable[Tensor]) -> list[Tensor]:
+    """Every trainable tensor that the losses' graphs reach, each once, in the order in which it is found."""
+    found: dict[Tensor, None] = {}
+    nodes = [loss.grad_fn for loss in losses]
+    seen = set(nodes)
+    while nodes:
+        node = nodes.pop()
+        if node is None:
+            continue
+        if hasattr(node, "variable"):
+            found[node.variable] = None
+        for following, _ in node.next_functions:
+            if following not in seen:
+                seen.add(following)
+                nodes.append(following)
+    return list(found)
 
 
 def gramian(gradients: Tensor) -> Tensor:
@@ -187,16 +226,18 @@ def check_losses(losses: Sequence[Tensor]) -> None:
             raise GraceError(f"Loss {task} should depend on a trainable parameter. Found a constant {loss.item():g}.")
 
 
-def _flat(gradients: Sequence[Tensor | None], shared: Sequence[Tensor]) -> Tensor:
+def flat(gradients: Sequence[Tensor | None], shared: Sequence[Tensor]) -> Tensor:
+    """One task's gradients as one row ``[P]``, zeros where it does not use a parameter."""
     pairs = zip(gradients, shared, strict=True)
     return torch.cat([(torch.zeros_like(p) if g is None else g).reshape(-1) for g, p in pairs])
 
 
-def _accumulate(parameter: Tensor, gradient: Tensor) -> None:
-    parameter.grad = gradient.clone() if parameter.grad is None else parameter.grad + gradient
+def check_finite(gradients: Tensor) -> None:
+    """Refuse task gradients ``[K, P]`` that are not finite.
 
-
-def _check_finite(gradients: Tensor) -> None:
+    Raises:
+        GraceError: See above.
+    """
     for task, row in enumerate(gradients):
         if not bool(torch.isfinite(row).all()):
             raise GraceError(
