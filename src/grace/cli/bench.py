@@ -33,7 +33,12 @@ Unit = Annotated[str, typer.Option(help="RUL head and loss: cycles (the source),
 Protocol = Annotated[str, typer.Option(help="honest, or source: best epoch on the test set.")]
 Epochs = Annotated[int | None, typer.Option(help="Epochs, in place of the schedule's.")]
 Window = Annotated[int, typer.Option(help="Length of a window, cycles; the source's is 30.")]
-Every = Annotated[int, typer.Option("--measure-every", help="Steps between Gramians, where the method needs them.")]
+Every = Annotated[
+    int | None,
+    typer.Option(
+        "--measure-every", help="Steps between Gramians, where the method needs them; default 10, torchjd: 1."
+    ),
+]
 
 ALL_SETS = "FD001,FD002,FD003,FD004"
 ALL_METHODS = "baseline,dwa,gradnorm,uncertainty,amnl,gaba,grace,rul-only"
@@ -50,7 +55,7 @@ def runs_of(
     window: Window = 60,
     unit: Unit = "cycles",
     protocol: Protocol = "honest",
-    measure_every: Every = 10,
+    measure_every: Every = None,
 ) -> list[RunSpec]:
     """The runs of a grid; its parameters are the options that every command on a grid has."""
     from dataclasses import replace

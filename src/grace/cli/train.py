@@ -17,7 +17,7 @@ def train(
     dataset: Annotated[str, typer.Argument(help="FD001..FD004, NAME of a train_NAME.txt, a folder, or `simulated`.")],
     data: Annotated[Path | None, typer.Option(help="Folder of the files.", envvar="GRACE_DATA")] = None,
     method: Annotated[str | None, typer.Option(help="Method of the table, e.g. grace; see below.")] = None,
-    outer: Annotated[str | None, typer.Option(help="Outer axis in place of the method's.")] = None,
+    outer: Annotated[str | None, typer.Option(help="Outer axis in place of the method's, or torchjd:NAME.")] = None,
     inner: Annotated[str | None, typer.Option(help="Inner axis in place of the method's: mse, weighted_mse.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="Of the outer axis, e.g. floor=0; repeatable.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of split, initialisation and batches.")] = 42,
@@ -28,7 +28,9 @@ def train(
     window: Annotated[int, typer.Option(help="Length of a window, cycles; the source's is 30.")] = 60,
     unit: Annotated[str, typer.Option(help="RUL head and loss: cycles (the source), cap-head or cap.")] = "cycles",
     precision: Annotated[str, typer.Option(help="float32, or bfloat16 for mixed precision.")] = "float32",
-    measure_every: Annotated[int, typer.Option(help="Steps between Gramians, where the method needs them.")] = 10,
+    measure_every: Annotated[
+        int | None, typer.Option(help="Steps between Gramians, where the method needs them; default 10, torchjd: 1.")
+    ] = None,
     monitor_every: Annotated[int, typer.Option(help="Steps between Gramians for the display alone; 0: never.")] = 20,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     to: Annotated[
@@ -40,6 +42,7 @@ def train(
     \b
       grace train FD001 --data cmapss --method grace --seed 42
       grace train FD001 --data cmapss --outer gaba --inner mse --option floor=0
+      grace train FD001 --data cmapss --outer torchjd:UPGrad        a Gramian weighting of TorchJD
       grace train FD001 --data cmapss --size paper --schedule paper
       grace train simulated --method baseline
 
@@ -79,7 +82,7 @@ def train(
         measure_every=measure_every,
         monitor_every=monitor_every,
     )
-    path = to or Path(f"{fleet.name}-{spec.method}-{seed}.safetensors")
+    path = to or Path(f"{fleet.name}-{spec.method}-{seed}.safetensors".replace(":", "-"))
     checkpoint = path.with_name(f".{path.stem}-{spec.id}.checkpoint")
     with Live(spec) as live:
         run = train_run(spec, fleet, test, device=device, checkpoint=checkpoint, on_epoch=live.epoch)

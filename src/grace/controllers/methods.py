@@ -13,6 +13,7 @@ from grace.controllers.fixed import Fixed
 from grace.controllers.gaba import GABA
 from grace.controllers.gradnorm import GradNorm
 from grace.controllers.loss_normalised import LossNormalised
+from grace.controllers.torchjd_weighting import PREFIX, TorchJDWeighting
 from grace.controllers.uncertainty import Uncertainty
 from grace.errors import GraceError
 
@@ -64,18 +65,25 @@ SEVEN = ("baseline", "dwa", "gradnorm", "uncertainty", "amnl", "gaba", "grace")
 
 
 def build_outer(name: str, tasks: int = 2, replicas: tuple[int, ...] = (), **options: Any) -> Controller:
-    """A fresh controller by name.
+    """A fresh controller by name: one of :data:`OUTER`, or ``torchjd:NAME`` for a Gramian weighting of TorchJD.
 
     Raises:
         GraceError: An unknown name, an option that this controller does not have, or one out of its range.
     """
+    if name.startswith(PREFIX):
+        return TorchJDWeighting(tasks, name.removeprefix(PREFIX), replicas=replicas, **options)
     if name not in OUTER:
-        raise GraceError(f"`outer` should be one of {', '.join(OUTER)}. Found {name!r}.")
+        raise GraceError(f"`outer` should be one of {', '.join(OUTER)} or {PREFIX}NAME. Found {name!r}.")
     known = [n for n in inspect.signature(OUTER[name]).parameters if n not in ("tasks", "replicas")]
     for option in options:
         if option not in known:
             raise GraceError(f"An option of {name} should be one of {', '.join(known) or '(none)'}. Found {option!r}.")
     return OUTER[name](tasks, replicas=replicas, **options)
+
+
+def measured_every(name: str) -> int:
+    """Steps between two Gramians where nobody says otherwise, for an outer axis by name."""
+    return TorchJDWeighting.measure_every if name.startswith(PREFIX) else Controller.measure_every
 
 
 def method(name: str) -> Method:

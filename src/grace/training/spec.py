@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from grace.controllers.methods import build_outer, method
+from grace.controllers.methods import build_outer, measured_every, method
 from grace.core.weighted_mse import INNER
 from grace.data.conventions import FEATURES, Conventions
 from grace.data.fleet import SETTINGS
@@ -138,6 +138,7 @@ def run_spec(
     outer: str | None = None,
     inner: str | None = None,
     options: dict[str, Any] | None = None,
+    measure_every: int | None = None,
     schedule: str | Schedule = "compact",
     seed: int = SEEDS[0],
     **choices: Any,
@@ -150,6 +151,7 @@ def run_spec(
         outer: Replaces the row's outer axis and its options.
         inner: Replaces the row's inner axis.
         options: Parameters of the outer axis, over those of the row.
+        measure_every: Steps between two Gramians; None: the outer axis' own.
         schedule: A schedule or its name.
         seed: Seed of the split, the initialisation, the order of batches and the dropout.
         choices: Further fields of :class:`RunSpec`.
@@ -171,6 +173,7 @@ def run_spec(
         schedule=plan,
         schedule_name=schedule if isinstance(schedule, str) else "custom",
         seed=seed,
+        measure_every=measured_every(chosen_outer) if measure_every is None else measure_every,
         **choices,
     )
 
