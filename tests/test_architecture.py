@@ -21,7 +21,7 @@ ALLOWED = {
     "core": {"errors"},
     "data": {"errors"},
     "controllers": {"errors", "core"},
-    "loop": {"errors", "core", "controllers"},
+    "loop": {"errors", "core", "controllers", "alignment"},
     "models": {"errors", "core", "data"},
     "alignment": {"errors", "core", "data", "models"},
     "training": {"errors", "files", "core", "data", "models", "controllers", "alignment", ""},

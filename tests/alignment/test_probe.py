@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from grace.alignment.diagnosis import cost_of, curve_of, rho_of
+from grace.alignment.measures import cost_of, curve_of, rho_of
 from grace.alignment.probe import Trace, probe
 from grace.alignment.recipes import RECIPES, Recipe
 from grace.alignment.replicate import processes, replicate

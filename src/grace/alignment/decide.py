@@ -75,8 +75,8 @@ class Evidence:
         low: Lower end of its interval over initialisations; equal to ``rho`` if no interval is known.
         high: Upper end.
         ratio: Largest over smallest gradient norm, RUL loss in cycles^2.
-        near_failure_share: Share of samples with RUL under 30 cycles.
-        conditions: Operating conditions.
+        near_failure_share: Share of samples with RUL under 30 cycles; None where the first task is no RUL.
+        conditions: Operating conditions; None where that means nothing.
         tasks: Tasks on one shared backbone.
         reliable: False for a recipe that is known to say nothing.
         inits: Initialisations behind the interval; 0 if unknown.
@@ -87,8 +87,8 @@ class Evidence:
     low: float
     high: float
     ratio: float
-    near_failure_share: float
-    conditions: int
+    near_failure_share: float | None
+    conditions: int | None
     tasks: int = 2
     reliable: bool = True
     inits: int = 0
@@ -163,8 +163,8 @@ def decide(evidence: Evidence, thresholds: Thresholds = STUDY) -> Prescription:
 
 
 def _method(e: Evidence, t: Thresholds, adaptive: bool, near_failure: bool) -> str:
-    if t.always:
-        return t.always
+    if t.always:  # the inner axis that the study's method has is of an RUL loss
+        return t.always if e.near_failure_share is not None else "single-task"
     if e.rho < t.opposed:
         return "separate-models"
     if e.rho <= t.weak:
@@ -183,7 +183,8 @@ def _q1(e: Evidence) -> Answer:
 def _band(e: Evidence, t: Thresholds) -> Answer:
     measured = f"{e.rho:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
     if t.always:
-        words = t.bands()[e.rho > t.weak]
+        ours = ("the other tasks do not ask for what the first one needs", "the tasks ask for the same features")
+        words = (t.bands() if e.near_failure_share is not None else ours)[e.rho > t.weak]
         return Answer("Band", f"rho > {t.weak:+.2f}?", measured, e.rho > t.weak, words)
     if e.rho < t.opposed:
         reason = f"below {t.opposed:+.2f}: separate models"
@@ -203,6 +204,8 @@ def _q2(e: Evidence, t: Thresholds) -> Answer:
 
 
 def _q4(e: Evidence, t: Thresholds) -> Answer:
+    if e.near_failure_share is None:
+        return _unknown("Q4", f"More than {t.near_failure:.0%} of samples near failure?")
     passed = e.near_failure_share > t.near_failure
     reason = "the inner axis (weighted MSE) has something to weigh" if passed else "plain MSE"
     measured = f"{e.near_failure_share:.1%}"
@@ -210,9 +213,15 @@ def _q4(e: Evidence, t: Thresholds) -> Answer:
 
 
 def _q5(e: Evidence, t: Thresholds) -> Answer:
+    if e.conditions is None:
+        return _unknown("Q5", "Several operating conditions?")
     passed = e.conditions >= t.conditions
     reason = "a recommendation to share is strong" if passed else "a recommendation to share may still help"
     return Answer("Q5", "Several operating conditions?", str(e.conditions), passed, reason)
+
+
+def _unknown(question: str, text: str) -> Answer:
+    return Answer(question, text, "", None, "not asked: the first task is no RUL")
 
 
 _NOT_REACHED = tuple(Answer(name, "", "", None, "not reached") for name in ("Band", "Q2", "Q4", "Q5"))
@@ -247,5 +256,5 @@ def _check(e: Evidence) -> None:
         raise GraceError(f"Evidence should hold -1 <= low <= rho <= high <= 1. Found {e.low}, {e.rho}, {e.high}.")
     if not e.ratio >= 1:
         raise GraceError(f"`ratio` should be at least 1 (largest over smallest norm). Found {e.ratio}.")
-    if not 0 <= e.near_failure_share <= 1:
+    if e.near_failure_share is not None and not 0 <= e.near_failure_share <= 1:
         raise GraceError(f"`near_failure_share` should be in [0, 1]. Found {e.near_failure_share}.")

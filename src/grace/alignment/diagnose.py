@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Executor
-from dataclasses import replace
 
 import numpy as np
 import torch
 
 from grace.alignment.decide import SOURCE, STUDY, Thresholds, decide
-from grace.alignment.diagnosis import (
+from grace.alignment.diagnosis import Diagnosis
+from grace.alignment.interval import over_initialisations
+from grace.alignment.measures import (
     REFERENCE_EPOCHS,
-    Diagnosis,
     cost_of,
     curve_of,
     evidence_of,
+    groups_of,
+    pairs_of,
     rho_of,
     summarise_ratio,
 )
-from grace.alignment.interval import over_initialisations
 from grace.alignment.probe import LEARNING_RATE, WEIGHT_DECAY
-from grace.alignment.recipes import Recipe, recipe_named
+from grace.alignment.recipes import Recipe, check_reading, recipe_named, with_steps
 from grace.alignment.replicate import Progress, replicate
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
@@ -68,8 +69,8 @@ def diagnose_fleet(
         GraceError: A parameter is out of range, or the fleet cannot be used (see :mod:`grace.data.checks`).
     """
     started = time.perf_counter()
-    chosen = _with_steps(recipe_named(recipe), steps)
-    seeds = _seeds(chosen, inits, batches, seed)
+    chosen = with_steps(recipe_named(recipe), steps)
+    seeds = check_reading(chosen, inits, batches, seed)
     conventions = conventions or Conventions()
     prepared = prepare_training(fleet, conventions)
     problem = RULProblem(prepared.windows, conventions.cap, size, chosen.unit, inner, batch_size)
@@ -87,8 +88,11 @@ def diagnose_fleet(
     measured_as = _measured_as(chosen, problem, prepared.windows.rows.shape, seeds)
     return Diagnosis(
         dataset=fleet.name,
+        tasks=TASKS,
         recipe=chosen,
         rho=rho,
+        pairs=pairs_of(traces, TASKS, batches),
+        groups=groups_of(traces, TASKS, batches, thresholds),
         redrawn=sum(trace.redrawn for trace in traces),
         undefined=float(np.isnan(reading).mean()),
         ratio=ratio,
@@ -98,31 +102,10 @@ def diagnose_fleet(
         settled=settled,
         prescription=decide(evidence, thresholds),
         source_prescription=decide(evidence, SOURCE),
+        thresholds=thresholds,
         cost=cost_of(traces, batch_size, len(prepared.windows.ends), time.perf_counter() - started),
         conventions=conventions.to_json() | measured_as,
     )
-
-
-def _with_steps(recipe: Recipe, steps: int | None) -> Recipe:
-    if steps is None:
-        return recipe
-    if steps < 1:
-        raise GraceError(f"`steps` should be at least 1. Found {steps}.")
-    if recipe.warm == "none":
-        raise GraceError(f"`steps` should be left out for the recipe {recipe.name}. Found {steps}; it takes no step.")
-    return replace(recipe, steps=steps)
-
-
-def _seeds(recipe: Recipe, inits: int, batches: int, seed: int) -> list[int]:
-    if inits < 1 or batches < 1 or seed < 0:
-        raise GraceError(
-            f"`inits` and `batches` should be at least 1 and `seed` at least 0. Found {inits}, {batches}, {seed}."
-        )
-    if recipe.warm == "joint" and batches > recipe.steps:
-        raise GraceError(
-            f"`batches` should be at most the recipe's {recipe.steps} joint steps. Found {batches}. Raise --steps."
-        )
-    return [seed] if recipe.single else list(range(seed, seed + inits))
 
 
 def _measured_as(recipe: Recipe, problem: RULProblem, shape: tuple[int, ...], seeds: list[int]) -> dict[str, object]:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 
-import numpy as np
-from numpy.typing import NDArray
-
-from grace.alignment.decide import PRECEDENCE, Evidence, Prescription
-from grace.alignment.interval import Interval, over_initialisations
-from grace.alignment.probe import Trace
+from grace.alignment.decide import PRECEDENCE, Prescription, Thresholds
+from grace.alignment.groups import Groups
+from grace.alignment.interval import Interval
 from grace.alignment.recipes import Recipe
 from grace.alignment.study import Alike, alike
-
-UNIT_CYCLES = "RUL loss in cycles^2"
-REFERENCE_EPOCHS = 500  # the source's full training
-BACKWARD_COST = 2.0  # operations of a backward pass in forward passes: gradients of activations and of weights
-CURVE_BINS = 6
 
 
 @dataclass(frozen=True)
@@ -26,12 +16,12 @@ class Ratio:
     """Largest over smallest gradient norm: medians over initialisations of the medians over batches.
 
     Attributes:
-        median: With the RUL loss in cycles^2, the source's unit.
+        median: In ``unit``; of RUL and health with the RUL loss in cycles^2, as in the source.
         low: Smallest median of an initialisation.
         high: Largest median of an initialisation.
         larger: The task with the larger gradient in that unit.
         unit: The unit that ``median`` depends on.
-        in_cap_units: The same with RUL in units of the cap: its gradient norm is cap^2 times smaller.
+        in_cap_units: The same with RUL in units of the cap: its gradient norm is cap^2 times smaller; None of other tasks.
         unit_free: The same for the gradients of the losses' logarithms, ``|g| / L``, which no unit changes.
     """
 
@@ -40,7 +30,7 @@ class Ratio:
     high: float
     larger: str
     unit: str
-    in_cap_units: float
+    in_cap_units: float | None
     unit_free: float
 
 
@@ -53,14 +43,14 @@ class Cost:
         forwards: The forward passes among them.
         backwards: The backward passes among them.
         share_of_training: Operations as a share of one training of 500 epochs of the same network and windows, a
-            backward pass counted as two forward passes.
+            backward pass counted as two forward passes; None where the length of a training is not known.
         seconds: Wall time.
     """
 
     forward_backward: int
     forwards: int
     backwards: int
-    share_of_training: float
+    share_of_training: float | None
     seconds: float
 
 
@@ -76,54 +66,91 @@ class CurvePoint:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Two tasks and the cosine of their gradients, with its interval over initialisations."""
+
+    first: str
+    second: str
+    rho: Interval
+
+
+@dataclass(frozen=True)
 class Diagnosis:
-    """The whole answer; ``to_json`` gives the object that the command line prints.
+    """The whole answer: ``str()`` as text, ``to_json()`` as the object that the command line prints; a notebook shows it.
 
     Attributes:
-        dataset: Name of the fleet.
+        dataset: Name of the fleet or problem.
+        tasks: Names of the tasks; the first is the one to be helped.
         recipe: How rho was measured.
-        rho: rho with its interval over initialisations.
+        rho: rho with its interval over initialisations: the cosine of the first task's gradient and that of the weighted sum
+            of all others, which for two tasks is the cosine of the two.
+        pairs: rho of every two tasks.
+        groups: Tasks that ask for the same features.
         redrawn: Initialisations thrown away because a task had no gradient at the start (a dead final ReLU).
         undefined: Share of measurements without a rho although the start was alive.
         ratio: Ratio of gradient norms.
-        near_failure_share: Share of windows with RUL below ``near_failure``.
-        conditions: Operating conditions found.
+        near_failure_share: Share of windows with RUL below ``near_failure``; None where the first task is no RUL.
+        conditions: Operating conditions found; None likewise.
         curve: rho along the steps; one point unless the recipe is ``joint``.
         settled: Whether rho no longer changes between the last two stretches of the curve (the paired difference's
             interval holds 0); None where there is no curve.
         prescription: What follows, by the rule that was asked for.
         source_prescription: What follows by the source's rule.
+        thresholds: The rule.
         cost: What it cost.
         conventions: Everything that moves a number.
     """
 
     dataset: str
+    tasks: tuple[str, ...]
     recipe: Recipe
     rho: Interval
+    pairs: tuple[Pair, ...]
+    groups: Groups
     redrawn: int
     undefined: float
     ratio: Ratio
-    near_failure_share: float
-    conditions: int
+    near_failure_share: float | None
+    conditions: int | None
     curve: tuple[CurvePoint, ...]
     settled: bool | None
     prescription: Prescription
     source_prescription: Prescription
+    thresholds: Thresholds
     cost: Cost
     conventions: dict[str, object]
 
     @property
     def study(self) -> Alike | None:
-        """How cases with such a rho came out in the validity study; None for a recipe that it was not calibrated with."""
-        return alike(self.rho.mean) if self.recipe.name == "joint" else None
+        """How cases with such a rho came out in the validity study; None for a recipe or tasks that it did not look at."""
+        studied = self.recipe.name == "joint" and self.near_failure_share is not None
+        return alike(self.rho.mean) if studied else None
+
+    @property
+    def training(self) -> str:
+        """The training that the cost is a share of, in words."""
+        return f"{self.conventions.get('reference_training', 'training')} training".replace(" epochs", "-epoch")
+
+    def __str__(self) -> str:
+        from grace.alignment.show import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from grace.alignment.show import as_html
+
+        return as_html(self)
 
     def to_json(self) -> dict[str, object]:
         """The report as JSON values."""
         prescription = self.prescription
         return {
             "dataset": self.dataset,
+            "tasks": list(self.tasks),
             "recipe": self.recipe.name,
             "rho": asdict(self.rho) | {"redrawn": self.redrawn, "undefined_share": self.undefined},
+            "pairs": [asdict(pair) for pair in self.pairs],
+            "groups": asdict(self.groups),
             "ratio": asdict(self.ratio),
             "near_failure_share": self.near_failure_share,
             "conditions": self.conditions,
@@ -146,84 +173,3 @@ class Diagnosis:
             "cost": asdict(self.cost),
             "conventions": self.conventions,
         }
-
-
-def rho_of(trace: Trace) -> NDArray[np.float64]:
-    """Cosine of the first two tasks at each measurement ``[M]``; NaN where a gradient is zero."""
-    size = np.sqrt(np.diagonal(trace.gramian, axis1=1, axis2=2))
-    product = size[:, 0] * size[:, 1]
-    return np.where(product > 0, trace.gramian[:, 0, 1] / np.where(product > 0, product, 1), np.nan).clip(-1, 1)
-
-
-def summarise_ratio(traces: Sequence[Trace], batches: int, scale: float, cap: float, tasks: Sequence[str]) -> Ratio:
-    """Ratios of the first task's gradient (a squared error in units of ``scale`` cycles) to the second's."""
-    per_cycles = np.array([_medians(t, batches, scale) for t in traces])
-    in_cycles, unit_free = np.exp(np.nanmedian(per_cycles, axis=0))
-    folded = np.maximum(per_cycles[:, 0], -per_cycles[:, 0])
-    return Ratio(
-        median=_fold(in_cycles),
-        low=float(np.exp(np.nanmin(folded))),
-        high=float(np.exp(np.nanmax(folded))),
-        larger=tasks[0] if in_cycles >= 1 else tasks[1],
-        unit=UNIT_CYCLES,
-        in_cap_units=_fold(in_cycles / cap**2),
-        unit_free=_fold(unit_free),
-    )
-
-
-def _medians(trace: Trace, batches: int, scale: float) -> tuple[float, float]:
-    """Medians over the reading of log(|g_1| / |g_2|), in cycles^2, and of the same over the losses."""
-    size = np.sqrt(np.diagonal(trace.gramian, axis1=1, axis2=2))[-batches:]
-    loss = trace.losses[-batches:]
-    live = (size > 0).all(axis=1)
-    if not live.any():
-        return float("nan"), float("nan")
-    size, loss = size[live], loss[live]
-    log = np.log(size[:, 0] / size[:, 1])
-    return float(np.median(log) + np.log(scale**2)), float(np.median(log - np.log(loss[:, 0] / loss[:, 1])))
-
-
-def _fold(ratio: float) -> float:
-    return float(max(ratio, 1 / ratio))
-
-
-def curve_of(traces: Sequence[Trace], bins: int = CURVE_BINS) -> tuple[tuple[CurvePoint, ...], bool | None]:
-    """rho in equal stretches of steps, and whether the last two agree within their paired interval."""
-    steps = traces[0].step
-    rho = np.array([rho_of(trace) for trace in traces])
-    if steps[-1] == steps[0]:
-        whole = over_initialisations(rho)
-        return (CurvePoint(int(steps[0]), int(steps[0]), whole.mean, whole.low, whole.high),), None
-    edges = np.linspace(0, steps[-1] + 1, bins + 1).astype(int)
-    inside = [(steps >= first) & (steps < last) for first, last in pairwise(edges)]
-    points = []
-    for (first, last), here in zip(pairwise(edges), inside, strict=True):
-        part = over_initialisations(rho[:, here])
-        points.append(CurvePoint(int(first), int(last) - 1, part.mean, part.low, part.high))
-    change = np.nanmean(rho[:, inside[-1]], axis=1) - np.nanmean(rho[:, inside[-2]], axis=1)
-    drift = over_initialisations(change[:, None], bounds=(-2.0, 2.0))
-    return tuple(points), drift.low <= 0 <= drift.high
-
-
-def cost_of(traces: Sequence[Trace], batch_size: int, windows: int, seconds: float) -> Cost:
-    """Passes paid, and their operations as a share of one full training."""
-    forwards = sum(trace.forwards for trace in traces)
-    backwards = sum(trace.backwards for trace in traces)
-    paid = min(batch_size, windows) * (forwards + BACKWARD_COST * backwards)
-    training = REFERENCE_EPOCHS * windows * (1 + BACKWARD_COST)
-    return Cost(forwards + backwards, forwards, backwards, paid / training, seconds)
-
-
-def evidence_of(rho: Interval, ratio: Ratio, near_failure_share: float, conditions: int, recipe: Recipe) -> Evidence:
-    """What the decision is made from; the published recipe is decided on its mean and marked as unreliable."""
-    return Evidence(
-        rho=rho.mean,
-        low=rho.low,
-        high=rho.high,
-        ratio=ratio.median,
-        near_failure_share=near_failure_share,
-        conditions=conditions,
-        reliable=not recipe.single,
-        inits=rho.inits,
-        recipe=recipe.name,
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
@@ -20,6 +20,15 @@ from grace.errors import GraceError
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-4  # the source's AdamW
 MOST_REDRAWS = 40
 CURVE_EVERY = 5  # joint steps between two measurements before the reading begins
+
+
+MakeOptimiser = Callable[[nn.Module], torch.optim.Optimizer]
+"""Model -> its optimiser."""
+
+
+def adamw(model: nn.Module) -> torch.optim.Optimizer:
+    """The source's optimiser: AdamW with learning rate 1e-3 and weight decay 1e-4."""
+    return torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
 
 
 class Problem(Protocol):
@@ -63,7 +72,7 @@ class Trace:
     redrawn: int = 0
 
 
-def probe(problem: Problem, recipe: Recipe, batches: int, seed: int) -> Trace:
+def probe(problem: Problem, recipe: Recipe, batches: int, seed: int, optimiser: MakeOptimiser = adamw) -> Trace:
     """Initialise one network with ``seed``, treat it as the recipe says and measure on ``batches`` batches.
 
     The global random state is left as it was. A ``joint`` trace also holds every fifth step before the reading; its
@@ -74,15 +83,17 @@ def probe(problem: Problem, recipe: Recipe, batches: int, seed: int) -> Trace:
         recipe: How.
         batches: Batches of the reading; with ``joint`` they are the last of its steps.
         seed: Seed of the initialisation, the dropout and the order of batches.
+        optimiser: Makes the optimiser of the recipe's steps.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model, redrawn = live_model(problem, seed)
         stream = problem.batches(seed)
         if recipe.warm == "joint":
-            trace = _along_joint_steps(problem, model, stream, recipe, batches)
+            trace = _along_joint_steps(problem, model, stream, recipe, batches, optimiser)
         else:
-            trace = _read(problem, _warm(problem, model, stream, recipe), islice(stream, batches), recipe.steps)
+            warmed = _warm(problem, model, stream, recipe, optimiser)
+            trace = _read(problem, warmed, islice(stream, batches), recipe.steps)
     looks = redrawn + 1
     backwards = trace.backwards + looks * trace.losses.shape[1]
     return replace(trace, forwards=trace.forwards + looks, backwards=backwards, redrawn=redrawn)
@@ -124,13 +135,13 @@ class _Recorder:
 
 
 def _along_joint_steps(
-    problem: Problem, model: nn.Module, stream: Iterator[Any], recipe: Recipe, batches: int
+    problem: Problem, model: nn.Module, stream: Iterator[Any], recipe: Recipe, batches: int, make: MakeOptimiser
 ) -> Trace:
     record = _Recorder()
     shared = problem.shared(model)
     own = _others(model, shared)
     weights = torch.tensor(recipe.weights)
-    optimiser = _optimiser(model)
+    optimiser = make(model)
     steps = max(recipe.steps, batches)
     for step, batch in enumerate(islice(stream, steps)):
         optimiser.zero_grad()
@@ -147,14 +158,14 @@ def _along_joint_steps(
 
 
 def _warm(
-    problem: Problem, model: nn.Module, stream: Iterator[Any], recipe: Recipe
+    problem: Problem, model: nn.Module, stream: Iterator[Any], recipe: Recipe, make: MakeOptimiser
 ) -> tuple[list[nn.Module], int, int]:
     """Single-task steps; the model of each task (the same one but for ``each``), forwards and backwards paid."""
     if recipe.warm == "none":
         return [model], 0, 0
     tasks = len(problem.losses(model, next(problem.batches(0))))
     models = [copy.deepcopy(model) for _ in range(tasks)] if recipe.warm == "each" else [model] * tasks
-    optimisers = [_optimiser(m) for m in dict.fromkeys(models)]
+    optimisers = [make(m) for m in dict.fromkeys(models)]
     for _ in range(recipe.steps):
         for task, owner in enumerate(models):
             optimiser = optimisers[task % len(optimisers)]
@@ -186,7 +197,3 @@ def _read(problem: Problem, warmed: tuple[list[nn.Module], int, int], batches: I
 def _others(model: nn.Module, shared: list[nn.Parameter]) -> list[nn.Parameter]:
     known = {id(parameter) for parameter in trainable(shared)}
     return [p for p in model.parameters() if p.requires_grad and id(p) not in known]
-
-
-def _optimiser(model: nn.Module) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from grace.errors import GraceError
@@ -19,7 +19,7 @@ class Recipe:
             cosine is taken between the copies. ``joint``: ``steps`` steps on the weighted sum, read along the way.
         steps: Optimiser steps (``turns`` and ``each``: per task).
         unit: Unit of the RUL head's output and loss in these steps: ``cycles`` (the source) or the ``cap``.
-        weights: Weights of the RUL and the health loss in joint steps.
+        weights: Weights of the losses in joint steps.
         single: Only one initialisation is allowed, as published.
         summary: One line for tables.
     """
@@ -29,7 +29,7 @@ class Recipe:
     steps: int
     unit: Literal["cycles", "cap"]
     summary: str
-    weights: tuple[float, float] = (1.0, 1.0)
+    weights: tuple[float, ...] = (1.0, 1.0)
     single: bool = False
 
 
@@ -57,3 +57,35 @@ def recipe_named(name: str) -> Recipe:
     if name not in RECIPES:
         raise GraceError(f"`recipe` should be one of {', '.join(RECIPES)}. Found {name!r}.")
     return RECIPES[name]
+
+
+def with_steps(recipe: Recipe, steps: int | None) -> Recipe:
+    """A recipe with another number of steps.
+
+    Raises:
+        GraceError: Not positive, or the recipe takes none.
+    """
+    if steps is None:
+        return recipe
+    if steps < 1:
+        raise GraceError(f"`steps` should be at least 1. Found {steps}.")
+    if recipe.warm == "none":
+        raise GraceError(f"`steps` should be left out for the recipe {recipe.name}. Found {steps}; it takes no step.")
+    return replace(recipe, steps=steps)
+
+
+def check_reading(recipe: Recipe, inits: int, batches: int, seed: int) -> list[int]:
+    """Seeds of the initialisations.
+
+    Raises:
+        GraceError: A number is out of its range, or more batches are read than there are steps.
+    """
+    if inits < 1 or batches < 1 or seed < 0:
+        raise GraceError(
+            f"`inits` and `batches` should be at least 1 and `seed` at least 0. Found {inits}, {batches}, {seed}."
+        )
+    if recipe.warm == "joint" and batches > recipe.steps:
+        raise GraceError(
+            f"`batches` should be at most the recipe's {recipe.steps} joint steps. Found {batches}. Raise --steps."
+        )
+    return [seed] if recipe.single else list(range(seed, seed + inits))

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from grace.alignment.probe import Problem, Trace, probe
+from grace.alignment.probe import MakeOptimiser, Problem, Trace, adamw, probe
 from grace.alignment.recipes import Recipe
 from grace.errors import GraceError
 
@@ -31,6 +31,7 @@ def replicate(
     batches: int,
     executor: Executor | None = None,
     on_progress: Progress | None = None,
+    optimiser: MakeOptimiser = adamw,
 ) -> list[Trace]:
     """Probe the problem once a seed, in the order of ``seeds``.
 
@@ -41,11 +42,12 @@ def replicate(
         batches: Batches of a reading.
         executor: Where to run them; None runs them here, one after the other.
         on_progress: Told (done, in all) after each.
+        optimiser: Makes the optimiser of the recipe's steps.
 
     Raises:
         GraceError: A worker process died, or the problem cannot be probed (see :func:`grace.alignment.probe.probe`).
     """
-    return run_all(probe, [(problem, recipe, batches, seed) for seed in seeds], executor, on_progress)
+    return run_all(probe, [(problem, recipe, batches, seed, optimiser) for seed in seeds], executor, on_progress)
 
 
 def run_all(

@@ -60,8 +60,8 @@ def diagnose(
     """
     from grace.alignment.diagnose import diagnose_fleet
     from grace.alignment.replicate import processes
+    from grace.alignment.show import show_diagnosis
     from grace.cli.progress import initialisations
-    from grace.cli.render import show_diagnosis
 
     conventions = _conventions(health, cap, window, conditions, without or [])
     thresholds = _rule(bands, threshold or [])
@@ -85,7 +85,7 @@ def diagnose(
     if as_json:
         print(json.dumps(result.to_json(), indent=2))
     else:
-        show_diagnosis(result, thresholds)
+        show_diagnosis(result)
 
 
 def _fleet(dataset: str, data: Path | None, labels: Path | None, dial: float, seed: int) -> Fleet:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from grace.cli.render import METHOD_WORDS, scale
+from grace.alignment.show import METHOD_WORDS, scale
 
 if TYPE_CHECKING:
     from grace.demos.cosine import AtInitialisation, Training

@@ -1,0 +1,216 @@
+"""Diagnose any module with two losses or more on one backbone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from grace.alignment.decide import SOURCE, STUDY, Thresholds, decide
+from grace.alignment.diagnosis import Diagnosis
+from grace.alignment.interval import over_initialisations
+from grace.alignment.measures import (
+    cost_of_steps,
+    curve_of,
+    evidence_of,
+    groups_of,
+    pairs_of,
+    plain_ratio,
+    rho_of,
+)
+from grace.alignment.probe import MakeOptimiser, adamw
+from grace.alignment.recipes import check_reading, recipe_named, with_steps
+from grace.alignment.replicate import Progress, replicate
+from grace.errors import GraceError
+
+Losses = Sequence[Tensor | None] | Mapping[str, Tensor | None]
+"""Scalar losses of one batch in a fixed order, or by name."""
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleProblem:
+    """A user's network, loader and losses as a :class:`grace.alignment.probe.Problem`."""
+
+    make_model: Callable[[], nn.Module]
+    loader: Iterable[Any]
+    loss_function: Callable[[Any, Any], Losses]
+    shared_of: Callable[[Any], Iterable[Tensor]]
+
+    def model(self) -> nn.Module:
+        """A freshly initialised network."""
+        return self.make_model()
+
+    def shared(self, model: Any) -> list[nn.Parameter]:
+        """The parameters that all tasks share."""
+        return list(self.shared_of(model))  # type: ignore[arg-type]
+
+    def batches(self, seed: int) -> Iterator[Any]:
+        """The loader's batches, pass after pass; its order comes from torch's global random state, which is seeded."""
+        while True:
+            empty = True
+            for batch in self.loader:
+                empty = False
+                yield batch
+            if empty:
+                raise GraceError(
+                    "`batches` should give batches in every pass, as a DataLoader or a list does. Found none. Was it an "
+                    "iterator, which is used up after one pass?"
+                )
+
+    def losses(self, model: Any, batch: Any) -> list[Tensor]:
+        """The losses of one batch, all present."""
+        found = self.loss_function(model, batch)
+        values = list(found.values()) if isinstance(found, Mapping) else list(found)
+        if any(loss is None for loss in values):
+            raise GraceError(
+                f"A diagnosis should have every task's labels in every batch. Found none for task {values.index(None)}. Give it "
+                "the batches that hold all."
+            )
+        return values  # type: ignore[return-value]
+
+
+def diagnose(
+    make_model: Callable[[], nn.Module],
+    batches: Iterable[Any],
+    losses: Callable[[Any, Any], Losses],
+    shared: Callable[[Any], Iterable[Tensor]],
+    *,
+    tasks: Sequence[str] | None = None,
+    name: str = "your tasks",
+    recipe: str = "joint",
+    inits: int = 8,
+    reads: int = 50,
+    steps: int | None = None,
+    weights: Sequence[float] | None = None,
+    optimiser: MakeOptimiser = adamw,
+    training_steps: int | None = None,
+    near_failure_share: float | None = None,
+    conditions: int | None = None,
+    thresholds: Thresholds = STUDY,
+    seed: int = 0,
+    executor: Executor | None = None,
+    on_progress: Progress | None = None,
+) -> Diagnosis:
+    """Do the other tasks help the first one, how sure is that, and which method follows? Before any long training.
+
+    The same measurement, interval and decision as :func:`grace.diagnose_fleet`, on your own network. What the decision's rule
+    was calibrated on is RUL with health state; for anything else rho and its interval hold and the advice is the cautious one.
+    The global random state is left as it was.
+
+    Args:
+        make_model: Makes one freshly initialised network; called once an initialisation, with torch's generator seeded.
+        batches: Training batches: a ``DataLoader`` or anything else that can be iterated over again and again.
+        losses: ``(model, batch)`` -> ``K`` scalar losses from one forward pass, as a sequence or by name. The task to be helped
+            comes first.
+        shared: ``model`` -> the parameters that the tasks share, heads excluded.
+        tasks: Names of the tasks; default the names of ``losses``, or task 1, task 2, ...
+        name: Title of the report.
+        recipe: A name in :data:`grace.alignment.recipes.RECIPES`.
+        inits: Initialisations; the interval is over them.
+        reads: Batches read in each.
+        steps: Optimiser steps, in place of the recipe's own (150 of ``joint``).
+        weights: Weights of the losses in joint steps, as you would sum them; default 1 each.
+        optimiser: Model -> optimiser of these steps; default AdamW, 1e-3.
+        training_steps: Steps of the training that you have in mind, to say what share of it the diagnosis cost.
+        near_failure_share: Where the first loss is of an RUL: share of samples under 30 cycles.
+        conditions: Likewise, the number of operating conditions.
+        thresholds: The rule of the decision.
+        seed: Seed of the first initialisation; the others follow it.
+        executor: Where the initialisations run; needs everything given here to be picklable. None: here.
+        on_progress: Told (initialisations done, initialisations in all).
+
+    Raises:
+        GraceError: A parameter is out of range, fewer than two losses, or losses that cannot be measured (see
+            :func:`grace.core.gradient_utils.task_gradients`).
+
+    Example:
+        >>> class Net(nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.body, self.a, self.b = nn.Linear(4, 8), nn.Linear(8, 1), nn.Linear(8, 1)
+        >>> def losses(net, x):
+        ...     h = net.body(x).tanh()
+        ...     return {"a": (net.a(h) - x.sum(1, keepdim=True)).square().mean(), "b": (net.b(h) - x[:, :1]).square().mean()}
+        >>> found = diagnose(Net, [torch.randn(32, 4)], losses, lambda net: net.body.parameters(), inits=3)
+        >>> found.tasks, found.prescription.method
+        (('a', 'b'), 'single-task')
+    """
+    started = time.perf_counter()
+    problem = ModuleProblem(make_model, batches, losses, shared)
+    names, counts = _describe(problem, tasks, seed)
+    chosen = replace(with_steps(recipe_named(recipe), steps), weights=_weights(weights, len(names)))
+    seeds = check_reading(chosen, inits, reads, seed)
+    traces = replicate(problem, chosen, seeds, reads, executor, on_progress, optimiser)
+    reading = np.array([rho_of(trace, chosen.weights)[-reads:] for trace in traces])
+    rho = over_initialisations(reading)
+    ratio = plain_ratio(traces, reads, names)
+    curve, settled = curve_of(traces, chosen.weights)
+    evidence = evidence_of(rho, ratio, near_failure_share, conditions, chosen, len(names))
+    measured_as = {
+        **counts,
+        "recipe_steps": chosen.steps,
+        "recipe_weights": list(chosen.weights) if chosen.warm == "joint" else None,
+        "mode": "train (dropout and batch statistics on)",
+        "interval": "95 % over initialisations, random-effects model, Student's t; batches nested; data fixed",
+        "reference_training": "training" if training_steps is None else f"{training_steps:,}-step",
+        "seeds": seeds,
+        "torch": torch.__version__,
+    }
+    return Diagnosis(
+        dataset=name,
+        tasks=names,
+        recipe=chosen,
+        rho=rho,
+        pairs=pairs_of(traces, names, reads),
+        groups=groups_of(traces, names, reads, thresholds),
+        redrawn=sum(trace.redrawn for trace in traces),
+        undefined=float(np.isnan(reading).mean()),
+        ratio=ratio,
+        near_failure_share=near_failure_share,
+        conditions=conditions,
+        curve=curve,
+        settled=settled,
+        prescription=decide(evidence, thresholds),
+        source_prescription=decide(evidence, SOURCE),
+        thresholds=thresholds,
+        cost=cost_of_steps(traces, training_steps, time.perf_counter() - started),
+        conventions=measured_as,
+    )
+
+
+def _describe(problem: ModuleProblem, tasks: Sequence[str] | None, seed: int) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Names of the tasks and what the network is, from one forward pass."""
+    if not callable(problem.shared_of):
+        raise GraceError(
+            f"`shared` should be a function of the model. Found a {type(problem.shared_of).__name__}. Pass "
+            "shared=lambda model: model.backbone.parameters()."
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = problem.model()
+        if not isinstance(model, nn.Module):
+            raise GraceError(f"`make_model` should return a torch.nn.Module. Found a {type(model).__name__}.")
+        found = problem.loss_function(model.train(), next(problem.batches(seed)))
+    count = len(found)
+    if count < 2:
+        raise GraceError(f"`losses` should return two losses or more. Found {count}: nothing is shared.")
+    names = tuple(tasks or (found if isinstance(found, Mapping) else (f"task {i + 1}" for i in range(count))))
+    if len(names) != count:
+        raise GraceError(f"`tasks` should name each of {count} losses. Found {len(names)} names.")
+    sizes = {"parameters": model.parameters(), "shared_parameters": problem.shared(model)}
+    return names, {"network": type(model).__name__} | {n: sum(p.numel() for p in ps) for n, ps in sizes.items()}
+
+
+def _weights(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
+    chosen = (1.0,) * count if weights is None else tuple(map(float, weights))
+    if len(chosen) != count or not all(weight >= 0 for weight in chosen) or not any(chosen[1:]):
+        raise GraceError(
+            f"`weights` should hold {count} numbers, none negative, and one over 0 after the first. Found {weights}."
+        )
+    return chosen

@@ -1,0 +1,52 @@
+"""Which of many tasks ask the shared parameters for the same: clusters of their cosines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+
+
+@dataclass(frozen=True)
+class Groups:
+    """A partition of the tasks.
+
+    Attributes:
+        members: Names of the tasks of each group, in the order of the tasks.
+        edge: Mean rho over which tasks were joined.
+        agreement: Share of the initialisations whose own cosines give the same partition.
+    """
+
+    members: tuple[tuple[str, ...], ...]
+    edge: float
+    agreement: float
+
+
+def group_tasks(rho: NDArray[np.float64], tasks: Sequence[str], edge: float) -> Groups:
+    """Average-linkage clusters: two groups are joined as long as the mean cosine between their tasks is over the edge.
+
+    Args:
+        rho: Cosines of each initialisation ``[I, K, K]``, NaN where undefined (taken as 0).
+        tasks: ``K`` names.
+        edge: See :class:`Groups`.
+    """
+    whole = np.nan_to_num(rho)
+    partition = _partition(whole.mean(axis=0), edge)
+    same = [bool((_partition(one, edge) == partition).all()) for one in whole]
+    members = [
+        tuple(t for t, g in zip(tasks, partition, strict=True) if g == group) for group in dict.fromkeys(partition)
+    ]
+    return Groups(tuple(members), edge, float(np.mean(same)))
+
+
+def _partition(rho: NDArray[np.float64], edge: float) -> NDArray[np.int64]:
+    """Group of each task, numbered by first appearance."""
+    distance = np.clip(1 - rho, 0, 2)
+    np.fill_diagonal(distance, 0)
+    label = fcluster(linkage(squareform(distance, checks=False), "average"), 1 - edge, "distance")
+    seen = {group: number for number, group in enumerate(dict.fromkeys(label))}
+    return np.array([seen[group] for group in label])

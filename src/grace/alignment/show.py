@@ -1,0 +1,238 @@
+"""A diagnosis as text: rich tables, the bands as a small scale, the interval drawn on it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from grace.alignment.decide import Prescription, Thresholds
+    from grace.alignment.diagnosis import CurvePoint, Diagnosis
+
+SCALE_WIDTH = 61
+HTML = '<pre style="font-family:Menlo,Consolas,monospace;line-height:1.2;white-space:pre;overflow-x:auto">{code}</pre>'
+BAND_STYLES = {4: ("red", "yellow", "cyan", "green"), 2: ("red", "green")}
+METHOD_WORDS = {
+    "grace": "GRACE: GABA task weights and weighted MSE",
+    "gaba": "GABA: GABA task weights and plain MSE",
+    "amnl": "AMNL: fixed equal weights and weighted MSE (or RUL alone)",
+    "baseline": "Baseline: fixed equal weights and plain MSE",
+    "single-task": "single-task: train RUL alone",
+    "separate-models": "separate models: one network a task",
+    "rul-only-weighted": "RUL alone with weighted MSE: grace train --method rul-only-weighted",
+}
+
+
+def show_diagnosis(result: Diagnosis, console: Console | None = None) -> None:
+    """Print the whole report."""
+    out, thresholds = console or Console(), result.thresholds
+    width = min(out.width, 116)
+    out.print(_measured(result), width=width)
+    out.print(_scale_group(result), width=width)
+    if len(result.tasks) > 2:
+        out.print(_matrix(result), width=width)
+    if len(result.curve) > 1:
+        out.print(_curve(result, thresholds), width=width)
+    out.print(_questions(result.prescription, thresholds), width=width)
+    out.print(_verdict(result), width=width)
+    out.print(conventions_line(result.conventions), width=width, style="dim")
+
+
+def as_text(result: Diagnosis, width: int = 116) -> str:
+    """The report as plain text."""
+    console = Console(width=width, file=io.StringIO(), record=True, color_system=None)
+    show_diagnosis(result, console)
+    return console.export_text()
+
+
+def as_html(result: Diagnosis, width: int = 116) -> str:
+    """The report for a notebook: the same text with its colours, nothing loaded from anywhere."""
+    console = Console(width=width, file=io.StringIO(), record=True, force_terminal=True, force_jupyter=False)
+    show_diagnosis(result, console)
+    return console.export_html(inline_styles=True, code_format=HTML)
+
+
+def scale(low: float, mean: float, high: float, edges: Sequence[float], width: int = SCALE_WIDTH) -> Text:
+    """One line of the axis of rho: bands in their colours, edges as ``|``, the interval as ``├──●──┤``.
+
+    The axis reaches from -0.5 to +0.7, or further where the interval does.
+    """
+    left, right = scale_range(low, high)
+
+    def place(value: float) -> int:
+        return round((value - left) / (right - left) * (width - 1))
+
+    cells = ["·"] * width
+    for edge in edges:
+        cells[place(edge)] = "|"
+    first, last = place(low), place(high)
+    cells[first : last + 1] = ["─"] * (last - first + 1)
+    cells[first], cells[last] = "├", "┤"
+    cells[place(mean)] = "●"
+    text, styles = Text(), BAND_STYLES[len(edges) + 1]
+    for index, cell in enumerate(cells):
+        band = sum(index > place(edge) for edge in edges)
+        text.append(cell, style=styles[band] + (" bold" if first <= index <= last else ""))
+    return text
+
+
+def scale_range(low: float, high: float) -> tuple[float, float]:
+    """Ends of the drawn axis."""
+    return min(-0.5, low), max(0.7, high)
+
+
+def _scale_group(result: Diagnosis) -> Group:
+    rho, thresholds = result.rho, result.thresholds
+    left, right = scale_range(rho.low, rho.high)
+    ends = Text(f"rho  {left:+.1f} ", style="dim")
+    ends.append_text(scale(rho.low, rho.mean, rho.high, thresholds.edges()))
+    ends.append(f" {right:+.1f}", style="dim")
+    names, edges = _bands(result), thresholds.edges()
+    legend = Text("     ", style="dim")
+    for name, style, edge in zip(names, BAND_STYLES[len(names)], (*edges, None), strict=True):
+        legend.append(name, style=style)
+        legend.append("" if edge is None else f"  {edge:+.2f}|  ", style="dim")
+    return Group(Text(), ends, legend, Text())
+
+
+def _bands(result: Diagnosis) -> tuple[str, ...]:
+    if result.thresholds.always and result.near_failure_share is None:
+        return "the tasks ask for different features", "for the same features"
+    return result.thresholds.bands()
+
+
+def _matrix(result: Diagnosis) -> Table:
+    """Every two tasks, and the groups."""
+    groups = result.groups
+    words = "  ".join("{" + ", ".join(group) + "}" for group in groups.members)
+    caption = f"Groups at rho over {groups.edge:+.2f}: {words}; the same partition in {groups.agreement:.0%} of initialisations."
+    table = Table(title="rho of every two tasks", title_justify="left", caption=caption, caption_justify="left")
+    for name in ("", *result.tasks[1:]):
+        table.add_column(name)
+    cells = {(p.first, p.second): f"{p.rho.mean:+.2f} [{p.rho.low:+.2f}, {p.rho.high:+.2f}]" for p in result.pairs}
+    for row in result.tasks[:-1]:
+        table.add_row(row, *(cells.get((row, column), "") for column in result.tasks[1:]))
+    return table
+
+
+def _title(result: Diagnosis) -> str:
+    first, *others = result.tasks
+    if result.near_failure_share is not None:
+        return f"{result.dataset}: does the health task help RUL?"
+    return f"{result.dataset}: {'does' if len(others) == 1 else 'do'} {' and '.join(others)} help {first}?"
+
+
+def _measured(result: Diagnosis) -> Table:
+    rho, ratio, cost = result.rho, result.ratio, result.cost
+    table = Table(title=_title(result), title_justify="left", show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    table.add_row("recipe", f"{result.recipe.name}: {result.recipe.summary}")
+    table.add_row("rho", f"{rho.mean:+.3f}, 95 % interval over initialisations [{rho.low:+.3f}, {rho.high:+.3f}]")
+    spread = f"SD {rho.sd_inits:.3f} over {rho.inits} initialisations, {rho.sd_batches:.3f} over {rho.batches} batches"
+    table.add_row(
+        "", spread if rho.inits > 1 else f"one initialisation: its spread is unknown; {spread.split(', ')[1]}"
+    )
+    if result.redrawn or result.undefined:
+        words = f"{result.redrawn} dead at the start (final ReLU), drawn again; rho undefined in {result.undefined:.0%}"
+        table.add_row("", words)
+    table.add_row("gradient ratio", f"{ratio.median:,.0f} ({ratio.larger} larger) with the {ratio.unit}")
+    if ratio.in_cap_units is not None:
+        factor = int(result.conventions["cap"]) ** 2  # type: ignore[call-overload]
+        words = (
+            f"RUL in units of the cap divides its gradient by {factor:,}: then the ratio is {ratio.in_cap_units:,.3g}"
+        )
+        table.add_row("", words)
+    table.add_row("", f"unit-free, gradient norm over loss: {ratio.unit_free:.2f}")
+    if result.near_failure_share is not None:
+        near = result.conventions["near_failure"]
+        table.add_row("near failure", f"{result.near_failure_share:.1%} of windows with RUL < {near}")
+        table.add_row("conditions", f"{result.conditions} found")
+    share = "" if cost.share_of_training is None else f"{cost.share_of_training:.2%} of one {result.training}, "
+    table.add_row("cost", f"{cost.forward_backward:,} forward and backward passes, {share}{cost.seconds:.0f} s")
+    return table
+
+
+def _curve(result: Diagnosis, thresholds: Thresholds) -> Table:
+    words = "settled: the last two stretches agree" if result.settled else "still moving in the last two stretches"
+    table = Table(title=f"rho along the steps ({words})", title_justify="left", box=None, padding=(0, 1))
+    for name in ("steps", "rho", "95 %", ""):
+        table.add_column(
+            name, justify="right" if name in ("steps", "rho") else "left", style="dim" if name == "steps" else ""
+        )
+    for point in result.curve:
+        table.add_row(*_curve_row(point, thresholds))
+    return table
+
+
+def _curve_row(point: CurvePoint, thresholds: Thresholds) -> tuple[str, str, str, Text]:
+    line = scale(point.low, point.mean, point.high, thresholds.edges(), width=41)
+    interval = f"[{point.low:+.2f}, {point.high:+.2f}]"
+    return f"{point.first_step}-{point.last_step}", f"{point.mean:+.2f}", interval, line
+
+
+def _questions(prescription: Prescription, thresholds: Thresholds) -> Table:
+    from grace.alignment.decide import PRECEDENCE
+
+    words = "The study's rule prescribes one method whatever the answers; the source's goes by them."
+    caption = words if thresholds.always else f"Precedence: {PRECEDENCE}."
+    table = Table(title="Decision", title_justify="left", caption=caption, caption_justify="left")
+    for name in ("", "question", "measured", "", "what follows"):
+        table.add_column(name)
+    marks = {True: Text("yes", "green"), False: Text("no", "yellow"), None: Text("-", "dim")}
+    for answer in prescription.answers:
+        table.add_row(answer.question, answer.text, answer.measured, marks[answer.passed], answer.reason)
+    return table
+
+
+def _method_words(result: Diagnosis) -> str:
+    method, rul = result.prescription.method, result.near_failure_share is not None
+    if method == "single-task" and not rul:
+        return f"single-task: train {result.tasks[0]} alone"
+    return METHOD_WORDS[method]
+
+
+def _verdict(result: Diagnosis) -> Panel:
+    prescription = result.prescription
+    method = _method_words(result)
+    strength = f" ({prescription.strength} recommendation)" if prescription.strength == "strong" else ""
+    if prescription.strength == "may still help":
+        strength = " (may still help: one operating condition)"
+    if prescription.decided:
+        text = Text.assemble((method, "bold green"), strength)
+    else:
+        text = Text.assemble(("undecided", "bold yellow"), "; at the mean: ", (method, "bold"), strength)
+        text.append(f"\n{prescription.next_step}")
+    text.append("\n" + _backing(result), style="dim")
+    return Panel(text, title="Prescription", title_align="left")
+
+
+def _backing(result: Diagnosis) -> str:
+    """What the advice rests on."""
+    if not result.thresholds.always:
+        return "By the source's bands, which the validity study does not bear out (`grace validity`)."
+    if result.near_failure_share is None:
+        return (
+            "The rule comes from a study of RUL and health state, where sharing hardly ever paid. "
+            "Of other tasks it says nothing: grace.compare trains both ways and tells."
+        )
+    source = result.source_prescription
+    words = METHOD_WORDS[source.method].split(":")[0]
+    other = f"The source's rule (--bands source) says {words if source.decided else 'nothing: undecided'}."
+    known = "" if result.study is None else result.study.words + " "
+    return f"{known}See `grace validity`. {other}"
+
+
+def conventions_line(conventions: dict[str, Any]) -> str:
+    """Everything that moves a number, in one paragraph."""
+    shown = {name: value for name, value in conventions.items() if name != "seeds"}
+    if "features" in shown:
+        shown["features"] = f"{len(conventions['features'])} columns"
+        shown["conditions"] = conventions["conditions"] or "found"
+    return "Conventions: " + "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items()) + "."

@@ -1,0 +1,133 @@
+"""Did the second task pay? Short trainings of the same networks with and without it, paired by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from grace.alignment.any_module import Losses, ModuleProblem
+from grace.alignment.interval import Interval, over_initialisations
+from grace.alignment.probe import MakeOptimiser, adamw
+from grace.alignment.replicate import Progress
+from grace.controllers.controller import Controller
+from grace.errors import GraceError
+from grace.loop.backward import backward
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the trainings gave.
+
+    Attributes:
+        values: Value of ``evaluate`` for each way of training, one a seed; lower is better.
+        reference: The way that differences are taken to: the first.
+        differences: Of every other way, paired by seed, with Student's 95 % interval.
+    """
+
+    values: dict[str, tuple[float, ...]]
+    reference: str
+    differences: dict[str, Interval]
+
+    def verdict(self, way: str) -> str:
+        """``helps`` or ``hurts`` where the interval leaves out 0, else ``unclear``."""
+        found = self.differences[way]
+        return "helps" if found.high < 0 else "hurts" if found.low > 0 else "unclear"
+
+    def __str__(self) -> str:
+        seeds = len(self.values[self.reference])
+        lines = [
+            f"{self.reference}: {np.mean(self.values[self.reference]):.4g}, mean of {seeds} seeds; lower is better"
+        ]
+        for way, d in self.differences.items():
+            level = f"{np.mean(self.values[way]):.4g}"
+            lines.append(f"{way}: {level}, {d.mean:+.3g} [{d.low:+.3g}, {d.high:+.3g}] to it: {self.verdict(way)}")
+        return "\n".join(lines)
+
+
+def compare(
+    make_model: Callable[[], nn.Module],
+    batches: Iterable[Any],
+    losses: Callable[[Any, Any], Losses],
+    shared: Callable[[Any], Iterable[Tensor]],
+    evaluate: Callable[[Any], float],
+    ways: Mapping[str, Callable[[], Controller]],
+    *,
+    steps: int,
+    seeds: int = 5,
+    optimiser: MakeOptimiser = adamw,
+    measure_every: int = 1,
+    on_progress: Progress | None = None,
+) -> Comparison:
+    """Train the same networks in several ways and compare them, paired by seed.
+
+    Every way starts from the same initialisation and sees the same batches. What ``evaluate`` looks at should be data that
+    nothing was trained on. The global random state is left as it was.
+
+    Args:
+        make_model: As in :func:`grace.diagnose`.
+        batches: Likewise.
+        losses: Likewise; a task may be None in a batch.
+        shared: Likewise.
+        evaluate: Trained model (in evaluation mode, no gradients) -> a number, lower is better.
+        ways: Makers of an outer axis by name, the reference first, as in
+            ``{"alone": lambda: Fixed(2, (1, 0)), "both": lambda: GABA(2)}``.
+        steps: Optimiser steps of each training.
+        seeds: Trainings of each way; seeds 0, 1, ...
+        optimiser: Model -> optimiser; default AdamW, 1e-3.
+        measure_every: See :func:`grace.backward`.
+        on_progress: Told (trainings done, trainings in all).
+
+    Raises:
+        GraceError: Fewer than two ways or seeds, or what :func:`grace.backward` refuses.
+    """
+    if len(ways) < 2 or seeds < 2 or steps < 1:
+        raise GraceError(
+            f"`ways` and `seeds` should be at least 2 and `steps` at least 1. Found {len(ways)}, {seeds}, {steps}."
+        )
+    problem = ModuleProblem(make_model, batches, losses, shared)
+    values: dict[str, list[float]] = {name: [] for name in ways}
+    for number, (seed, name) in enumerate(((s, n) for s in range(seeds) for n in ways), start=1):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = _trained(problem, ways[name](), steps, optimiser, measure_every)
+            with torch.no_grad():
+                values[name].append(float(evaluate(model.eval())))
+        if on_progress is not None:
+            on_progress(number, seeds * len(ways))
+    return compared({name: tuple(found) for name, found in values.items()})
+
+
+def compared(values: Mapping[str, Sequence[float]]) -> Comparison:
+    """Paired differences to the first way."""
+    reference = next(iter(values))
+    first = np.array(values[reference])
+    differences = {
+        name: over_initialisations((np.array(found) - first)[:, None], bounds=(-np.inf, np.inf))
+        for name, found in values.items()
+        if name != reference
+    }
+    return Comparison({name: tuple(found) for name, found in values.items()}, reference, differences)
+
+
+def _trained(
+    problem: ModuleProblem, outer: Controller, steps: int, make: MakeOptimiser, measure_every: int
+) -> nn.Module:
+    model = problem.model().train()
+    shared, optimiser = problem.shared(model), make(model)
+    if learned := list(outer.parameters()):
+        rate = outer.learning_rate or optimiser.param_groups[0]["lr"]
+        optimiser.add_param_group({"params": learned, "lr": rate, "weight_decay": 0.0})
+    per_pass = len(problem.loader) if isinstance(problem.loader, Sized) else 1
+    for step, batch in enumerate(islice(problem.batches(0), steps)):
+        optimiser.zero_grad()
+        found = problem.loss_function(model, batch)
+        values = list(found.values()) if isinstance(found, Mapping) else list(found)
+        backward(values, shared, outer, epoch=step // per_pass, measure_every=measure_every)
+        optimiser.step()
+    return model

@@ -1,0 +1,191 @@
+"""``grace.diagnose`` on networks that are not ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import grace
+from grace.alignment.groups import group_tasks
+from grace.alignment.interval import over_initialisations
+from tests.loop.foreign import Foreign, batch, losses
+
+FAST = {"inits": 4, "reads": 10, "steps": 60}
+
+
+def shared(model: Foreign) -> list[nn.Parameter]:
+    return model.shared()
+
+
+class Four(nn.Module):
+    """Two tasks on each of two halves of the inputs, all on one narrow backbone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Linear(6, 4)
+        self.heads = nn.ModuleList(nn.Linear(4, 1) for _ in range(4))
+
+
+def four(model: Four, x: Tensor) -> dict[str, Tensor]:
+    h = model.body(x).tanh()
+    left, right = x[:, :3].sum(1, keepdim=True), x[:, 3:].sum(1, keepdim=True)
+    targets = {"a": left, "b": -left, "c": right, "d": -right}
+    return {name: (head(h) - y).square().mean() for (name, y), head in zip(targets.items(), model.heads, strict=True)}
+
+
+def test_it_is_the_mean_cosine_of_the_last_steps_of_plain_trainings() -> None:
+    """Oracle: the same steps by hand, the cosine by compute_gradient_cosine."""
+    data = [batch(seed=seed) for seed in range(5)]
+    found = grace.diagnose(Foreign, data, losses, shared, **FAST, weights=(1.0, 0.5))
+    rows = []
+    for seed in range(4):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = Foreign()
+            optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1e-4)
+            row = []
+            for step in range(60):
+                a, b = losses(model, data[step % 5])
+                if step >= 50:
+                    row.append(grace.compute_gradient_cosine(a, b, model.shared()))
+                optimiser.zero_grad()
+                (a + 0.5 * b).backward()
+                optimiser.step()
+            rows.append(row)
+    expected = over_initialisations(np.array(rows))
+    assert found.rho.mean == pytest.approx(expected.mean, abs=1e-4)
+    assert (found.rho.low, found.rho.high) == pytest.approx((expected.low, expected.high), abs=1e-3)
+    assert found.pairs[0].rho == found.rho
+    assert found.prescription.method == "single-task"
+    assert found.study is None
+
+
+def test_groups_are_the_tasks_that_ask_for_the_same() -> None:
+    draw = torch.Generator().manual_seed(0)
+    data = [torch.randn(64, 6, generator=draw) for _ in range(8)]
+    found = grace.diagnose(
+        Four,
+        data,
+        four,
+        lambda m: m.body.parameters(),
+        inits=5,
+        reads=40,
+        steps=200,
+        optimiser=lambda m: torch.optim.Adam(m.parameters(), lr=3e-3),
+        training_steps=50_000,
+    )
+    assert found.tasks == ("a", "b", "c", "d")
+    assert found.groups.members == (("a", "b"), ("c", "d"))
+    assert len(found.pairs) == 6
+    by_name = {(p.first, p.second): p.rho.mean for p in found.pairs}
+    assert by_name["a", "b"] > 0.5 > abs(by_name["a", "c"])
+    assert "{a, b}  {c, d}" in str(found)
+    # 5 * (1 look of 4 backward passes, 200 steps of which 40 + 32 are measured), a backward pass counted twice
+    paid = 5 * ((1 + 2 * 4) + 200 + 2 * (72 * 4 + 128))
+    assert found.cost.share_of_training == pytest.approx(paid / (3 * 50_000))
+
+
+def test_groups_against_brute_force() -> None:
+    """With a block matrix every edge between the blocks' values gives the blocks."""
+    rho = np.array([[1, 0.6, 0.1], [0.6, 1, 0.1], [0.1, 0.1, 1]])
+    assert group_tasks(rho[None], "xyz", 0.3).members == (("x", "y"), ("z",))
+    assert group_tasks(rho[None], "xyz", 0.0).members == (("x", "y", "z"),)
+    assert group_tasks(rho[None], "xyz", 0.7).members == (("x",), ("y",), ("z",))
+    other = rho[[0, 2, 1]][:, [0, 2, 1]]
+    assert group_tasks(np.array([rho, rho, rho, other]), "xyz", 0.3).agreement == 0.75
+
+
+def test_the_report_in_a_notebook_as_json_and_as_text() -> None:
+    found = grace.diagnose(Foreign, [batch()], losses, shared, **FAST, tasks=("wear", "<b>state</b>"), name="pumps")
+    values = json.loads(json.dumps(found.to_json()))
+    assert values["tasks"] == ["wear", "<b>state</b>"]
+    assert values["near_failure_share"] is None
+    text, page = str(found), found._repr_html_()
+    assert "pumps: does <b>state</b> help wear?" in text
+    assert f"{found.rho.mean:+.3f}" in text
+    assert f"{found.rho.mean:+.3f}" in page
+    assert "&lt;b&gt;state&lt;/b&gt;" in page
+    assert "<b>state" not in page
+    assert "http" not in page
+
+
+def test_a_loader_and_the_random_state() -> None:
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    loader = DataLoader(TensorDataset(*batch(40)), batch_size=8, shuffle=True)
+    first = grace.diagnose(Foreign, loader, losses, shared, **FAST)
+    assert torch.equal(torch.get_rng_state(), before)
+    again = grace.diagnose(Foreign, loader, losses, shared, **FAST)
+    assert first.rho == again.rho
+
+
+def test_an_rul_of_ones_own_gets_the_studys_method() -> None:
+    found = grace.diagnose(Foreign, [batch()], losses, shared, **FAST, near_failure_share=0.2, conditions=1)
+    assert found.prescription.method == "rul-only-weighted"
+    bands = grace.diagnose(Foreign, [batch()], losses, shared, **FAST, thresholds=grace.Thresholds())
+    assert bands.prescription.method in {"single-task", "baseline", "gaba", "separate-models"}
+
+
+def one(model: Foreign, data: Any) -> list[Tensor]:
+    return losses(model, data)[:1]
+
+
+def absent(model: Foreign, data: Any) -> list[Any]:
+    return [losses(model, data)[0], None]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"losses": one}, "two losses or more. Found 1"),
+        ({"losses": absent}, "every task's labels in every batch. Found none for task 1"),
+        ({"shared": [1]}, "`shared` should be a function of the model. Found a list"),
+        ({"make_model": lambda: 3}, "should return a torch.nn.Module. Found a int"),
+        ({"batches": iter([])}, "give batches in every pass"),
+        ({"batches": iter([batch()])}, "used up after one pass"),
+        ({"weights": (1.0,)}, "`weights` should hold 2 numbers"),
+        ({"tasks": ("a",)}, "`tasks` should name each of 2 losses"),
+        ({"inits": 0}, "`inits` and `batches` should be at least 1"),
+        ({"shared": lambda m: []}, "at least one parameter with requires_grad=True"),
+    ],
+)
+def test_bad_input_is_named(change: dict[str, Any], message: str) -> None:
+    arguments: dict[str, Any] = {"make_model": Foreign, "batches": [batch()], "losses": losses, "shared": shared}
+    with pytest.raises(grace.GraceError, match=message):
+        grace.diagnose(**(arguments | FAST | change))
+
+
+def ways() -> dict[str, Callable[[], Any]]:
+    return {"alone": lambda: grace.Fixed(2, (1.0, 0.0)), "both": lambda: grace.GABA(2), "dwa": lambda: grace.DWA(2)}
+
+
+def test_comparing_is_paired_training_by_hand() -> None:
+    data = [batch(seed=seed) for seed in range(3)]
+    held = batch(64, seed=99)
+
+    def evaluate(model: Foreign) -> float:
+        return losses(model, held)[0].item()
+
+    found = grace.compare(Foreign, data, losses, shared, evaluate, ways(), steps=20, seeds=3)
+    for seed in range(3):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = Foreign()
+            optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1e-4)
+            for step in range(20):
+                optimiser.zero_grad()
+                losses(model, data[step % 3])[0].backward()
+                optimiser.step()
+            assert found.values["alone"][seed] == pytest.approx(evaluate(model.eval()), rel=1e-3)
+    gap = np.array(found.values["both"]) - np.array(found.values["alone"])
+    assert found.differences["both"].mean == pytest.approx(gap.mean())
+    assert found.verdict("both") in str(found)
+    with pytest.raises(grace.GraceError, match="at least 2"):
+        grace.compare(Foreign, data, losses, shared, evaluate, {"alone": grace.Fixed}, steps=1)
