@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from grace.alignment.any_module import Losses, ModuleProblem
+from grace.alignment.diagnosis import Diagnosis
 from grace.alignment.interval import Interval, over_initialisations
 from grace.alignment.probe import MakeOptimiser, adamw
 from grace.alignment.replicate import Progress
@@ -38,6 +39,23 @@ class Comparison:
         """``helps`` or ``hurts`` where the interval leaves out 0, else ``unclear``."""
         found = self.differences[way]
         return "helps" if found.high < 0 else "hurts" if found.low > 0 else "unclear"
+
+    def against(self, diagnosis: Diagnosis) -> str:
+        """What was advised beside what training showed, in one line.
+
+        Advice to train the first task alone is borne out if no way that shares was measurably better than the reference; any
+        other advice if one was.
+        """
+        verdicts = {way: self.verdict(way) for way in self.differences}
+        alone = diagnosis.prescription.method in ("single-task", "separate-models", "rul-only-weighted")
+        right = alone != ("helps" in verdicts.values())
+        words = {"helps": "helps", "hurts": "hurts", "unclear": "makes no clear difference"}
+        shown = ", ".join(f"{way} {words[verdict]}" for way, verdict in verdicts.items())
+        rho = diagnosis.rho
+        return (
+            f"Diagnosis: rho {rho.mean:+.2f} [{rho.low:+.2f}, {rho.high:+.2f}], {'train alone' if alone else 'share'}. "
+            f"Training: {shown}: {'borne out' if right else 'not borne out'}."
+        )
 
     def __str__(self) -> str:
         seeds = len(self.values[self.reference])

@@ -1,0 +1,31 @@
+"""Every example, as a user runs it but shorter: it ends with the diagnosis beside what training showed."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+import torch
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
+def test_an_example_is_short_and_comes_to_its_end(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(path.read_text().splitlines()) <= 60
+    with torch.random.fork_rng():
+        runpy.run_path(str(path))["main"](inits=2, seeds=2, steps=20)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert re.fullmatch(
+        r"Diagnosis: rho [+-]\d\.\d\d \[.*\], (train alone|share)\. Training: .*: (not )?borne out\.", last
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
+def test_an_example_in_full(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with torch.random.fork_rng():
+        runpy.run_path(str(path))["main"]()
+    assert "borne out" in capsys.readouterr().out.splitlines()[-1]
