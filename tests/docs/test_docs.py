@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import os
 import re
 import shlex
@@ -152,3 +154,17 @@ def test_the_readmes_diff_runs_on_a_model_that_is_not_ours(side: int) -> None:
     before = [p.clone() for p in model.parameters()]
     exec(compile(the_diff()[side], "README.md", "exec"), names)
     assert all(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+
+
+SOURCE = Path(grace.__file__).parent
+WITH_EXAMPLES = [path for path in sorted(SOURCE.rglob("*.py")) if ">>>" in path.read_text()]
+
+
+@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda p: p.stem)
+def test_the_examples_in_docstrings_give_what_they_say(path: Path) -> None:
+    name = ".".join(("grace", *path.relative_to(SOURCE).with_suffix("").parts))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        found = doctest.testmod(importlib.import_module(name))
+    assert found.attempted
+    assert not found.failed

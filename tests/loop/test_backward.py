@@ -199,6 +199,16 @@ def test_hooks_fire_once_a_call(model: Foreign) -> None:
         assert sorted(map(id, fired)) == sorted(id(p) for p in model.parameters())
 
 
+def test_an_embedding_with_sparse_gradients() -> None:
+    torch.manual_seed(0)
+    table, head = nn.Embedding(9, 4, sparse=True), nn.Linear(4, 1)
+    rows = head(table(torch.tensor([1, 5, 5])))
+    grace.backward([rows.square().mean(), (rows - 1).abs().mean()], table.parameters(), GABA(2))
+    rows = head(table(torch.tensor([1, 5, 5])))
+    expected = torch.autograd.grad(0.5 * (rows.square().mean() + (rows - 1).abs().mean()), table.weight)[0]
+    torch.testing.assert_close(table.weight.grad, expected.to_dense())
+
+
 def test_a_task_without_labels_is_left_out(model: Foreign) -> None:
     outer = Fixed(2, WEIGHTS)
     grace.backward(losses(model, batch()), model.shared(), outer)
@@ -257,6 +267,7 @@ def test_saved_and_loaded_it_goes_on(model: Foreign) -> None:
             r"Loss 1 should be a scalar. Found shape \[3\]",
         ),
         (lambda m, both: ([both[0], both[1] * float("nan")], m.shared(), GABA(2)), "Loss 1 should be finite"),
+        (lambda m, both: ([None, both[1] * float("nan")], m.shared(), GABA(2)), "Loss 1 should be finite"),
         (
             lambda m, both: ([both[0], both[1].detach()], m.shared(), GABA(2)),
             "Loss 1 should depend on a trainable parameter",

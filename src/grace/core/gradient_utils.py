@@ -207,8 +207,8 @@ def trainable(shared_params: Iterable[Tensor]) -> list[Tensor]:
     return shared
 
 
-def check_losses(losses: Sequence[Tensor]) -> None:
-    """Refuse losses that cannot be differentiated to a meaningful gradient.
+def check_losses(losses: Sequence[Tensor | None]) -> None:
+    """Refuse losses that cannot be differentiated to a meaningful gradient; None stands for a task that is absent.
 
     Raises:
         GraceError: See :func:`task_gradients`.
@@ -216,6 +216,8 @@ def check_losses(losses: Sequence[Tensor]) -> None:
     if not losses:
         raise GraceError("`losses` should hold at least one loss. Found none.")
     for task, loss in enumerate(losses):
+        if loss is None:
+            continue
         if loss.numel() != 1:
             raise GraceError(f"Loss {task} should be a scalar. Found shape {list(loss.shape)}. Average over the batch.")
         if not bool(torch.isfinite(loss)):
@@ -229,7 +231,8 @@ def check_losses(losses: Sequence[Tensor]) -> None:
 def flat(gradients: Sequence[Tensor | None], shared: Sequence[Tensor]) -> Tensor:
     """One task's gradients as one row ``[P]``, zeros where it does not use a parameter."""
     pairs = zip(gradients, shared, strict=True)
-    return torch.cat([(torch.zeros_like(p) if g is None else g).reshape(-1) for g, p in pairs])
+    dense = (torch.zeros_like(p) if g is None else g.to_dense() if g.is_sparse else g for g, p in pairs)
+    return torch.cat([gradient.reshape(-1) for gradient in dense])
 
 
 def check_finite(gradients: Tensor) -> None:

@@ -108,7 +108,7 @@ def backward(
     if measure_every < 1:
         raise GraceError(f"`measure_every` should be at least 1. Found {measure_every}.")
     if check:
-        check_losses([loss for loss in losses if loss is not None])
+        check_losses(losses)
     processes = world(group)
     detached = mean_of_present(losses, processes)
     if scaler is not None:
