@@ -24,7 +24,7 @@ from grace.report.marks import Mark, marks
 from grace.report.read import Material, as_json
 from grace.report.runs import run_of
 from grace.report.tradeoff import REGIMES
-from grace.report.words import summary
+from grace.report.words import scope, summary
 
 Row = dict[str, Any]
 
@@ -43,6 +43,7 @@ def page_data(found: Material) -> Row:
         "version": __version__,
         "datasets": _datasets(found),
         "methods": {name: asdict(mark) for name, mark in known.items()},
+        "scope": scope(found.records),
         "summary": summary(found, every),
         "points": [point_row(point, known[point.method]) for point in every],
         "published": published_rows(_datasets(found), known),

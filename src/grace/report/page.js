@@ -114,9 +114,10 @@ function methodTable(card, dataset, index) {
       body.replaceChildren(...rows.map(row => {
         const input = make("input", { type: "radio", name: `method-${index}`, value: `${row.method}` });
         input.addEventListener("change", () => choose(row.method, dataset));
-        const notes = [row.whose === "published" ? "published" : "", row.frontier ? "on the frontier" : ""].filter(Boolean).join(", ");
-        const label = make("label", {}, input, swatch(row.method), name(row.title), make("small", { textContent: notes }));
-        return make("tr", {}, make("td", {}, label), ...["rmse_words", "score_words"].map(key => make("td", { textContent: row[key] })));
+        const notes = [row.whose === "published" ? "published" : "", row.frontier ? "frontier" : ""].filter(Boolean).join(", ");
+        const label = make("label", {}, input, swatch(row.method), make("span", {}, name(row.title), " ", make("small", { textContent: notes })));
+        const cells = ["rmse_words", "score_words"].map(key => make("td", { textContent: row[key].replace(", ", ",\u00a0") }));
+        return make("tr", {}, make("td", {}, label), ...cells);
       }));
     }
     for (const input of body.querySelectorAll("input")) {
@@ -222,6 +223,7 @@ function begin() {
   };
   setTheme(matchMedia("(prefers-color-scheme: dark)").matches);
   dark.addEventListener("click", () => setTheme(dark.getAttribute("aria-pressed") !== "true"));
+  $("scope").textContent = data.scope;
   $("summary").append(...data.summary.map(line => make("li", { textContent: line, dir: "auto" })));
   $("version").textContent = data.version;
   $("left-out").hidden = !data.left_out.length;

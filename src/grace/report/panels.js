@@ -51,10 +51,20 @@ function typed() { // own values: of no data set
 
 function answerItem(answer) {
   const verdict = answer.passed === null ? "not reached" : answer.passed ? "yes" : "no";
-  return make("li", { className: verdict.replace(" ", "-") },
-    make("strong", { textContent: `${answer.question} ${answer.text}` }), " ",
-    make("span", { className: "measured", textContent: answer.measured }), " ",
-    make("em", { textContent: verdict }), make("span", { className: "reason", textContent: answer.passed === null ? "" : answer.reason }));
+  const words = answer.passed === null ? [] : [make("strong", { className: "measured", textContent: answer.measured }), " "];
+  return make("li", { className: verdict.replace(" ", "-") }, make("div", { textContent: `${answer.question} ${answer.text}` }),
+    ...words, make("span", { className: "verdict", textContent: verdict }),
+    make("span", { className: "reason", textContent: answer.passed === null ? "" : answer.reason }));
+}
+
+function bandLegend() {
+  const rule = data.decision.rules[state.rule];
+  const shown = bandsOf(rule).map(({ name: words, low, high, tint }) => {
+    const chip = make("span", { className: "chip" });
+    chip.style.background = tint;
+    return make("span", {}, chip, `${words} (rho ${signed(low, 2)} to ${signed(high, 2)})`);
+  });
+  $("bands").replaceChildren(...shown);
 }
 
 function whatTrainingShowed(found) {
@@ -76,6 +86,7 @@ function whatTrainingShowed(found) {
 }
 
 panels.push(() => {
+  bandLegend();
   const wrong = refusal(state.evidence);
   $("refused").hidden = !wrong;
   $("refused").textContent = wrong;
@@ -92,7 +103,8 @@ panels.push(() => {
 });
 
 const EPOCHS = {
-  loss: run => series(run.losses[0]), health: run => series(run.losses[1]), validation: run => series(run.validation),
+  loss: run => run.unit === "cap" ? [] : series(run.losses[0]), loss_in_caps: run => run.unit === "cap" ? series(run.losses[0]) : [],
+  health: run => series(run.losses[1]), validation: run => series(run.validation),
   weights: run => [...series(run.weights[0], "RUL"), ...series(run.weights[1], "health")],
   ratio: run => series(run.ratio), cosine: run => series(run.rho, "", run.rho_low, run.rho_high),
 };

@@ -19,10 +19,14 @@ def pareto(methods: Mapping[str, Mark], legend: bool = False) -> Spec:
     tips = {"tooltip": [words("title", "method"), words("rmse_words", "RMSE"), words("score_words", "score")]}
     seed = {"tooltip": [words("title", "method"), words("seed", "seed"), *(decimals(f) for f in ("rmse", "score"))]}
     emphasis = chosen("datum.method === selected")
-    line = {"type": "line", "interpolate": "step-after", "color": INK, "strokeWidth": 1.25, "opacity": 0.75}
-    around = {"opacity": emphasis(1, 0.4), "size": emphasis(2.5, 1.25)}
+    line = {"type": "line", "interpolate": "step-after", "color": INK, "strokeWidth": 2}
+    around = {"opacity": emphasis(1, 0.5), "size": emphasis(2.5, 1.5)}
     x2, y2 = {"x2": {"field": "rmse_high"}}, {"y2": {"field": "score_high"}}
     layers: list[Spec] = [
+        of("isValid(datum.rmse_low)", "rule", {"x": number("rmse_low", x["title"]), "y": y, **x2, **colour, **around}),
+        of(
+            "isValid(datum.score_low)", "rule", {"x": x, "y": number("score_low", y["title"]), **y2, **colour, **around}
+        ),
         {
             "transform": [{"filter": "datum.frontier"}],
             "mark": line,
@@ -33,10 +37,6 @@ def pareto(methods: Mapping[str, Mark], legend: bool = False) -> Spec:
                 "strokeDash": _by_whose([1, 0], [3, 3]),
             },
         },
-        of("isValid(datum.rmse_low)", "rule", {"x": number("rmse_low", x["title"]), "y": y, **x2, **colour, **around}),
-        of(
-            "isValid(datum.score_low)", "rule", {"x": x, "y": number("score_low", y["title"]), **y2, **colour, **around}
-        ),
         {
             "data": {"name": "seeds"},
             "mark": {"type": "point", "filled": True, "size": 22, "opacity": 0.8},
@@ -52,9 +52,10 @@ def pareto(methods: Mapping[str, Mark], legend: bool = False) -> Spec:
             {"type": "point", "filled": True, "stroke": INK, "opacity": 1, "cursor": "pointer"},
             {"x": x, "y": y, **colour, **shape, **tips, "size": emphasis(240, 110), "strokeWidth": emphasis(1.8, 0.6)},
         ),
+        of("datum.method === 'baseline'", _beside("right"), {"x": x, "y": y, "text": {"field": "title"}}),
         of(
-            "datum.method === 'baseline' || datum.method === selected",
-            {"type": "text", "align": "left", "dx": 10, "dy": -10, "limit": 120},
+            "datum.method === selected && datum.method !== 'baseline'",
+            _beside("left"),
             {"x": x, "y": y, "text": {"field": "title"}},
         ),
     ]
@@ -88,6 +89,11 @@ def cost(methods: Mapping[str, Mark], legend: bool = False) -> Spec:
         "encoding": {"x": x},
     }
     return chart("lines", [dashes, line, at], height=200, params={"selected": "baseline", "w": 0.91})
+
+
+def _beside(align: str) -> Spec:
+    """Words at the left or the right of a mark."""
+    return {"type": "text", "align": align, "dx": 11 if align == "left" else -11, "dy": -11, "limit": 120}
 
 
 def _by_whose(ours: list[int], published: list[int]) -> Spec:

@@ -13,7 +13,7 @@ def epochs(title: str, kind: str = "linear") -> Spec:
         "title": "epoch",
         "axis": {"format": "d", "tickMinStep": 1, "grid": False},
     }
-    scale = {"scale": {"type": "log"} if kind == "log" else {"zero": False}}
+    scale: Spec = {"scale": {"type": "log"}, "axis": {"grid": False}} if kind == "log" else {"scale": {"zero": False}}
     y = number("value", title) | scale
     dash = {"field": "series", "type": "nominal", "legend": None, "scale": {"range": [[1, 0], [5, 3]]}, "sort": None}
     tips = [words("series", "series"), words("epoch", "epoch"), words("value", "value")]
@@ -33,12 +33,7 @@ def epochs(title: str, kind: str = "linear") -> Spec:
     points = {"mark": {"type": "point", "filled": True, "size": 30, "opacity": 1}, "encoding": drawn}
     last = {
         "transform": [
-            {
-                "window": [{"op": "last_value", "field": "epoch", "as": "end"}],
-                "groupby": ["series"],
-                "frame": [None, None],
-            },
-            {"filter": "datum.epoch === datum.end && isValid(datum.name)"},
+            {"filter": "isValid(datum.name)"},
         ],
         "mark": {"type": "text", "align": "right", "dy": -9},
         "encoding": {"x": x, "y": y, "text": {"field": "name"}},
@@ -71,7 +66,7 @@ def predicted() -> Spec:
 
 def errors() -> Spec:
     """Error against true RUL: above the line the network promised more cycles than there were."""
-    x, y = number("true", "true RUL, cycles"), number("error", "predicted minus true RUL, cycles")
+    x, y = number("true", "true RUL, cycles"), number("error", "predicted minus true RUL, cycles (above 0: late)")
     zero = {
         "data": {"values": [{}]},
         "mark": {"type": "rule", "color": INK},

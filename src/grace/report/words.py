@@ -18,7 +18,7 @@ def summary(found: Material, points: Sequence[Point]) -> list[str]:
     """The findings, the most telling first; honest protocol, labels capped."""
     honest = [point for point in points if point.view == "honest"]
     titles = {name: mark.title for name, mark in marks(r.spec["method"] for r in found.records).items()}
-    lines = [_scope(found.records)]
+    lines = []
     if any(p.method == BASELINE for p in honest):
         rmse = [(p, p.to_baseline[0]) for p in honest if p.to_baseline]
         score = [(p, p.to_baseline[1]) for p in honest if p.to_baseline]
@@ -30,7 +30,8 @@ def summary(found: Material, points: Sequence[Point]) -> list[str]:
     return [line for line in lines if line]
 
 
-def _scope(records: Sequence[Record]) -> str:
+def scope(records: Sequence[Record]) -> str:
+    """How much there is, and how it was chosen."""
     specs = [record.spec for record in records]
     count = {name: len({spec[name] for spec in specs}) for name in ("method", "dataset", "seed")}
     return (
@@ -65,15 +66,15 @@ def _count(
 
 
 def _best(records: Sequence[Record], points: Sequence[Point], titles: dict[str, str]) -> list[str]:
-    lines = []
-    values = values_by_seed(records, "rmse", "honest")
-    for dataset, by_method in sorted(values.items()):
+    """Which method has the lowest mean RMSE on each data set, and how many others can be told from it."""
+    found = []
+    for dataset, by_method in sorted(values_by_seed(records, "rmse", "honest").items()):
         best = min((p for p in points if p.dataset == dataset), key=lambda p: p.rmse.mean)
         others = [paired(by_method, name, best.method) for name in by_method if name != best.method]
         told = sum(difference is not None and difference.measurable for difference in others)
-        rest = f"; {told} of the other {len(others)} can be told from it" if others else ""
-        lines.append(f"{dataset}: the lowest mean RMSE is {titles[best.method]}'s, {best.rmse.mean:.2f} cycles{rest}.")
-    return lines
+        rest = f", {told} of {len(others)} others measurably different" if others else ""
+        found.append(f"on {dataset} {titles[best.method]} ({best.rmse.mean:.2f} cycles{rest})")
+    return [f"Lowest mean RMSE: {'; '.join(found)}."] if found else []
 
 
 def _alignment(diagnoses: Sequence[Diagnosed]) -> list[str]:
