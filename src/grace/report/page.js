@@ -19,7 +19,7 @@ function name(text) { // names from files keep their own direction of writing
   return make("bdi", { textContent: text });
 }
 
-function swatch(method) {
+function swatch(method, hollow = false) {
   const { colour, shape } = data.methods[method];
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
@@ -27,7 +27,8 @@ function swatch(method) {
   svg.setAttribute("class", "swatch");
   svg.setAttribute("aria-hidden", "true");
   path.setAttribute("d", shape);
-  path.style.fill = colour;
+  path.style.fill = hollow ? "none" : colour;
+  if (hollow) Object.assign(path.style, { stroke: colour, strokeWidth: 0.35 });
   svg.append(path);
   return svg;
 }
@@ -47,9 +48,10 @@ async function draw(host, chart, words, rows, signals = {}, onClick = null) {
   await view.resize().runAsync();
 }
 
-// A card a data set in `where`; `fill(card, dataset, index)` builds it and returns what draws it.
-function cards(where, fill) {
+// A card in `where` for each data set that `has` something; `fill(card, dataset, index)` builds it and returns what draws it.
+function cards(where, has, fill) {
   data.datasets.forEach((dataset, index) => {
+    if (!has(dataset)) return;
     const card = make("article", { className: "card" }, make("h3", {}, name(dataset)));
     const drawing = fill(card, dataset, index);
     $(where).append(card);
@@ -104,7 +106,7 @@ function differences(dataset) {
 
 function methodTable(card, dataset, index) {
   const body = make("tbody");
-  const head = make("tr", {}, ...["method", "RMSE [95 %]", "score [95 %]"].map(text => make("th", { scope: "col", textContent: text })));
+  const head = make("tr", {}, ...["method", "RMSE [95\u00a0%]", "score [95\u00a0%]"].map(text => make("th", { scope: "col", textContent: text })));
   card.append(make("div", { className: "scroll" }, make("table", {}, make("thead", {}, head), body)));
   let built = "";
   return () => {
@@ -115,7 +117,7 @@ function methodTable(card, dataset, index) {
         const input = make("input", { type: "radio", name: `method-${index}`, value: `${row.method}` });
         input.addEventListener("change", () => choose(row.method, dataset));
         const notes = [row.whose === "published" ? "published" : "", row.frontier ? "frontier" : ""].filter(Boolean).join(", ");
-        const label = make("label", {}, input, swatch(row.method), make("span", {}, name(row.title), " ", make("small", { textContent: notes })));
+        const label = make("label", {}, input, swatch(row.method, row.whose === "published"), make("span", {}, name(row.title), " ", make("small", { textContent: notes })));
         const cells = ["rmse_words", "score_words"].map(key => make("td", { textContent: row[key].replace(", ", ",\u00a0") }));
         return make("tr", {}, make("td", {}, label), ...cells);
       }));
@@ -128,7 +130,9 @@ function methodTable(card, dataset, index) {
   };
 }
 
-cards("pareto-cards", (card, dataset, index) => {
+const trained = dataset => data.points.some(point => point.dataset === dataset);
+
+cards("pareto-cards", trained, (card, dataset, index) => {
   const host = make("div", { className: "chart" });
   const detail = make("p", { className: "detail" });
   card.append(host);
@@ -161,7 +165,7 @@ function tied(first, row, dataset, w) {
   return Math.abs(mean) <= data.quantiles[count - 2] * spread / Math.sqrt(count);
 }
 
-cards("cost-cards", (card, dataset) => {
+cards("cost-cards", trained, (card, dataset) => {
   const host = make("div", { className: "chart" });
   const list = make("ol", { className: "ranking" });
   card.append(host, list);

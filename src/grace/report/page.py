@@ -59,7 +59,7 @@ def _library() -> str:
     """Vega, Vega-Lite and Vega-Embed, which vl-convert carries."""
     import vl_convert
 
-    return str(vl_convert.javascript_bundle(None)).replace("</script", "<\\/script")
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script")
 
 
 def _asset(name: str) -> str:

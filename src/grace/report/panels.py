@@ -22,7 +22,7 @@ def specs(methods: Mapping[str, Mark], legend: bool = False) -> dict[str, Spec]:
         "loss_in_caps": epochs("RUL loss, caps²", "log"),
         "health": epochs("health loss, nats"),
         "validation": epochs("validation RMSE, cycles", "log"),
-        "weights": epochs("task weight"),
+        "weights": epochs("task weight", "from 0"),
         "ratio": epochs("gradient ratio", "log"),
         "cosine": epochs("rho, cosine"),
         "predicted": predicted(),

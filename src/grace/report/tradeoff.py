@@ -88,7 +88,20 @@ def cost(methods: Mapping[str, Mark], legend: bool = False) -> Spec:
         "mark": {"type": "rule", "color": MUTED, "strokeDash": [2, 3]},
         "encoding": {"x": x},
     }
-    return chart("lines", [dashes, line, at], height=200, params={"selected": "baseline", "w": 0.91})
+    names = {
+        "data": {"values": regimes},
+        "mark": {
+            "type": "text",
+            "angle": 270,
+            "align": "right",
+            "baseline": "bottom",
+            "dy": -3,
+            "fontSize": 11,
+            "color": MUTED,
+        },
+        "encoding": {"x": x, "y": {"value": 3}, "text": {"field": "name"}},
+    }
+    return chart("lines", [dashes, names, line, at], height=200, params={"selected": "baseline", "w": 0.91})
 
 
 def _beside(align: str) -> Spec:

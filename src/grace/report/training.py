@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from grace.report.chart import EARLY, INK, LATE, MUTED, Spec, chart, chosen, number, of, words
 
+KINDS: dict[str, Spec] = {
+    "linear": {"scale": {"zero": False}},
+    "from 0": {"scale": {"zero": True}},
+    "log": {"scale": {"type": "log"}, "axis": {"grid": False}},
+}
+"""Scales of a quantity over epochs."""
+
 
 def epochs(title: str, kind: str = "linear") -> Spec:
     """A quantity over the epochs of a run, one line a series, with its interval where there is one."""
@@ -13,9 +20,10 @@ def epochs(title: str, kind: str = "linear") -> Spec:
         "title": "epoch",
         "axis": {"format": "d", "tickMinStep": 1, "grid": False},
     }
-    scale: Spec = {"scale": {"type": "log"}, "axis": {"grid": False}} if kind == "log" else {"scale": {"zero": False}}
+    scale = KINDS[kind]
     y = number("value", title) | scale
-    dash = {"field": "series", "type": "nominal", "legend": None, "scale": {"range": [[1, 0], [5, 3]]}, "sort": None}
+    dashes = {"domain": ["", "RUL", "health"], "range": [[1, 0], [1, 0], [5, 3]]}
+    dash = {"field": "series", "type": "nominal", "legend": None, "scale": dashes}
     tips = [words("series", "series"), words("epoch", "epoch"), words("value", "value")]
     colour = {"color": {"value": {"expr": "colour"}}}
     band = {
