@@ -74,7 +74,7 @@ def _page(outcomes: Sequence[Outcome], executor: Executor | None, folder: Path) 
     for outcome in outcomes:
         found = rounded(outcome.diagnosis.to_json() | {"dataset": f"demo, dial {outcome.dial:+g}"})
         write_text(folder / "diagnosis" / f"dial{outcome.dial:+g}.json", json.dumps(found, indent=2) + "\n")
-    schedule = replace(schedule_named("tiny"), epochs=4, steps=25)
+    schedule = replace(schedule_named("tiny"), epochs=4, steps=50)
     choices = {"size": "tiny", "unit": "cap", "schedule": schedule, "conventions": replace(CONVENTIONS, window=20)}
     specs = grid([SIMULATED], PAGE_METHODS, PAGE_SEEDS, **choices)
     sweep(specs, Store(folder), None, lambda: nullcontext(executor))
@@ -83,7 +83,7 @@ def _page(outcomes: Sequence[Outcome], executor: Executor | None, folder: Path) 
     return page
 
 
-PAGE_METHODS = ("baseline", "amnl", "gaba", "grace", "rul-only")
+PAGE_METHODS = ("baseline", "amnl", "grace", "rul-only")
 PAGE_SEEDS = (1, 2, 3)
 
 
