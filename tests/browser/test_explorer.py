@@ -35,8 +35,9 @@ def place(tab: Page, dataset: str, method: str) -> tuple[float, float]:
     """Where the mark of a method stands in the window."""
     tab.locator("#pareto-cards article").nth(SETS.index(dataset)).scroll_into_view_if_needed()
     script = """([selector, method]) => {
-      const marks = [...document.querySelectorAll(selector)].filter(m => m.__data__?.datum?.method === method && m.__data__.datum.whose);
-      const box = marks.at(-1).getBoundingClientRect();
+      const drawn = [...document.querySelectorAll(selector)].map(mark => [mark, mark.__data__?.datum]);
+      const marks = drawn.filter(([, datum]) => datum?.method === method && datum.whose);
+      const box = marks.at(-1)[0].getBoundingClientRect();
       return [box.x + box.width / 2, box.y + box.height / 2];
     }"""
     x, y = tab.evaluate(script, [MARKS.format(SETS.index(dataset) + 1), method])
@@ -59,7 +60,10 @@ def test_a_click_on_a_mark_compares_its_method_with_baseline(visit: Open, explor
         assert "within noise" in detail.inner_text() or "beyond noise" in detail.inner_text()
     expect(card(tab, "pareto", "FD001").get_by_role("radio", name="GradNorm")).to_be_checked()
     expect(tab.get_by_role("status")).to_contain_text("FD004: GradNorm to Baseline")
-    tab.mouse.click(*place(tab, "FD003", "baseline"))
+    tab.mouse.click(*place(tab, "FD003", "uncertainty"))
+    drawn(tab)
+    expect(card(tab, "pareto", "FD002").locator(".detail")).to_contain_text("Uncertainty to Baseline")
+    card(tab, "pareto", "FD001").locator("label").first.click()
     drawn(tab)
     expect(card(tab, "pareto", "FD002").locator(".detail")).to_have_text(
         "Baseline, which the others are compared with."
@@ -165,7 +169,7 @@ def expected_ranking(data: Any, dataset: str, w: float) -> list[tuple[str, str, 
     names, first = list(runs), cost[order[0]]
     tied = [i != order[0] and stats.ttest_rel(cost[i], first).pvalue >= 0.05 for i in order]
     return [
-        (data["methods"][names[i]]["title"], f"{cost[i].mean():.2f}", bool(tie))
+        (data["methods"][names[i]]["title"], f"{abs(cost[i].mean()):.2f}", bool(tie))
         for i, tie in zip(order, tied, strict=True)
     ]
 
@@ -211,10 +215,8 @@ def test_a_run_and_its_engines(visit: Open, explorer: Path) -> None:
     )
     expect(tab.locator("#run-words")).to_contain_text(f"Test RMSE {run['figures']['honest'][0]:.2f} cycles")
     late = sum(r > min(t, 125) for r, t in zip(run["rul"], engines["true"], strict=True))
-    fills = [
-        m.evaluate("m => m.style.fill || m.getAttribute('fill')")
-        for m in tab.locator("#engine-cards .mark-symbol path").all()
-    ]
+    marks = tab.locator("#engine-cards .mark-symbol path").all()
+    fills = [mark.evaluate("m => m.style.fill || m.getAttribute('fill')") for mark in marks]
     assert fills.count("var(--late)") == 2 * late
     assert fills.count("var(--early)") == 2 * (100 - late)
     assert tab.locator("#epoch-cards article:visible").count() == 6

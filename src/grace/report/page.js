@@ -40,6 +40,8 @@ async function draw(host, chart, words, rows, signals = {}, onClick = null) {
     const options = { actions: false, renderer: "svg", ast: true, defaultStyle: false, logLevel: 1, tooltip: { theme: "custom" } };
     const { view } = await vegaEmbed(host, spec, options);
     if (onClick) view.addEventListener("click", (event, item) => item?.datum && onClick(item.datum));
+    host.setAttribute("role", "img"); // one picture with a name, not a tree of nameless marks
+    host.querySelector("svg").setAttribute("aria-hidden", "true");
     views.set(host, view);
   }
   const view = views.get(host);
@@ -122,11 +124,10 @@ function methodTable(card, dataset, index) {
         return make("tr", {}, make("td", {}, label), ...cells);
       }));
     }
-    for (const input of body.querySelectorAll("input")) {
-      const chosen = input.value === state.method;
-      input.closest("tr").classList.toggle("chosen", chosen);
-      if (!chosen || !body.querySelector("input:checked")) input.checked = chosen;
-    }
+    const inputs = [...body.querySelectorAll("input")];
+    for (const input of inputs) input.closest("tr").classList.toggle("chosen", input.value === state.method);
+    const mine = inputs.filter(input => input.value === state.method); // two where ours and theirs are shown
+    if (!mine.some(input => input.checked)) inputs.forEach(input => { input.checked = input === mine[0]; });
   };
 }
 
