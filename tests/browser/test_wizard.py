@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,9 @@ def test_the_same_answer_as_decide_over_a_grid(visit: Open, explorer: Path, rule
     assert len(evidence) > 3_000
     script = """([evidence, rule]) => {
       const { decision } = JSON.parse(document.getElementById("data").textContent);
-      return evidence.map(e => graceDecide(e, rule, decision));
+      return JSON.stringify(JSON.parse(evidence).map(e => graceDecide(e, rule, decision)));
     }"""
-    answers = tab.evaluate(script, [[dataclasses.asdict(e) for e in evidence], rule])
+    answers = json.loads(tab.evaluate(script, [json.dumps([dataclasses.asdict(e) for e in evidence]), rule]))
     seen = set()
     for e, answer in zip(evidence, answers, strict=True):
         expected = as_json(decide(e, RULES[rule]))

@@ -111,11 +111,14 @@ def test_the_findings_are_counted_not_written_down() -> None:
 
 
 def test_hostile_names_stay_inside_their_strings() -> None:
-    runs = sweep(HOSTILE, {"baseline": (12.0, 12.1), HOSTILE: (11.0, 11.1), "{{data}}": (11.0, 11.2)})
+    runs = sweep(
+        HOSTILE, {"baseline": (12.0, 12.1), HOSTILE: (11.0, 11.1), "{{data}}": (11.0, 11.2), "GRACE": (11.0, 11.1)}
+    )
     text = page(Material(tuple(runs)))
     data = data_of(text)
     assert data["datasets"] == [HOSTILE]
-    assert set(data["methods"]) == {"baseline", HOSTILE, "{{data}}"}
+    assert set(data["methods"]) == {"baseline", "GRACE", HOSTILE, "{{data}}"}
+    assert len({method["title"] for method in data["methods"].values()}) == 4
     assert text.count("<script") == 3
     assert "alert(1)</script>" not in text
 
@@ -129,6 +132,7 @@ def test_damaged_foreign_and_failed_records_are_named_and_left_out(tmp_path: Pat
     record("A", "dwa", 1, 9.0, id="nohistory", history=[{"epoch": 0}]).write(store.records)
     record("A", "dwa", 2, 9.0, id="text", best_epoch="<script>").write(store.records)
     record("A", "dwa", 3, 9.0, id="short", predictions={"engine": [1], "true": [], "rul": [1.0]}).write(store.records)
+    (store.records / "inf.json").write_text(json.dumps(asdict(record("A", "dwa", 4, float("inf"), id="inf"))))
     (store.records / "torn.json").write_text('{"id": "to')
     (store.records / "old.json").write_text('{"format": 0}')
     diagnoses = tmp_path / "diagnosis"
@@ -137,7 +141,7 @@ def test_damaged_foreign_and_failed_records_are_named_and_left_out(tmp_path: Pat
     found = material(tmp_path, diagnoses)
     assert len(found.records) == 2
     reasons = {item.name: item.reason for item in found.left_out}
-    assert set(reasons) == {f"{n}.json" for n in ("failed", "nohistory", "text", "short", "torn", "old", "bad")}
+    assert set(reasons) == {f"{n}.json" for n in ("failed", "nohistory", "text", "short", "inf", "torn", "old", "bad")}
     assert reasons["failed.json"] == "The run failed: loss is <b>NaN</b>"
     assert "format 1. Found 0" in reasons["old.json"]
     shown = {item["name"] for item in data_of(page(found))["left_out"]}

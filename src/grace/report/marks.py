@@ -73,4 +73,5 @@ def marks(methods: Iterable[str]) -> dict[str, Mark]:
     ordered = sorted(set(methods), key=lambda name: (known.index(name) if name in known else len(known), name))
     strange = [name for name in ordered if name not in LOOKS]
     looks = LOOKS | {name: (YELLOW, UNKNOWN[i % len(UNKNOWN)]) for i, name in enumerate(strange)}
-    return {name: Mark(TITLES.get(name, name), *looks[name]) for name in ordered}
+    titles = {name: f"{name} (not ours)" if name in TITLES.values() else name for name in strange} | TITLES
+    return {name: Mark(titles[name], *looks[name]) for name in ordered}

@@ -13,7 +13,7 @@ cards("diagnosis-cards", () => true, (card, dataset) => {
   const [before, after] = [make("div", { className: "chart" }), make("div", { className: "chart" })];
   const found = data.points.filter(p => p.dataset === dataset && p.view === "honest" && p.alone !== undefined);
   card.append(make("h4", { textContent: "before: rho" }), mine.length ? before
-    : make("p", { className: "note", textContent: "No diagnosis. `grace diagnose --json` prints one; name their folder with --diagnosis." }));
+    : make("p", { className: "note", textContent: `No diagnosis of ${dataset}. \`grace diagnose\` with --json prints one; name their folder with \`grace report --diagnosis\`.` }));
   card.append(make("h4", { textContent: "after: against RUL alone" }), found.length ? after
     : make("p", { className: "note", textContent: "The records hold no RUL alone to compare with." }));
   return async () => {

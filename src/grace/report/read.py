@@ -13,7 +13,7 @@ from grace.alignment.decide import Evidence
 from grace.alignment.recipes import RECIPES
 from grace.bench.store import Store
 from grace.errors import GraceError
-from grace.report.runs import number, run_of
+from grace.report.runs import number, run_of, text
 from grace.training.record import DONE, Record, read_record
 
 T = TypeVar("T")
@@ -112,7 +112,7 @@ def _diagnosed(path: Path) -> Diagnosed:
     )
     if not (-1 <= evidence.low <= evidence.rho <= evidence.high <= 1 and math.isfinite(evidence.ratio)):
         raise ValueError("rho outside its interval")
-    return Diagnosed(str(found["dataset"]), evidence, int(number(rho["batches"])), found["settled"])
+    return Diagnosed(text(found["dataset"]), evidence, int(number(rho["batches"])), found["settled"])
 
 
 def as_json(value: Diagnosed) -> dict[str, Any]:

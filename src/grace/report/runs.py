@@ -33,7 +33,7 @@ def run_of(record: Record) -> dict[str, Any]:
         "protocol": text(spec["protocol"]),
         "unit": text(spec.get("unit", "")),
         "cap": number(spec["conventions"]["cap"]),
-        "figures": {view: pair for view in VIEWS if (pair := figures(record, view))},
+        "figures": {view: [number(v) for v in pair] for view in VIEWS if (pair := figures(record, view))},
         "best": int(number(record.best_epoch)),
         "losses": _by_task(epoch["losses"] for epoch in history),
         "weights": _by_task(epoch["weights"] for epoch in history),
