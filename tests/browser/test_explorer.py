@@ -27,8 +27,9 @@ def card(tab: Page, panel: str, dataset: str) -> Locator:
 
 
 def rows(tab: Page, dataset: str) -> list[list[str]]:
-    found = card(tab, "pareto", dataset).locator("tbody tr").all()
-    return [[cell.inner_text().replace("\u00a0", " ") for cell in row.locator("td").all()] for row in found]
+    script = "rows => rows.map(row => [...row.querySelectorAll('td')].map(cell => cell.innerText.trim().replaceAll('\\u00a0', ' ')))"
+    found: list[list[str]] = card(tab, "pareto", dataset).locator("tbody tr").evaluate_all(script)
+    return found
 
 
 def place(tab: Page, dataset: str, method: str) -> tuple[float, float]:
@@ -150,8 +151,8 @@ def test_single_seeds_and_data_sets_can_be_switched(visit: Open, explorer: Path)
 
 
 def ranking(tab: Page, dataset: str) -> list[tuple[str, str, bool]]:
-    items = card(tab, "cost", dataset).locator("li").all()
-    parts = [[item.locator(part).inner_text() for part in ("bdi", ".figure", ".tie")] for item in items]
+    script = "items => items.map(item => ['bdi', '.figure', '.tie'].map(part => item.querySelector(part).innerText))"
+    parts = card(tab, "cost", dataset).locator("li").evaluate_all(script)
     return [(title, figure, tie == "≈") for title, figure, tie in parts]
 
 
@@ -215,8 +216,8 @@ def test_a_run_and_its_engines(visit: Open, explorer: Path) -> None:
     )
     expect(tab.locator("#run-words")).to_contain_text(f"Test RMSE {run['figures']['honest'][0]:.2f} cycles")
     late = sum(r > min(t, 125) for r, t in zip(run["rul"], engines["true"], strict=True))
-    marks = tab.locator("#engine-cards .mark-symbol path").all()
-    fills = [mark.evaluate("m => m.style.fill || m.getAttribute('fill')") for mark in marks]
+    marks = tab.locator("#engine-cards .mark-symbol path")
+    fills = marks.evaluate_all("marks => marks.map(mark => mark.style.fill || mark.getAttribute('fill'))")
     assert fills.count("var(--late)") == 2 * late
     assert fills.count("var(--early)") == 2 * (100 - late)
     assert tab.locator("#epoch-cards article:visible").count() == 6

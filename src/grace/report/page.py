@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def inert(text: str) -> str:
     return text.replace("<", "\\u003c")
 
 
+@lru_cache(maxsize=1)  # a second to bundle
 def _library() -> str:
     """Vega, Vega-Lite and Vega-Embed, which vl-convert carries."""
     import vl_convert
