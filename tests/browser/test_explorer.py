@@ -27,9 +27,9 @@ def card(tab: Page, panel: str, dataset: str) -> Locator:
 
 
 def rows(tab: Page, dataset: str) -> list[list[str]]:
-    script = "rows => rows.map(row => [...row.querySelectorAll('td')].map(cell => cell.innerText.trim().replaceAll('\\u00a0', ' ')))"
-    found: list[list[str]] = card(tab, "pareto", dataset).locator("tbody tr").evaluate_all(script)
-    return found
+    script = "rows => rows.map(row => [...row.querySelectorAll('td')].map(cell => cell.innerText.trim()))"
+    found = card(tab, "pareto", dataset).locator("tbody tr").evaluate_all(script)
+    return [[text.replace("\u00a0", " ") for text in row] for row in found]
 
 
 def place(tab: Page, dataset: str, method: str) -> tuple[float, float]:

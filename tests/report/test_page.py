@@ -79,6 +79,13 @@ def test_its_numbers_are_those_of_the_records(html: str) -> None:
         assert point["score"] == pytest.approx(sum(v[1] for v in values) / 5, rel=1e-5)
 
 
+def test_the_page_in_docs_is_that_of_the_records(html: str) -> None:
+    kept = data_of((RESULTS.parent / "docs" / "explorer.html").read_text())
+    made = data_of(html)
+    for part in ("summary", "runs", "engines", "diagnoses", "decision", "left_out"):
+        assert kept[part] == made[part]
+
+
 def test_its_diagnoses_are_those_of_the_files(html: str) -> None:
     found = {(d["dataset"], d["recipe"]): d for d in data_of(html)["diagnoses"]}
     assert len(found) == 20
