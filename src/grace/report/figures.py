@@ -35,14 +35,19 @@ def draw(found: Material, folder: Path) -> int:
     data = page_data(found)
     marks = {name: Mark(**values) for name, values in data["methods"].items()}
     charts = specs(marks, legend=True)
+    names = [_file_name(dataset) for dataset in data["datasets"]]
     drawn = 0
-    for number, dataset in enumerate(data["datasets"]):
-        name = re.sub(r"[^\w-]", "_", dataset, flags=re.ASCII)[:40]
-        taken = sum(re.sub(r"[^\w-]", "_", d, flags=re.ASCII)[:40] == name for d in data["datasets"][:number])
+    for number, (dataset, name) in enumerate(zip(data["datasets"], names, strict=True)):
+        earlier = names[:number].count(name)
         for panel, spec in _panels(data, charts, dataset).items():
-            _write(spec, folder / f"{panel}-{name}{f'-{taken}' if taken else ''}")
+            _write(spec, folder / f"{panel}-{name}{f'-{earlier}' if earlier else ''}")
             drawn += 1
     return drawn
+
+
+def _file_name(dataset: str) -> str:
+    """A name that every file system takes."""
+    return re.sub(r"[^\w-]", "_", dataset, flags=re.ASCII)[:40]
 
 
 def _panels(data: Row, charts: Mapping[str, Spec], dataset: str) -> dict[str, Spec]:
@@ -66,9 +71,7 @@ def _panels(data: Row, charts: Mapping[str, Spec], dataset: str) -> dict[str, Sp
         title = f"{dataset}, {data['methods'][run['method']]['title']}, seed {run['seed']}"
         engines = _engines(run, data["engines"][run["engines"]])
         found["run"] = _beside([filled(charts[n], {"epochs": rows}, "", SMALL) for n, rows in _epochs(run)], title, run)
-        found["engines"] = _beside(
-            [filled(charts[n], engines, "", WIDTH) for n in ("predicted", "errors")], title, {"engine": -1}
-        )
+        found["engines"] = _beside([filled(charts[n], engines, "") for n in ("predicted", "errors")], title, run)
     return found
 
 
@@ -79,9 +82,9 @@ def filled(spec: Spec, rows: Mapping[str, Sequence[Row]], title: str, width: int
     return spec | {"datasets": dict(rows), "width": width, "title": title, "params": params}
 
 
-def _beside(charts: Sequence[Spec], title: str, values: Mapping[str, Any]) -> Spec:
+def _beside(charts: Sequence[Spec], title: str, run: Row) -> Spec:
     """Charts in one picture, which share what can be set."""
-    known = {"kept": values.get("best", 0), "colour": "var(--ink)", "engine": values.get("engine", -1)}
+    known = {"kept": run["best"], "colour": "var(--ink)", "engine": -1}  # no engine is chosen on paper
     names = {param["name"] for chart in charts for param in chart["params"]}
     inner = [
         {key: value for key, value in chart.items() if key not in ("params", "$schema", "datasets")} for chart in charts
