@@ -117,6 +117,17 @@ def test_the_findings_are_counted_not_written_down() -> None:
     assert data_of(page(Material(tuple(level))))["summary"][0].startswith("No method lowers the RMSE")
 
 
+def test_the_findings_are_those_of_the_results(html: str) -> None:
+    lines = data_of(html)["summary"]
+    written = (RESULTS.parent / "docs" / "results.md").read_text()
+    for name in ("AMNL on FD002", "GRACE on FD002"):
+        assert f"{name} (" in written.split("Outside their noise")[1].split("\n")[0]
+        assert name in lines[0]
+    assert "Of 28 paired differences 2 leave their noise, where chance alone would make 1.4" in lines[0]
+    assert "on FD001 GradNorm (12.83 cycles" in lines[3]
+    assert "On 4 of 4 the whole interval is above +0.18" in lines[4]
+
+
 def test_hostile_names_stay_inside_their_strings() -> None:
     runs = sweep(
         HOSTILE, {"baseline": (12.0, 12.1), HOSTILE: (11.0, 11.1), "{{data}}": (11.0, 11.2), "GRACE": (11.0, 11.1)}
@@ -127,6 +138,8 @@ def test_hostile_names_stay_inside_their_strings() -> None:
     assert set(data["methods"]) == {"baseline", "GRACE", HOSTILE, "{{data}}"}
     assert len({method["title"] for method in data["methods"].values()}) == 4
     assert text.count("<script") == 3
+    for line in data["summary"]:  # what turns the direction of writing ends where the name ends
+        assert line.count("\u202e") == line.count("\u2068") == line.count("\u2069")
     assert "alert(1)</script>" not in text
 
 

@@ -19,6 +19,10 @@ function name(text) { // names from files keep their own direction of writing
   return make("bdi", { textContent: text });
 }
 
+function inline(text) { // the same inside a sentence: isolated where it could turn the rest around
+  return /^[\x20-\x7e]*$/.test(text) ? text : `\u2068${text.replaceAll("\u2069", "")}\u2069`;
+}
+
 function swatch(method, hollow = false) {
   const { colour, shape } = data.methods[method];
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -83,18 +87,18 @@ function seedPoints(dataset) {
 
 function choose(method, dataset) {
   state.method = method;
-  $("status").textContent = `${dataset}: ${differences(dataset).join(" ")}`;
+  $("status").textContent = `${inline(dataset)}: ${differences(dataset).join(" ")}`;
   render();
 }
 
 function differences(dataset) {
-  const { title } = data.methods[state.method];
+  const title = inline(data.methods[state.method].title);
   const lines = [];
   const row = ours(dataset).find(p => p.method === state.method);
   const published = theirs(dataset).find(p => p.method === state.method);
   const reference = theirs(dataset).find(p => p.method === "baseline");
   if (state.whose !== "published") {
-    lines.push(!row ? `No finished run of ${title} here.`
+    lines.push(!row ? `No run of ${title} here that holds these figures.`
       : row.to_baseline ? `${title} to Baseline: ${row.to_baseline.join("; ")}.`
         : state.method === "baseline" ? "Baseline, which the others are compared with." : `${title}: no seed in common with Baseline.`);
   }

@@ -13,7 +13,7 @@ cards("diagnosis-cards", () => true, (card, dataset) => {
   const [before, after] = [make("div", { className: "chart" }), make("div", { className: "chart" })];
   const found = data.points.filter(p => p.dataset === dataset && p.view === "honest" && p.alone !== undefined);
   card.append(make("h4", { textContent: "before: rho" }), mine.length ? before
-    : make("p", { className: "note", textContent: `No diagnosis of ${dataset}. \`grace diagnose\` with --json prints one; name their folder with \`grace report --diagnosis\`.` }));
+    : make("p", { className: "note", textContent: `No diagnosis of ${inline(dataset)}. \`grace diagnose\` with --json prints one; name their folder with \`grace report --diagnosis\`.` }));
   card.append(make("h4", { textContent: "after: against RUL alone" }), found.length ? after
     : make("p", { className: "note", textContent: "The records hold no RUL alone to compare with." }));
   return async () => {
@@ -73,10 +73,11 @@ function whatTrainingShowed(found) {
   if (chosen) {
     const wanted = { "single-task": "rul-only", "separate-models": "rul-only" }[found.method] ?? found.method;
     const title = data.methods[wanted]?.title ?? data.decision.methods[found.method];
-    if (!honest(chosen.dataset, wanted)) lines.push(`${chosen.dataset}: the records hold no run of ${title}.`);
+    const dataset = inline(chosen.dataset);
+    if (!honest(chosen.dataset, wanted)) lines.push(`${dataset}: the records hold no run of ${title}.`);
     for (const method of new Set([wanted, "grace", "gaba", "baseline"])) {
       const row = honest(chosen.dataset, method);
-      if (row) lines.push(`${chosen.dataset}, ${row.title}: test RMSE ${row.rmse_words}${row.to_alone ? `; against RUL alone ${row.to_alone}` : ""}.`);
+      if (row) lines.push(`${dataset}, ${row.title}: test RMSE ${row.rmse_words}${row.to_alone ? `; against RUL alone ${row.to_alone}` : ""}.`);
     }
   }
   const words = data.decision.rules[state.rule].study;

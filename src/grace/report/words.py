@@ -17,7 +17,7 @@ CHANCE = 0.05  # of a paired difference to leave its 95 % interval though there 
 def summary(found: Material, points: Sequence[Point]) -> list[str]:
     """The findings, the most telling first; honest protocol, labels capped."""
     honest = [point for point in points if point.view == "honest"]
-    titles = {name: mark.title for name, mark in marks(r.spec["method"] for r in found.records).items()}
+    titles = {name: inline(mark.title) for name, mark in marks(r.spec["method"] for r in found.records).items()}
     lines = []
     if any(p.method == BASELINE for p in honest):
         rmse = [(p, p.to_baseline[0]) for p in honest if p.to_baseline]
@@ -50,7 +50,7 @@ def _count(
         return ""
     outside = [(point, difference) for point, difference in known if difference.measurable]
     named = ", ".join(
-        f"{titles[p.method]} on {p.dataset} ({abs(d.mean):.{digits}f} {'lower' if d.mean < 0 else 'higher'})"
+        f"{titles[p.method]} on {inline(p.dataset)} ({abs(d.mean):.{digits}f} {'lower' if d.mean < 0 else 'higher'})"
         for p, d in outside
     )
     lower = sum(difference.mean < 0 for _, difference in outside)
@@ -73,7 +73,7 @@ def _best(records: Sequence[Record], points: Sequence[Point], titles: dict[str, 
         others = [paired(by_method, name, best.method) for name in by_method if name != best.method]
         told = sum(difference is not None and difference.measurable for difference in others)
         rest = f", {told} of {len(others)} others measurably different" if others else ""
-        found.append(f"on {dataset} {titles[best.method]} ({best.rmse.mean:.2f} cycles{rest})")
+        found.append(f"on {inline(dataset)} {titles[best.method]} ({best.rmse.mean:.2f} cycles{rest})")
     return [f"Lowest mean RMSE: {'; '.join(found)}."] if found else []
 
 
@@ -82,13 +82,18 @@ def _alignment(diagnoses: Sequence[Diagnosed]) -> list[str]:
     if not joint:
         return []
     values = ", ".join(
-        f"{d.dataset} {d.evidence.rho:+.2f} [{d.evidence.low:+.2f}, {d.evidence.high:+.2f}]" for d in joint
+        f"{inline(d.dataset)} {d.evidence.rho:+.2f} [{d.evidence.low:+.2f}, {d.evidence.high:+.2f}]" for d in joint
     )
     above = sum(d.evidence.low > STUDY.weak for d in joint)
     return [
         f"rho before training (recipe joint): {values}. On {above} of {len(joint)} the whole interval is above "
         f"{STUDY.weak:+.2f}: the labels follow RUL, which is not to say that sharing pays."
     ]
+
+
+def inline(name: str) -> str:
+    """A name inside a sentence: isolated (Unicode's FSI and PDI) where it could turn the rest of the sentence around."""
+    return name if name.isascii() and name.isprintable() else f"\u2068{name.replace(chr(0x2069), '')}\u2069"
 
 
 def _many(count: int, noun: str) -> str:
