@@ -28,7 +28,9 @@ ALLOWED = {
     "bench": {"errors", "files", "core", "data", "controllers", "alignment", "training"},
     "demos": {"errors", "core", "data", "models", "alignment"},
     "validity": {"errors", "files", "core", "controllers", "data", "models", "alignment", "training", "bench"},
+    "report": {"errors", "files", "controllers", "alignment", "training", "bench", ""},
     "cli": {
+        "report",
         "errors",
         "files",
         "core",
@@ -69,6 +71,7 @@ def test_imports_go_one_way(path: Path) -> None:
         ("import grace.cli.main", "torch sklearn polars scipy rich.table"),
         ("import grace", "torch numpy typer"),
         ("import grace.bench.store, grace.bench.tables", "torch polars"),
+        ("import grace.report.page, grace.report.figures", "torch polars sklearn scipy.stats vl_convert"),
         ("import grace.data.cmapss, grace.data.windows, grace.data.conditions", "torch"),
     ],
 )

@@ -52,6 +52,7 @@ def refused(*arguments: object, words: tuple[str, ...]) -> None:
         ["bench", "run"],
         ["bench", "status"],
         ["bench", "table"],
+        ["report"],
         ["validity"],
         ["validity", "run"],
     ],

@@ -45,12 +45,20 @@ class Store:
         Raises:
             GraceError: There is none, or one is damaged or of another version.
         """
+        return [read_record(path) for path in self.paths()]
+
+    def paths(self) -> list[Path]:
+        """The file of every record, by name, in ``records/`` or, where that is missing, in the folder itself.
+
+        Raises:
+            GraceError: There is none.
+        """
         paths = sorted(self.records.glob("*.json")) if self.records.is_dir() else sorted(self.folder.glob("*.json"))
         if not paths:
             raise GraceError(
                 f"{self.folder} should hold records. Found none. Run `grace bench run --to {self.folder}`."
             )
-        return [read_record(path) for path in paths]
+        return paths
 
     def checkpoint(self, run: str) -> Path:
         """Where a run keeps its state while it is trained."""

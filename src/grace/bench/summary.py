@@ -73,7 +73,7 @@ def summarise(
         GraceError: An unknown metric or protocol, a figure that the records do not hold, or runs of one method, data set
             and seed twice: mixed settings.
     """
-    values = _values(records, metric, protocol)
+    values = values_by_seed(records, metric, protocol)
     rows = []
     known = list(TITLES)
     for dataset, found in sorted(values.items()):
@@ -94,7 +94,8 @@ def mean_across_data_sets(*_: object) -> None:
     )
 
 
-def _values(records: Iterable[Record], metric: str, protocol: str) -> dict[str, dict[str, dict[int, float]]]:
+def values_by_seed(records: Iterable[Record], metric: str, protocol: str) -> dict[str, dict[str, dict[int, float]]]:
+    """A figure of finished runs by data set, method and seed; arguments and errors as :func:`summarise`."""
     if metric not in METRICS:
         raise GraceError(f"`metric` should be one of {', '.join(METRICS)}. Found {metric!r}.")
     if protocol not in PROTOCOLS:

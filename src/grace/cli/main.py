@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from grace.cli import bench, data, demo, diagnose, export, predict, train, validity
+from grace.cli import bench, data, demo, diagnose, export, predict, report, train, validity
 from grace.errors import GraceError
 
 USAGE_ERROR, INTERRUPTED = 2, 130
@@ -25,6 +25,7 @@ app.command("train", short_help="Train one method and keep the network.")(train.
 app.command("predict", short_help="RUL, health and interval of new engines.")(predict.predict)
 app.command("export", short_help="A trained network as ONNX.")(export.export)
 app.add_typer(bench.app, name="bench", short_help="Sweeps of many runs, and their table.")
+app.command("report", short_help="Records as one page to explore.")(report.report)
 app.add_typer(validity.app, name="validity", short_help="Does the advice predict what training shows?")
 app.add_typer(demo.app, name="demo", short_help="See it on simulated fleets.")
 
@@ -43,6 +44,7 @@ def grace(
       grace train FD003 --data cmapss               train what it advises
       grace predict MODEL FILE                      RUL of new engines
       grace bench table                             seven methods compared
+      grace report                                  the same as a page to explore
     """
     if version:
         from grace import __version__

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from grace.errors import GraceError
 from grace.files import write_text
 from grace.validity.cases import Case
 from grace.validity.effects import effect
@@ -139,7 +138,7 @@ def draw(cases: Sequence[Measured], method: str, folder: Path) -> None:
     """Write ``advice.svg`` and ``regret.svg``.
 
     Raises:
-        GraceError: The library that draws is not installed, or the folder cannot be written.
+        GraceError: The folder cannot be written.
     """
     title = f"rho before training, mean over {len(SEEDS)} initialisations (grace diagnose)"
     write_svg(advice_against_outcome(cases, "diagnose", method, title), folder / "advice.svg")
@@ -150,14 +149,10 @@ def write_svg(spec: Spec, path: Path) -> None:
     """Draw a chart.
 
     Raises:
-        GraceError: The library that draws is not installed, or the file cannot be written.
+        GraceError: The file cannot be written.
     """
-    try:
-        import vl_convert
-    except ImportError:
-        raise GraceError(
-            "`--figures` should find vl-convert installed. Found no module `vl_convert`. Run pip install 'grace-rul[report]'."
-        ) from None
+    import vl_convert
+
     write_text(path, str(vl_convert.vegalite_to_svg(spec)))
 
 

@@ -1,0 +1,86 @@
+"""What every chart is built from: Vega-Lite as plain dictionaries, without their data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from grace.report.marks import Mark
+
+Spec = dict[str, Any]
+
+INK, MUTED, LINE, LATE, EARLY = (f"var(--{name})" for name in ("ink", "muted", "line", "late", "early"))
+"""Colours that the page's style sheet sets, light and dark; figures take the light ones (:mod:`grace.report.figures`)."""
+
+CONFIG: Spec = {
+    "font": "system-ui, sans-serif",
+    "background": "transparent",
+    "padding": 4,
+    "aria": False,  # the chart is one picture with a description; the lists beside it are what a screen reader reads
+    "axis": {
+        "labelColor": MUTED,
+        "titleColor": INK,
+        "titleFontWeight": "normal",
+        "gridColor": LINE,
+        "domainColor": MUTED,
+        "tickColor": MUTED,
+        "labelFontSize": 12,
+        "titleFontSize": 12.5,
+        "labelLimit": 130,
+        "tickCount": 5,
+    },
+    "legend": {
+        "labelColor": INK,
+        "titleColor": INK,
+        "titleFontWeight": "normal",
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "labelLimit": 240,
+    },
+    "title": {"color": INK, "fontSize": 14, "fontWeight": "normal", "anchor": "start", "limit": 400},
+    "view": {"stroke": None},
+    "text": {"color": INK, "fontSize": 12},
+}
+
+
+def chart(data: str, layers: Sequence[Spec], height: int, params: Mapping[str, object] | None = None) -> Spec:
+    """Layers on one pair of axes, as wide as what holds them; ``data`` names the rows and ``params`` what can be set later."""
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "width": "container",
+        "height": height,
+        "data": {"name": data},
+        "params": [{"name": name, "value": value} for name, value in (params or {}).items()],
+        "layer": list(layers),
+    }
+
+
+def number(field: str, title: str) -> Spec:
+    """A quantity; axes need not begin at 0."""
+    return {"field": field, "type": "quantitative", "title": title, "scale": {"zero": False}}
+
+
+def words(field: str, title: str) -> Spec:
+    """A field that is shown as it is."""
+    return {"field": field, "title": title, "type": "nominal"}
+
+
+def decimals(field: str) -> Spec:
+    """A field with two decimals."""
+    return {"field": field, "type": "quantitative", "format": ".2f"}
+
+
+def by_method(methods: Mapping[str, Mark], what: str, legend: bool = False) -> Spec:
+    """Colour or shape of each method, with a legend where no list stands beside the chart."""
+    scale = {"domain": [m.title for m in methods.values()], "range": [getattr(m, what) for m in methods.values()]}
+    return {"field": "title", "type": "nominal", "scale": scale, "legend": {"title": "method"} if legend else None}
+
+
+def of(test: str, mark: str | Spec, encoding: Spec) -> Spec:
+    """A layer of the rows that pass a test."""
+    return {"transform": [{"filter": test}], "mark": mark, "encoding": encoding}
+
+
+def chosen(test: str) -> Any:
+    """What an encoding is for the chosen row, and for the others."""
+    return lambda value, other: {"condition": {"test": test, "value": value}, "value": other}

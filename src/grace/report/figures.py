@@ -1,0 +1,178 @@
+"""The panels as PNG and SVG, for papers: the page's charts, in its light colours, with a legend of their own."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from grace.alignment.decide import STUDY
+from grace.files import replacing, write_text
+from grace.report.chart import CONFIG, Spec
+from grace.report.data import page_data
+from grace.report.marks import Mark
+from grace.report.panels import specs
+from grace.report.read import Material
+
+WIDTH, SMALL, SCALE = 440, 230, 2
+Row = dict[str, Any]
+
+
+def draw(found: Material, folder: Path) -> int:
+    """Write every panel of every data set as ``PANEL-DATASET.svg`` and ``.png``; of single runs GRACE's first on each
+    data set, or the first.
+
+    Returns:
+        How many figures there are, each in two files.
+
+    Raises:
+        GraceError: Runs of one method, data set and seed twice, or the folder cannot be written.
+    """
+    data = page_data(found)
+    marks = {name: Mark(**values) for name, values in data["methods"].items()}
+    charts = specs(marks, legend=True)
+    names = [_file_name(dataset) for dataset in data["datasets"]]
+    drawn = 0
+    for number, (dataset, name) in enumerate(zip(data["datasets"], names, strict=True)):
+        earlier = names[:number].count(name)
+        for panel, spec in _panels(data, charts, dataset).items():
+            _write(spec, folder / f"{panel}-{name}{f'-{earlier}' if earlier else ''}")
+            drawn += 1
+    return drawn
+
+
+def _file_name(dataset: str) -> str:
+    """A name that every file system takes."""
+    return re.sub(r"[^\w-]", "_", dataset, flags=re.ASCII)[:40]
+
+
+def _panels(data: Row, charts: Mapping[str, Spec], dataset: str) -> dict[str, Spec]:
+    """What there is to draw of a data set, by panel."""
+    order = list(data["methods"])
+    points = [p for p in data["points"] if p["dataset"] == dataset and p["view"] == "honest"]
+    points.sort(key=lambda p: order.index(p["method"]))
+    alone = [p for p in points if "alone" in p]
+    diagnoses = [d for d in data["diagnoses"] if d["dataset"] == dataset]
+    runs = [r for r in data["runs"] if r["dataset"] == dataset]
+    run = min(runs, key=lambda r: r["method"] != "grace", default=None)  # the one that the page opens with
+    found: dict[str, Spec] = {}
+    if points:
+        found["pareto"] = filled(charts["pareto"], {"points": points, "seeds": []}, dataset)
+        found["cost"] = filled(charts["cost"], {"lines": _lines(points)}, dataset)
+    if diagnoses:
+        found["rho"] = filled(charts["rho"], {"rho": diagnoses, "bands": _bands(), "edges": _edges()}, dataset)
+    if alone:
+        found["sharing"] = filled(charts["sharing"], {"points": alone}, dataset)
+    if run is not None:
+        title = f"{dataset}, {data['methods'][run['method']]['title']}, seed {run['seed']}"
+        engines = _engines(run, data["engines"][run["engines"]])
+        found["run"] = _beside([filled(charts[n], {"epochs": rows}, "", SMALL) for n, rows in _epochs(run)], title, run)
+        found["engines"] = _beside([filled(charts[n], engines, "") for n in ("predicted", "errors")], title, run)
+    return found
+
+
+def filled(spec: Spec, rows: Mapping[str, Sequence[Row]], title: str, width: int = WIDTH) -> Spec:
+    """A chart with its data, a width and a title of its own."""
+    unset = {"selected": "", "w": 0}  # nothing is chosen on paper
+    params = [param | {"value": unset.get(param["name"], param["value"])} for param in spec["params"]]
+    return spec | {"datasets": dict(rows), "width": width, "title": title, "params": params}
+
+
+def _beside(charts: Sequence[Spec], title: str, run: Row) -> Spec:
+    """Charts in one picture, which share what can be set."""
+    known = {"kept": run["best"], "colour": "var(--ink)", "engine": -1}  # no engine is chosen on paper
+    names = {param["name"] for chart in charts for param in chart["params"]}
+    inner = [
+        {key: value for key, value in chart.items() if key not in ("params", "$schema", "datasets")} for chart in charts
+    ]
+    # charts of one picture read rows of the same name: each gets them in place
+    for chart, kept in zip(charts, inner, strict=True):
+        kept["layer"] = [_inline(layer, chart["datasets"]) for layer in chart["layer"]]
+        kept["data"] = _inline(chart, chart["datasets"])["data"]
+    params = [{"name": name, "value": known[name]} for name in sorted(names)]
+    return {"$schema": charts[0]["$schema"], "title": title, "columns": 3, "concat": inner, "params": params}
+
+
+def _inline(part: Spec, rows: Mapping[str, Sequence[Row]]) -> Spec:
+    name = part.get("data", {}).get("name")
+    return part if name is None else part | {"data": {"values": list(rows[name])}}
+
+
+def _lines(points: Sequence[Row]) -> list[Row]:
+    """Ends of the straight line J(w) of each method."""
+    return [{"method": p["method"], "title": p["title"], "w": w, "j": p["share"][w]} for p in points for w in (0, 1)]
+
+
+def _bands() -> list[Row]:
+    tints = ("var(--band-a)", "var(--band-d)")
+    ends = pairwise((-1.0, *STUDY.edges(), 1.0))
+    return [
+        {"name": name, "low": low, "high": high, "tint": tint}
+        for name, (low, high), tint in zip(STUDY.bands(), ends, tints, strict=True)
+    ]
+
+
+def _edges() -> list[Row]:
+    return [{"edge": edge} for edge in STUDY.edges()]
+
+
+def _epochs(run: Row) -> list[tuple[str, list[Row]]]:
+    """Charts of a run that hold something, with their rows."""
+    loss = "loss_in_caps" if run["unit"] == "cap" else "loss"
+    columns = {
+        loss: [("", run["losses"][:1])],
+        "health": [("", run["losses"][1:2])],
+        "validation": [("", [run["validation"]])],
+        "weights": [("RUL", run["weights"][:1]), ("health", run["weights"][1:2])],
+        "ratio": [("", [run.get("ratio", [])])],
+        "cosine": [("", [run.get("rho", [])])],
+    }
+    rows = {
+        name: [r for label, found in parts for c in found for r in _series(c, label)] for name, parts in columns.items()
+    }
+    return [(name, found) for name, found in rows.items() if found]
+
+
+def _series(column: Sequence[float | None], label: str) -> list[Row]:
+    at = int((len(column) - 1) * (0.6 if label == "health" else 1))  # two names never in one place
+    return [
+        {"epoch": epoch, "value": value, "series": label, "name": label if label and epoch == at else None}
+        for epoch, value in enumerate(column)
+        if value is not None
+    ]
+
+
+def _engines(run: Row, engines: Row) -> dict[str, list[Row]]:
+    rows = []
+    for engine, true, rul in zip(engines["engine"], engines["true"], run["rul"], strict=True):
+        if true is not None and rul is not None:
+            target = min(true, run["cap"])
+            error = rul - target
+            rows.append(
+                {"engine": engine, "true": target, "rul": rul, "error": error, "late": "late" if error > 0 else "early"}
+            )
+    most = max((row["true"] for row in rows), default=1)
+    return {"engines": rows, "diagonal": [{"true": at, "target": at} for at in (0, most)]}
+
+
+def _write(spec: Spec, path: Path) -> None:
+    import vl_convert
+
+    chart = json.loads(_light(json.dumps(spec | {"config": CONFIG | {"background": "white"}})))
+    svg = str(vl_convert.vegalite_to_svg(chart))
+    write_text(path.with_name(f"{path.name}.svg"), svg)
+    with replacing(path.with_name(f"{path.name}.png")) as part:
+        part.write_bytes(vl_convert.svg_to_png(svg, scale=SCALE))
+
+
+def _light(text: str) -> str:
+    """The style sheet's light colours in place of its names, which only a page knows; likewise the font."""
+    css = files("grace.report").joinpath("page.css").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"--([\w-]+): light-dark\((#\w+),", css))
+    return re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], text).replace(
+        "system-ui, sans-serif", "sans-serif"
+    )

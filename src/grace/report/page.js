@@ -1,0 +1,254 @@
+// The page: one state, one function a panel that draws it. Names come from files, so they are set as text, never as markup.
+const $ = id => document.getElementById(id);
+const data = JSON.parse($("data").textContent);
+const state = {
+  shown: new Set(data.datasets), whose: "ours", protocol: "honest", labels: "capped", seeds: false,
+  method: "", w: 0.91, rule: "study", diagnosis: data.diagnoses.length ? 0 : -1, evidence: null, run: 0, engine: -1,
+  drawing: true, stale: false, // true until everything is set up
+};
+const panels = [];
+const views = new Map();
+
+function make(tag, properties = {}, ...children) {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
+}
+
+function name(text) { // names from files keep their own direction of writing
+  return make("bdi", { textContent: text });
+}
+
+function inline(text) { // the same inside a sentence: isolated where it could turn the rest around
+  return /^[\x20-\x7e]*$/.test(text) ? text : `\u2068${text.replaceAll("\u2069", "")}\u2069`;
+}
+
+function swatch(method, hollow = false) {
+  const { colour, shape } = data.methods[method];
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  svg.setAttribute("viewBox", "-1.6 -1.6 3.2 3.2");
+  svg.setAttribute("class", "swatch");
+  svg.setAttribute("aria-hidden", "true");
+  path.setAttribute("d", shape);
+  path.style.fill = hollow ? "none" : colour;
+  if (hollow) Object.assign(path.style, { stroke: colour, strokeWidth: 0.35 });
+  svg.append(path);
+  return svg;
+}
+
+async function draw(host, chart, words, rows, signals = {}, onClick = null) {
+  if (!views.has(host)) {
+    const spec = { ...data.specs[chart], description: words, config: data.config, datasets: rows };
+    // ast: expressions are interpreted, as the page's policy forbids to make code of text; 1: errors, not notes on empty data
+    const options = { actions: false, renderer: "svg", ast: true, defaultStyle: false, logLevel: 1, tooltip: { theme: "custom" } };
+    const { view } = await vegaEmbed(host, spec, options);
+    if (onClick) view.addEventListener("click", (event, item) => item?.datum && onClick(item.datum));
+    host.setAttribute("role", "img"); // one picture with a name, not a tree of nameless marks
+    host.querySelector("svg").setAttribute("aria-hidden", "true");
+    views.set(host, view);
+  }
+  const view = views.get(host);
+  for (const [source, values] of Object.entries(rows)) view.data(source, values);
+  for (const [signal, value] of Object.entries(signals)) view.signal(signal, value);
+  await view.resize().runAsync();
+}
+
+// A card in `where` for each data set that `has` something; `fill(card, dataset, index)` builds it and returns what draws it.
+function cards(where, has, fill) {
+  data.datasets.forEach((dataset, index) => {
+    if (!has(dataset)) return;
+    const card = make("article", { className: "card" }, make("h3", {}, name(dataset)));
+    const drawing = fill(card, dataset, index);
+    $(where).append(card);
+    panels.push(() => {
+      card.hidden = !state.shown.has(dataset);
+      return card.hidden ? null : drawing();
+    });
+  });
+}
+
+const viewName = () => state.protocol === "source" ? "source" : state.labels === "capped" ? "honest" : "honest-uncapped";
+const ours = (dataset, view = viewName()) => data.points.filter(p => p.dataset === dataset && p.view === view);
+const theirs = dataset => data.published.filter(p => p.dataset === dataset);
+const byOrder = rows => Object.keys(data.methods).flatMap(method => rows.filter(row => row.method === method));
+
+function shownPoints(dataset) {
+  return byOrder([...(state.whose === "published" ? [] : ours(dataset)), ...(state.whose === "ours" ? [] : theirs(dataset))]);
+}
+
+function seedPoints(dataset) {
+  if (!state.seeds || state.whose === "published") return [];
+  return data.runs.filter(run => run.dataset === dataset && run.figures[viewName()]).map(run => {
+    const [rmse, score] = run.figures[viewName()];
+    return { method: run.method, title: data.methods[run.method].title, seed: run.seed, rmse, score };
+  });
+}
+
+function choose(method, dataset) {
+  state.method = method;
+  $("status").textContent = `${inline(dataset)}: ${differences(dataset).join(" ")}`;
+  render();
+}
+
+function differences(dataset) {
+  const title = inline(data.methods[state.method].title);
+  const lines = [];
+  const row = ours(dataset).find(p => p.method === state.method);
+  const published = theirs(dataset).find(p => p.method === state.method);
+  const reference = theirs(dataset).find(p => p.method === "baseline");
+  if (state.whose !== "published") {
+    lines.push(!row ? `No run of ${title} here that holds these figures.`
+      : row.to_baseline ? `${title} to Baseline: ${row.to_baseline.join("; ")}.`
+        : state.method === "baseline" ? "Baseline, which the others are compared with." : `${title}: no seed in common with Baseline.`);
+  }
+  if (state.whose !== "ours" && published) {
+    const words = !reference || published === reference ? ""
+      : ` to Baseline's ${reference.rmse_words} and ${reference.score_words}, of unknown noise`;
+    lines.push(`Published: ${title} RMSE ${published.rmse_words}, score ${published.score_words}${words}.`);
+  }
+  return lines.length ? lines : [`Nothing published of ${title} here that holds both figures.`];
+}
+
+function methodTable(card, dataset, index) {
+  const body = make("tbody");
+  const head = make("tr", {}, ...["method", "RMSE [95\u00a0%]", "score [95\u00a0%]"].map(text => make("th", { scope: "col", textContent: text })));
+  card.append(make("div", { className: "scroll" }, make("table", {}, make("thead", {}, head), body)));
+  let built = "";
+  return () => {
+    const rows = shownPoints(dataset);
+    if (built !== viewName() + state.whose) { // else the focus would be lost
+      built = viewName() + state.whose;
+      body.replaceChildren(...rows.map(row => {
+        const input = make("input", { type: "radio", name: `method-${index}`, value: `${row.method}` });
+        input.addEventListener("change", () => choose(row.method, dataset));
+        const notes = [row.whose === "published" ? "published" : "", row.frontier ? "frontier" : ""].filter(Boolean).join(", ");
+        const label = make("label", {}, input, swatch(row.method, row.whose === "published"), make("span", {}, name(row.title), " ", make("small", { textContent: notes })));
+        const cells = ["rmse_words", "score_words"].map(key => make("td", { textContent: row[key].replace(", ", ",\u00a0") }));
+        return make("tr", {}, make("td", {}, label), ...cells);
+      }));
+    }
+    const inputs = [...body.querySelectorAll("input")];
+    for (const input of inputs) input.closest("tr").classList.toggle("chosen", input.value === state.method);
+    const mine = inputs.filter(input => input.value === state.method); // two where ours and theirs are shown
+    if (!mine.some(input => input.checked)) inputs.forEach(input => { input.checked = input === mine[0]; });
+  };
+}
+
+const trained = dataset => data.points.some(point => point.dataset === dataset);
+
+cards("pareto-cards", trained, (card, dataset, index) => {
+  const host = make("div", { className: "chart" });
+  const detail = make("p", { className: "detail" });
+  card.append(host);
+  const listed = methodTable(card, dataset, index);
+  card.append(detail);
+  return async () => {
+    listed();
+    detail.replaceChildren(...differences(dataset).map(line => make("span", { textContent: line, dir: "auto" })));
+    const rows = { points: shownPoints(dataset), seeds: seedPoints(dataset) };
+    await draw(host, "pareto", `${dataset}: RMSE against NASA score by method; the list below holds the same figures`, rows,
+      { selected: state.method }, datum => datum.method && choose(datum.method, dataset));
+  };
+});
+
+// J(w): both figures on a scale from 0 (least of the data set's methods) to 1 (largest).
+const J = (row, w) => w * row.share[1] + (1 - w) * row.share[0];
+
+function tied(first, row, dataset, w) {
+  const rows = ours(dataset);
+  const range = key => Math.max(...rows.map(r => r[key])) - Math.min(...rows.map(r => r[key])) || Infinity;
+  const figures = method => new Map(data.runs.filter(run => run.dataset === dataset && run.method === method && run.figures[viewName()])
+    .map(run => [run.seed, run.figures[viewName()]]));
+  const [a, b] = [figures(row.method), figures(first.method)];
+  const values = [...a.keys()].filter(seed => b.has(seed)).map(seed =>
+    (1 - w) * (a.get(seed)[0] - b.get(seed)[0]) / range("rmse") + w * (a.get(seed)[1] - b.get(seed)[1]) / range("score"));
+  const count = values.length;
+  if (count < 2) return true;
+  const mean = values.reduce((sum, value) => sum + value, 0) / count;
+  const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1));
+  return Math.abs(mean) <= data.quantiles[count - 2] * spread / Math.sqrt(count);
+}
+
+cards("cost-cards", trained, (card, dataset) => {
+  const host = make("div", { className: "chart" });
+  const list = make("ol", { className: "ranking" });
+  card.append(host, list);
+  return async () => {
+    const ranked = byOrder(ours(dataset)).sort((a, b) => J(a, state.w) - J(b, state.w));
+    list.replaceChildren(...ranked.map(row => {
+      const bar = make("span", { className: "bar" }, make("span"));
+      bar.firstChild.style.inlineSize = `${100 * J(row, state.w)}%`;
+      bar.firstChild.style.background = data.methods[row.method].colour;
+      const tie = row !== ranked[0] && tied(ranked[0], row, dataset, state.w);
+      const item = make("li", {}, swatch(row.method), name(row.title), bar,
+        make("span", { className: "tie", textContent: tie ? "≈" : "", title: tie ? "cannot be told from the first" : "" }),
+        make("span", { className: "figure", textContent: J(row, state.w).toFixed(2) }));
+      item.classList.toggle("chosen", row.method === state.method);
+      return item;
+    }));
+    const lines = ranked.flatMap(row => [0, 1].map(w => ({ method: row.method, title: row.title, w, j: J(row, w) })));
+    await draw(host, "cost", `${dataset}: J of each method against w; the list below ranks them at the chosen w`, { lines },
+      { w: state.w, selected: state.method });
+  };
+});
+
+panels.push(() => {
+  const ratio = state.w / (1 - state.w);
+  $("w").value = state.w;
+  $("w").setAttribute("aria-valuetext", `${state.w}`);
+  $("w-words").textContent = state.w === 1 ? "w = 1: only late failures cost." : state.w === 0 ? "w = 0: the score does not count."
+    : `w = ${state.w.toFixed(2)}: a late failure costs ${ratio < 10 ? ratio.toFixed(1) : Math.round(ratio)} times an early one.`;
+  for (const button of $("regimes").children) button.setAttribute("aria-pressed", Number(button.value) === state.w);
+  const uncapped = state.protocol === "source";
+  for (const input of $("labels").querySelectorAll("input")) input.disabled = uncapped;
+  const words = [
+    state.protocol === "source" ? "Best epoch chosen on the test set, as the source does: optimistic, and its labels are capped." : "",
+    state.whose !== "ours" && state.protocol === "honest" ? "The published figures were chosen on the test set; ours here were not." : "",
+    state.whose !== "ours" && viewName() === "honest-uncapped" ? "The source does not say that its labels are uncapped." : "",
+  ].filter(Boolean).join(" ");
+  $("caution").hidden = !words;
+  $("caution").textContent = words;
+});
+
+async function render() { // one drawing at a time; what changes meanwhile is drawn next
+  state.stale = true;
+  if (state.drawing) return;
+  state.drawing = true;
+  document.body.setAttribute("aria-busy", "true");
+  while (state.stale) {
+    state.stale = false;
+    await Promise.all(panels.map(panel => panel()));
+  }
+  state.drawing = false;
+  document.body.setAttribute("aria-busy", "false");
+}
+
+function begin() {
+  const dark = $("theme");
+  const setTheme = on => {
+    document.documentElement.style.colorScheme = on ? "dark" : "light";
+    dark.setAttribute("aria-pressed", on);
+  };
+  setTheme(matchMedia("(prefers-color-scheme: dark)").matches);
+  dark.addEventListener("click", () => setTheme(dark.getAttribute("aria-pressed") !== "true"));
+  $("scope").textContent = data.scope;
+  $("summary").append(...data.summary.map(line => make("li", { textContent: line, dir: "auto" })));
+  $("version").textContent = data.version;
+  $("left-out").hidden = !data.left_out.length;
+  $("left-out").querySelector("ul").append(...data.left_out.map(item => make("li", {}, name(item.name), ": ", name(item.reason))));
+  $("datasets").append(...data.datasets.map(dataset =>
+    make("label", {}, make("input", { type: "checkbox", name: "dataset", value: dataset, checked: true }), " ", name(dataset))));
+  $("regimes").append(...Object.entries(data.regimes).map(([label, w]) =>
+    make("button", { type: "button", value: w, textContent: `${label} ${w}`, onclick: () => { state.w = w; render(); } })));
+  $("w").addEventListener("input", () => { state.w = Number($("w").value); render(); });
+  $("views").addEventListener("change", () => {
+    const form = new FormData($("views"));
+    Object.assign(state, { whose: form.get("whose"), protocol: form.get("protocol"), seeds: form.has("seeds") });
+    state.labels = form.get("labels") ?? state.labels;
+    state.shown = new Set(form.getAll("dataset"));
+    render();
+  });
+  const known = new Set(data.points.map(point => point.method));
+  state.method = ["grace", ...known, "baseline"].find(method => known.has(method)) ?? "baseline";
+}

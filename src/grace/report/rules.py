@@ -1,0 +1,53 @@
+"""The table of thresholds and the words of :mod:`grace.alignment.decide`, exported for the page's wizard."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from itertools import pairwise
+from typing import Any
+
+from grace.alignment.decide import MOST_INITS, RULES, Answer, Evidence, Thresholds, decide
+from grace.alignment.recipes import RECIPES
+from grace.alignment.study import alike
+from grace.controllers.titles import TITLES
+
+METHODS = TITLES | {"single-task": "Single task: RUL alone", "separate-models": "Separate models, one a task"}
+"""What can be prescribed, as printed."""
+
+
+def exported() -> dict[str, Any]:
+    """Every rule by name: thresholds, edges and bands of rho, and the words of each answer.
+
+    The words are taken from the answers of :func:`grace.alignment.decide.decide` itself, one asked for each band and for yes and
+    no, so that the page cannot say anything else.
+    """
+    return {
+        "rules": {name: _rule(thresholds) for name, thresholds in RULES.items()},
+        "methods": METHODS,
+        "recipes": list(RECIPES),
+        "most_inits": MOST_INITS,
+        "unreliable": decide(Evidence(0, 0, 0, 1, 0, 1, reliable=False), RULES["source"]).next_step,
+    }
+
+
+def _rule(thresholds: Thresholds) -> dict[str, Any]:
+    edges = (-1.0, *thresholds.edges(), 1.0)
+    middles = [(low + high) / 2 for low, high in pairwise(edges)]
+    yes = Evidence(1, 1, 1, float("inf"), 1, 10**9)
+    no = Evidence(1, 1, 1, 1, 0, 0)
+    words = {a.question: {"text": a.text, "yes": a.reason, "no": b.reason} for a, b in _both(yes, no, thresholds)}
+    words["Q1"]["no"] = decide(Evidence(1, 1, 1, 1, 0, 0, tasks=1), thresholds).answers[0].reason
+    bands = [decide(Evidence(rho, rho, rho, 1, 0, 0), thresholds).answers[1].reason for rho in middles]
+    known = [alike(rho, thresholds.edges()).words for rho in middles] if thresholds.always else None
+    return {
+        "thresholds": asdict(thresholds),
+        "edges": thresholds.edges(),
+        "bands": thresholds.bands(),
+        "words": words,
+        "band_words": bands,
+        "study": known,
+    }
+
+
+def _both(yes: Evidence, no: Evidence, thresholds: Thresholds) -> list[tuple[Answer, Answer]]:
+    return list(zip(decide(yes, thresholds).answers, decide(no, thresholds).answers, strict=True))

@@ -1,0 +1,298 @@
+"""The page as its readers have it: clicked, typed at, narrow, dark, printed, read aloud."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+from scipy import stats
+
+from grace.report.page import page
+from grace.report.read import LeftOut, Material
+from tests.browser.conftest import Open, data_of, drawn
+from tests.report.records import sweep
+
+HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>\"'&\u202eright to left " + "long" * 60
+SETS = ["FD001", "FD002", "FD003", "FD004"]
+MARKS = "#pareto-cards article:nth-child({}) .mark-symbol path"
+
+
+def card(tab: Page, panel: str, dataset: str) -> Locator:
+    return tab.locator(f"#{panel}-cards article", has=tab.get_by_role("heading", name=dataset, exact=True))
+
+
+def rows(tab: Page, dataset: str) -> list[list[str]]:
+    script = "rows => rows.map(row => [...row.querySelectorAll('td')].map(cell => cell.innerText.trim()))"
+    found = card(tab, "pareto", dataset).locator("tbody tr").evaluate_all(script)
+    return [[text.replace("\u00a0", " ") for text in row] for row in found]
+
+
+def place(tab: Page, dataset: str, method: str) -> tuple[float, float]:
+    """Where the mark of a method stands in the window."""
+    tab.locator("#pareto-cards article").nth(SETS.index(dataset)).scroll_into_view_if_needed()
+    script = """([selector, method]) => {
+      const drawn = [...document.querySelectorAll(selector)].map(mark => [mark, mark.__data__?.datum]);
+      const marks = drawn.filter(([, datum]) => datum?.method === method && datum.whose);
+      const box = marks.at(-1)[0].getBoundingClientRect();
+      return [box.x + box.width / 2, box.y + box.height / 2];
+    }"""
+    x, y = tab.evaluate(script, [MARKS.format(SETS.index(dataset) + 1), method])
+    return x, y
+
+
+def check(tab: Page, name: str, value: str) -> None:
+    tab.locator(f"#views input[name={name}][value={value}]").check()
+    drawn(tab)
+
+
+def test_a_click_on_a_mark_compares_its_method_with_baseline(visit: Open, explorer: Path) -> None:
+    tab = visit(explorer, height=1400)
+    points = [p for p in data_of(tab)["points"] if p["view"] == "honest" and p["method"] == "gradnorm"]
+    tab.mouse.click(*place(tab, "FD004", "gradnorm"))
+    drawn(tab)
+    for point in points:
+        detail = card(tab, "pareto", point["dataset"]).locator(".detail")
+        expect(detail).to_have_text(f"GradNorm to Baseline: {'; '.join(point['to_baseline'])}.")
+        assert "within noise" in detail.inner_text() or "beyond noise" in detail.inner_text()
+    expect(card(tab, "pareto", "FD001").get_by_role("radio", name="GradNorm")).to_be_checked()
+    expect(tab.get_by_role("status")).to_contain_text("FD004: GradNorm to Baseline")
+    tab.mouse.click(*place(tab, "FD003", "uncertainty"))
+    drawn(tab)
+    expect(card(tab, "pareto", "FD002").locator(".detail")).to_contain_text("Uncertainty to Baseline")
+    card(tab, "pareto", "FD001").locator("label").first.click()
+    drawn(tab)
+    expect(card(tab, "pareto", "FD002").locator(".detail")).to_have_text(
+        "Baseline, which the others are compared with."
+    )
+
+
+def test_methods_can_be_chosen_by_keyboard(visit: Open, explorer: Path) -> None:
+    tab = visit(explorer)
+    chosen = card(tab, "pareto", "FD002").locator("input:checked")
+    assert chosen.get_attribute("value") == "grace"
+    chosen.focus()
+    tab.keyboard.press("ArrowUp")
+    drawn(tab)
+    assert chosen.get_attribute("value") == "gaba"
+    assert tab.evaluate("document.activeElement.value") == "gaba"
+    expect(card(tab, "pareto", "FD003").locator(".detail")).to_contain_text("GABA to Baseline")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.name") == "method-2"
+
+
+def test_every_control_is_reached_by_tab(visit: Open, explorer: Path) -> None:
+    tab = visit(explorer)
+    reached = set()
+    for _ in range(80):
+        tab.keyboard.press("Tab")
+        reached.add(tab.evaluate("(e => e.id || e.name || e.value || e.textContent)(document.activeElement)"))
+    wanted = {"theme", "dataset", "whose", "protocol", "labels", "seeds", "method-0", "method-3", "w", "0.56", "filled"}
+    assert wanted | {"rule", "rho", "ratio", "recipe", "engine"} <= reached
+
+
+def test_the_list_and_the_chart_hold_the_points_of_the_view(visit: Open, explorer: Path) -> None:
+    tab = visit(explorer)
+    data = data_of(tab)
+
+    def expected(dataset: str, view: str) -> list[list[str]]:
+        found = [p for p in data["points"] if p["dataset"] == dataset and p["view"] == view]
+        found.sort(key=lambda p: list(data["methods"]).index(p["method"]))
+        notes = (" frontier" if p["frontier"] else "" for p in found)
+        return [[p["title"] + note, p["rmse_words"], p["score_words"]] for p, note in zip(found, notes, strict=True)]
+
+    assert rows(tab, "FD001") == expected("FD001", "honest")
+    check(tab, "labels", "uncapped")
+    assert rows(tab, "FD001") == expected("FD001", "honest-uncapped")
+    check(tab, "protocol", "source")
+    assert rows(tab, "FD004") == expected("FD004", "source")
+    expect(tab.locator("#caution")).to_contain_text("optimistic")
+    expect(tab.locator("#labels input").first).to_be_disabled()
+    check(tab, "protocol", "honest")
+    assert rows(tab, "FD001") == expected("FD001", "honest-uncapped")
+    expect(tab.locator("#caution")).to_be_hidden()
+
+
+def test_published_figures_beside_ours(visit: Open, explorer: Path) -> None:
+    tab = visit(explorer)
+    check(tab, "whose", "published")
+    assert rows(tab, "FD003") == [
+        ["Baseline published, frontier", "11.53", "211.8"],
+        ["GRACE published", "13.12", "223"],
+    ]
+    expect(card(tab, "pareto", "FD003").locator(".detail")).to_contain_text("Published: GRACE RMSE 13.12, score 223")
+    expect(tab.locator("#caution")).to_contain_text("chosen on the test set; ours here were not")
+    marks = tab.locator(MARKS.format(3))
+    assert marks.count() == 2
+    check(tab, "whose", "both")
+    assert len(rows(tab, "FD003")) == 10
+    assert marks.count() == 10
+
+
+def test_single_seeds_and_data_sets_can_be_switched(visit: Open, explorer: Path) -> None:
+    tab = visit(explorer)
+    marks = tab.locator(MARKS.format(1))
+    assert marks.count() == 8
+    tab.get_by_label("each seed").check()
+    drawn(tab)
+    assert marks.count() == 8 + 8 * 5
+    tab.get_by_role("checkbox", name="FD002").uncheck()
+    drawn(tab)
+    for panel in ("pareto", "cost", "diagnosis"):
+        assert [c.is_visible() for c in tab.locator(f"#{panel}-cards article").all()] == [True, False, True, True]
+    tab.get_by_role("checkbox", name="FD002").check()
+    drawn(tab)
+    width = "e => e.querySelector('svg').getBoundingClientRect().width / e.clientWidth"
+    assert card(tab, "pareto", "FD002").evaluate(width) > 0.8
+
+
+def ranking(tab: Page, dataset: str) -> list[tuple[str, str, bool]]:
+    script = "items => items.map(item => ['bdi', '.figure', '.tie'].map(part => item.querySelector(part).innerText))"
+    parts = card(tab, "cost", dataset).locator("li").evaluate_all(script)
+    return [(title, figure, tie == "≈") for title, figure, tie in parts]
+
+
+def expected_ranking(data: Any, dataset: str, w: float) -> list[tuple[str, str, bool]]:
+    """J by its definition from the figures of the runs, and whether it can be told from the first by a t test."""
+    runs: dict[str, dict[int, list[float]]] = {}
+    for run in data["runs"]:
+        if run["dataset"] == dataset:
+            runs.setdefault(run["method"], {})[run["seed"]] = run["figures"]["honest"]
+    values = np.array([[by_seed[seed] for seed in sorted(by_seed)] for by_seed in runs.values()])  # [methods, seeds, 2]
+    means = values.mean(axis=1)
+    scaled = (values - means.min(axis=0)) / np.ptp(means, axis=0)
+    cost = (1 - w) * scaled[..., 0] + w * scaled[..., 1]  # [methods, seeds]
+    order = np.argsort(cost.mean(axis=1), kind="stable")
+    names, first = list(runs), cost[order[0]]
+    tied = [i != order[0] and stats.ttest_rel(cost[i], first).pvalue >= 0.05 for i in order]
+    return [
+        (data["methods"][names[i]]["title"], f"{abs(cost[i].mean()):.2f}", bool(tie))
+        for i, tie in zip(order, tied, strict=True)
+    ]
+
+
+def test_the_slider_ranks_by_j(visit: Open, explorer: Path) -> None:
+    tab = visit(explorer)
+    data, slider = data_of(tab), tab.locator("#w")
+    steps: list[tuple[float, Callable[[], None]]] = [
+        (0.91, lambda: None),
+        (0.56, lambda: tab.get_by_role("button", name="truck").click()),
+        (0.99, lambda: tab.get_by_role("button", name="cruise").click()),
+        (0.0, lambda: slider.press("Home")),
+        (1.0, lambda: slider.press("End")),
+        (0.99, lambda: slider.press("ArrowLeft")),
+    ]
+    for w, act in steps:
+        act()
+        drawn(tab)
+        assert float(slider.input_value()) == w
+        for dataset in SETS:
+            found, expected = ranking(tab, dataset), expected_ranking(data, dataset, w)
+            assert [row[1:] for row in found] == [row[1:] for row in expected], (w, dataset)
+            assert [row[0] for row in found] == [row[0] for row in expected], (w, dataset)
+    expect(tab.locator("#w-words")).to_have_text("w = 0.99: a late failure costs 99 times an early one.")
+    expect(tab.get_by_role("button", name="cruise")).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_run_and_its_engines(visit: Open, explorer: Path) -> None:
+    tab = visit(explorer)
+    data = data_of(tab)
+    form = tab.locator("#run")
+    for name, value in (("dataset", "FD003"), ("method", "gaba"), ("seed", "789"), ("engine", "17")):
+        form.locator(f"select[name={name}]").select_option(value)
+        drawn(tab)
+    (run,) = (r for r in data["runs"] if (r["dataset"], r["method"], r["seed"]) == ("FD003", "gaba", 789))
+    engines = data["engines"][run["engines"]]
+    at = engines["engine"].index(17)
+    true, rul = min(engines["true"][at], 125), run["rul"][at]
+    words = tab.locator("#engine-words")
+    expect(words).to_contain_text(f"Engine 17: {rul:.1f} cycles predicted, 90 % interval")
+    expect(words).to_contain_text(
+        f"true RUL {true} (capped): {abs(rul - true):.1f} cycles {'late' if rul > true else 'early'}"
+    )
+    expect(tab.locator("#run-words")).to_contain_text(f"Test RMSE {run['figures']['honest'][0]:.2f} cycles")
+    late = sum(r > min(t, 125) for r, t in zip(run["rul"], engines["true"], strict=True))
+    marks = tab.locator("#engine-cards .mark-symbol path")
+    fills = marks.evaluate_all("marks => marks.map(mark => mark.style.fill || mark.getAttribute('fill'))")
+    assert fills.count("var(--late)") == 2 * late
+    assert fills.count("var(--early)") == 2 * (100 - late)
+    assert tab.locator("#epoch-cards article:visible").count() == 6
+    form.locator("select[name=method]").select_option("rul-only")
+    drawn(tab)
+    assert tab.locator("#epoch-cards article:visible").count() == 4  # no Gramian, so no ratio and no rho
+    check(tab, "labels", "uncapped")
+    expect(words).not_to_contain_text("capped")
+
+
+@pytest.mark.parametrize("width", [320, 380, 1280, 1920])
+def test_nothing_is_wider_than_the_window(visit: Open, explorer: Path, width: int) -> None:
+    tab = visit(explorer, width)
+    check(tab, "whose", "both")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    for svg in tab.locator(".chart svg").all():
+        box = svg.bounding_box()
+        assert box is not None
+        assert box["width"] > 150
+        assert box["x"] + box["width"] <= width
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 380)])
+def test_axe_finds_nothing_against_wcag_aa(visit: Open, explorer: Path, scheme: str, width: int) -> None:
+    tab = visit(explorer, width, color_scheme=scheme)
+    check(tab, "whose", "both")
+    tags = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+    found = Axe().run(tab, options=tags).response
+    assert [(v["id"], v["nodes"][0]["target"], v["nodes"][0]["failureSummary"]) for v in found["violations"]] == []
+    assert len(found["passes"]) > 20
+
+
+def test_dark_and_light(visit: Open, explorer: Path) -> None:
+    tab = visit(explorer, color_scheme="dark")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    axis = "getComputedStyle(document.querySelector('#pareto-cards .role-axis-title text')).fill"
+    button = tab.get_by_role("button", name="Dark")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    dark = tab.evaluate(ground), tab.evaluate(axis)
+    button.click()
+    light = tab.evaluate(ground), tab.evaluate(axis)
+    assert dark == ("rgb(18, 22, 27)", "rgb(237, 241, 244)")
+    assert light == ("rgb(245, 247, 248)", "rgb(23, 32, 42)")
+
+
+def test_on_paper_it_is_light_and_has_no_controls(visit: Open, explorer: Path) -> None:
+    tab = visit(explorer, color_scheme="dark")
+    tab.emulate_media(media="print", color_scheme="dark")
+    assert tab.evaluate("getComputedStyle(document.body).color") == "rgb(23, 32, 42)"
+    assert not tab.locator("#views").is_visible()
+    assert tab.locator("#pareto-cards svg:not(.swatch)").count() == 4
+    assert tab.pdf().startswith(b"%PDF")
+
+
+def test_two_loads_look_the_same_and_a_choice_shows(visit: Open, explorer: Path) -> None:
+    first, second = (visit(explorer).locator("#pareto-cards .chart").first for _ in range(2))
+    before = first.screenshot()
+    assert before == second.screenshot()
+    assert len(before) > 8_000  # a blank card is far smaller
+    card(second.page, "pareto", "FD001").get_by_role("radio", name="AMNL").check()
+    drawn(second.page)
+    assert before != second.screenshot()
+
+
+@pytest.mark.parametrize("width", [380, 1280])
+def test_hostile_names_are_shown_as_text(visit: Open, tmp_path: Path, width: int) -> None:
+    runs = sweep(HOSTILE, {"baseline": (12.0, 12.1), HOSTILE: (11.0, 11.2), "rul-only": (12.0, 12.1)})
+    path = tmp_path / "hostile.html"
+    path.write_text(page(Material(tuple(runs), (), (LeftOut(f"{HOSTILE}.json", "<b>damaged</b>"),))))
+    tab = visit(path, width)
+    expect(tab.locator("#pareto-cards h3")).to_have_text(HOSTILE)
+    expect(tab.locator("#left-out li")).to_have_text(f"{HOSTILE}.json: <b>damaged</b>")
+    tab.locator("#pareto-cards input").nth(2).check()
+    drawn(tab)
+    tab.locator("#run select[name=method]").select_option(HOSTILE)
+    drawn(tab)
+    assert tab.locator("img").count() == 0
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width

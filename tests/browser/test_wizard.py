@@ -1,0 +1,117 @@
+"""The wizard gives the answers of `grace.decide`, word for word, over a grid and by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from grace.alignment.decide import RULES, Evidence, Prescription, decide
+from grace.alignment.recipes import RECIPES
+from tests.browser.conftest import Open, data_of, drawn
+
+
+def grid() -> list[Evidence]:
+    """Every band, both sides of each threshold and the thresholds themselves; intervals that cross edges and that do not."""
+    found = []
+    for rho, half, ratio, share, conditions, recipe in product(
+        (-0.6, -0.051, -0.05, -0.01, 0.0, 0.05, 0.049, 0.1, 0.18, 0.181, 0.2, 0.21, 0.633),
+        (0.0, 0.004, 0.03, 0.3),
+        (1.0, 100.0, 100.1, 12345.6),
+        (0.0, 0.1, 0.3),
+        (1, 2),
+        ("joint", "init", "published"),
+    ):
+        inits = {0.0: 0, 0.004: 1, 0.03: 8, 0.3: 5}[half]
+        reliable = not RECIPES[recipe].single
+        found.append(Evidence(rho, rho - half, rho + half, ratio, share, conditions, 2, reliable, inits, recipe))
+    return [*found, Evidence(0.3, 0.2, 0.4, 500, 0.2, 6, tasks=1), Evidence(0.3, 0.2, 0.4, 500, 0.2, 6, tasks=3)]
+
+
+def as_json(found: Prescription) -> dict[str, Any]:
+    answers = [dataclasses.asdict(answer) for answer in found.answers]
+    return dataclasses.asdict(found) | {"answers": answers, "crossed": list(found.crossed)}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_same_answer_as_decide_over_a_grid(visit: Open, explorer: Path, rule: str) -> None:
+    tab = visit(explorer)
+    evidence = grid()
+    assert len(evidence) > 3_000
+    script = """([evidence, rule]) => {
+      const { decision } = JSON.parse(document.getElementById("data").textContent);
+      return JSON.stringify(JSON.parse(evidence).map(e => graceDecide(e, rule, decision)));
+    }"""
+    answers = json.loads(tab.evaluate(script, [json.dumps([dataclasses.asdict(e) for e in evidence]), rule]))
+    seen = set()
+    for e, answer in zip(evidence, answers, strict=True):
+        expected = as_json(decide(e, RULES[rule]))
+        assert answer == expected, e
+        seen.add((answer["method"], answer["decided"], answer["strength"]))
+    assert len(seen) >= (2 if rule == "study" else 12)
+
+
+def shown(tab: Page) -> tuple[str, list[tuple[str, str]]]:
+    items = tab.locator("#path li").all()
+    path = [(item.locator(".measured").inner_text(), item.locator(".verdict").inner_text()) for item in items]
+    return tab.locator("#prescription").inner_text(), path
+
+
+def test_a_diagnosis_lights_the_path_and_training_stands_beside_it(visit: Open, explorer: Path) -> None:
+    tab = visit(explorer)
+    data = data_of(tab)
+    tab.locator("#filled").select_option(label="FD004, joint")
+    drawn(tab)
+    (found,) = (d for d in data["diagnoses"] if (d["dataset"], d["recipe"]) == ("FD004", "joint"))
+    fields = {f.name: found[f.name] for f in dataclasses.fields(Evidence) if f.name in found}
+    answers = decide(Evidence(**fields)).answers
+    title, path = shown(tab)
+    assert title == "RUL alone, weighted"
+    assert path == [(a.measured, "yes" if a.passed else "no") for a in answers]
+    (grace,) = (p for p in data["points"] if (p["dataset"], p["method"], p["view"]) == ("FD004", "grace", "honest"))
+    words = f"FD004, GRACE: test RMSE {grace['rmse_words']}; against RUL alone {grace['to_alone']}"
+    expect(tab.locator("#showed")).to_contain_text(words)
+    expect(tab.locator("#showed")).to_contain_text("In 103 of the study's 106 cases")
+    tab.get_by_label("the source's bands").check()
+    drawn(tab)
+    assert shown(tab)[0] == "GRACE"
+    expect(tab.locator("#next-step")).to_have_text("A recommendation that is strong.")
+
+
+def test_a_click_on_a_mark_of_rho_fills_the_form(visit: Open, explorer: Path) -> None:
+    tab = visit(explorer, height=1200)
+    chart = tab.locator("#diagnosis-cards article").nth(2).locator(".chart").first
+    chart.scroll_into_view_if_needed()
+    chart.locator(".mark-symbol path").nth(3).click()
+    drawn(tab)
+    assert tab.locator("#filled option:checked").inner_text() == "FD003, warmup-each"
+    assert tab.locator("#wizard select[name=recipe]").input_value() == "warmup-each"
+
+
+def test_own_values(visit: Open, explorer: Path) -> None:
+    tab = visit(explorer)
+    tab.get_by_label("the source's bands").check()
+    values = {"low": "-0.2", "high": "0.12", "rho": "0.03", "near_failure_share": "4", "ratio": "20", "inits": "6"}
+    for name, value in values.items():
+        tab.locator(f"#wizard input[name={name}]").fill(value)
+    drawn(tab)
+    expected = decide(Evidence(0.03, -0.2, 0.12, 20, 0.04, 1, inits=6, recipe="joint"), RULES["source"])
+    title, path = shown(tab)
+    assert title == "Undecided; at the mean: Single task: RUL alone"
+    assert path == [(a.measured, "yes" if a.passed else "no") for a in expected.answers]
+    expect(tab.locator("#next-step")).to_have_text(expected.next_step)
+    assert tab.locator("#filled option:checked").inner_text() == "your own"
+    tab.locator("#wizard input[name=high]").fill("0.01")
+    drawn(tab)
+    expect(tab.get_by_role("alert")).to_contain_text("lower end ≤ rho ≤ upper end")
+    tab.locator("#wizard input[name=high]").fill("0.12")
+    tab.locator("#wizard input[name=tasks]").fill("1")
+    drawn(tab)
+    expect(tab.get_by_role("alert")).to_be_hidden()
+    expect(tab.locator("#prescription")).to_have_text("Single task: RUL alone")
+    assert tab.locator("#path .not-reached").count() == 4

@@ -1,0 +1,213 @@
+"""The page holds what the records say, and nothing else; what cannot be read is named on it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from grace.alignment.decide import RULES, Evidence, decide
+from grace.bench.store import Store
+from grace.errors import GraceError
+from grace.report.figures import draw
+from grace.report.page import page, write_page
+from grace.report.read import Material, material
+from grace.training.record import read_record
+from tests.report.records import record, sweep
+
+RESULTS = Path(__file__).parents[2] / "results"
+HOSTILE = "</script><script>alert(1)</script>\"'& \u202eright to left " + "long" * 60
+
+
+@pytest.fixture(scope="module")
+def real() -> Material:
+    return material(RESULTS, RESULTS / "diagnosis")
+
+
+@pytest.fixture(scope="module")
+def html(real: Material) -> str:
+    return page(real)
+
+
+def data_of(text: str) -> Any:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])
+
+
+def test_the_page_of_160_runs_is_one_small_file_that_loads_nothing(html: str) -> None:
+    assert len(data_of(html)["runs"]) == 160
+    assert len(html.encode()) <= 1_500_000
+    markup = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
+    assert not re.search(r"https?:|//\w|@import|url\(|\ssrc=", markup)
+    assert not re.search(r"<script[^>]*\ssrc", html)
+    assert "default-src 'none'" in markup
+    assert "{{" not in markup
+
+
+def test_its_numbers_are_those_of_the_records(html: str) -> None:
+    data, records = data_of(html), {}
+    for path in (RESULTS / "records").glob("*.json"):
+        found = read_record(path)
+        records[found.spec["dataset"], found.spec["method"], found.spec["seed"]] = found
+    for run in data["runs"]:
+        found = records[run["dataset"], run["method"], run["seed"]]
+        assert run["figures"]["honest"] == [found.test["rmse"], found.test["score"]]
+        assert run["figures"]["honest-uncapped"] == [found.test["rmse_uncapped"], found.test["score_uncapped"]]
+        assert run["figures"]["source"] == [found.source["rmse"], found.source["score"]]
+        assert run["best"] == found.best_epoch
+        assert run["rul"] == pytest.approx(found.predictions["rul"], rel=5e-4)
+        engines = data["engines"][run["engines"]]
+        assert engines == {"engine": found.predictions["engine"], "true": found.predictions["true"]}
+        for task in (0, 1):
+            assert run["losses"][task] == pytest.approx([e["losses"][task] for e in found.history], rel=5e-4)
+            assert run["weights"][task] == pytest.approx([e["weights"][task] for e in found.history], rel=5e-4)
+        assert ("rho" in run) == ("rho" in found.history[-1])
+    for point in data["points"]:
+        values = [
+            r["figures"][point["view"]] for r in data["runs"] if all(r[k] == point[k] for k in ("dataset", "method"))
+        ]
+        assert len(values) == 5
+        assert point["rmse"] == pytest.approx(sum(v[0] for v in values) / 5, rel=1e-5)
+        assert point["score"] == pytest.approx(sum(v[1] for v in values) / 5, rel=1e-5)
+
+
+def test_the_page_in_docs_is_that_of_the_records(html: str) -> None:
+    kept = data_of((RESULTS.parent / "docs" / "explorer.html").read_text())
+    made = data_of(html)
+    for part in ("summary", "runs", "engines", "diagnoses", "decision", "left_out"):
+        assert kept[part] == made[part]
+
+
+def test_its_diagnoses_are_those_of_the_files(html: str) -> None:
+    found = {(d["dataset"], d["recipe"]): d for d in data_of(html)["diagnoses"]}
+    assert len(found) == 20
+    for path in (RESULTS / "diagnosis").glob("*.json"):
+        written = json.loads(path.read_text())
+        shown = found[written["dataset"], written["recipe"]]
+        assert shown["rho"] == pytest.approx(written["rho"]["mean"], abs=1e-4)
+        assert shown["ratio"] == pytest.approx(written["ratio"]["median"], rel=1e-5)
+        assert shown["reliable"] == (written["recipe"] != "published")
+
+
+def test_the_exported_words_are_those_of_the_decision(html: str) -> None:
+    table = data_of(html)["decision"]
+    for name, thresholds in RULES.items():
+        assert table["rules"][name]["thresholds"] == asdict(thresholds)
+        answers = decide(Evidence(0.1, 0.1, 0.1, 50, 0.2, 1), thresholds).answers
+        words = table["rules"][name]["words"]
+        for answer in (answers[0], *answers[2:]):
+            assert words[answer.question]["text"] == answer.text
+            assert words[answer.question]["yes" if answer.passed else "no"] == answer.reason
+
+
+def test_the_findings_are_counted_not_written_down() -> None:
+    better = sweep("A", {"baseline": (12.0, 12.1, 12.2), "grace": (10.0, 10.1, 10.2), "rul-only": (12.0, 12.1, 12.3)})
+    first = data_of(page(Material(tuple(better))))["summary"][0]
+    assert first.startswith("1 of 2 comparisons show the RMSE below Baseline's beyond noise")
+    assert "GRACE on A (2.00 lower)" in first
+    level = sweep("A", {"baseline": (12.0, 12.1, 12.2), "grace": (12.2, 12.0, 12.1)})
+    assert data_of(page(Material(tuple(level))))["summary"][0].startswith("No method lowers the RMSE")
+
+
+def test_the_findings_are_those_of_the_results(html: str) -> None:
+    lines = data_of(html)["summary"]
+    written = (RESULTS.parent / "docs" / "results.md").read_text()
+    for name in ("AMNL on FD002", "GRACE on FD002"):
+        assert f"{name} (" in written.split("Outside their noise")[1].split("\n")[0]
+        assert name in lines[0]
+    assert "Of 28 paired differences 2 leave their noise, where chance alone would make 1.4" in lines[0]
+    assert "on FD001 GradNorm (12.83 cycles" in lines[3]
+    assert "On 4 of 4 the whole interval is above +0.18" in lines[4]
+
+
+def test_hostile_names_stay_inside_their_strings() -> None:
+    runs = sweep(
+        HOSTILE, {"baseline": (12.0, 12.1), HOSTILE: (11.0, 11.1), "{{data}}": (11.0, 11.2), "GRACE": (11.0, 11.1)}
+    )
+    text = page(Material(tuple(runs)))
+    data = data_of(text)
+    assert data["datasets"] == [HOSTILE]
+    assert set(data["methods"]) == {"baseline", "GRACE", HOSTILE, "{{data}}"}
+    assert len({method["title"] for method in data["methods"].values()}) == 4
+    assert text.count("<script") == 3
+    for line in data["summary"]:  # what turns the direction of writing ends where the name ends
+        assert line.count("\u202e") == line.count("\u2068") == line.count("\u2069")
+    assert "alert(1)</script>" not in text
+
+
+def test_damaged_foreign_and_failed_records_are_named_and_left_out(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for run in sweep("A", {"baseline": (12.0, 12.1)}):
+        run.write(store.records)
+    failed = record("A", "grace", 1, 9.0, id="failed", status="failed", reason="loss is <b>NaN</b>")
+    failed.write(store.records)
+    record("A", "dwa", 1, 9.0, id="nohistory", history=[{"epoch": 0}]).write(store.records)
+    record("A", "dwa", 2, 9.0, id="text", best_epoch="<script>").write(store.records)
+    record("A", "dwa", 3, 9.0, id="short", predictions={"engine": [1], "true": [], "rul": [1.0]}).write(store.records)
+    (store.records / "inf.json").write_text(json.dumps(asdict(record("A", "dwa", 4, float("inf"), id="inf"))))
+    (store.records / "torn.json").write_text('{"id": "to')
+    (store.records / "old.json").write_text('{"format": 0}')
+    diagnoses = tmp_path / "diagnosis"
+    diagnoses.mkdir()
+    (diagnoses / "bad.json").write_text('{"dataset": "A"}')
+    found = material(tmp_path, diagnoses)
+    assert len(found.records) == 2
+    reasons = {item.name: item.reason for item in found.left_out}
+    assert set(reasons) == {f"{n}.json" for n in ("failed", "nohistory", "text", "short", "inf", "torn", "old", "bad")}
+    assert reasons["failed.json"] == "The run failed: loss is <b>NaN</b>"
+    assert "format 1. Found 0" in reasons["old.json"]
+    shown = {item["name"] for item in data_of(page(found))["left_out"]}
+    assert shown == set(reasons)
+
+
+def test_refusals(tmp_path: Path) -> None:
+    with pytest.raises(GraceError, match=r"should hold records\. Found none"):
+        material(tmp_path)
+    (tmp_path / "torn.json").write_text("{")
+    with pytest.raises(GraceError, match=r"Found 1 that cannot be used, torn\.json"):
+        material(tmp_path)
+    record("A", "grace", 1, 9.0).write(tmp_path)
+    with pytest.raises(GraceError, match="should be a folder of diagnoses"):
+        material(tmp_path, tmp_path / "none")
+    with pytest.raises(GraceError, match="should be writable"):
+        write_page(material(tmp_path), tmp_path / "torn.json" / "report.html")
+
+
+def test_every_panel_is_drawn_as_png_and_svg(tmp_path: Path, real: Material) -> None:
+    some = Material(
+        tuple(r for r in real.records if r.spec["dataset"] == "FD002"),
+        tuple(d for d in real.diagnoses if d.dataset == "FD002"),
+    )
+    assert draw(some, tmp_path) == 6
+    names = {path.stem for path in tmp_path.glob("*.png")}
+    assert names == {f"{panel}-FD002" for panel in ("pareto", "cost", "rho", "sharing", "run", "engines")}
+    for path in tmp_path.glob("*.svg"):
+        text = path.read_text()
+        assert "var(--" not in text
+        assert len(list(ElementTree.fromstring(text).iter("{http://www.w3.org/2000/svg}path"))) >= 5
+    assert "GradNorm" in (tmp_path / "pareto-FD002.svg").read_text()
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in tmp_path.glob("*.png"))
+
+
+def test_figures_of_names_that_no_file_can_have(tmp_path: Path) -> None:
+    runs = [*sweep("a/b", {"baseline": (12.0, 12.1)}), *sweep("a:b", {"baseline": (11.0, 11.1)})]
+    assert draw(Material(tuple(runs)), tmp_path) == 8
+    assert {p.name for p in tmp_path.glob("pareto*.svg")} == {"pareto-a_b.svg", "pareto-a_b-1.svg"}
+
+
+def test_the_command(tmp_path: Path) -> None:
+    for run in sweep("A", {"baseline": (12.0, 12.1), "grace": (11.0, 11.1)}):
+        run.write(tmp_path / "records")
+    command = [sys.executable, "-m", "grace.cli.main", "report", str(tmp_path), "-o", str(tmp_path / "page.html")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{tmp_path / 'page.html'}: 4 runs, 0 diagnoses\n"
+    assert len(data_of((tmp_path / "page.html").read_text())["runs"]) == 4
