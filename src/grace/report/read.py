@@ -118,6 +118,7 @@ def _diagnosed(path: Path) -> Diagnosed:
 def as_json(value: Diagnosed) -> dict[str, Any]:
     """The diagnosis as the page's script reads it."""
     e = value.evidence
+    assert e.near_failure_share is not None  # a diagnosis of other tasks than RUL is left out when it is read
     return {
         "dataset": value.dataset,
         "recipe": e.recipe,
