@@ -98,7 +98,7 @@ def diagnose_fleet(
         settled=settled,
         prescription=decide(evidence, thresholds),
         source_prescription=decide(evidence, SOURCE),
-        cost=cost_of(traces, batch_size, len(prepared.windows.ends), time.perf_counter() - started),
+        cost=cost_of(traces, batch_size, len(prepared.windows), time.perf_counter() - started),
         conventions=conventions.to_json() | measured_as,
     )
 

@@ -10,7 +10,7 @@ from grace.data.checks import check_training
 from grace.data.conditions import Conditioner, fit_conditions
 from grace.data.fleet import Fleet
 from grace.data.split import split_engines
-from grace.data.windows import Windows, last_windows, training_windows, windows_of_cuts
+from grace.data.windows import ManyWindows, Windows, last_windows, training_windows, windows_of_cuts
 from grace.errors import GraceError
 from grace.training.spec import RunSpec
 
@@ -27,7 +27,7 @@ class Split:
         conditioner: Conditions and scaling, fitted on the engines of ``train``.
     """
 
-    train: Windows
+    train: Windows | ManyWindows
     validation: Windows
     test: Windows | None
     conditioner: Conditioner
@@ -59,7 +59,7 @@ def _source(spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
     return Split(_training(spec, fleet, conditioner), windows, windows, conditioner)
 
 
-def _training(spec: RunSpec, fleet: Fleet, conditioner: Conditioner) -> Windows:
+def _training(spec: RunSpec, fleet: Fleet, conditioner: Conditioner) -> Windows | ManyWindows:
     rows, plan = conditioner.transform(fleet), spec.schedule
     return training_windows(fleet, rows, spec.conventions, plan.padded, plan.horizon)
 

@@ -1,0 +1,176 @@
+"""Which columns of a table become settings and features, and why the others do not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grace.data.columns import Columns
+from grace.data.conditions import fit_conditions, varies
+from grace.data.conventions import Conventions
+from grace.data.fleet import Fleet
+from grace.data.rows import TableSource, arrays_of, check_schema, selected
+from grace.data.scan import Scan
+from grace.data.settings import find_settings
+from grace.errors import GraceError
+
+SAMPLE_ENGINES, SAMPLE_ROWS = 50, 20_000
+MEANINGS = ("healthy", "degrading", "critical")
+AUTO, NONE = "auto", "none"
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What was made of a table's columns.
+
+    Attributes:
+        source: The table as it is read from now on.
+        features: Columns that the network sees.
+        conditions: Number of operating conditions that was asked for; 0 finds it.
+        left_out: Columns that are not used, with the reason.
+        lengths: Rows of each engine, int64 ``[E]``.
+    """
+
+    source: TableSource
+    features: tuple[str, ...]
+    conditions: int
+    left_out: dict[str, str]
+    lengths: NDArray[np.int64]
+
+
+def choose(table: Scan, source: TableSource, features: tuple[str, ...], conditions: str) -> Choice:
+    """Settle which columns are used.
+
+    Args:
+        table: The opened table.
+        source: Its path and the roles that the user named; its ``values`` and settings are chosen here.
+        features: Columns to use; none: all numeric ones that vary inside the operating conditions.
+        conditions: ``auto`` (or 0): from the columns that look like settings; ``none``; a number of conditions on those columns;
+            or names of setting columns with commas between.
+
+    Raises:
+        GraceError: A column is missing, of the wrong type or named twice, or no feature is left.
+    """
+    columns = source.columns
+    count, named = _asked(conditions)
+    check_schema(table, replace(columns, settings=named), (*features, *named))
+    numeric = tuple(n for n, kind in table.schema.items() if kind.is_numeric() and n not in columns.named)
+    left_out = {n: "no numbers" for n in table.schema if n not in (*numeric, *columns.named)}
+    searched = tuple(dict.fromkeys((*(features or numeric), *named, *(() if conditions == NONE else numeric))))
+    constant = _constant(table, searched)
+    varying = tuple(n for n in searched if n not in constant)
+    columns = replace(columns, classes=_classes(table, columns), settings=())
+    rows, lengths = _sample(table, replace(source, columns=columns, values=varying))
+    settings = named
+    if not named and conditions != NONE:
+        every = np.arange(len(rows.values))
+        settings = find_settings(rows.taken(every, varying), _life(rows), rows.engine_of_row(), varying)
+    if count > 1 and not settings:
+        raise GraceError(
+            f"{table.path}: {count} conditions should come from setting columns. Found none that look like them. Name them with "
+            "--conditions COLUMN,COLUMN."
+        )
+    columns = replace(columns, settings=settings)
+    if not features:
+        flat = _flat(rows, columns, varying, count)
+        for name in numeric:
+            if name in settings:
+                left_out[name] = "set the operating condition"
+            elif name in constant or name in flat:
+                left_out[name] = "constant" if name in constant else "constant within each condition"
+        features = tuple(n for n in numeric if n not in left_out)
+    if not features:
+        raise GraceError(
+            f"{table.path} should have a numeric column that varies. Found none. Name some with --features."
+        )
+    values = tuple(dict.fromkeys((*settings, *features)))
+    return Choice(replace(source, columns=columns, values=values), features, count, left_out, lengths)
+
+
+def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
+    """Number of conditions (0: find it) and named setting columns."""
+    text = conditions.strip()
+    if text in (AUTO, NONE):
+        return 0, ()
+    if text.isdigit():
+        return int(text), ()
+    return 0, tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _constant(table: Scan, names: tuple[str, ...]) -> set[str]:
+    import polars as pl
+
+    columns = [pl.col(name) for name in names]
+    low, high = (
+        table.collect(table.whole.select(expressions)).row(0)
+        for expressions in ([c.min() for c in columns], [c.max() for c in columns])
+    )
+    return {name for name, a, b in zip(names, low, high, strict=True) if a == b}
+
+
+def _sample(table: Scan, source: TableSource) -> tuple[Fleet, NDArray[np.int64]]:
+    """Some rows of some engines as a fleet, and the length of every engine."""
+    import polars as pl
+
+    engine = pl.col(source.columns.engine)
+    counts = table.collect(table.whole.group_by(engine.alias("engine")).len()).sort("engine")
+    if counts.is_empty():
+        raise GraceError(f"{table.path} should hold at least one row. Found none. Export it again.")
+    drawn = np.unique(np.linspace(0, len(counts) - 1, SAMPLE_ENGINES).round().astype(np.int64))
+    kept = counts[drawn]
+    every = math.ceil(int(kept["len"].sum()) / SAMPLE_ROWS)
+    rows = table.whole.filter(engine.is_in(kept["engine"].to_list())).gather_every(every)
+    rows = rows.select(selected(table, source)).sort("engine", "time")
+    found = arrays_of(source, table.collect(rows))
+    starts = np.flatnonzero(np.concatenate([[True], found["engine"][1:] != found["engine"][:-1]]))
+    bounds = np.append(starts, len(found["engine"]))
+    fleet = Fleet(
+        name=source.name,
+        engines=found["engine"][starts],
+        starts=bounds,
+        values=found["values"],
+        columns=source.values,
+        last_rul=np.zeros(len(starts)),
+        row_rul=found["time"],
+    )
+    return fleet, counts["len"].to_numpy().astype(np.int64)
+
+
+def _life(rows: Fleet) -> NDArray[np.float64]:
+    """Share of its engine's recorded time at each row, ``[R]``."""
+    time = np.asarray(rows.rul(), dtype=np.float64)
+    first, last = time[rows.starts[:-1]], time[rows.starts[1:] - 1]
+    engine = rows.engine_of_row()
+    return np.asarray((time - first[engine]) / np.maximum(last - first, 1e-12)[engine])
+
+
+def _flat(rows: Fleet, columns: Columns, names: tuple[str, ...], count: int) -> set[str]:
+    """Columns that do not vary inside any condition."""
+    if not names:
+        return set()
+    fitted = fit_conditions(rows, Conventions(features=names, conditions=count, table=columns))
+    every = np.arange(len(rows.values))
+    label, values = fitted.assign(rows.taken(every, columns.settings)), rows.taken(every, names)
+    some = np.any(
+        [varies(values[label == k].mean(axis=0), values[label == k].std(axis=0)) for k in np.unique(label)], axis=0
+    )
+    return {name for name, real in zip(names, some, strict=True) if not real}
+
+
+def _classes(table: Scan, columns: Columns) -> tuple[str, ...]:
+    """Names of the health states in the label column; empty for 0, 1, 2."""
+    import polars as pl
+
+    if not columns.label or table.schema[columns.label].is_numeric():
+        return ()
+    found = table.collect(table.whole.select(pl.col(columns.label).cast(pl.String).unique()))[columns.label]
+    names = sorted(found.drop_nulls().to_list())
+    if len(names) != 3:
+        raise GraceError(
+            f"{table.path}: {columns.label} should hold three classes. Found {len(names)}: {', '.join(names)[:120]}. "
+            "Merge or split them, or leave --label out for classes by RUL."
+        )
+    return MEANINGS if set(names) == set(MEANINGS) else tuple(names)
