@@ -81,7 +81,7 @@ def diagnose_fleet(
             "rho should be defined in some initialisation. Found a zero gradient in all of them (a dead final ReLU). "
             "Use more initialisations, or the recipe `joint`."
         )
-    ratio = summarise_ratio(traces, batches, problem.scale, conventions.cap, TASKS)
+    ratio = summarise_ratio(traces, batches, problem.scale, conventions.cap, TASKS, conventions.unit)
     curve, settled = curve_of(traces)
     evidence = evidence_of(rho, ratio, prepared.near_failure_share, prepared.conditions, chosen)
     measured_as = _measured_as(chosen, problem, prepared.windows.rows.shape, seeds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +126,8 @@ def _measured(result: Diagnosis) -> Table:
     )
     table.add_row("", f"unit-free, gradient norm over loss: {ratio.unit_free:.2f}")
     table.add_row(
-        "near failure", f"{result.near_failure_share:.1%} of windows with RUL < {result.conventions['near_failure']}"
+        "near failure",
+        f"{result.near_failure_share:.1%} of windows with RUL < {result.conventions['near_failure']}{_unit(result.conventions)}",
     )
     table.add_row("conditions", f"{result.conditions} found")
     table.add_row(
@@ -149,6 +151,8 @@ def _curve(result: Diagnosis, thresholds: Thresholds) -> Table:
 
 
 def _curve_row(point: CurvePoint, thresholds: Thresholds) -> tuple[str, str, str, Text]:
+    if math.isnan(point.mean):  # nothing was measured in a stretch this short
+        return f"{point.first_step}-{point.last_step}", "-", "", Text()
     line = scale(point.low, point.mean, point.high, thresholds.edges(), width=41)
     interval = f"[{point.low:+.2f}, {point.high:+.2f}]"
     return f"{point.first_step}-{point.last_step}", f"{point.mean:+.2f}", interval, line
@@ -194,8 +198,17 @@ def _backing(result: Diagnosis, thresholds: Thresholds) -> str:
     return f"{known}See `grace validity`. {other}"
 
 
+def _unit(conventions: dict[str, Any]) -> str:
+    """Unit of RUL where it is not cycles."""
+    unit = (conventions.get("table") or {"unit": "cycles"})["unit"]
+    return "" if unit == "cycles" else f" {unit}"
+
+
 def _conventions(conventions: dict[str, Any]) -> str:
     shown = {name: value for name, value in conventions.items() if name != "seeds"}
+    if "table" in shown:
+        columns = shown.pop("table")
+        shown["RUL"] = f"in {columns['unit']} from {columns['target'] or columns['time']}"
     shown["features"] = f"{len(conventions['features'])} columns"
     shown["conditions"] = conventions["conditions"] or "found"
     return "Conventions: " + "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items()) + "."

@@ -82,6 +82,8 @@ class Fleet:
 
     def taken(self, rows: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[np.float64]:
         """Some columns of some rows, float64 ``[N, len(names)]``."""
+        if not names:
+            return np.zeros((len(rows), 0))
         columns = [self.columns.index(name) for name in names]
         return np.asarray(self.values[rows][:, columns], dtype=np.float64)
 

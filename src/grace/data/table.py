@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from grace.data.cmapss import read_plain
+from grace.data.columns import Columns
 from grace.data.convert import stored_fleet
 from grace.data.fleet import SETTINGS, Fleet
 from grace.data.rows import TableSource, arrays_of, check_schema, selected
-from grace.data.scan import TRAIN, scan
+from grace.data.scan import TEST, TRAIN, scan
 from grace.data.timeline import Timeline, check_steps
 from grace.errors import GraceError
 
@@ -55,6 +57,16 @@ def read_table(source: TableSource) -> Fleet:
         row_rul=rul,
         last_time=found["shown"][bounds[1:] - 1],
     )
+
+
+def read_new(path: Path, columns: Columns, features: tuple[str, ...]) -> Fleet:
+    """New engines from a table with the columns that a network was trained on; their RUL is not known (0 stands in its place).
+
+    Raises:
+        GraceError: As :func:`read_table`.
+    """
+    values = tuple(dict.fromkeys((*columns.settings, *features)))
+    return read_table(TableSource(path, replace(columns, target="", label=""), values, side=TEST))
 
 
 def read_engines(path: Path, features: tuple[str, ...]) -> Fleet:

@@ -23,7 +23,8 @@ class Split:
         train: Windows that gradients are taken on.
         validation: Windows that everything is chosen on: with ``honest`` those of held-out training engines, each cut at
             random cycles; with ``source`` the test windows themselves.
-        test: Last window of every test engine, or None where there is no test file.
+        test: Last window of every test engine, or None where there is no test file; of a table whose test engines ran to failure
+            windows at random cuts, since at the last row nothing is left to predict.
         conditioner: Conditions and scaling, fitted on the engines of ``train``.
     """
 
@@ -65,4 +66,11 @@ def _training(spec: RunSpec, fleet: Fleet, conditioner: Conditioner) -> Windows 
 
 
 def _test(spec: RunSpec, test: Fleet | None, conditioner: Conditioner) -> Windows | None:
-    return None if test is None else last_windows(test, conditioner.transform(test), spec.conventions)
+    """Last window of each test engine; of a table whose test engines ran to failure, windows at random cuts as in validation."""
+    if test is None:
+        return None
+    rows = conditioner.transform(test)
+    if spec.conventions.table is None or test.last_rul.any():
+        return last_windows(test, rows, spec.conventions)
+    cuts = np.random.default_rng(0)  # the same cuts for every seed and method
+    return windows_of_cuts(test, rows, spec.conventions, spec.validation_cuts, cuts, spec.validation_horizon)
