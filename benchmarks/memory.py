@@ -1,7 +1,7 @@
 """Peak memory of a training on a simulated fleet that is larger than memory: python benchmarks/memory.py --gigabytes 10
 
 Writes a folder of Parquet files a part at a time, trains on it with `grace train --table` and prints the largest resident set
-of the whole process: everything, also the pages of files that were mapped. Needs twice the fleet's size on the disk, and removes it.
+of the whole process, pages of mapped files included. Needs two to three times the fleet's size on the disk, and frees it.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def report(
 
 def units(records: Sequence[Record]) -> list[str]:
     """Units of RUL in some records."""
-    tables = [record.spec["conventions"].get("table") for record in records]
+    tables = [record.spec.get("conventions", {}).get("table") for record in records]
     return sorted({"cycles" if table is None else str(table["unit"]) for table in tables})
 
 

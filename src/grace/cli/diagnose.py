@@ -70,7 +70,7 @@ def diagnose(
     from grace.cli.render import show_diagnosis
     from grace.cli.render_table import show_table
 
-    one_of(dataset, opened)
+    one_of(dataset, opened, "diagnose")
     conventions = _conventions(opened, health, cap, window, conditions, without or [])
     thresholds = _rule(bands, threshold or [])
     fleet = _fleet(dataset, opened, data, labels, dial, seed)

@@ -130,7 +130,7 @@ def give_signature(wrapper: Any, parameters: list[Parameter]) -> None:
     wrapper.__annotations__ = {p.name: p.annotation for p in every}
 
 
-def one_of(dataset: str | None, table: Opened | None) -> None:
+def one_of(dataset: str | None, table: Opened | None, command: str) -> None:
     """Refuse a call with both a data set and a table, or with neither.
 
     Raises:
@@ -138,7 +138,9 @@ def one_of(dataset: str | None, table: Opened | None) -> None:
     """
     if (dataset is None) == (table is None):
         found = "both" if dataset is not None else "neither"
-        raise GraceError(f"A command should have either DATASET or --table. Found {found}. See --help.")
+        raise GraceError(
+            f"`grace {command}` should have either DATASET or --table. Found {found}. See `grace {command} --help`."
+        )
 
 
 def conventions_of(

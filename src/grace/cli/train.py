@@ -71,7 +71,7 @@ def train(
     from grace.training.spec import CONVENTIONS, run_spec
 
     check_device(device)
-    one_of(dataset, opened)
+    one_of(dataset, opened, "train")
     plan = schedule_named(schedule)
     conventions = conventions_of(CONVENTIONS, opened, conditions, window=window, cap=cap, health=health)
     source = data if opened is None else opened.tables

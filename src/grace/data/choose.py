@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from grace.data.rows import TableSource, arrays_of, check_schema, selected
 from grace.data.scan import Scan
 from grace.data.settings import find_settings
 from grace.errors import GraceError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 SAMPLE_ENGINES, SAMPLE_ROWS = 50, 20_000
 MEANINGS = ("healthy", "degrading", "critical")
@@ -54,40 +58,57 @@ def choose(table: Scan, source: TableSource, features: tuple[str, ...], conditio
     Raises:
         GraceError: A column is missing, of the wrong type or named twice, or no feature is left.
     """
-    columns = source.columns
     count, named = _asked(conditions)
+    columns = source.columns
     check_schema(table, replace(columns, settings=named), (*features, *named))
+    if taken := [name for name in features if name in columns.named]:
+        raise GraceError(
+            f"`--features` should leave out what a network cannot know. Found {taken[0]}, which has a role already."
+        )
+    counts = _lengths(table, columns.engine)
     numeric = tuple(n for n, kind in table.schema.items() if kind.is_numeric() and n not in columns.named)
-    left_out = {n: "no numbers" for n in table.schema if n not in (*numeric, *columns.named)}
-    searched = tuple(dict.fromkeys((*(features or numeric), *named, *(() if conditions == NONE else numeric))))
-    constant = _constant(table, searched)
-    varying = tuple(n for n in searched if n not in constant)
+    searched = () if features and (named or conditions == NONE) else numeric
+    constant = _constant(table, tuple(dict.fromkeys((*features, *named, *searched))))
     columns = replace(columns, classes=_classes(table, columns), settings=())
-    rows, lengths = _sample(table, replace(source, columns=columns, values=varying))
-    settings = named
-    if not named and conditions != NONE:
-        every = np.arange(len(rows.values))
-        settings = find_settings(rows.taken(every, varying), _life(rows), rows.engine_of_row(), varying)
+    varying = tuple(n for n in dict.fromkeys((*features, *named, *searched)) if n not in constant)
+    rows = _sample(table, replace(source, columns=columns, values=varying), counts) if searched and varying else None
+    settings = named if rows is None or named or conditions == NONE else _settings(rows)
     if count > 1 and not settings:
         raise GraceError(
             f"{table.path}: {count} conditions should come from setting columns. Found none that look like them. Name them with "
             "--conditions COLUMN,COLUMN."
         )
     columns = replace(columns, settings=settings)
-    if not features:
-        flat = _flat(rows, columns, varying, count)
-        for name in numeric:
-            if name in settings:
-                left_out[name] = "set the operating condition"
-            elif name in constant or name in flat:
-                left_out[name] = "constant" if name in constant else "constant within each condition"
-        features = tuple(n for n in numeric if n not in left_out)
+    left_out = (
+        {} if features or rows is None else _left_out(table, columns, constant | _flat(rows, columns, count), constant)
+    )
+    features = features or tuple(n for n in varying if n not in left_out)
     if not features:
         raise GraceError(
             f"{table.path} should have a numeric column that varies. Found none. Name some with --features."
         )
-    values = tuple(dict.fromkeys((*settings, *features)))
-    return Choice(replace(source, columns=columns, values=values), features, count, left_out, lengths)
+    chosen = replace(source, columns=columns, values=tuple(dict.fromkeys((*settings, *features))))
+    return Choice(chosen, features, count, left_out, counts["len"].to_numpy().astype(np.int64))
+
+
+def _settings(rows: Fleet) -> tuple[str, ...]:
+    every = np.arange(len(rows.values))
+    return find_settings(rows.taken(every, rows.columns), _life(rows), rows.engine_of_row(), rows.columns)
+
+
+def _left_out(table: Scan, columns: Columns, flat: set[str], constant: set[str]) -> dict[str, str]:
+    """Why columns are not used, in the order of the table."""
+    found: dict[str, str] = {}
+    for name, kind in table.schema.items():
+        if name in columns.named:
+            continue
+        if not kind.is_numeric():
+            found[name] = "no numbers"
+        elif name in columns.settings:
+            found[name] = "set the operating condition"
+        elif name in flat:
+            found[name] = "constant" if name in constant else "constant within each condition"
+    return found
 
 
 def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
@@ -111,14 +132,21 @@ def _constant(table: Scan, names: tuple[str, ...]) -> set[str]:
     return {name for name, a, b in zip(names, low, high, strict=True) if a == b}
 
 
-def _sample(table: Scan, source: TableSource) -> tuple[Fleet, NDArray[np.int64]]:
-    """Some rows of some engines as a fleet, and the length of every engine."""
+def _lengths(table: Scan, engine: str) -> pl.DataFrame:
+    """``engine`` and ``len`` of every engine, in their order."""
+    import polars as pl
+
+    counts = table.collect(table.whole.group_by(pl.col(engine).alias("engine")).len()).sort("engine")
+    if counts.is_empty():
+        raise GraceError(f"{table.path} should hold at least one row. Found none. Export it again.")
+    return counts
+
+
+def _sample(table: Scan, source: TableSource, counts: pl.DataFrame) -> Fleet:
+    """Some rows of some engines as a fleet."""
     import polars as pl
 
     engine = pl.col(source.columns.engine)
-    counts = table.collect(table.whole.group_by(engine.alias("engine")).len()).sort("engine")
-    if counts.is_empty():
-        raise GraceError(f"{table.path} should hold at least one row. Found none. Export it again.")
     drawn = np.unique(np.linspace(0, len(counts) - 1, SAMPLE_ENGINES).round().astype(np.int64))
     kept = counts[drawn]
     every = math.ceil(int(kept["len"].sum()) / SAMPLE_ROWS)
@@ -127,7 +155,7 @@ def _sample(table: Scan, source: TableSource) -> tuple[Fleet, NDArray[np.int64]]
     found = arrays_of(source, table.collect(rows))
     starts = np.flatnonzero(np.concatenate([[True], found["engine"][1:] != found["engine"][:-1]]))
     bounds = np.append(starts, len(found["engine"]))
-    fleet = Fleet(
+    return Fleet(
         name=source.name,
         engines=found["engine"][starts],
         starts=bounds,
@@ -136,7 +164,6 @@ def _sample(table: Scan, source: TableSource) -> tuple[Fleet, NDArray[np.int64]]
         last_rul=np.zeros(len(starts)),
         row_rul=found["time"],
     )
-    return fleet, counts["len"].to_numpy().astype(np.int64)
 
 
 def _life(rows: Fleet) -> NDArray[np.float64]:
@@ -147,16 +174,15 @@ def _life(rows: Fleet) -> NDArray[np.float64]:
     return np.asarray((time - first[engine]) / np.maximum(last - first, 1e-12)[engine])
 
 
-def _flat(rows: Fleet, columns: Columns, names: tuple[str, ...], count: int) -> set[str]:
+def _flat(rows: Fleet, columns: Columns, count: int) -> set[str]:
     """Columns that do not vary inside any condition."""
-    if not names:
-        return set()
-    fitted = fit_conditions(rows, Conventions(features=names, conditions=count, table=columns))
+    names = rows.columns
+    known = replace(columns, settings=tuple(n for n in columns.settings if n in names))
+    fitted = fit_conditions(rows, Conventions(features=names, conditions=count, table=known))
     every = np.arange(len(rows.values))
-    label, values = fitted.assign(rows.taken(every, columns.settings)), rows.taken(every, names)
-    some = np.any(
-        [varies(values[label == k].mean(axis=0), values[label == k].std(axis=0)) for k in np.unique(label)], axis=0
-    )
+    label, values = fitted.assign(rows.taken(every, known.settings)), rows.taken(every, names)
+    parts = [values[label == k] for k in np.unique(label)]
+    some = np.any([varies(part.mean(axis=0), part.std(axis=0)) for part in parts], axis=0)
     return {name for name, real in zip(names, some, strict=True) if not real}
 
 

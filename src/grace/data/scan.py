@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,8 +92,8 @@ def scan(path: Path, side: str = TRAIN) -> Scan:
     schemas = [_schema(file, frame) for file, frame in zip(files, frames, strict=True)]
     for file, schema in zip(files[1:], schemas[1:], strict=True):
         _same(files[0], schemas[0], file, schema)
-    order = list(schemas[0])
-    return Scan(path, files, tuple(frame.select(order) for frame in frames), schemas[0])
+    table = Scan(path, files, tuple(frame.select(list(schemas[0])) for frame in frames), schemas[0])
+    return table if len(files) == 1 else replace(table, schema=_schema(path, table.whole))
 
 
 def _files(path: Path) -> tuple[Path, ...]:
