@@ -19,7 +19,7 @@ ALLOWED = {
     "errors": set(),
     "files": {"errors"},
     "core": {"errors"},
-    "data": {"errors"},
+    "data": {"errors", "files"},
     "controllers": {"errors", "core"},
     "models": {"errors", "core", "data"},
     "alignment": {"errors", "core", "data", "models"},

@@ -9,12 +9,14 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Columns": "grace.data.columns",
     "Conventions": "grace.data.conventions",
     "Diagnosis": "grace.alignment.diagnosis",
     "Evidence": "grace.alignment.decide",
     "Fleet": "grace.data.fleet",
     "GraceError": "grace.errors",
     "Simulation": "grace.data.simulated",
+    "TableSource": "grace.data.rows",
     "Thresholds": "grace.alignment.decide",
     "compute_gradient_cosine": "grace.core.gradient_utils",
     "decide": "grace.alignment.decide",
@@ -22,6 +24,7 @@ _HOMES = {
     "moderate_weighted_mse_loss": "grace.core.weighted_mse",
     "forecast": "grace.training.predict",
     "load_model": "grace.training.model_file",
+    "read_table": "grace.data.table",
     "read_test": "grace.data.cmapss",
     "read_train": "grace.data.cmapss",
     "run_spec": "grace.training.spec",

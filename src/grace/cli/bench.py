@@ -223,16 +223,24 @@ def table(
 
 def _tables(table: Opened, on: str | None) -> Tables:
     """Where workers read a table from; its rows are written out here, once, if they do not fit into memory."""
-    from grace.data.source import load_train
+    from dataclasses import replace
 
-    train = table.tables.train
-    if on is not None and train.cache is not None and not train.cache.is_absolute():
-        raise GraceError(
-            f"`--cache` should be an absolute path on every machine of --on. Found {train.cache}. Name one."
+    from grace.data.source import Tables, load_train
+
+    train, test = table.tables.train, table.tables.test
+    if on is not None:
+        if table.temporary:
+            raise GraceError(
+                "`--on` should come with --cache, a folder that all machines see, for a table larger than memory. Found none."
+            )
+        train = replace(
+            train, path=train.path.absolute(), cache=None if train.cache is None else train.cache.absolute()
         )
+        test = None if test is None else replace(test, path=test.path.absolute())
+    tables = Tables(train, test)
     if train.cache is not None:
-        load_train("", table.tables)
-    return table.tables
+        load_train("", tables)
+    return tables
 
 
 def _names(text: str) -> list[str]:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from grace.cli.table_options import Opened
+    from grace.data.choose import Choice
     from grace.data.conventions import Conventions
     from grace.data.fleet import Fleet
 
@@ -31,7 +32,7 @@ def described(table: Opened, fleet: Fleet, conventions: Conventions) -> list[str
         f"{choice.source.path}: {len(fleet.values):,} rows, {len(lengths):,} engines of {lengths.min():,} to "
         f"{lengths.max():,} rows; {columns.engine} names the engine, {columns.time} orders its rows",
         f"RUL in {unit}: {origin}; up to {largest:,.6g}, {beyond:.0%} of rows above the cap of {conventions.cap:,}",
-        _settings(columns.settings, choice.conditions),
+        _settings(choice),
         f"features ({len(choice.features)}): {', '.join(choice.features)}",
     ]
     reasons = sorted(choice.left_out.items(), key=lambda item: item[1])
@@ -45,8 +46,9 @@ def described(table: Opened, fleet: Fleet, conventions: Conventions) -> list[str
     return lines
 
 
-def _settings(settings: tuple[str, ...], count: int) -> str:
+def _settings(choice: Choice) -> str:
+    settings = choice.source.columns.settings
     if not settings:
         return "operating conditions: one, no setting columns"
-    number = str(count) if count else "as many as the silhouette says"
-    return f"operating conditions: from {', '.join(settings)}; {number}"
+    number = f"{choice.conditions} as asked" if choice.conditions else f"{choice.found} found by silhouette"
+    return f"operating conditions: {number}, from {', '.join(settings)}"

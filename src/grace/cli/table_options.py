@@ -45,10 +45,17 @@ Cache = Annotated[
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A user's table, opened, with what was chosen from it."""
+    """A user's table, opened, with what was chosen from it.
+
+    Attributes:
+        tables: Where engines are read from.
+        choice: Columns in use.
+        temporary: Whether the rows lie in a folder of this process.
+    """
 
     tables: Tables
     choice: Choice
+    temporary: bool = False
 
 
 def opened(
@@ -87,13 +94,14 @@ def opened(
             raise GraceError(
                 f"`--table` should come with {name}, the name of a column. Found none. Columns: {', '.join(found.schema)[:200]}."
             )
-    columns = Columns(str(engine), str(time), target=target or "", label=label or "", unit=time_unit)
+    tested = "" if test_table is None and not flights else (test_table or table).stem
+    columns = Columns(str(engine), str(time), target=target or "", label=label or "", unit=time_unit, test=tested)
     choice = choose(found, TableSource(table, columns, ()), _listed(features), conditions)
     choice = replace(choice, source=replace(choice.source, cache=_cache(choice, cache)))
     test = None
-    if test_table is not None or flights:
+    if tested:
         test = replace(choice.source, path=test_table or table, side=TEST, cache=None)
-    return Opened(Tables(choice.source, test), choice)
+    return Opened(Tables(choice.source, test), choice, temporary=choice.source.cache != cache)
 
 
 def reads_tables(command: Callable[..., None]) -> Callable[..., None]:
@@ -162,6 +170,7 @@ def conventions_of(
             )
         return replace(base, conditions=0 if conditions == "auto" else int(conditions), **changes)
     choice = table.choice
+    changes["near_failure"] = changes["health_cuts"][1]
     return replace(base, features=choice.features, conditions=choice.conditions, table=choice.source.columns, **changes)
 
 

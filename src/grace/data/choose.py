@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.columns import Columns
-from grace.data.conditions import fit_conditions, varies
+from grace.data.conditions import Conditioner, fit_conditions, varies
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.rows import TableSource, arrays_of, check_schema, selected
@@ -34,6 +34,7 @@ class Choice:
         source: The table as it is read from now on.
         features: Columns that the network sees.
         conditions: Number of operating conditions that was asked for; 0 finds it.
+        found: Operating conditions found in a sample of rows; what is fitted later sees all rows of the training engines.
         left_out: Columns that are not used, with the reason.
         lengths: Rows of each engine, int64 ``[E]``.
     """
@@ -41,6 +42,7 @@ class Choice:
     source: TableSource
     features: tuple[str, ...]
     conditions: int
+    found: int
     left_out: dict[str, str]
     lengths: NDArray[np.int64]
 
@@ -68,27 +70,34 @@ def choose(table: Scan, source: TableSource, features: tuple[str, ...], conditio
     counts = _lengths(table, columns.engine)
     numeric = tuple(n for n, kind in table.schema.items() if kind.is_numeric() and n not in columns.named)
     searched = () if features and (named or conditions == NONE) else numeric
-    constant = _constant(table, tuple(dict.fromkeys((*features, *named, *searched))))
+    names = tuple(dict.fromkeys((*features, *named, *searched)))
+    constant = _constant(table, names)
+    if constant == set(names):
+        raise GraceError(
+            f"{table.path} should have a numeric column that varies. Found none. Name some with --features."
+        )
     columns = replace(columns, classes=_classes(table, columns), settings=())
-    varying = tuple(n for n in dict.fromkeys((*features, *named, *searched)) if n not in constant)
-    rows = _sample(table, replace(source, columns=columns, values=varying), counts) if searched and varying else None
-    settings = named if rows is None or named or conditions == NONE else _settings(rows)
+    rows = _sample(table, replace(source, columns=columns, values=tuple(n for n in names if n not in constant)), counts)
+    settings = named if named or conditions == NONE else _settings(rows)
     if count > 1 and not settings:
         raise GraceError(
             f"{table.path}: {count} conditions should come from setting columns. Found none that look like them. Name them with "
             "--conditions COLUMN,COLUMN."
         )
     columns = replace(columns, settings=settings)
-    left_out = (
-        {} if features or rows is None else _left_out(table, columns, constant | _flat(rows, columns, count), constant)
-    )
-    features = features or tuple(n for n in varying if n not in left_out)
+    fitted = _fitted(rows, columns, count)
+    left_out = {} if features else _left_out(table, columns, constant | _flat(rows, fitted), constant)
+    features = features or tuple(n for n in rows.columns if n not in left_out)
     if not features:
-        raise GraceError(
-            f"{table.path} should have a numeric column that varies. Found none. Name some with --features."
-        )
-    chosen = replace(source, columns=columns, values=tuple(dict.fromkeys((*settings, *features))))
-    return Choice(chosen, features, count, left_out, counts["len"].to_numpy().astype(np.int64))
+        raise GraceError(f"{table.path}: some column should vary within a condition. Found none. Name --features.")
+    return Choice(
+        source=replace(source, columns=columns, values=tuple(dict.fromkeys((*settings, *features)))),
+        features=features,
+        conditions=count,
+        found=len(fitted.centres),
+        left_out=left_out,
+        lengths=counts["len"].to_numpy().astype(np.int64),
+    )
 
 
 def _settings(rows: Fleet) -> tuple[str, ...]:
@@ -174,16 +183,19 @@ def _life(rows: Fleet) -> NDArray[np.float64]:
     return np.asarray((time - first[engine]) / np.maximum(last - first, 1e-12)[engine])
 
 
-def _flat(rows: Fleet, columns: Columns, count: int) -> set[str]:
+def _fitted(rows: Fleet, columns: Columns, count: int) -> Conditioner:
+    """Conditions of the sample; settings that are constant say nothing."""
+    known = replace(columns, settings=tuple(n for n in columns.settings if n in rows.columns))
+    return fit_conditions(rows, Conventions(features=rows.columns, conditions=count, table=known))
+
+
+def _flat(rows: Fleet, fitted: Conditioner) -> set[str]:
     """Columns that do not vary inside any condition."""
-    names = rows.columns
-    known = replace(columns, settings=tuple(n for n in columns.settings if n in names))
-    fitted = fit_conditions(rows, Conventions(features=names, conditions=count, table=known))
     every = np.arange(len(rows.values))
-    label, values = fitted.assign(rows.taken(every, known.settings)), rows.taken(every, names)
+    label, values = fitted.assign(rows.taken(every, fitted.settings)), rows.taken(every, rows.columns)
     parts = [values[label == k] for k in np.unique(label)]
     some = np.any([varies(part.mean(axis=0), part.std(axis=0)) for part in parts], axis=0)
-    return {name for name, real in zip(names, some, strict=True) if not real}
+    return {name for name, real in zip(rows.columns, some, strict=True) if not real}
 
 
 def _classes(table: Scan, columns: Columns) -> tuple[str, ...]:

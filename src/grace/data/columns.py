@@ -19,6 +19,7 @@ class Columns:
         target: Column with the RUL of each row; empty: RUL is the engine's last time minus the row's.
         label: Column with health labels of the user's own; empty: they follow from RUL.
         unit: Unit of RUL, for example ``hours``.
+        test: What the table of test engines is called; empty where there is none. It moves what a record holds.
         classes: Names of the three health states in the label column; empty where they are 0, 1, 2 or follow from RUL.
 
     Raises:
@@ -31,6 +32,7 @@ class Columns:
     target: str = ""
     label: str = ""
     unit: str = "cycles"
+    test: str = ""
     classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

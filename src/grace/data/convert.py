@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,23 +66,24 @@ def stored_fleet(table: Scan, source: TableSource) -> Fleet:
 def _key(table: Scan, source: TableSource) -> str:
     """A hash of all that the rows depend on: the files' sizes and times of change, and the columns."""
     files = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in table.files]
-    text = json.dumps([VERSION, files, source.columns.to_json(), source.values, source.side])
+    columns = source.columns.to_json() | {"test": ""}
+    text = json.dumps([VERSION, files, columns, source.values, source.side])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @contextmanager
 def _made_whole(folder: Path) -> Iterator[Path]:
     """A folder to fill, renamed to ``folder`` when the block ends and removed when it fails."""
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
-        part.mkdir(parents=True)
-        yield part
-        if not folder.is_dir():  # another process may have been faster; its rows are the same
-            part.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent) as outer:
+            part = Path(outer) / "rows"
+            part.mkdir()
+            yield part
+            if not folder.is_dir():  # another process may have been faster; its rows are the same
+                part.rename(folder)
     except OSError as error:
         raise unwritable(folder, error) from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 class _Conversion:
