@@ -13,11 +13,13 @@ import polars as pl
 import pytest
 
 from grace.cli.main import main
+from grace.cli.table_options import horizons
 from grace.data.simulated import Simulation, simulate
 from grace.data.table import read_new
 from grace.training.checkpoint import load, save
 from grace.training.model_file import KIND, load_model
 from grace.training.predict import forecast
+from grace.training.schedule import schedule_named
 from tests.data.conftest import as_table
 from tests.data.test_ncmapss import write_layout
 
@@ -115,6 +117,13 @@ def test_predict_needs_no_options(trained: Path) -> None:
     assert [row["hour"] for row in rows] == last
     assert network.conventions.cap == 60
     assert network.spec.schedule.horizon == 0  # the tiny schedule has none to scale
+
+
+def test_horizons_scale_with_the_cap() -> None:
+    plan = schedule_named("compact")
+    assert horizons(plan, 125) == {"schedule": plan}
+    scaled = horizons(plan, 250)
+    assert (scaled["schedule"].horizon, scaled["validation_horizon"]) == (2 * plan.horizon, 300)
 
 
 def test_a_file_of_before_tables_loads(trained: Path, tmp_path: Path) -> None:

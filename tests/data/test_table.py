@@ -92,6 +92,17 @@ def test_settings_and_features_are_found(fleet: Fleet, written: Write) -> None:
     assert alone.source.columns.settings == ()
 
 
+def test_rul_under_another_name_is_no_feature(fleet: Fleet, written: Write) -> None:
+    left = pl.Series(3.0 * fleet.rul() + 2)
+    age = pl.Series(1.0 * (np.arange(len(fleet.values)) - fleet.starts[fleet.engine_of_row()]))
+    path = written(as_table(fleet).with_columns(left=left, age=age))
+    for columns in (COLUMNS, replace(COLUMNS, target="left")):
+        choice = chosen(path, columns)
+        assert "left" not in choice.features
+        assert "age" in choice.features  # how long an engine has run is known while it runs
+    assert chosen(path).left_out["left"] == "says RUL itself"
+
+
 @pytest.mark.parametrize(("subset", "several"), [("FD001", False), ("FD002", True), ("FD003", False), ("FD004", True)])
 def test_conditions_of_cmapss_are_found_without_being_named(
     cmapss_dir: Path, written: Write, subset: str, several: bool

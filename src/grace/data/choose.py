@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 SAMPLE_ENGINES, SAMPLE_ROWS = 50, 20_000
 MEANINGS = ("healthy", "degrading", "critical")
+TELLING = 0.9999
+"""Share of a column's variance that RUL explains from which the column is no measurement."""
+
 AUTO, NONE = "auto", "none"
 
 
@@ -86,7 +89,11 @@ def choose(table: Scan, source: TableSource, features: tuple[str, ...], conditio
         )
     columns = replace(columns, settings=settings)
     fitted = _fitted(rows, columns, count)
-    left_out = {} if features else _left_out(table, columns, constant | _flat(rows, fitted), constant)
+    reasons = dict.fromkeys(_telling(rows), "says RUL itself") | dict.fromkeys(
+        _flat(rows, fitted), "constant within each condition"
+    )
+    reasons |= dict.fromkeys(settings, "set the operating condition") | dict.fromkeys(constant, "constant")
+    left_out = {} if features else _left_out(table, columns, reasons)
     features = features or tuple(n for n in rows.columns if n not in left_out)
     if not features:
         raise GraceError(f"{table.path}: some column should vary within a condition. Found none. Name --features.")
@@ -105,19 +112,11 @@ def _settings(rows: Fleet) -> tuple[str, ...]:
     return find_settings(rows.taken(every, rows.columns), _life(rows), rows.engine_of_row(), rows.columns)
 
 
-def _left_out(table: Scan, columns: Columns, flat: set[str], constant: set[str]) -> dict[str, str]:
+def _left_out(table: Scan, columns: Columns, reasons: dict[str, str]) -> dict[str, str]:
     """Why columns are not used, in the order of the table."""
-    found: dict[str, str] = {}
-    for name, kind in table.schema.items():
-        if name in columns.named:
-            continue
-        if not kind.is_numeric():
-            found[name] = "no numbers"
-        elif name in columns.settings:
-            found[name] = "set the operating condition"
-        elif name in flat:
-            found[name] = "constant" if name in constant else "constant within each condition"
-    return found
+    kinds = {name: kind for name, kind in table.schema.items() if name not in columns.named}
+    known = {name: reasons.get(name) if kind.is_numeric() else "no numbers" for name, kind in kinds.items()}
+    return {name: why for name, why in known.items() if why is not None}
 
 
 def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
@@ -152,7 +151,7 @@ def _lengths(table: Scan, engine: str) -> pl.DataFrame:
 
 
 def _sample(table: Scan, source: TableSource, counts: pl.DataFrame) -> Fleet:
-    """Some rows of some engines as a fleet."""
+    """Some rows of some engines as a fleet; in place of RUL it has what rises as life goes on: the time, or RUL with a minus."""
     import polars as pl
 
     engine = pl.col(source.columns.engine)
@@ -171,7 +170,7 @@ def _sample(table: Scan, source: TableSource, counts: pl.DataFrame) -> Fleet:
         values=found["values"],
         columns=source.values,
         last_rul=np.zeros(len(starts)),
-        row_rul=found["time"],
+        row_rul=found["time"] if "target" not in found else -found["target"],
     )
 
 
@@ -187,6 +186,17 @@ def _fitted(rows: Fleet, columns: Columns, count: int) -> Conditioner:
     """Conditions of the sample; settings that are constant say nothing."""
     known = replace(columns, settings=tuple(n for n in columns.settings if n in rows.columns))
     return fit_conditions(rows, Conventions(features=rows.columns, conditions=count, table=known))
+
+
+def _telling(rows: Fleet) -> set[str]:
+    """Columns that RUL can be read off by one straight line for all engines: RUL under another name."""
+    every = np.arange(len(rows.values))
+    rising = np.asarray(rows.rul(), dtype=np.float64)
+    rul = rising[rows.starts[1:] - 1][rows.engine_of_row()] - rising
+    values = rows.taken(every, rows.columns)
+    x, y = values - values.mean(axis=0), rul - rul.mean()
+    explained = (x.T @ y) ** 2 / np.maximum(np.square(x).sum(axis=0) * (y @ y), 1e-300)
+    return {name for name, share in zip(rows.columns, explained, strict=True) if share > TELLING}
 
 
 def _flat(rows: Fleet, fitted: Conditioner) -> set[str]:
