@@ -107,7 +107,9 @@ def test_rul_under_another_name_is_no_feature(fleet: Fleet, written: Write) -> N
 def test_conditions_of_cmapss_are_found_without_being_named(
     cmapss_dir: Path, written: Write, subset: str, several: bool
 ) -> None:
-    settings = set(chosen(written(as_table(read_train(cmapss_dir, subset)))).source.columns.settings)
+    choice = chosen(written(as_table(read_train(cmapss_dir, subset))))
+    settings = set(choice.source.columns.settings)
+    assert choice.found == (6 if several else 1)
     assert settings >= set(SETTING_NAMES) if several else settings == set()
     assert not settings & {"s2", "s3", "s4", "s7", "s11", "s12", "s15", "s17", "s20", "s21"}
 
