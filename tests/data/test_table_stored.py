@@ -141,6 +141,19 @@ def test_single_precision_stays_single_and_text_is_read(fleet: Fleet, written: W
         np.testing.assert_allclose(part[:, 0], table["s2"].to_numpy(), rtol=1e-6)
 
 
+def test_files_of_a_folder_may_hold_whole_numbers_or_fractions(written: Write, tmp_path: Path) -> None:
+    whole = pl.DataFrame({"id": [1, 1], "t": [1, 2], "left": [3, 2], "x": [5, 6]})
+    fraction = pl.DataFrame({"id": [1, 2], "t": [2.5, 0.5], "left": [1.5, 7.25], "x": [0.5, 0.25]})
+    written(whole, "parts/a.parquet")
+    written(fraction, "parts/b.parquet")
+    memory = TableSource(tmp_path / "parts", Columns("id", "t", target="left"), ("x",))
+    for found in (read_table(memory), read_table(replace(memory, cache=tmp_path / "rows"))):
+        assert found.values[np.arange(4)][:, 0].tolist() == [5, 6, 0.5, 0.25]
+        assert found.rul().tolist() == [3, 2, 1.5, 7.25]
+        assert found.last_time is not None
+        assert found.last_time.tolist() == [2.5, 0.5]
+
+
 def test_a_refused_table_leaves_nothing(fleet: Fleet, written: Write, tmp_path: Path) -> None:
     table = as_table(fleet)
     twice = pl.concat([table, table[-3:]])

@@ -71,18 +71,21 @@ def check_schema(table: Scan, columns: Columns, values: Sequence[str]) -> None:
 
 
 def selected(table: Scan, source: TableSource) -> list[pl.Expr]:
-    """Expressions for engine, time (a number), shown time, values, and target and label where they are named."""
+    """Expressions for engine, time (a number), shown time, values, and target and label where they are named.
+
+    All are of the table's types: files of one folder may hold whole numbers in one and fractions in another.
+    """
     import polars as pl
 
     columns = source.columns
     kind = table.schema[columns.time]
     return [
-        pl.col(columns.engine).alias("engine"),
+        pl.col(columns.engine).cast(table.schema[columns.engine]).alias("engine"),
         _time(columns, kind).alias("time"),
-        pl.col(columns.time).alias("shown"),
+        pl.col(columns.time).cast(kind).alias("shown"),
         *(pl.col(name).cast(_float(table.schema[name])).alias(f"value {i}") for i, name in enumerate(source.values)),
-        *([pl.col(columns.target).alias("target")] if columns.target else []),
-        *([pl.col(columns.label).alias("label")] if columns.label else []),
+        *(pl.col(name).cast(table.schema[name]).alias("target") for name in (columns.target,) if name),
+        *(pl.col(name).cast(table.schema[name]).alias("label") for name in (columns.label,) if name),
     ]
 
 
