@@ -19,7 +19,7 @@ ALLOWED = {
     "errors": set(),
     "files": {"errors"},
     "core": {"errors"},
-    "data": {"errors"},
+    "data": {"errors", "files"},
     "controllers": {"errors", "core"},
     "loop": {"errors", "core", "controllers", "alignment"},
     "models": {"errors", "core", "data"},

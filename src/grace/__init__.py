@@ -9,6 +9,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Columns": "grace.data.columns",
     "Conventions": "grace.data.conventions",
     "DWA": "grace.controllers.dwa",
     "Diagnosis": "grace.alignment.diagnosis",
@@ -20,6 +21,7 @@ _HOMES = {
     "GraceCallback": "grace.loop.lightning",
     "GradNorm": "grace.controllers.gradnorm",
     "Simulation": "grace.data.simulated",
+    "TableSource": "grace.data.rows",
     "Thresholds": "grace.alignment.decide",
     "TorchJDWeighting": "grace.controllers.torchjd_weighting",
     "Uncertainty": "grace.controllers.uncertainty",
@@ -34,6 +36,7 @@ _HOMES = {
     "moderate_weighted_mse_loss": "grace.core.weighted_mse",
     "forecast": "grace.training.predict",
     "load_model": "grace.training.model_file",
+    "read_table": "grace.data.table",
     "read_test": "grace.data.cmapss",
     "read_train": "grace.data.cmapss",
     "run_spec": "grace.training.spec",

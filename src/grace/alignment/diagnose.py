@@ -82,7 +82,7 @@ def diagnose_fleet(
             "rho should be defined in some initialisation. Found a zero gradient in all of them (a dead final ReLU). "
             "Use more initialisations, or the recipe `joint`."
         )
-    ratio = summarise_ratio(traces, batches, problem.scale, conventions.cap, TASKS)
+    ratio = summarise_ratio(traces, batches, problem.scale, conventions.cap, TASKS, conventions.unit)
     curve, settled = curve_of(traces)
     evidence = evidence_of(rho, ratio, prepared.near_failure_share, prepared.conditions, chosen)
     measured_as = _measured_as(chosen, problem, prepared.windows.rows.shape, seeds)
@@ -103,7 +103,7 @@ def diagnose_fleet(
         prescription=decide(evidence, thresholds),
         source_prescription=decide(evidence, SOURCE),
         thresholds=thresholds,
-        cost=cost_of(traces, batch_size, len(prepared.windows.ends), time.perf_counter() - started),
+        cost=cost_of(traces, batch_size, len(prepared.windows), time.perf_counter() - started),
         conventions=conventions.to_json() | measured_as,
     )
 

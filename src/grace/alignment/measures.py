@@ -15,7 +15,6 @@ from grace.alignment.interval import Interval, over_initialisations
 from grace.alignment.probe import Trace
 from grace.alignment.recipes import Recipe
 
-UNIT_CYCLES = "RUL loss in cycles^2"
 UNIT_GIVEN = "losses as given"
 REFERENCE_EPOCHS = 500  # the source's full training
 BACKWARD_COST = 2.0  # operations of a backward pass in forward passes: gradients of activations and of weights
@@ -57,7 +56,9 @@ def pairs_of(traces: Sequence[Trace], tasks: Sequence[str], batches: int) -> tup
     )
 
 
-def summarise_ratio(traces: Sequence[Trace], batches: int, scale: float, cap: float, tasks: Sequence[str]) -> Ratio:
+def summarise_ratio(
+    traces: Sequence[Trace], batches: int, scale: float, cap: float, tasks: Sequence[str], unit: str = "cycles"
+) -> Ratio:
     """Ratios of the first task's gradient (a squared error in units of ``scale`` cycles) to the second's."""
     per_cycles = np.array([_medians(t, batches, scale) for t in traces])
     in_cycles, unit_free = np.exp(np.nanmedian(per_cycles, axis=0))
@@ -67,7 +68,7 @@ def summarise_ratio(traces: Sequence[Trace], batches: int, scale: float, cap: fl
         low=float(np.exp(np.nanmin(folded))),
         high=float(np.exp(np.nanmax(folded))),
         larger=tasks[0] if in_cycles >= 1 else tasks[1],
-        unit=UNIT_CYCLES,
+        unit=f"RUL loss in {unit}^2",
         in_cap_units=_fold(in_cycles / cap**2),
         unit_free=_fold(unit_free),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -152,7 +153,9 @@ def _measured(result: Diagnosis) -> Table:
     table.add_row("", f"unit-free, gradient norm over loss: {ratio.unit_free:.2f}")
     if result.near_failure_share is not None:
         near = result.conventions["near_failure"]
-        table.add_row("near failure", f"{result.near_failure_share:.1%} of windows with RUL < {near}")
+        table.add_row(
+            "near failure", f"{result.near_failure_share:.1%} of windows with RUL < {near}{_unit(result.conventions)}"
+        )
         table.add_row("conditions", f"{result.conditions} found")
     share = "" if cost.share_of_training is None else f"{cost.share_of_training:.2%} of one {result.training}, "
     table.add_row("cost", f"{cost.forward_backward:,} forward and backward passes, {share}{cost.seconds:.0f} s")
@@ -172,6 +175,8 @@ def _curve(result: Diagnosis, thresholds: Thresholds) -> Table:
 
 
 def _curve_row(point: CurvePoint, thresholds: Thresholds) -> tuple[str, str, str, Text]:
+    if math.isnan(point.mean):  # nothing was measured in a stretch this short
+        return f"{point.first_step}-{point.last_step}", "-", "", Text()
     line = scale(point.low, point.mean, point.high, thresholds.edges(), width=41)
     interval = f"[{point.low:+.2f}, {point.high:+.2f}]"
     return f"{point.first_step}-{point.last_step}", f"{point.mean:+.2f}", interval, line
@@ -229,9 +234,18 @@ def _backing(result: Diagnosis) -> str:
     return f"{known}See `grace validity`. {other}"
 
 
+def _unit(conventions: dict[str, Any]) -> str:
+    """Unit of RUL where it is not cycles."""
+    unit = (conventions.get("table") or {"unit": "cycles"})["unit"]
+    return "" if unit == "cycles" else f" {unit}"
+
+
 def conventions_line(conventions: dict[str, Any]) -> str:
     """Everything that moves a number, in one paragraph."""
     shown = {name: value for name, value in conventions.items() if name != "seeds"}
+    if "table" in shown:
+        columns = shown.pop("table")
+        shown["RUL"] = f"in {columns['unit']} from {columns['target'] or columns['time']}"
     if "features" in shown:
         shown["features"] = f"{len(conventions['features'])} columns"
         shown["conditions"] = conventions["conditions"] or "found"

@@ -63,6 +63,9 @@ def summarise(
     Seeds are drawn with replacement, the same draw for all methods of a data set (they share splits by seed). With five
     seeds a percentile interval is somewhat too narrow: it covers about 85 to 90 % of the time.
 
+    A data set without test engines is summarised on its validation engines, which the epoch was chosen on; whoever shows that has
+    to say so (:func:`grace.bench.tables.report` does).
+
     Args:
         records: Finished runs; failed ones are left out.
         metric: A name in :data:`METRICS`.
@@ -80,6 +83,11 @@ def summarise(
         methods = dict(sorted(found.items(), key=lambda item: known.index(item[0]) if item[0] in known else len(known)))
         rows += _data_set(dataset, methods, reference, -1 if metric in LARGER_IS_BETTER else 1)
     return rows
+
+
+def figures_of(record: Record) -> dict[str, float]:
+    """Figures on the test engines, or on the validation engines where a data set has no test engines."""
+    return record.test or record.validation
 
 
 def mean_across_data_sets(*_: object) -> None:
@@ -104,7 +112,7 @@ def values_by_seed(records: Iterable[Record], metric: str, protocol: str) -> dic
     for record in records:
         if record.status != DONE or (protocol == "honest" and record.spec["protocol"] != "honest"):
             continue
-        figures = record.test if protocol == "honest" else record.source
+        figures = figures_of(record) if protocol == "honest" else record.source
         if metric not in figures:
             raise GraceError(
                 f"Record {record.id} should hold {metric} under the protocol {protocol}. Found none of it."

@@ -13,7 +13,7 @@ from typing import Any
 from grace.alignment.replicate import on_one_thread
 from grace.bench.store import STATES, Store
 from grace.data.fleet import Fleet
-from grace.data.source import load_test, load_train
+from grace.data.source import Tables, load_test, load_train
 from grace.errors import GraceError
 from grace.training.record import FAILED
 from grace.training.run import train
@@ -31,7 +31,7 @@ Pool = Callable[[], AbstractContextManager[Executor | None]]
 def sweep(
     specs: Sequence[RunSpec],
     store: Store,
-    data: Path | None,
+    data: Path | Tables | None,
     pool: Pool,
     *,
     retry_failed: bool = False,
@@ -42,7 +42,7 @@ def sweep(
     Args:
         specs: What to run.
         store: Where records go.
-        data: Folder of the data; with a cluster the same path on every machine, and likewise the store's.
+        data: Folder of the data, or tables; with a cluster the same path on every machine, and likewise the store's.
         pool: Opens the executor.
         retry_failed: Run failed runs again; without it they stay failed.
         on_run: Told after each run.
@@ -84,7 +84,7 @@ def _reporter(on_run: OnRun | None, done: int, total: int) -> Callable[[int], No
 
 
 def _run_through(
-    specs: Sequence[RunSpec], store: Store, data: Path | None, pool: Pool, report: Callable[[int], None]
+    specs: Sequence[RunSpec], store: Store, data: Path | Tables | None, pool: Pool, report: Callable[[int], None]
 ) -> None:
     with pool() as executor:
         if executor is None:
@@ -103,7 +103,7 @@ def _run_through(
             raise
 
 
-def run_one(spec_json: dict[str, Any], data: Path | None, folder: Path) -> str:
+def run_one(spec_json: dict[str, Any], data: Path | Tables | None, folder: Path) -> str:
     """Train one spec on one thread and write its record; the unit of work of every executor.
 
     Returns:
@@ -129,7 +129,7 @@ def _train(spec: RunSpec, fleet: Fleet, test: Fleet | None, store: Store) -> Any
 
 
 @lru_cache(maxsize=4)
-def _engines(dataset: str, data: Path | None) -> tuple[Fleet, Fleet | None]:
+def _engines(dataset: str, data: Path | Tables | None) -> tuple[Fleet, Fleet | None]:
     return load_train(dataset, data), load_test(dataset, data)
 
 

@@ -11,7 +11,7 @@ from grace.bench.published import ANCHORS, SOURCE
 from grace.bench.summary import Estimate, Row, summarise
 from grace.controllers.titles import TITLES
 from grace.errors import GraceError
-from grace.training.record import Record
+from grace.training.record import DONE, Record
 
 TITLE = {
     "rmse": "RMSE, cycles, labels capped",
@@ -28,6 +28,11 @@ NOTE = (
 )
 OPTIMISTIC = "Best epoch chosen ON THE TEST SET, as the source does: optimistic, for comparison with its table only. "
 
+UNTESTED = (
+    "no test engines; these are figures of the VALIDATION engines, on which the epoch was chosen: optimistic. Give test engines "
+    "with --test-table."
+)
+
 
 def report(
     records: Sequence[Record], metrics: Sequence[str], protocol: str, format_name: str, reference: str = "baseline"
@@ -39,15 +44,25 @@ def report(
     for metric in metrics:
         rows = summarise(records, metric, protocol, reference)
         if words:
-            parts.append(f"**{TITLE.get(metric, metric)}**, {protocol} protocol\n\n")
+            title = TITLE.get(metric, metric).replace("cycles", " or ".join(units(records)))
+            parts.append(f"**{title}**, {protocol} protocol\n\n")
         parts.append(write(HEADER, cells(rows, metric)) + ("\n" if words else ""))
     if words:
         datasets = tuple(sorted({record.spec["dataset"] for record in records}))
         parts.append((OPTIMISTIC if protocol == "source" else "") + NOTE + "\n\n")
+        untested = sorted({r.spec["dataset"] for r in records if r.status == DONE and not r.test})
+        if untested and protocol == "honest":
+            parts.append(f"{', '.join(untested)}: {UNTESTED}\n\n")
         known = tuple(name for name in datasets if any(name in found for found in ANCHORS.values()))
         if known:
             parts.append("Single-task figures of others, RMSE / score:\n\n" + write(("", *known), anchors(known)))
     return "".join(parts)
+
+
+def units(records: Sequence[Record]) -> list[str]:
+    """Units of RUL in some records."""
+    tables = [record.spec.get("conventions", {}).get("table") for record in records]
+    return sorted({"cycles" if table is None else str(table["unit"]) for table in tables})
 
 
 def cells(rows: Sequence[Row], metric: str = "rmse") -> list[Cells]:

@@ -5,25 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
-from inspect import Parameter, Signature, signature
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from grace.cli.table_options import (
+    HEAVY,
+    Conditions,
+    Opened,
+    conventions_of,
+    give_signature,
+    horizons,
+    open_with,
+    table_parameters,
+)
 from grace.errors import GraceError
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from grace.bench.store import Store
+    from grace.data.source import Tables
     from grace.training.spec import RunSpec
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
 DEFAULT = Path("results")
 
-Datasets = Annotated[str, typer.Option("--datasets", help="Data sets, with commas between.")]
+Datasets = Annotated[str, typer.Option("--datasets", help="Data sets, with commas between; a table is one of its own.")]
 Methods = Annotated[str, typer.Option("--methods", help="Methods; default the source's seven and RUL alone.")]
 Seeds = Annotated[str, typer.Option("--seeds", help="Seeds, with commas between.")]
 Folder = Annotated[Path, typer.Option("--to", help="Folder of the sweep; records go to its records/.")]
@@ -32,7 +43,9 @@ Plan = Annotated[str, typer.Option(help="Schedule: compact, paper or tiny.")]
 Unit = Annotated[str, typer.Option(help="RUL head and loss: cycles (the source), cap-head or cap.")]
 Protocol = Annotated[str, typer.Option(help="honest, or source: best epoch on the test set.")]
 Epochs = Annotated[int | None, typer.Option(help="Epochs, in place of the schedule's.")]
-Window = Annotated[int, typer.Option(help="Length of a window, cycles; the source's is 30.")]
+Window = Annotated[int, typer.Option(help="Length of a window, cycles (rows of a table); the source's is 30.")]
+Cap = Annotated[int, typer.Option(help="Largest RUL that is told apart, cycles.")]
+Health = Annotated[str, typer.Option(help="Health cuts HEALTHY,CRITICAL in cycles of RUL.")]
 Every = Annotated[
     int | None,
     typer.Option(
@@ -46,6 +59,7 @@ ALL_SEEDS = "42,123,456,789,1024"
 
 
 def runs_of(
+    opened: Opened | None,
     datasets: Datasets = ALL_SETS,
     methods: Methods = ALL_METHODS,
     seeds: Seeds = ALL_SEEDS,
@@ -56,6 +70,9 @@ def runs_of(
     unit: Unit = "cycles",
     protocol: Protocol = "honest",
     measure_every: Every = None,
+    cap: Cap = 125,
+    health: Health = "70,30",
+    conditions: Conditions = "auto",
 ) -> list[RunSpec]:
     """The runs of a grid; its parameters are the options that every command on a grid has."""
     from dataclasses import replace
@@ -70,23 +87,25 @@ def runs_of(
         raise GraceError(f"`--seeds` should be whole numbers with commas between. Found {seeds!r}.") from None
     choices: dict[str, Any] = {"size": size, "unit": unit, "protocol": protocol, "measure_every": measure_every}
     choices["schedule"] = schedule if epochs is None else replace(schedule_named(schedule), epochs=epochs)
-    choices["conventions"] = replace(CONVENTIONS, window=window)
-    return grid(_names(datasets), _names(methods), numbers, **choices)
+    choices["conventions"] = conventions_of(CONVENTIONS, opened, conditions, window=window, cap=cap, health=health)
+    if cap != CONVENTIONS.cap:
+        plan = schedule_named(schedule) if epochs is None else choices["schedule"]
+        choices |= horizons(plan, cap)
+    names = _names(datasets) if opened is None else [opened.choice.source.name]
+    return grid(names, _names(methods), numbers, **choices)
 
 
 def on_grid(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with the options of a grid after its own; called with the runs that they ask for as first argument."""
+    """A command with the options of a grid after its own; called with the runs that they ask for, and their table if any."""
 
     @wraps(command)
     def wrapper(**given: Any) -> None:
-        command(runs_of(**{name: given.pop(name) for name in shared}), **given)
+        table = open_with(given)
+        command(runs_of(table, **{p.name: given.pop(p.name) for p in shared}), table, **given)
 
-    heavy = {"RunSpec": object}  # a name for type checkers alone
-    shared = signature(runs_of, locals=heavy, eval_str=True).parameters
-    own = list(signature(command, locals=heavy, eval_str=True).parameters.values())[1:]
-    parameters = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in (*own, *shared.values())]
-    wrapper.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {p.name: p.annotation for p in parameters}  # what typer reads
+    shared = list(signature(runs_of, locals=HEAVY, eval_str=True).parameters.values())[1:]
+    own = list(signature(command, locals=HEAVY, eval_str=True).parameters.values())[2:]
+    give_signature(wrapper, [*own, *shared, *table_parameters()])
     return wrapper
 
 
@@ -106,7 +125,7 @@ def bench(context: typer.Context) -> None:
 
 @app.command(short_help="List the runs of a grid.")
 @on_grid
-def plan(specs: list[RunSpec]) -> None:
+def plan(specs: list[RunSpec], opened: Opened | None) -> None:
     """Say which runs a grid holds, with the id of each; nothing is read or written.
 
     \b
@@ -125,6 +144,7 @@ def plan(specs: list[RunSpec]) -> None:
 @on_grid
 def run(
     specs: list[RunSpec],
+    opened: Opened | None,
     data: Annotated[Path | None, typer.Option(help="Folder of the files.", envvar="GRACE_DATA")] = None,
     to: Folder = DEFAULT,
     jobs: Annotated[int, typer.Option(help="Processes, one thread each; 0 is one a core.")] = 0,
@@ -138,6 +158,7 @@ def run(
     \b
       grace bench run --data cmapss --to results
       grace bench run --data cmapss --to results --methods grace,baseline --seeds 1,2,3
+      grace bench run --table fleet.parquet --engine id --time cycle --seeds 1,2,3
       grace bench run --data /shared/cmapss --to /shared/results --on tcp://scheduler:8786
 
     On a cluster, the folders have to be the same paths on every machine.
@@ -146,7 +167,10 @@ def run(
     from grace.bench.sweep import counted, sweep
     from grace.cli.progress import initialisations
 
+    source: Path | Tables | None
     folder, source = (to.absolute(), None if data is None else data.absolute()) if on else (to, data)
+    if opened is not None:
+        source = _tables(opened, on)
     with initialisations(f"{len(specs)} runs", "runs", remaining=True) as on_progress:
         states = sweep(
             specs, Store(folder), source, lambda: _pool(jobs, on), retry_failed=retry_failed, on_run=on_progress
@@ -157,7 +181,7 @@ def run(
 
 @app.command(short_help="Done, running, failed and waiting runs.")
 @on_grid
-def status(specs: list[RunSpec], to: Folder = DEFAULT) -> None:
+def status(specs: list[RunSpec], opened: Opened | None, to: Folder = DEFAULT) -> None:
     """Count the runs of a grid by state and name the failed ones, also while the sweep is at work.
 
     \b
@@ -200,6 +224,28 @@ def table(
     if mean:
         mean_across_data_sets()
     print(report(Store(records).all_records(), metric.split(","), protocol, format, reference), end="")
+
+
+def _tables(table: Opened, on: str | None) -> Tables:
+    """Where workers read a table from; its rows are written out here, once, if they do not fit into memory."""
+    from dataclasses import replace
+
+    from grace.data.source import Tables, load_train
+
+    train, test = table.tables.train, table.tables.test
+    if on is not None:
+        if table.temporary:
+            raise GraceError(
+                "`--on` should come with --cache, a folder that all machines see, for a table larger than memory. Found none."
+            )
+        train = replace(
+            train, path=train.path.absolute(), cache=None if train.cache is None else train.cache.absolute()
+        )
+        test = None if test is None else replace(test, path=test.path.absolute())
+    tables = Tables(train, test)
+    if train.cache is not None:
+        load_train("", tables)
+    return tables
 
 
 def _names(text: str) -> list[str]:

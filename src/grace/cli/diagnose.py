@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from grace.cli.table_options import Conditions, Opened, conventions_of, one_of, reads_tables
 from grace.errors import GraceError
 
 if TYPE_CHECKING:
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
     from grace.data.fleet import Fleet
 
 
+@reads_tables
 def diagnose(
-    dataset: Annotated[str, typer.Argument(help="FD001..FD004, NAME of a train_NAME.txt, a folder, or `simulated`.")],
+    opened: Opened | None,
+    dataset: Annotated[
+        str | None, typer.Argument(help="FD001..FD004, NAME of a train_NAME.txt, a folder, or `simulated`; or --table.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the files.", envvar="GRACE_DATA")] = None,
     recipe: Annotated[str, typer.Option(help="joint, init, warmup, warmup-each or published.")] = "joint",
     inits: Annotated[int, typer.Option(help="Initialisations; the interval is over them.")] = 8,
@@ -29,8 +34,8 @@ def diagnose(
     seed: Annotated[int, typer.Option(help="Seed of the first initialisation.")] = 0,
     health: Annotated[str, typer.Option(help="Health cuts HEALTHY,CRITICAL in cycles of RUL.")] = "70,30",
     cap: Annotated[int, typer.Option(help="Largest RUL that is told apart, cycles.")] = 125,
-    window: Annotated[int, typer.Option(help="Length of a window, cycles.")] = 30,
-    conditions: Annotated[int, typer.Option(help="Operating conditions; 0 finds them.")] = 0,
+    window: Annotated[int, typer.Option(help="Length of a window, cycles (rows of a table).")] = 30,
+    conditions: Conditions = "auto",
     without: Annotated[list[str] | None, typer.Option(help="Leave a column out, e.g. sensor_7; repeatable.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Own health labels 0, 1, 2: one a training row.")] = None,
     dial: Annotated[float, typer.Option(help="simulated: +1 labels help, 0 say nothing, -1 compete.")] = 1.0,
@@ -48,6 +53,7 @@ def diagnose(
       grace diagnose FD003 --data cmapss --recipe init           the source's recipe, many initialisations
       grace diagnose FD003 --data cmapss --json > fd003.json     for programs
       grace diagnose ./my_engines                                a folder with one train_NAME.txt
+      grace diagnose --table fleet.parquet --engine id --time cycle    your own columns
       grace diagnose simulated --dial -1 --size tiny             labels that compete
 
     \b
@@ -62,10 +68,14 @@ def diagnose(
     from grace.alignment.replicate import processes
     from grace.alignment.show import show_diagnosis
     from grace.cli.progress import initialisations
+    from grace.cli.render_table import show_table
 
-    conventions = _conventions(health, cap, window, conditions, without or [])
+    one_of(dataset, opened, "diagnose")
+    conventions = _conventions(opened, health, cap, window, conditions, without or [])
     thresholds = _rule(bands, threshold or [])
-    fleet = _fleet(dataset, data, labels, dial, seed)
+    fleet = _fleet(dataset, opened, data, labels, dial, seed)
+    if opened is not None and not as_json:
+        show_table(opened, fleet, conventions)
     with processes(jobs) as executor, initialisations(f"{fleet.name}: {recipe}") as on_progress:
         result = diagnose_fleet(
             fleet,
@@ -88,30 +98,32 @@ def diagnose(
         show_diagnosis(result)
 
 
-def _fleet(dataset: str, data: Path | None, labels: Path | None, dial: float, seed: int) -> Fleet:
+def _fleet(
+    dataset: str | None, table: Opened | None, data: Path | None, labels: Path | None, dial: float, seed: int
+) -> Fleet:
     from grace.data.labels_file import with_labels
     from grace.data.source import load_train
 
-    fleet = load_train(dataset, data, dial, seed)
+    if table is not None and labels is not None:
+        raise GraceError(
+            "`--labels` should be left out with --table, whose rows are sorted. Found both. Use --label COLUMN."
+        )
+    fleet = load_train(dataset or "", data if table is None else table.tables, dial, seed)
     return fleet if labels is None else with_labels(fleet, labels)
 
 
-def _conventions(health: str, cap: int, window: int, conditions: int, without: list[str]) -> Conventions:
-    from grace.data.conventions import FEATURES, Conventions
+def _conventions(
+    table: Opened | None, health: str, cap: int, window: int, conditions: str, without: list[str]
+) -> Conventions:
+    from dataclasses import replace
 
-    unknown = [name for name in without if name not in FEATURES]
+    from grace.data.conventions import Conventions
+
+    found = conventions_of(Conventions(), table, conditions, window=window, cap=cap, health=health)
+    unknown = [name for name in without if name not in found.features]
     if unknown:
-        raise GraceError(f"`--without` should name a used column: {', '.join(FEATURES)}. Found {unknown[0]!r}.")
-    cuts = health.split(",")
-    if len(cuts) != 2 or not all(cut.strip().isdigit() for cut in cuts):
-        raise GraceError(f"`--health` should be HEALTHY,CRITICAL in whole cycles, as in 70,30. Found {health!r}.")
-    return Conventions(
-        cap=cap,
-        window=window,
-        conditions=conditions,
-        health_cuts=(int(cuts[0]), int(cuts[1])),
-        features=tuple(name for name in FEATURES if name not in without),
-    )
+        raise GraceError(f"`--without` should name a used column: {', '.join(found.features)}. Found {unknown[0]!r}.")
+    return replace(found, features=tuple(name for name in found.features if name not in without))
 
 
 def _rule(bands: str, overrides: list[str]) -> Thresholds:

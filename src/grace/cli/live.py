@@ -38,14 +38,14 @@ class Live:
     def epoch(self, entry: dict[str, Any], trainer: Trainer) -> None:
         """Show one epoch."""
         mark = "*" if trainer.best_epoch == entry["epoch"] else " "
-        self._out.print(line(entry) + mark, markup=False, soft_wrap=True)
+        self._out.print(line(entry, self._spec.conventions.unit) + mark, markup=False, soft_wrap=True)
         alarm = self._monitor.told(entry)
         if alarm:
             self._out.print(f"alarm: {alarm}", style="bold red", markup=False, soft_wrap=True)
 
 
-def line(entry: dict[str, Any]) -> str:
-    """One epoch in one line; the RUL loss is in the run's own units."""
+def line(entry: dict[str, Any], unit: str = "cycles") -> str:
+    """One epoch in one line; the RUL loss is in the run's own units, units other than cycles are named."""
     rul, health = entry["losses"]
     weights = "/".join(f"{weight:.3g}" for weight in entry["weights"])
     text = f"epoch {entry['epoch'] + 1:3d}  loss rul {rul:.4g} health {health:.3f}  weights {weights}"
@@ -53,4 +53,5 @@ def line(entry: dict[str, Any]) -> str:
         text += (
             f"  ratio {entry['ratio']:.3g}  rho {entry['rho']:+.2f} [{entry['rho_low']:+.2f}, {entry['rho_high']:+.2f}]"
         )
-    return f"{text}  validation RMSE {entry['validation_rmse']:.2f}"
+    named = "" if unit == "cycles" else f" {unit}"
+    return f"{text}  validation RMSE {entry['validation_rmse']:.2f}{named}"

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from grace.cli.table_options import Conditions, Opened, conventions_of, horizons, one_of, reads_tables
 from grace.errors import GraceError
 
 if TYPE_CHECKING:
     from grace.training.spec import RunSpec
 
 
+@reads_tables
 def train(
-    dataset: Annotated[str, typer.Argument(help="FD001..FD004, NAME of a train_NAME.txt, a folder, or `simulated`.")],
+    opened: Opened | None,
+    dataset: Annotated[
+        str | None, typer.Argument(help="FD001..FD004, NAME of a train_NAME.txt, a folder, or `simulated`; or --table.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the files.", envvar="GRACE_DATA")] = None,
     method: Annotated[str | None, typer.Option(help="Method of the table, e.g. grace; see below.")] = None,
     outer: Annotated[str | None, typer.Option(help="Outer axis in place of the method's, or torchjd:NAME.")] = None,
@@ -25,7 +30,10 @@ def train(
     size: Annotated[str, typer.Option(help="Network: compact, paper or tiny.")] = "compact",
     schedule: Annotated[str, typer.Option(help="compact, paper or tiny.")] = "compact",
     epochs: Annotated[int | None, typer.Option(help="Epochs, in place of the schedule's.")] = None,
-    window: Annotated[int, typer.Option(help="Length of a window, cycles; the source's is 30.")] = 60,
+    window: Annotated[int, typer.Option(help="Length of a window, cycles (rows of a table); the source's is 30.")] = 60,
+    cap: Annotated[int, typer.Option(help="Largest RUL that is told apart, cycles.")] = 125,
+    health: Annotated[str, typer.Option(help="Health cuts HEALTHY,CRITICAL in cycles of RUL.")] = "70,30",
+    conditions: Conditions = "auto",
     unit: Annotated[str, typer.Option(help="RUL head and loss: cycles (the source), cap-head or cap.")] = "cycles",
     precision: Annotated[str, typer.Option(help="float32, or bfloat16 for mixed precision.")] = "float32",
     measure_every: Annotated[
@@ -44,6 +52,7 @@ def train(
       grace train FD001 --data cmapss --outer gaba --inner mse --option floor=0
       grace train FD001 --data cmapss --outer torchjd:UPGrad        a Gramian weighting of TorchJD
       grace train FD001 --data cmapss --size paper --schedule paper
+      grace train --table fleet.parquet --engine id --time cycle --method rul-only-weighted
       grace train simulated --method baseline
 
     \b
@@ -56,6 +65,7 @@ def train(
     from dataclasses import replace
 
     from grace.cli.live import Live
+    from grace.cli.render_table import show_table
     from grace.cli.render_train import show_run
     from grace.data.source import load_test, load_train
     from grace.training.model_file import save_model
@@ -64,23 +74,28 @@ def train(
     from grace.training.spec import CONVENTIONS, run_spec
 
     check_device(device)
+    one_of(dataset, opened, "train")
     plan = schedule_named(schedule)
-    fleet, test = load_train(dataset, data), load_test(dataset, data)
+    conventions = conventions_of(CONVENTIONS, opened, conditions, window=window, cap=cap, health=health)
+    source = data if opened is None else opened.tables
+    fleet, test = load_train(dataset or "", source), load_test(dataset or "", source)
+    if opened is not None:
+        show_table(opened, fleet, conventions)
     spec = run_spec(
         fleet.name,
         method,
         outer=outer,
         inner=inner,
         options=parse_options(option or []),
-        schedule=plan if epochs is None else replace(plan, epochs=epochs),
         seed=seed,
         protocol=protocol,
         size=size,
-        conventions=replace(CONVENTIONS, window=window),
+        conventions=conventions,
         unit=unit,
         precision=precision,
         measure_every=measure_every,
         monitor_every=monitor_every,
+        **horizons(plan if epochs is None else replace(plan, epochs=epochs), cap),
     )
     path = to or Path(f"{fleet.name}-{spec.method}-{seed}.safetensors".replace(":", "-"))
     checkpoint = path.with_name(f".{path.stem}-{spec.id}.checkpoint")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from grace.data.conventions import Conventions
-from grace.data.fleet import SETTINGS, Fleet
+from grace.data.fleet import Fleet
 from grace.errors import GraceError
 
 
@@ -33,17 +33,26 @@ def check_training(fleet: Fleet, conventions: Conventions, shortest: int = 0) ->
     least, needed = int(np.argmin(fleet.lengths)), shortest or conventions.window
     if fleet.lengths[least] < needed:
         raise GraceError(
-            f"{fleet.name}, engine {fleet.engines[least]} (line {fleet.starts[least] + 1}): should have at least "
-            f"{needed} cycles, one window. Found {fleet.lengths[least]}. Remove it or lower --window."
+            f"{fleet.name}, engine {fleet.engines[least]}{_line(fleet, conventions, least)}: should have at least "
+            f"{needed} {'cycles' if conventions.table is None else 'rows'}, one window. Found {fleet.lengths[least]}. "
+            "Remove it or lower --window."
         )
     _check_sensors(fleet, conventions)
 
 
+def _line(fleet: Fleet, conventions: Conventions, engine: int) -> str:
+    return f" (line {fleet.starts[engine] + 1})" if conventions.table is None else ""
+
+
 def _check_sensors(fleet: Fleet, conventions: Conventions) -> None:
-    for name in conventions.features:
-        column = fleet.values[:, fleet.columns.index(name)]
-        if name not in SETTINGS and (column == column[0]).all():
-            raise GraceError(
-                f"{fleet.name}: {name} should vary. Found {column[0]:g} in every row. "
-                f"Correct the file, or leave the sensor out with --without {name}."
-            )
+    names = tuple(name for name in conventions.features if name not in conventions.settings)
+    first = fleet.taken(np.zeros(1, dtype=np.int64), names)[0]
+    constant = np.ones(len(names), dtype=np.bool_)
+    for rows in fleet.chunks():
+        constant &= (fleet.taken(rows, names) == first).all(axis=0)
+    if constant.any():
+        name, value = names[int(np.argmax(constant))], first[int(np.argmax(constant))]
+        remedy = f"with --without {name}" if conventions.table is None else "of --features"
+        raise GraceError(
+            f"{fleet.name}: {name} should vary. Found {value:g} in every row. Correct the file, or leave the sensor out {remedy}."
+        )

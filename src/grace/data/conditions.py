@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,13 @@ from numpy.typing import NDArray
 
 from grace.data.conventions import Conventions
 from grace.data.fleet import SETTINGS, Fleet
+from grace.data.stored import StoredRows
 from grace.errors import GraceError
 
 SEEN, MOST_CONDITIONS = 800, 8
+MOST_PERMUTED = 1 << 24  # rows whose permutation still fits; of more, a sample is drawn
+Moments = tuple[int, NDArray[np.float64], NDArray[np.float64]]
+Points = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 SILHOUETTE = 0.75  # clusters of settings reach 0.95 and more; one cloud of settings stays under 0.6
 
 
@@ -21,10 +26,11 @@ class Conditioner:
 
     Attributes:
         features: Names of the ``F`` scaled columns.
-        unit: What each setting is divided by before distances are taken, ``[3]``.
-        centres: Centres of the ``k`` conditions in divided settings, ``[k, 3]``.
+        unit: What each setting is divided by before distances are taken, ``[D]``.
+        centres: Centres of the ``k`` conditions in divided settings, ``[k, D]``.
         mean: Mean of each feature in each condition, ``[k, F]``.
         scale: Population standard deviation, 1 where a feature does not vary within a condition, ``[k, F]``.
+        settings: Names of the ``D`` settings; none means one condition.
     """
 
     features: tuple[str, ...]
@@ -32,37 +38,80 @@ class Conditioner:
     centres: NDArray[np.float64]
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
+    settings: tuple[str, ...] = SETTINGS
 
     def assign(self, settings: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Condition of each row, ``[R, 3] -> [R]``: the nearest centre."""
+        """Condition of each row, ``[R, D] -> [R]``: the nearest centre."""
         return _nearest(settings / self.unit, self.centres)
 
-    def transform(self, fleet: Fleet) -> NDArray[np.float32]:
-        """Scaled features of each row, float32 ``[R, F]``."""
-        condition = self.assign(_columns(fleet, SETTINGS))
+    def scaled(self, fleet: Fleet, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Scaled features of some rows, ``[N] ->`` float32 ``[N, F]``."""
+        condition = self.assign(fleet.taken(rows, self.settings))
+        values = fleet.taken(rows, self.features)
+        return np.asarray((values - self.mean[condition]) / self.scale[condition], dtype=np.float32)
+
+    def transform(self, fleet: Fleet) -> NDArray[np.float32] | ScaledRows:
+        """Scaled features of each row, float32 ``[R, F]``; rows that stay on the disk are scaled when they are read."""
+        if isinstance(fleet.values, StoredRows):
+            return ScaledRows(fleet, self)
         scaled = np.empty((len(fleet.values), len(self.features)), dtype=np.float32)
-        for index, name in enumerate(self.features):  # one column at a time keeps the peak of memory low
-            column = fleet.values[:, fleet.columns.index(name)]
-            scaled[:, index] = (column - self.mean[condition, index]) / self.scale[condition, index]
+        for rows in fleet.chunks():
+            scaled[rows] = self.scaled(fleet, rows)
         return scaled
 
 
-def fit_conditions(fleet: Fleet, conventions: Conventions) -> Conditioner:
-    """Find the conditions and fit the per-condition z-score, on the engines given and no others.
+@dataclass(frozen=True, eq=False)
+class ScaledRows:
+    """Scaled features of a stored fleet, float32 ``[R, F]``, made when they are asked for."""
 
-    The number of conditions is the convention's, or, where that is 0, the one with the best silhouette on a sample of
-    800 rows, if that is clear (over 0.75), else 1. Rounding the settings instead would split one of C-MAPSS' six.
+    fleet: Fleet
+    conditioner: Conditioner
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(R, F)``."""
+        return len(self.fleet.values), len(self.conditioner.features)
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The rows at ``rows`` (int64, any shape), float32 ``[*rows.shape, F]``."""
+        return self.conditioner.scaled(self.fleet, rows.reshape(-1)).reshape(*rows.shape, -1)
+
+
+def fit_conditions(fleet: Fleet, conventions: Conventions) -> Conditioner:
+    """Find the operating conditions and scale within each, on the engines of ``fleet`` alone.
+
+    The settings are divided by their standard deviations and clustered by k-means on a sample of 800 rows; the number of
+    clusters is that of the largest silhouette if it is above 0.75, else 1. Then one Lloyd step on all rows.
+
+    Args:
+        fleet: Training engines.
+        conventions: Features, settings and number of conditions.
 
     Raises:
         GraceError: More conditions are asked for than distinct settings exist.
     """
-    settings = _columns(fleet, SETTINGS)
-    spread = settings.std(axis=0)
-    unit = np.where(spread > 1e-12 * np.abs(settings).max(axis=0), spread, np.inf)  # a constant setting counts nothing
-    centres = find_centres(settings / unit, conventions.conditions)
-    condition = _nearest(settings / unit, centres)
-    mean, scale = _moments(fleet, conventions.features, condition, len(centres))
-    return Conditioner(conventions.features, unit, centres, mean, scale)
+    names, chunks = conventions.settings, list(fleet.chunks())
+    spread = _merged(_moments_of(fleet.taken(rows, names)) for rows in chunks)[2]
+    largest = np.max([np.abs(fleet.taken(rows, names)).max(axis=0) for rows in chunks], axis=0)
+    unit = np.where(spread > 1e-12 * largest, spread, np.inf)  # a constant setting counts nothing
+
+    def points(rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        return fleet.taken(rows, names) / unit
+
+    centres = np.zeros((1, 0))
+    if names:
+        centres = _centres(points(sampled_rows(len(fleet.values))), conventions.conditions)
+        centres = _refined(points, chunks, centres)
+    mean, scale = _moments(fleet, conventions.features, lambda rows: _nearest(points(rows), centres), len(centres))
+    return Conditioner(conventions.features, unit, centres, mean, scale, names)
+
+
+def sampled_rows(count: int) -> NDArray[np.int64]:
+    """At most 800 of ``count`` rows at random, always the same ones."""
+    rng = np.random.default_rng(0)
+    if count <= MOST_PERMUTED:
+        return rng.permutation(count)[:SEEN]
+    return rng.choice(count, SEEN, replace=False)
 
 
 def find_centres(points: NDArray[np.float64], count: int = 0) -> NDArray[np.float64]:
@@ -71,19 +120,23 @@ def find_centres(points: NDArray[np.float64], count: int = 0) -> NDArray[np.floa
     Raises:
         GraceError: ``count`` exceeds the number of distinct points.
     """
-    sample = points[np.random.default_rng(0).permutation(len(points))[:SEEN]]
+    centres = _centres(points[sampled_rows(len(points))], count)
+    return _refined(lambda rows: points[rows], [np.arange(len(points))], centres)
+
+
+def _centres(sample: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     distinct = len(np.unique(sample, axis=0))
     if count > distinct:
         raise GraceError(
             f"`conditions` should be at most the {distinct} distinct settings. Found {count}. Let 0 find them."
         )
-    candidates = [count] if count else range(2, min(MOST_CONDITIONS, distinct - 1) + 1)
-    best, centres = SILHOUETTE, points.mean(axis=0, keepdims=True)
+    candidates = [count] if count else range(2, min(MOST_CONDITIONS, distinct, len(sample) - 1) + 1)
+    best, centres = SILHOUETTE, np.asarray(sample.mean(axis=0, keepdims=True))
     for k in candidates:
         found, quality = _cluster(sample, k)
         if count or quality > best:
             best, centres = quality, found
-    return _refined(points, centres)
+    return centres
 
 
 def _cluster(sample: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], float]:
@@ -97,11 +150,15 @@ def _cluster(sample: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], 
     return fitted.cluster_centers_, float(quality)
 
 
-def _refined(points: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
+def _refined(points: Points, chunks: Iterable[NDArray[np.int64]], centres: NDArray[np.float64]) -> NDArray[np.float64]:
     """One Lloyd step on all rows, in a fixed order: clusters this far apart move no further."""
-    label = _nearest(points, centres)
-    kept = np.unique(label)
-    return np.array([points[label == k].mean(axis=0) for k in kept])
+    found: list[list[Moments]] = [[] for _ in centres]
+    for rows in chunks:
+        part = points(rows)
+        label = _nearest(part, centres)
+        for k in np.unique(label):
+            found[k].append(_moments_of(part[label == k]))
+    return np.array([_merged(moments)[1] for moments in found if moments])
 
 
 def _nearest(points: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -115,17 +172,34 @@ def _nearest(points: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArr
 
 
 def _moments(
-    fleet: Fleet, features: tuple[str, ...], condition: NDArray[np.int64], count: int
+    fleet: Fleet, features: tuple[str, ...], condition: Callable[[NDArray[np.int64]], NDArray[np.int64]], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    found: list[list[Moments]] = [[] for _ in range(count)]
+    for rows in fleet.chunks():
+        part, label = fleet.taken(rows, features), condition(rows)
+        for k in np.unique(label):
+            found[k].append(_moments_of(part[label == k]))
     mean, scale = np.zeros((count, len(features))), np.ones((count, len(features)))
-    columns = [fleet.columns.index(name) for name in features]
     for k in range(count):
-        part = fleet.values[condition == k][:, columns]
-        mean[k], spread = part.mean(axis=0), part.std(axis=0)
-        varies = spread > 1e-9 * np.maximum(np.abs(mean[k]), 1e-3)  # more than the rounding of a constant's mean
-        scale[k] = np.where(varies, spread, 1.0)
+        _, mean[k], spread = _merged(found[k])
+        scale[k] = np.where(varies(mean[k], spread), spread, 1.0)
     return mean, scale
 
 
-def _columns(fleet: Fleet, names: tuple[str, ...]) -> NDArray[np.float64]:
-    return fleet.values[:, [fleet.columns.index(name) for name in names]]
+def varies(mean: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether columns vary by more than the rounding of a constant's mean, ``[F] -> [F]``."""
+    return np.asarray(spread > 1e-9 * np.maximum(np.abs(mean), 1e-3))
+
+
+def _moments_of(part: NDArray[np.float64]) -> Moments:
+    return len(part), part.mean(axis=0), part.std(axis=0)
+
+
+def _merged(parts: Iterable[Moments]) -> Moments:
+    """Count, mean and standard deviation of several parts together; those of a single one as they are."""
+    counts, means, spreads = (np.array(values) for values in zip(*parts, strict=True))
+    if len(counts) == 1:
+        return int(counts[0]), means[0], spreads[0]
+    share = (counts / counts.sum())[:, None]
+    mean = (share * means).sum(axis=0)
+    return int(counts.sum()), mean, np.sqrt((share * (spreads**2 + (means - mean) ** 2)).sum(axis=0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from grace.data.columns import Columns
 from grace.data.fleet import SETTINGS
 from grace.errors import GraceError
 
@@ -26,6 +27,8 @@ class Conventions:
         last_cycle_rul: RUL of the last cycle of an engine that ran to failure, cycles (0: the test files' own convention).
         padding: Where an engine shorter than the window is filled up, by repeating its first cycle.
         scaling: What the features are scaled by; fitted on the training engines only.
+        table: Roles of the columns of a table of the user's own; None: C-MAPSS's. With it, "cycles" above are units of its RUL,
+            but for ``window`` and ``stride``, which count rows.
 
     Raises:
         GraceError: A field is out of its range.
@@ -41,6 +44,7 @@ class Conventions:
     last_cycle_rul: int = 0
     padding: str = "front"
     scaling: str = "z-score per condition"
+    table: Columns | None = None
 
     def __post_init__(self) -> None:
         for name in ("cap", "window", "stride", "near_failure"):
@@ -54,6 +58,18 @@ class Conventions:
         if not self.features:
             raise GraceError("`features` should name at least one column. Found none.")
 
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Columns that the operating conditions are found from."""
+        return SETTINGS if self.table is None else self.table.settings
+
+    @property
+    def unit(self) -> str:
+        """Unit of RUL."""
+        return "cycles" if self.table is None else self.table.unit
+
     def to_json(self) -> dict[str, object]:
-        """The fields as JSON values."""
-        return asdict(self)
+        """The fields as JSON values; without ``table`` where there is none, so that ids of older runs stay as they were."""
+        values = asdict(self)
+        del values["table"]
+        return values if self.table is None else values | {"table": self.table.to_json()}

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from grace.data.stored import StoredRows
+
 SETTINGS = ("setting_1", "setting_2", "setting_3")
 SENSORS = tuple(f"sensor_{number}" for number in range(1, 22))
+CHUNK = 1 << 18
+"""Rows that are worked on at once; sums over more are merged, so that the numbers do not depend on where the rows lie."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,21 +23,26 @@ class Fleet:
 
     Attributes:
         name: What messages and results call this fleet, for example ``FD001``.
-        engines: Engine numbers as in the file, int64 ``[E]``.
+        engines: Engine numbers or names as in the file, ``[E]``.
         starts: Row at which each engine begins, and ``R`` at the end, int64 ``[E + 1]``.
-        values: Settings and sensors, float64 ``[R, C]``, in the order of ``columns``.
+        values: Settings and sensors, float64 ``[R, C]``, in the order of ``columns``; of a table that is larger than memory
+            rows that stay on the disk.
         columns: Names of the ``C`` columns.
-        last_rul: True remaining useful life at each engine's last row, cycles, int64 ``[E]``; 0 for engines that ran to failure.
+        last_rul: True remaining useful life at each engine's last row, cycles, ``[E]``; 0 for engines that ran to failure.
         labels: The user's own health label of each row, int64 ``[R]``, or None to derive labels from RUL.
+        row_rul: RUL of each row where it does not follow from the count of rows, ``[R]``; never rises within an engine.
+        last_time: Time of each engine's last row as in the file, ``[E]``; None: the count of its rows.
     """
 
     name: str
-    engines: NDArray[np.int64]
+    engines: NDArray[Any]
     starts: NDArray[np.int64]
-    values: NDArray[np.float64]
+    values: NDArray[np.float64] | StoredRows
     columns: tuple[str, ...]
-    last_rul: NDArray[np.int64]
-    labels: NDArray[np.int64] | None = None
+    last_rul: NDArray[Any]
+    labels: NDArray[np.int64] | StoredRows | None = None
+    row_rul: NDArray[Any] | StoredRows | None = None
+    last_time: NDArray[Any] | None = None
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -42,22 +53,59 @@ class Fleet:
         """Index (not number) of the engine that each row belongs to, int64 ``[R]``."""
         return np.repeat(np.arange(len(self.engines)), self.lengths)
 
-    def rul(self) -> NDArray[np.int64]:
-        """Uncapped RUL of each row, cycles, int64 ``[R]``: the engine's last row has ``last_rul``."""
-        last_row = np.repeat(self.starts[1:] - 1, self.lengths)
-        return np.repeat(self.last_rul, self.lengths) + last_row - np.arange(len(self.values))
+    def engine_at(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Index (not number) of the engine that each of some rows belongs to, int64 ``[N] -> [N]``."""
+        return np.searchsorted(self.starts, rows, side="right") - 1
+
+    def rul_at(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Uncapped RUL of some rows, cycles, ``[N] -> [N]``: the engine's last row has ``last_rul``."""
+        if self.row_rul is not None:
+            return self.row_rul[rows]
+        engine = self.engine_at(rows)
+        return np.asarray(self.last_rul[engine] + (self.starts[engine + 1] - 1) - rows)
+
+    def rul(self) -> NDArray[Any]:
+        """Uncapped RUL of each row, cycles, ``[R]``."""
+        return self.rul_at(np.arange(len(self.values)))
+
+    def rows_above(self, rul: float) -> NDArray[np.int64]:
+        """Rows of each engine whose RUL is larger than ``rul``, int64 ``[E]``: its first ones."""
+        count = np.zeros(len(self.engines), dtype=np.int64)
+        for rows in self.chunks():
+            count += np.bincount(self.engine_at(rows[self.rul_at(rows) > rul]), minlength=len(count))
+        return count
+
+    def chunks(self) -> Iterator[NDArray[np.int64]]:
+        """All row numbers, :data:`CHUNK` at a time."""
+        for start in range(0, len(self.values), CHUNK):
+            yield np.arange(start, min(start + CHUNK, len(self.values)))
+
+    def taken(self, rows: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[np.float64]:
+        """Some columns of some rows, float64 ``[N, len(names)]``."""
+        if not names:
+            return np.zeros((len(rows), 0))
+        columns = [self.columns.index(name) for name in names]
+        return np.asarray(self.values[rows][:, columns], dtype=np.float64)
 
     def select(self, index: NDArray[np.int64]) -> Fleet:
-        """The fleet of the engines at ``index`` only, in that order (rows are copied)."""
-        pieces = [np.arange(self.starts[i], self.starts[i + 1]) for i in index]
-        rows = np.concatenate(pieces)
+        """The fleet of the engines at ``index`` only, in that order (rows in memory are copied)."""
         lengths = self.lengths[index]
-        return Fleet(
-            name=self.name,
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+
+        def of_rows(values: Any) -> Any:
+            if values is None:
+                return None
+            if isinstance(values, StoredRows):
+                return values.select(self.starts[index], starts)
+            return values[np.concatenate([np.arange(self.starts[i], self.starts[i + 1]) for i in index])]
+
+        return replace(
+            self,
             engines=self.engines[index],
-            starts=np.concatenate([[0], np.cumsum(lengths)]),
-            values=self.values[rows],
-            columns=self.columns,
+            starts=starts,
+            values=of_rows(self.values),
             last_rul=self.last_rul[index],
-            labels=None if self.labels is None else self.labels[rows],
+            labels=of_rows(self.labels),
+            row_rul=of_rows(self.row_rul),
+            last_time=None if self.last_time is None else self.last_time[index],
         )

@@ -10,7 +10,7 @@ from grace.data.checks import check_training
 from grace.data.conditions import Conditioner, fit_conditions
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
-from grace.data.windows import Windows, training_windows
+from grace.data.windows import ManyWindows, Windows, training_windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class Prepared:
         class_shares: Share of windows in each health state.
     """
 
-    windows: Windows
+    windows: Windows | ManyWindows
     conditioner: Conditioner
     conditions: int
     near_failure_share: float
@@ -41,6 +41,9 @@ def prepare_training(fleet: Fleet, conventions: Conventions) -> Prepared:
     check_training(fleet, conventions)
     conditioner = fit_conditions(fleet, conventions)
     windows = training_windows(fleet, conditioner.transform(fleet), conventions)
-    near = float(np.mean(windows.true_rul < conventions.near_failure))
-    shares = np.bincount(windows.label, minlength=3) / len(windows)
-    return Prepared(windows, conditioner, len(conditioner.centres), near, tuple(map(float, shares)))
+    near, shares = 0, np.zeros(3, dtype=np.int64)
+    for part in windows.pieces():
+        near += int((part.true_rul < conventions.near_failure).sum())
+        shares += np.bincount(part.label, minlength=3)
+    classes = tuple(map(float, shares / len(windows)))
+    return Prepared(windows, conditioner, len(conditioner.centres), near / len(windows), classes)

@@ -4,41 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from grace.data.windows import Windows
+from grace.data.windows import ManyWindows, Windows
+
+MOST_PERMUTED = 1 << 24
+"""Windows whose permutation is still drawn; of more, batches are drawn at random with replacement."""
 
 
 class ResidentWindows:
     """Tensors of :class:`~grace.data.windows.Windows` on a device, and batches gathered from them.
 
-    On the CPU they share the memory of the windows. ``len()`` counts windows.
+    On the CPU they share the memory of the windows. Rows that stay on the disk are read a batch at a time. ``len()`` counts
+    windows.
     """
 
-    def __init__(self, windows: Windows, device: torch.device | str = "cpu") -> None:
+    def __init__(self, windows: Windows | ManyWindows, device: torch.device | str = "cpu") -> None:
+        self._count, self._device, self._stored = len(windows), device, None
+        if isinstance(windows, ManyWindows) or not isinstance(windows.rows, np.ndarray):
+            self._stored = windows
+            return
         self.rows = torch.from_numpy(windows.rows).to(device)
         self.ends, self.first = torch.from_numpy(windows.ends).to(device), torch.from_numpy(windows.first).to(device)
         self.rul, self.label = torch.from_numpy(windows.rul).to(device), torch.from_numpy(windows.label).to(device)
         self._cycles = torch.arange(1 - windows.width, 1, device=device)
 
     def __len__(self) -> int:
-        return len(self.ends)
+        return self._count
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Windows ``[B, T, F]``, capped RUL ``[B]`` in cycles and health state ``[B]`` at ``index`` (int64 ``[B]``)."""
+        if self._stored is not None:
+            return self._read(self._stored, index.cpu().numpy())
         rows = torch.maximum(self.ends[index, None] + self._cycles, self.first[index, None])
         return self.rows[rows], self.rul[index], self.label[index]
 
+    def _read(self, windows: Windows | ManyWindows, index: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
+        part, inside = (windows, index) if isinstance(windows, Windows) else (windows.at(index), np.arange(len(index)))
+        arrays = (part.batch(inside), part.rul[inside], part.label[inside])
+        x, rul, label = (torch.from_numpy(array).to(self._device) for array in arrays)
+        return x, rul, label
+
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """All windows once, in their order."""
-        for index in torch.arange(len(self), device=self.ends.device).split(batch_size):
+        for index in torch.arange(len(self), device=self._device).split(batch_size):
             yield self.batch(index)
 
     def epoch(self, batch_size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Full batches of one permutation, its incomplete rest dropped; all windows if they fill no batch."""
+        """Full batches of one permutation, its incomplete rest dropped; all windows if they fill no batch.
+
+        Of more than :data:`MOST_PERMUTED` windows every batch is drawn with replacement: the permutation itself would fill the
+        memory that the rows are kept out of.
+        """
         size = min(batch_size, len(self))
-        order = torch.randperm(len(self), generator=generator).to(self.ends.device)
+        if len(self) > MOST_PERMUTED:
+            for _ in range(len(self) // size):
+                yield self.batch(torch.randint(len(self), (size,), generator=generator).to(self._device))
+            return
+        order = torch.randperm(len(self), generator=generator).to(self._device)
         for index in order.split(size)[: len(self) // size]:
             yield self.batch(index)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,7 +130,7 @@ def write_cmapss(train: Fleet, test: Fleet, folder: Path, name: str) -> tuple[Pa
         f"test_{name}.txt": _table(test),
         f"RUL_{name}.txt": _column(test.last_rul),
     }
-    if train.labels is not None:
+    if isinstance(train.labels, np.ndarray):
         texts[f"labels_{name}.txt"] = _column(train.labels)
     paths = tuple(folder / file for file in texts)
     try:
@@ -167,14 +168,15 @@ def _table(fleet: Fleet) -> str:
     if fleet.columns != (*SETTINGS, *SENSORS):
         raise GraceError(f"`{fleet.name}` should have the 24 C-MAPSS columns. Found {', '.join(fleet.columns)}.")
     owner = fleet.engine_of_row()
+    values = fleet.taken(np.arange(len(owner)), fleet.columns)
     cycle = np.arange(len(owner)) - fleet.starts[owner] + 1
     text = io.StringIO()
     row = "%d %d " + " ".join(["%.4f"] * 24) + "  "
-    np.savetxt(text, np.column_stack([fleet.engines[owner], cycle, fleet.values]), fmt=row)
+    np.savetxt(text, np.column_stack([fleet.engines[owner], cycle, values]), fmt=row)
     return text.getvalue()
 
 
-def _column(values: NDArray[np.int64]) -> str:
+def _column(values: Iterable[int]) -> str:
     return "".join(f"{value}\n" for value in values)
 
 

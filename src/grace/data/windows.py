@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from grace.data.conditions import ScaledRows
 from grace.data.conventions import Conventions
-from grace.data.fleet import Fleet
+from grace.data.fleet import CHUNK, Fleet
 from grace.data.health_labels import rul_to_health_3class
 
 SHORTEST_CUT = 20
@@ -23,17 +26,17 @@ class Windows:
         ends: Row of each window's last cycle, int64 ``[N]``.
         first: First row of each window's engine, int64 ``[N]``.
         rul: Target: RUL at the last cycle, capped, float32 ``[N]``, cycles.
-        true_rul: The same uncapped, int64 ``[N]``.
+        true_rul: The same uncapped, ``[N]``.
         label: Health state at the last cycle, int64 ``[N]``.
         engine: Index of the engine, int64 ``[N]``.
         width: Cycles in a window, ``T``.
     """
 
-    rows: NDArray[np.float32]
+    rows: NDArray[np.float32] | ScaledRows
     ends: NDArray[np.int64]
     first: NDArray[np.int64]
     rul: NDArray[np.float32]
-    true_rul: NDArray[np.int64]
+    true_rul: NDArray[Any]
     label: NDArray[np.int64]
     engine: NDArray[np.int64]
     width: int
@@ -47,10 +50,14 @@ class Windows:
         rows = np.maximum(self.ends[index, None] + cycles, self.first[index, None])
         return np.asarray(self.rows[rows])
 
+    def pieces(self) -> Iterator[Windows]:
+        """Themselves, in one piece."""
+        yield self
+
 
 def training_windows(
-    fleet: Fleet, rows: NDArray[np.float32], conventions: Conventions, shortest: int = 0, horizon: int = 0
-) -> Windows:
+    fleet: Fleet, rows: NDArray[np.float32] | ScaledRows, conventions: Conventions, shortest: int = 0, horizon: int = 0
+) -> Windows | ManyWindows:
     """Every window of every engine, ``stride`` cycles apart counted back from the engine's last cycle.
 
     Args:
@@ -62,6 +69,8 @@ def training_windows(
         horizon: Largest RUL of a window, cycles; 0 takes all.
     """
     needed = min(shortest, conventions.window) or conventions.window
+    if isinstance(rows, ScaledRows):
+        return many_windows(fleet, rows, conventions, needed, horizon)
     row = np.arange(len(fleet.values))
     first = np.repeat(fleet.starts[:-1], fleet.lengths)
     last = np.repeat(fleet.starts[1:] - 1, fleet.lengths)
@@ -73,7 +82,7 @@ def training_windows(
 
 def windows_of_cuts(
     fleet: Fleet,
-    rows: NDArray[np.float32],
+    rows: NDArray[np.float32] | ScaledRows,
     conventions: Conventions,
     cuts: int,
     rng: np.random.Generator,
@@ -95,20 +104,63 @@ def windows_of_cuts(
     """
     least = np.minimum(fleet.lengths, SHORTEST_CUT)
     if horizon:
-        least = np.maximum(least, fleet.lengths - horizon)
+        least = np.maximum(least, np.minimum(fleet.rows_above(horizon) + 1, fleet.lengths))
     kept = rng.integers(least[:, None], fleet.lengths[:, None] + 1, (len(fleet.lengths), cuts))
     ends = (fleet.starts[:-1, None] + kept - 1).reshape(-1)
     return _windows_at(fleet, rows, ends, conventions)
 
 
-def last_windows(fleet: Fleet, rows: NDArray[np.float32], conventions: Conventions) -> Windows:
+def last_windows(fleet: Fleet, rows: NDArray[np.float32] | ScaledRows, conventions: Conventions) -> Windows:
     """The last window of every engine, padded at the front where the engine is shorter."""
     return _windows_at(fleet, rows, fleet.starts[1:] - 1, conventions)
 
 
-def _windows_at(fleet: Fleet, rows: NDArray[np.float32], ends: NDArray[np.int64], conventions: Conventions) -> Windows:
-    rul = fleet.rul()[ends]
-    engine = fleet.engine_of_row()[ends]
+@dataclass(frozen=True, eq=False)
+class ManyWindows:
+    """The training windows of a fleet that stays on the disk: nothing is held for a window, only for an engine.
+
+    Attributes:
+        fleet: Engines.
+        rows: Their scaled features.
+        conventions: Window, stride, cap and health cuts.
+        starts: Number of each engine's first window, and ``N`` at the end, int64 ``[E + 1]``.
+    """
+
+    fleet: Fleet
+    rows: ScaledRows
+    conventions: Conventions
+    starts: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def at(self, index: NDArray[np.int64]) -> Windows:
+        """The windows at ``index``, int64 ``[B]``."""
+        engine = np.searchsorted(self.starts, index, side="right") - 1
+        before = self.conventions.stride * (self.starts[engine + 1] - 1 - index)  # rows to the engine's last window
+        return _windows_at(self.fleet, self.rows, self.fleet.starts[engine + 1] - 1 - before, self.conventions)
+
+    def pieces(self) -> Iterator[Windows]:
+        """All windows, some at a time."""
+        for start in range(0, len(self), CHUNK):
+            yield self.at(np.arange(start, min(start + CHUNK, len(self))))
+
+
+def many_windows(fleet: Fleet, rows: ScaledRows, conventions: Conventions, needed: int, horizon: int) -> ManyWindows:
+    """As :func:`training_windows`: those of an engine are the last rows that are long enough after its start and near enough
+    to its end, since RUL never rises."""
+    least = np.full(len(fleet.engines), needed - 1)
+    if horizon:
+        least = np.maximum(least, fleet.rows_above(horizon))
+    reach = fleet.lengths - 1 - least  # rows from the first window to the last
+    counts = np.where(reach >= 0, reach // conventions.stride + 1, 0)
+    return ManyWindows(fleet, rows, conventions, np.concatenate([[0], np.cumsum(counts)]))
+
+
+def _windows_at(
+    fleet: Fleet, rows: NDArray[np.float32] | ScaledRows, ends: NDArray[np.int64], conventions: Conventions
+) -> Windows:
+    rul, engine = fleet.rul_at(ends), fleet.engine_at(ends)
     label = rul_to_health_3class(rul, *conventions.health_cuts) if fleet.labels is None else fleet.labels[ends]
     return Windows(
         rows=rows,
@@ -116,7 +168,7 @@ def _windows_at(fleet: Fleet, rows: NDArray[np.float32], ends: NDArray[np.int64]
         first=fleet.starts[engine],
         rul=np.minimum(rul, conventions.cap).astype(np.float32),
         true_rul=rul,
-        label=label,
+        label=np.asarray(label, dtype=np.int64),
         engine=engine,
         width=conventions.window,
     )

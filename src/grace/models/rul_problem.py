@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from grace.core.weighted_mse import INNER
 from grace.data.resident import ResidentWindows
-from grace.data.windows import Windows
+from grace.data.windows import ManyWindows, Windows
 from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention, architecture
 
@@ -52,7 +52,7 @@ class RULProblem:
         device: Where the windows lie.
     """
 
-    windows: Windows
+    windows: Windows | ManyWindows
     cap: int = 125
     size: str = "compact"
     unit: str = "cap"

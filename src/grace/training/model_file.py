@@ -73,7 +73,7 @@ def load_model(path: Path) -> TrainedNetwork:
     spec = RunSpec.from_json(state["spec"])
     c = state["conditioner"]
     arrays = {name: c[name].numpy() for name in ("unit", "centres", "mean", "scale")}
-    conditioner = Conditioner(tuple(c["features"]), **arrays)
+    conditioner = Conditioner(tuple(c["features"]), **arrays, settings=spec.conventions.settings)
     with torch.random.fork_rng(devices=[]):
         model = build(spec.size, len(c["features"]), spec.conventions.cap, spec.unit)
     model.load_state_dict(state["weights"])

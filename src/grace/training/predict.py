@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,17 +22,17 @@ class Forecast:
     """Of ``E`` engines, after their last recorded cycle.
 
     Attributes:
-        engine: Engine numbers, int64 ``[E]``.
-        cycle: Recorded cycles, int64 ``[E]``.
-        rul: Predicted RUL, cycles ``[E]``; NaN of a network that was trained on health alone.
+        engine: Engine numbers or names, ``[E]``.
+        cycle: Recorded cycles, int64 ``[E]``; of a table of the user's own the last time.
+        rul: Predicted RUL, cycles (or the table's unit) ``[E]``; NaN of a network that was trained on health alone.
         low: Lower end of the interval, at least 0, ``[E]``; NaN where there were too few validation engines for one, or no
             RUL.
         high: Upper end; the cap stands for "the cap or more", ``[E]``.
         health: Health state 0, 1 or 2, int64 ``[E]``; of a network that was trained on RUL alone it follows from the RUL.
     """
 
-    engine: NDArray[np.int64]
-    cycle: NDArray[np.int64]
+    engine: NDArray[Any]
+    cycle: NDArray[Any]
     rul: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
@@ -53,4 +54,5 @@ def forecast(network: TrainedNetwork, fleet: Fleet) -> Forecast:
     rul = found.rul.astype(np.float64) if network.spec.trains("rul") else np.full(len(windows), np.nan)
     half = network.half_width if math.isfinite(network.half_width) else math.nan
     low, high = np.clip(rul - half, 0, cap), np.clip(rul + half, 0, cap)
-    return Forecast(fleet.engines, fleet.lengths, rul, low, high, found.health)
+    last = fleet.lengths if fleet.last_time is None else fleet.last_time
+    return Forecast(fleet.engines, last, rul, low, high, found.health)

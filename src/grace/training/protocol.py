@@ -10,7 +10,7 @@ from grace.data.checks import check_training
 from grace.data.conditions import Conditioner, fit_conditions
 from grace.data.fleet import Fleet
 from grace.data.split import split_engines
-from grace.data.windows import Windows, last_windows, training_windows, windows_of_cuts
+from grace.data.windows import ManyWindows, Windows, last_windows, training_windows, windows_of_cuts
 from grace.errors import GraceError
 from grace.training.spec import RunSpec
 
@@ -23,11 +23,12 @@ class Split:
         train: Windows that gradients are taken on.
         validation: Windows that everything is chosen on: with ``honest`` those of held-out training engines, each cut at
             random cycles; with ``source`` the test windows themselves.
-        test: Last window of every test engine, or None where there is no test file.
+        test: Last window of every test engine, or None where there is no test file; of a table whose test engines ran to failure
+            windows at random cuts, since at the last row nothing is left to predict.
         conditioner: Conditions and scaling, fitted on the engines of ``train``.
     """
 
-    train: Windows
+    train: Windows | ManyWindows
     validation: Windows
     test: Windows | None
     conditioner: Conditioner
@@ -59,10 +60,17 @@ def _source(spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
     return Split(_training(spec, fleet, conditioner), windows, windows, conditioner)
 
 
-def _training(spec: RunSpec, fleet: Fleet, conditioner: Conditioner) -> Windows:
+def _training(spec: RunSpec, fleet: Fleet, conditioner: Conditioner) -> Windows | ManyWindows:
     rows, plan = conditioner.transform(fleet), spec.schedule
     return training_windows(fleet, rows, spec.conventions, plan.padded, plan.horizon)
 
 
 def _test(spec: RunSpec, test: Fleet | None, conditioner: Conditioner) -> Windows | None:
-    return None if test is None else last_windows(test, conditioner.transform(test), spec.conventions)
+    """Last window of each test engine; of a table whose test engines ran to failure, windows at random cuts as in validation."""
+    if test is None:
+        return None
+    rows = conditioner.transform(test)
+    if spec.conventions.table is None or test.last_rul.any():
+        return last_windows(test, rows, spec.conventions)
+    cuts = np.random.default_rng(0)  # the same cuts for every seed and method
+    return windows_of_cuts(test, rows, spec.conventions, spec.validation_cuts, cuts, spec.validation_horizon)

@@ -9,6 +9,7 @@ from typing import Any
 
 from grace.controllers.methods import build_outer, measured_every, method
 from grace.core.weighted_mse import INNER
+from grace.data.columns import Columns
 from grace.data.conventions import FEATURES, Conventions
 from grace.data.fleet import SETTINGS
 from grace.errors import GraceError
@@ -106,8 +107,8 @@ class RunSpec:
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; :meth:`from_json` reads them back."""
-        values = asdict(self)
-        return values | {"options": {name: _plain(value) for name, value in self.options}}
+        options = {name: _plain(value) for name, value in self.options}
+        return asdict(self) | {"conventions": self.conventions.to_json(), "options": options}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> RunSpec:
@@ -125,6 +126,8 @@ class RunSpec:
         }
         options = tuple((name, _frozen(value)) for name, value in sorted(values["options"].items()))
         try:
+            if "table" in conventions:
+                conventions["table"] = Columns.from_json(conventions["table"])
             changes = {"conventions": Conventions(**conventions), "schedule": Schedule(**values["schedule"])}
         except TypeError as error:
             raise GraceError(f"A run's spec should have the fields of this version. Found: {error}.") from None

@@ -100,7 +100,7 @@ def engine_identity(fleet: Fleet, conventions: Conventions, rng: np.random.Gener
 
 def condition(fleet: Fleet, conventions: Conventions, rng: np.random.Generator) -> NDArray[np.int64]:
     """Operating condition of the row, modulo 3."""
-    settings = fleet.values[:, [fleet.columns.index(name) for name in SETTINGS]]
+    settings = fleet.taken(np.arange(len(fleet.values)), SETTINGS)
     return fit_conditions(fleet, conventions).assign(settings) % CLASSES
 
 

@@ -60,6 +60,7 @@ def measure(case: Case, seed: int, data: Path | None) -> Raw:
     fleet, _ = engines_of(case, data)
     split = split_for(spec_of(case, "baseline", seed), fleet, None)
     windows = split.train
+    assert isinstance(windows, Windows)
     problem = _ThreeLosses(windows, case.conventions.cap, case.size, "cap", "mse", BATCH)
     near = float(np.mean(windows.true_rul < NEAR_FAILURE))
     with torch.random.fork_rng(devices=[]):

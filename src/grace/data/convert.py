@@ -1,0 +1,219 @@
+"""A table that is larger than memory, written once as rows in the order of engines and times."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grace.data.fleet import CHUNK, Fleet
+from grace.data.rows import TableSource, arrays_of, selected
+from grace.data.scan import Scan
+from grace.data.stored import StoredRows
+from grace.data.timeline import Timeline, check_steps
+from grace.errors import GraceError
+from grace.files import unwritable
+
+if TYPE_CHECKING:
+    import polars as pl
+
+VERSION = 1
+
+
+def stored_fleet(table: Scan, source: TableSource) -> Fleet:
+    """The fleet of a table whose rows stay in ``source.cache``; they are written there once and found again.
+
+    One pass over the table in its own order, each batch of rows going to its engine's place; engines whose rows come out of
+    order are sorted afterwards. Memory holds a batch, and a few numbers an engine.
+
+    Raises:
+        GraceError: As :func:`grace.data.table.read_table`, or the folder cannot be written or is full; then nothing is left.
+    """
+    assert source.cache is not None
+    folder = source.cache / f"{source.name}-{_key(table, source)}"
+    if not folder.is_dir():
+        with _made_whole(folder) as part:
+            _Conversion(table, source, part).run()
+    index = np.load(folder / "index.npz")
+
+    def rows(name: str) -> StoredRows | None:
+        path = folder / f"{name}.npy"
+        return StoredRows.whole(path) if path.exists() else None
+
+    values = rows("values")
+    assert values is not None
+    return Fleet(
+        name=source.name,
+        engines=index["engines"],
+        starts=index["starts"],
+        values=values,
+        columns=source.values,
+        last_rul=index["last_rul"],
+        labels=rows("label"),
+        row_rul=rows("rul"),
+        last_time=index["last_time"],
+    )
+
+
+def _key(table: Scan, source: TableSource) -> str:
+    """A hash of all that the rows depend on: the files' sizes and times of change, and the columns."""
+    files = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in table.files]
+    columns = source.columns.to_json() | {"test": ""}
+    text = json.dumps([VERSION, files, columns, source.values, source.side])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@contextmanager
+def _made_whole(folder: Path) -> Iterator[Path]:
+    """A folder to fill, renamed to ``folder`` when the block ends and removed when it fails."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent) as outer:
+            part = Path(outer) / "rows"
+            part.mkdir()
+            yield part
+            if not folder.is_dir():  # another process may have been faster; its rows are the same
+                part.rename(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from None
+
+
+class _Conversion:
+    """One pass over a table, with what it has to remember of every engine."""
+
+    def __init__(self, table: Scan, source: TableSource, folder: Path) -> None:
+        import polars as pl
+
+        self.table, self.source, self.folder = table, source, folder
+        name = pl.col(source.columns.engine).alias("engine")
+        counts = table.collect(table.whole.group_by(name).len()).sort("engine").drop_nulls()
+        engine = counts["engine"]
+        keys = engine.to_numpy() if engine.dtype.is_integer() else engine.cast(pl.String).to_numpy().astype(np.str_)
+        order = np.argsort(keys, kind="stable")
+        self.engines = keys[order]
+        self.starts = np.concatenate([[0], np.cumsum(counts["len"].to_numpy()[order])]).astype(np.int64)
+        self.filled = np.zeros(len(keys), dtype=np.int64)
+        self.latest = np.full(len(keys), -np.inf)
+        self.ordered = np.ones(len(keys), dtype=np.bool_)
+        self.shown: Any = None
+        self.names: tuple[str, ...] = ()
+
+    def run(self) -> None:
+        """Write ``values.npy``, ``rul.npy``, perhaps ``label.npy``, and ``index.npz``."""
+        for frame in self.batches():
+            self.place(arrays_of(self.source, frame))
+        for index in np.flatnonzero(~self.ordered):
+            self.sort(int(index))
+        last_rul = self.times_to_rul()
+        np.savez(
+            self.folder / "index.npz",
+            engines=self.engines,
+            starts=self.starts,
+            last_rul=last_rul,
+            last_time=self.shown,
+        )
+        for path in self.folder.iterdir():
+            with path.open("rb") as written:
+                os.fsync(written.fileno())
+
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """Rows of the table in its own order; text is brought into Parquet first, where a slice does not cost all before it."""
+        import polars as pl
+
+        for number, (file, frame) in enumerate(zip(self.table.files, self.table.frames, strict=True)):
+            chosen = frame.select(selected(self.table, self.source))
+            binary = self.folder / f"text-{number}.parquet"
+            if file.suffix.lower() == ".csv":
+                try:
+                    chosen.sink_parquet(binary, row_group_size=CHUNK)
+                except pl.exceptions.PolarsError as error:
+                    raise GraceError(
+                        f"{file} should be a readable table. Found: {str(error).splitlines()[0]}."
+                    ) from None
+                chosen = pl.scan_parquet(binary)
+            rows = self.table.collect(chosen.select(pl.len())).item()
+            for start in range(0, rows, CHUNK):
+                yield self.table.collect(chosen.slice(start, CHUNK))
+            binary.unlink(missing_ok=True)
+
+    def place(self, found: dict[str, NDArray[Any]]) -> None:
+        """Write a batch to the places of its engines."""
+        index = np.searchsorted(self.engines, found["engine"])
+        order = np.argsort(index, kind="stable")
+        index = index[order]
+        here, first, count = np.unique(index, return_index=True, return_counts=True)
+        rank = np.arange(len(index)) - np.repeat(first, count)
+        places = self.starts[index] + self.filled[index] + rank
+        time = found["time"][order]
+        before = np.concatenate([[-np.inf], time[:-1]])
+        before[first] = self.latest[here]
+        self.ordered[index[time <= before]] = False
+        if self.shown is None:
+            self.shown = np.zeros(len(self.engines), dtype=found["shown"].dtype)
+        shown = np.maximum.reduceat(found["shown"][order], first)
+        self.shown[here] = np.where(self.filled[here] > 0, np.maximum(self.shown[here], shown), shown)
+        self.latest[here] = np.maximum(self.latest[here], np.maximum.reduceat(time, first))
+        self.filled[here] += count
+        for name in ("values", "time", "target", "label"):
+            if name in found:
+                self.write(name, places, found[name][order])
+
+    def write(self, name: str, places: NDArray[np.int64], values: NDArray[Any]) -> None:
+        """Write some rows of one file; its whole space is reserved first, so that a full disk is met at the beginning."""
+        path = self.folder / f"{name}.npy"
+        if name not in self.names:
+            self.names = (*self.names, name)
+            shape = (int(self.starts[-1]), *values.shape[1:])
+            np.lib.format.open_memmap(path, mode="w+", dtype=values.dtype, shape=shape)
+            if hasattr(os, "posix_fallocate"):
+                with path.open("r+b") as file:
+                    os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        mapped = np.load(path, mmap_mode="r+")
+        mapped[places] = values
+
+    def sort(self, engine: int) -> None:
+        """Put one engine's rows into the order of time."""
+        rows = slice(int(self.starts[engine]), int(self.starts[engine + 1]))
+        order = np.argsort(np.load(self.folder / "time.npy", mmap_mode="r")[rows], kind="stable")
+        for name in self.names:
+            mapped = np.load(self.folder / f"{name}.npy", mmap_mode="r+")
+            mapped[rows] = mapped[rows][order]
+
+    def times_to_rul(self) -> NDArray[Any]:
+        """Write ``rul.npy`` in place of times and targets; RUL of each engine's last row, ``[E]``."""
+        last, steps = [], []
+        for first, stop in self.blocks():
+            begin, end = self.starts[first], self.starts[stop]
+            rows = slice(int(begin), int(end))
+            time = np.array(np.load(self.folder / "time.npy", mmap_mode="r")[rows])
+            target = None
+            if "target" in self.names:
+                target = np.array(np.load(self.folder / "target.npy", mmap_mode="r")[rows])
+            bounds = self.starts[first : stop + 1] - begin
+            engines = self.engines[first:stop]
+            timeline = Timeline(str(self.source.path), self.source.columns, engines, bounds, time, target)
+            rul = timeline.rul()
+            self.write("rul", np.arange(begin, end), rul)
+            steps.append(timeline.steps())
+            last.append(rul[bounds[1:] - 1])
+        check_steps(str(self.source.path), self.source.columns, self.engines, np.concatenate(steps))
+        for name in {"time", "target"} & set(self.names):
+            (self.folder / f"{name}.npy").unlink()
+        return np.concatenate(last)
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Runs of whole engines of about :data:`~grace.data.fleet.CHUNK` rows, as first engine and the one after the last."""
+        first = 0
+        while first < len(self.engines):
+            stop = int(np.searchsorted(self.starts, self.starts[first] + CHUNK, side="right")) - 1
+            stop = min(max(stop, first + 1), len(self.engines))
+            yield first, stop
+            first = stop

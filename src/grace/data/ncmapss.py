@@ -1,0 +1,96 @@
+"""N-CMAPSS: flights of seconds, read a part at a time and summed up to one row a flight.
+
+Arias Chao, Kulkarni, Goebel & Fink, "Aircraft engine run-to-failure dataset under real flight conditions for prognostics and
+diagnostics", Data 2021, 6(1), 5, DOI 10.3390/data6010005. Its RUL counts flights, so windows do, too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grace.errors import GraceError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ENGINE, TIME, TARGET = "unit", "cycle", "RUL"
+CHUNK = 1 << 18
+VALUES = ("W", "X_s")
+"""Flight conditions and measured sensors. What no engine measures is not read: virtual sensors and health parameters."""
+
+
+def read_flights(path: Path, side: str) -> pl.DataFrame:
+    """One row a flight: ``unit``, ``cycle``, ``RUL``, and of each value NAME its mean (``NAME``) and standard deviation
+    (``NAME_sd``) over the seconds of the flight.
+
+    Args:
+        path: The ``.h5`` file, with ``W_dev [N, 4]``, ``X_s_dev [N, 14]``, ``Y_dev [N, 1]`` in cycles, ``A_dev [N, 4]`` (unit,
+            cycle, ...), the same for ``test``, and the names ``W_var`` and ``X_s_var``.
+        side: ``dev`` or ``test``.
+
+    Raises:
+        GraceError: The extra ``ncmapss`` is not installed, or the file is damaged or of another layout.
+    """
+    try:
+        import h5py
+    except ImportError:
+        raise GraceError(
+            f"{path} should find its reader installed. Found no module `h5py`. Run pip install 'grace-rul[ncmapss]'."
+        ) from None
+    if not path.exists():
+        raise GraceError(f"{path} should be an N-CMAPSS file. Found none. Check the path.")
+    try:
+        with h5py.File(path, "r") as file:
+            return _flights(path, file, side)
+    except (OSError, KeyError) as error:
+        raise GraceError(
+            f"{path} should be an N-CMAPSS file with W, X_s, Y and A for {side}. Found: {str(error).splitlines()[0]}."
+        ) from None
+
+
+def _flights(path: Path, file: Any, side: str) -> pl.DataFrame:
+    import polars as pl
+
+    names = [_text(name) for kind in VALUES for name in file[f"{kind}_var"][:].reshape(-1)]
+    keys = file[f"A_{side}"]
+    sums: dict[tuple[int, int], list[Any]] = {}
+    for start in range(0, len(keys), CHUNK):
+        part = slice(start, start + CHUNK)
+        values = np.hstack([np.asarray(file[f"{kind}_{side}"][part], dtype=np.float64) for kind in VALUES])
+        if values.shape[1] != len(names):
+            raise GraceError(f"{path} should name its {values.shape[1]} columns. Found {len(names)} names.")
+        _add(sums, np.asarray(keys[part, :2], dtype=np.int64), values, np.asarray(file[f"Y_{side}"][part])[:, 0])
+    rows = []
+    for (unit, cycle), (count, mean, squares, rul) in sorted(sums.items()):
+        rows.append([unit, cycle, rul, *mean, *np.sqrt(squares / count)])
+    columns = [ENGINE, TIME, TARGET, *names, *(f"{name}_sd" for name in names)]
+    table = np.array(rows, dtype=np.float64).reshape(-1, len(columns))
+    frame = pl.DataFrame(table, schema=columns)
+    return frame.with_columns(pl.col(ENGINE, TIME).cast(pl.Int64))
+
+
+def _add(
+    sums: dict[tuple[int, int], list[Any]], keys: NDArray[np.int64], values: NDArray[np.float64], rul: NDArray[Any]
+) -> None:
+    """Merge the count, mean and squared deviations of each flight's rows into those of the rows before (Chan et al., 1979)."""
+    flights, index = np.unique(keys, axis=0, return_inverse=True)
+    for number, (unit, cycle) in enumerate(flights.tolist()):
+        part = values[index.reshape(-1) == number]
+        mean = part.mean(axis=0)
+        squares = np.square(part - mean).sum(axis=0)
+        if (unit, cycle) not in sums:
+            sums[unit, cycle] = [len(part), mean, squares, float(rul[index.reshape(-1) == number][-1])]
+            continue
+        known = sums[unit, cycle]
+        total, change = known[0] + len(part), mean - known[1]
+        known[2] = known[2] + squares + change**2 * known[0] * len(part) / total
+        known[1] = known[1] + change * len(part) / total
+        known[0] = total
+
+
+def _text(name: Any) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)

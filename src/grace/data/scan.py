@@ -1,0 +1,151 @@
+"""Tables on the disk, scanned and not read: CSV, Parquet, a folder of either, or N-CMAPSS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grace.errors import GraceError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ENDINGS = (".csv", ".parquet")
+NCMAPSS = (".h5", ".hdf5")
+TRAIN, TEST = "dev", "test"
+"""The sides of an N-CMAPSS file; a table has but one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """A table that has been opened.
+
+    Attributes:
+        path: What the user named.
+        files: The files, one frame each.
+        frames: Lazy frames of one schema.
+        schema: Names and types of the columns.
+    """
+
+    path: Path
+    files: tuple[Path, ...]
+    frames: tuple[pl.LazyFrame, ...]
+    schema: dict[str, pl.DataType]
+
+    @property
+    def whole(self) -> pl.LazyFrame:
+        """All files, one after the other."""
+        import polars as pl
+
+        return pl.concat(list(self.frames), how="vertical_relaxed") if len(self.frames) > 1 else self.frames[0]
+
+    def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
+        """The rows of a frame made from these, streamed.
+
+        Raises:
+            GraceError: A file is damaged, or a value is not of its column's type.
+        """
+        import polars as pl
+
+        try:
+            return frame.collect(engine="streaming")
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise unreadable(self.path, error) from None
+
+    def need(self, name: str, option: str, numeric: bool = True) -> None:
+        """Refuse a column that is not there or holds no numbers.
+
+        Raises:
+            GraceError: See above.
+        """
+        if name not in self.schema:
+            raise GraceError(
+                f"{self.path} should have the column {name}. Found {', '.join(self.schema)[:200]}. Name one with {option}."
+            )
+        kind = self.schema[name]
+        if numeric and not (kind.is_numeric() or str(kind) == "Boolean"):
+            raise GraceError(
+                f"{self.path}: the column {name} should hold numbers. Found {kind}. Convert it, or leave it out of {option}."
+            )
+
+
+def scan(path: Path, side: str = TRAIN) -> Scan:
+    """Open a table by its ending; a folder is all ``.csv`` or all ``.parquet`` files in it.
+
+    Args:
+        path: A file or a folder.
+        side: ``dev`` or ``test`` of an N-CMAPSS file.
+
+    Raises:
+        GraceError: There is no such file, the folder is empty or mixed, a file is damaged, or schemas differ.
+    """
+    files = _files(path)
+    if files[0].suffix.lower() in NCMAPSS:
+        from grace.data.ncmapss import read_flights
+
+        frame = read_flights(files[0], side)
+        return Scan(path, files, (frame.lazy(),), dict(frame.schema))
+    opener = _opener(files[0])
+    frames = tuple(opener(file) for file in files)
+    schemas = [_schema(file, frame) for file, frame in zip(files, frames, strict=True)]
+    for file, schema in zip(files[1:], schemas[1:], strict=True):
+        _same(files[0], schemas[0], file, schema)
+    table = Scan(path, files, tuple(frame.select(list(schemas[0])) for frame in frames), schemas[0])
+    return table if len(files) == 1 else replace(table, schema=_schema(path, table.whole))
+
+
+def _files(path: Path) -> tuple[Path, ...]:
+    if path.is_dir():
+        files = tuple(sorted(file for file in path.iterdir() if file.suffix.lower() in ENDINGS))
+        endings = sorted({file.suffix.lower() for file in files})
+        if len(endings) != 1:
+            found = "none" if not endings else "both " + " and ".join(endings)
+            raise GraceError(
+                f"{path} should be a folder of .csv files or of .parquet files. Found {found}. Name one file, or a folder of one "
+                "kind."
+            )
+        return files
+    if path.suffix.lower() not in (*ENDINGS, *NCMAPSS):
+        raise GraceError(f"{path} should end in .csv, .parquet or .h5, or be a folder. Found {path.suffix!r}.")
+    if not path.exists():
+        raise GraceError(f"{path} should be a table. Found none. Check the path.")
+    return (path,)
+
+
+def _opener(file: Path) -> Callable[[Path], pl.LazyFrame]:
+    import polars as pl
+
+    if file.suffix.lower() == ".parquet":
+        return pl.scan_parquet
+    return lambda path: pl.scan_csv(path, infer_schema_length=10_000, try_parse_dates=True)
+
+
+def _schema(file: Path, frame: pl.LazyFrame) -> dict[str, pl.DataType]:
+    import polars as pl
+
+    try:
+        return dict(frame.collect_schema())
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise unreadable(file, error) from None
+
+
+def unreadable(file: Path, error: Exception) -> GraceError:
+    """The error to show where polars cannot read a file."""
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return GraceError(f"{file} should be a readable table. Found: {reason[:300].rstrip('.')}. Export it again.")
+
+
+def _same(first: Path, expected: dict[str, pl.DataType], file: Path, found: dict[str, pl.DataType]) -> None:
+    odd = sorted(set(expected) ^ set(found))
+    if odd:
+        raise GraceError(
+            f"{file} should have the columns of {first.name}. Found {odd[0]} in one of them alone. Put tables of different "
+            "columns into folders of their own."
+        )
+    for name, kind in expected.items():
+        if kind != found[name] and not (kind.is_numeric() and found[name].is_numeric()):
+            raise GraceError(
+                f"{file}: {name} should be {kind}, as in {first.name}. Found {found[name]}. Export both alike."
+            )

@@ -1,0 +1,212 @@
+"""A table with other column names, from file to prescription, training, prediction and a bench, by commands alone."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from grace.cli.main import main
+from grace.cli.table_options import horizons
+from grace.data.simulated import Simulation, simulate
+from grace.data.table import read_new
+from grace.training.checkpoint import load, save
+from grace.training.model_file import KIND, load_model
+from grace.training.predict import forecast
+from grace.training.schedule import schedule_named
+from tests.data.conftest import as_table
+from tests.data.test_ncmapss import write_layout
+
+ROLES = ["--engine", "asset", "--time", "hour", "--time-unit", "hours"]
+TINY = ["--size", "tiny", "--schedule", "tiny"]
+
+
+def call(*arguments: str, cwd: Path) -> str:
+    """Standard output of a command that should succeed, run in this process: no start-up to wait for."""
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out):
+        patch.chdir(cwd)
+        patch.setenv("COLUMNS", "150")
+        patch.setattr(sys, "argv", ["grace", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+    assert left.value.code == 0, out.getvalue()
+    return out.getvalue()
+
+
+def refusal(
+    arguments: list[str], cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> str:
+    monkeypatch.chdir(cwd)
+    monkeypatch.setattr(sys, "argv", ["grace", *arguments])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    return err
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``fleet.parquet`` and ``new.csv``: half an hour a row, engines by name, a state that is the simulation's own label."""
+    folder = tmp_path_factory.mktemp("fleet")
+    train, test = simulate(Simulation(engines=60, test_engines=10, conditions=3))
+    for fleet, name in ((train, "fleet.parquet"), (test, "new.csv")):
+        table = as_table(fleet).with_columns(
+            asset=pl.format("pump {}", pl.col("asset")),
+            hour=pl.col("flight") * 0.5,
+            state=pl.Series(["fine", "old", "worn"])[pl.Series(np.asarray(fleet.labels))],
+            left=pl.Series(fleet.rul() * 0.5),
+        )
+        table = table.drop("flight").sample(fraction=1.0, shuffle=True, seed=0)
+        table.drop("left").write_parquet(folder / name) if name.endswith("parquet") else table.write_csv(folder / name)
+    return folder
+
+
+def test_diagnose_says_what_it_made_of_the_table(folder: Path) -> None:
+    quick = ["--size", "tiny", "--inits", "2", "--batches", "4", "--steps", "30", "--batch-size", "16", "--jobs", "1"]
+    table = ["--table", "fleet.parquet", *ROLES, "--label", "state", "--window", "20"]
+    shown = call("diagnose", *table, *quick, cwd=folder)
+    assert "RUL in hours: last hour of the engine minus hour" in shown
+    assert "operating conditions: 3 found by silhouette, from op1, op2" in shown
+    assert "note (no numbers)" in shown
+    assert "classes fine, old, worn" in shown
+    assert "RUL loss in hours^2" in shown
+    assert "grace train --method rul-only-weighted" in shown
+    found = json.loads(call("diagnose", *table, *quick, "--json", cwd=folder))
+    assert found["dataset"] == "fleet"
+    assert found["conditions"] == 3
+    assert found["conventions"]["table"]["engine"] == "asset"
+    assert found["conventions"]["table"]["unit"] == "hours"
+    assert set(found["conventions"]["features"]).isdisjoint(found["conventions"]["table"]["settings"])
+
+
+@pytest.fixture(scope="module")
+def trained(folder: Path) -> Path:
+    options = ["--cap", "60", "--health", "35,15", "--label", "state", "--method", "grace", "--to", "net.safetensors"]
+    shown = call("train", "--table", "fleet.parquet", *ROLES, *options, *TINY, cwd=folder)
+    assert "RUL in hours" in shown
+    assert "hours, from the validation engines" in shown
+    return folder
+
+
+def test_predict_needs_no_options(trained: Path) -> None:
+    shown = call("predict", "net.safetensors", "new.csv", cwd=trained)
+    assert "RUL in hours after the last row" in shown
+    assert "pump 10" in shown
+    assert any(name in shown for name in ("fine", "old", "worn"))
+    call("predict", "net.safetensors", "new.csv", "--to", "rul.json", cwd=trained)
+    rows = json.loads((trained / "rul.json").read_text())
+    assert set(rows[0]) == {"asset", "hour", "rul", "low", "high", "health", "unit"}
+    network = load_model(trained / "net.safetensors")
+    columns = network.conventions.table
+    assert columns is not None
+    found = forecast(network, read_new(trained / "new.csv", columns, network.conditioner.features))
+    assert [row["asset"] for row in rows] == found.engine.tolist()
+    assert [row["rul"] for row in rows] == pytest.approx(found.rul, abs=1e-3)
+    table = pl.read_csv(trained / "new.csv")
+    last = table.group_by("asset").agg(pl.col("hour").max()).sort("asset")["hour"].to_list()
+    assert [row["hour"] for row in rows] == last
+    assert network.conventions.cap == 60
+    assert network.spec.schedule.horizon == 0  # the tiny schedule has none to scale
+
+
+def test_horizons_scale_with_the_cap() -> None:
+    plan = schedule_named("compact")
+    assert horizons(plan, 125) == {"schedule": plan}
+    scaled = horizons(plan, 250)
+    assert (scaled["schedule"].horizon, scaled["validation_horizon"]) == (2 * plan.horizon, 300)
+
+
+def test_a_file_of_before_tables_loads(trained: Path, tmp_path: Path) -> None:
+    state = load(trained / "net.safetensors", KIND)
+    conventions = {name: value for name, value in state["spec"]["conventions"].items() if name != "table"}
+    save(tmp_path / "old.safetensors", KIND, state | {"spec": state["spec"] | {"conventions": conventions}})
+    network = load_model(tmp_path / "old.safetensors")
+    assert network.conventions.table is None
+    assert network.conditioner.settings == ("setting_1", "setting_2", "setting_3")
+
+
+def test_bench_without_and_with_test_engines(folder: Path) -> None:
+    grid = [*ROLES, *TINY, "--epochs", "1", "--methods", "baseline,grace", "--seeds", "1", "--jobs", "1"]
+    assert "2 done" in call("bench", "run", "--table", "fleet.parquet", *grid, "--to", "alone", cwd=folder)
+    shown = call("bench", "table", "alone", "--metric", "rmse", cwd=folder)
+    assert "RMSE, hours" in shown
+    assert "VALIDATION engines" in shown
+    table = pl.read_parquet(folder / "fleet.parquet")
+    target = (pl.col("hour").max().over("asset") - pl.col("hour")).alias("left")
+    table.with_columns(target).write_csv(folder / "known.csv")
+    both = ["--table", "known.csv", "--test-table", "new.csv", "--target", "left"]
+    assert "2 done" in call("bench", "run", *both, *grid, "--to", "tested", cwd=folder)
+    assert "VALIDATION" not in call("bench", "table", "tested", "--metric", "rmse", cwd=folder)
+    assert "2 done" in call("bench", "status", *both, *grid[:-2], "--to", "tested", cwd=folder)
+
+
+def test_a_table_on_the_disk_trains_to_the_same_network(folder: Path, tmp_path: Path) -> None:
+    options = ["--method", "baseline", *TINY, "--epochs", "1", *ROLES, "--table", str(folder / "fleet.parquet")]
+    call("train", *options, "--to", "memory.safetensors", cwd=tmp_path)
+    assert "read from the disk: rows" in call(
+        "train", *options, "--cache", "rows", "--to", "disk.safetensors", cwd=tmp_path
+    )
+    memory, disk = (load(tmp_path / f"{name}.safetensors", KIND) for name in ("memory", "disk"))
+    assert all((memory["weights"][name] == disk["weights"][name]).all() for name in memory["weights"])
+
+
+def test_ncmapss_needs_no_column_names(tmp_path: Path) -> None:
+    write_layout(tmp_path / "DS02.h5")
+    call("train", "--table", "DS02.h5", "--window", "3", *TINY, "--epochs", "1", cwd=tmp_path)
+    shown = call("predict", "DS02-grace-42.safetensors", "DS02.h5", cwd=tmp_path)
+    assert "unit" in shown
+    assert "11" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["diagnose", "--table", "fleet.parquet", "--time", "hour"], "should come with --engine"),
+        (["train", "--table", "fleet.parquet", "--engine", "asset"], "should come with --time"),
+        (["diagnose", "FD001", "--table", "fleet.parquet", *ROLES], "either DATASET or --table. Found both"),
+        (["train"], "either DATASET or --table. Found neither. See `grace train --help`"),
+        (["diagnose", "simulated", "--engine", "asset"], "`--engine` should come with --table"),
+        (["bench", "plan", "--target", "left"], "`--target` should come with --table"),
+        (["diagnose", "simulated", "--conditions", "op1"], "should be auto or a number. Found 'op1'"),
+        (["diagnose", "--table", "fleet.parquet", *ROLES, "--conditions", "op9"], "should have the column op9"),
+        (["diagnose", "--table", "fleet.parquet", *ROLES, "--features", "s2,s99"], "should have the column s99"),
+        (["diagnose", "--table", "fleet.parquet", *ROLES, "--labels", "x.txt"], "Use --label COLUMN"),
+        (["train", "--table", "none.parquet", *ROLES], "none.parquet should be a table. Found none"),
+        (["train", "simulated", "--health", "30,70"], "HEALTHY > CRITICAL"),
+    ],
+)
+def test_refusals_are_one_line(
+    folder: Path, arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path.name for path in folder.iterdir()}
+    assert words in refusal(arguments, folder, monkeypatch, capsys)
+    assert {path.name for path in folder.iterdir()} == before
+
+
+def test_engines_too_short_to_train_on_are_named(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pl.read_parquet(folder / "fleet.parquet")
+    alone = table.filter(pl.col("asset") == "pump 1")[:1].with_columns(asset=pl.lit("spare"))
+    pl.concat([table, alone]).write_parquet(tmp_path / "short.parquet")
+    arguments = ["diagnose", "--table", "short.parquet", *ROLES, "--json"]
+    words = refusal(arguments, tmp_path, monkeypatch, capsys)
+    assert "engine spare: should have at least 30 rows, one window. Found 1. Remove it" in words
+
+
+def test_a_new_table_without_a_column_is_refused(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pl.read_csv(trained / "new.csv").drop("s11").write_csv(tmp_path / "new.csv")
+    words = refusal(["predict", str(trained / "net.safetensors"), "new.csv"], tmp_path, monkeypatch, capsys)
+    assert "should have the column s11" in words

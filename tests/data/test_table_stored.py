@@ -1,0 +1,186 @@
+"""Rows on the disk give what rows in memory give, and nothing is left of what failed."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from grace.alignment.diagnose import diagnose_fleet
+from grace.data import convert, fleet, resident
+from grace.data import windows as windows_module
+from grace.data.choose import choose
+from grace.data.columns import Columns
+from grace.data.conditions import fit_conditions
+from grace.data.conventions import Conventions
+from grace.data.fleet import Fleet
+from grace.data.resident import ResidentWindows
+from grace.data.rows import TableSource
+from grace.data.scan import scan
+from grace.data.stored import StoredRows
+from grace.data.table import read_table
+from grace.data.windows import ManyWindows, Windows, training_windows, windows_of_cuts
+from grace.errors import GraceError
+from grace.training.run import train
+from grace.training.spec import run_spec
+from tests.data.conftest import Write, as_table
+
+
+@pytest.fixture
+def sources(
+    fleet: Fleet, written: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[TableSource, TableSource]:
+    """One table, read into memory and kept on the disk; chunks so small that there are many."""
+    shrink(monkeypatch)
+    labels = pl.Series("state", np.asarray(fleet.labels))
+    path = written(as_table(fleet).with_columns(labels).sample(fraction=1.0, shuffle=True, seed=2))
+    source = TableSource(path, Columns("asset", "flight", label="state", unit="flights"), ())
+    memory = choose(scan(path), source, (), "auto").source
+    return memory, replace(memory, cache=tmp_path / "rows")
+
+
+def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (convert, windows_module, fleet):
+        monkeypatch.setattr(module, "CHUNK", 137)
+
+
+def conventions_of(source: TableSource) -> Conventions:
+    features = tuple(name for name in source.values if name not in source.columns.settings)
+    return Conventions(features=features, table=source.columns, stride=3, window=20)
+
+
+def test_stored_rows_equal_those_in_memory(sources: tuple[TableSource, TableSource]) -> None:
+    memory, stored = (read_table(source) for source in sources)
+    every = np.arange(len(memory.values))
+    assert isinstance(stored.values, StoredRows)
+    assert stored.values.shape == memory.values.shape
+    for name in ("values", "labels", "row_rul"):
+        np.testing.assert_array_equal(getattr(stored, name)[every], getattr(memory, name))
+    for name in ("engines", "starts", "last_rul", "last_time"):
+        np.testing.assert_array_equal(getattr(stored, name), getattr(memory, name))
+    some = np.array([7, 2, 9])
+    ours, theirs = stored.select(some).select(np.array([2, 0])), memory.select(some).select(np.array([2, 0]))
+    rows = np.arange(len(theirs.values))
+    np.testing.assert_array_equal(ours.values[rows], theirs.values)
+    np.testing.assert_array_equal(ours.rul(), theirs.rul())
+
+
+@pytest.mark.parametrize(("shortest", "horizon"), [(0, 0), (5, 0), (5, 40)])
+def test_windows_equal_those_in_memory(sources: tuple[TableSource, TableSource], shortest: int, horizon: int) -> None:
+    memory, stored = (read_table(source) for source in sources)
+    conventions = conventions_of(sources[0])
+    fitted, same = fit_conditions(memory, conventions), fit_conditions(stored, conventions)
+    for name in ("unit", "centres", "mean", "scale"):
+        np.testing.assert_array_equal(getattr(same, name), getattr(fitted, name))
+    assert len(fitted.centres) == 3
+    theirs = training_windows(memory, fitted.transform(memory), conventions, shortest, horizon)
+    ours = training_windows(stored, same.transform(stored), conventions, shortest, horizon)
+    assert isinstance(ours, ManyWindows)
+    assert isinstance(theirs, Windows)
+    assert len(ours) == len(theirs)
+    assert sum(len(part) for part in ours.pieces()) == len(theirs)
+    index = torch.randperm(len(theirs), generator=torch.Generator().manual_seed(0))
+    for mine, other in zip(ResidentWindows(ours).batch(index), ResidentWindows(theirs).batch(index), strict=True):
+        assert torch.equal(mine, other)
+    cuts = [
+        windows_of_cuts(f, fitted.transform(f), conventions, 4, np.random.default_rng(0), 40) for f in (memory, stored)
+    ]
+    for mine, other in zip(*(w.in_order(16) for w in map(ResidentWindows, cuts)), strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(mine, other, strict=True))
+
+
+def test_training_and_diagnosis_equal_those_in_memory(sources: tuple[TableSource, TableSource]) -> None:
+    memory, stored = (read_table(source) for source in sources)
+    conventions = conventions_of(sources[0])
+    spec = run_spec("fleet", "grace", size="tiny", schedule="tiny", conventions=conventions)
+    found, expected = train(spec, stored).record, train(spec, memory).record
+    assert found.history == expected.history
+    assert found.validation == expected.validation
+    quick = {"inits": 1, "batches": 2, "steps": 4, "size": "tiny", "batch_size": 16}
+    ours, theirs = (diagnose_fleet(f, conventions, **quick) for f in (stored, memory))  # type: ignore[arg-type]
+    assert (ours.rho, ours.ratio) == (theirs.rho, theirs.ratio)
+    assert ours.near_failure_share == theirs.near_failure_share
+
+
+def test_the_path_alone_goes_to_another_process(sources: tuple[TableSource, TableSource]) -> None:
+    stored = read_table(sources[1])
+    conventions = conventions_of(sources[0])
+    windows = training_windows(stored, fit_conditions(stored, conventions).transform(stored), conventions)
+    assert isinstance(stored.values, StoredRows)
+    assert len(pickle.dumps(windows)) < stored.values.path.stat().st_size / 10
+
+
+def test_rows_are_written_once_and_anew_where_the_table_changed(
+    sources: tuple[TableSource, TableSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, source = sources
+    assert source.cache is not None
+    first = read_table(source)
+    monkeypatch.setattr(convert._Conversion, "run", lambda self: pytest.fail("written again"))
+    again = read_table(source)
+    np.testing.assert_array_equal(first.starts, again.starts)
+    monkeypatch.undo()
+    pl.read_parquet(source.path).filter(pl.col("asset") > 1).write_parquet(source.path)
+    assert len(read_table(source).engines) == len(first.engines) - 1
+    assert len(list(source.cache.iterdir())) == 2
+
+
+def test_single_precision_stays_single_and_text_is_read(fleet: Fleet, written: Write, tmp_path: Path) -> None:
+    table = as_table(fleet).with_columns(pl.col("s2").cast(pl.Float32), pl.col("s3").cast(pl.Float32))
+    for name, kind in (("fleet.parquet", np.float32), ("fleet.csv", np.float64)):
+        path = written(table, name)
+        source = TableSource(path, Columns("asset", "flight"), ("s2", "s3"), cache=tmp_path / "rows")
+        values = read_table(source).values
+        part = values[np.arange(len(values))]
+        assert part.dtype == kind
+        np.testing.assert_allclose(part[:, 0], table["s2"].to_numpy(), rtol=1e-6)
+
+
+def test_files_of_a_folder_may_hold_whole_numbers_or_fractions(written: Write, tmp_path: Path) -> None:
+    whole = pl.DataFrame({"id": [1, 1], "t": [1, 2], "left": [3, 2], "x": [5, 6]})
+    fraction = pl.DataFrame({"id": [1, 2], "t": [2.5, 0.5], "left": [1.5, 7.25], "x": [0.5, 0.25]})
+    written(whole, "parts/a.parquet")
+    written(fraction, "parts/b.parquet")
+    memory = TableSource(tmp_path / "parts", Columns("id", "t", target="left"), ("x",))
+    for found in (read_table(memory), read_table(replace(memory, cache=tmp_path / "rows"))):
+        assert found.values[np.arange(4)][:, 0].tolist() == [5, 6, 0.5, 0.25]
+        assert found.rul().tolist() == [3, 2, 1.5, 7.25]
+        assert found.last_time is not None
+        assert found.last_time.tolist() == [2.5, 0.5]
+
+
+def test_a_refused_table_leaves_nothing(fleet: Fleet, written: Write, tmp_path: Path) -> None:
+    table = as_table(fleet)
+    twice = pl.concat([table, table[-3:]])
+    path = written(twice)
+    source = TableSource(path, Columns("asset", "flight"), ("s2",), cache=tmp_path / "rows")
+    with pytest.raises(GraceError, match="each flight should stand once"):
+        read_table(source)
+    assert list((tmp_path / "rows").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_refused(fleet: Fleet, written: Write, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    source = TableSource(written(as_table(fleet)), Columns("asset", "flight"), ("s2",), cache=tmp_path / "file")
+    with pytest.raises(GraceError, match="should be writable"):
+        read_table(source)
+
+
+def test_more_windows_than_are_permuted_are_drawn(
+    sources: tuple[TableSource, TableSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = read_table(sources[1])
+    conventions = conventions_of(sources[0])
+    rows = fit_conditions(stored, conventions).transform(stored)
+    windows = ResidentWindows(training_windows(stored, rows, conventions))
+    monkeypatch.setattr(resident, "MOST_PERMUTED", 10)
+    batches = list(windows.epoch(16, torch.Generator().manual_seed(0)))
+    assert len(batches) == len(windows) // 16
+    assert {len(x) for x, _, _ in batches} == {16}
+    again = list(windows.epoch(16, torch.Generator().manual_seed(0)))
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(batches, again, strict=True))
