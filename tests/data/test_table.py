@@ -18,7 +18,7 @@ from grace.data.columns import Columns
 from grace.data.conventions import FEATURES, Conventions
 from grace.data.fleet import SETTINGS, Fleet
 from grace.data.rows import TableSource
-from grace.data.scan import scan
+from grace.data.scan import content, scan
 from grace.data.table import read_new, read_table
 from grace.errors import GraceError
 from grace.training.record import read_record
@@ -270,3 +270,24 @@ def test_bad_paths_are_refused(written: Write, tmp_path: Path) -> None:
     (tmp_path / "bad.parquet").write_bytes(b"no parquet")
     with pytest.raises(GraceError, match=r"should be a readable table"):
         scan(tmp_path / "bad.parquet")
+
+
+def test_a_changed_file_has_another_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "big.csv"
+    path.write_bytes(bytes(range(256)) * 40)
+    whole = content([path])
+    assert content([path]) == whole
+    monkeypatch.setattr("grace.data.scan.PIECE", 1000)  # now it counts as large: both ends are read
+    ends = content([path])
+    for place in (0, 10_239):
+        changed = bytearray(path.read_bytes())
+        changed[place] ^= 1
+        path.write_bytes(changed)
+        assert content([path]) != ends
+        changed[place] ^= 1
+        path.write_bytes(changed)
+    assert content([path]) == ends
+    path.write_bytes(path.read_bytes() + b"x")
+    assert content([path]) != ends
+    with pytest.raises(GraceError, match=r"gone\.csv"):
+        content([tmp_path / "gone.csv"])

@@ -83,7 +83,7 @@ def opened(
     from grace.data.choose import choose
     from grace.data.columns import Columns
     from grace.data.rows import TableSource
-    from grace.data.scan import TEST, scan
+    from grace.data.scan import TEST, content, scan
     from grace.data.source import Tables
 
     found = scan(table)
@@ -95,7 +95,16 @@ def opened(
                 f"`--table` should come with {name}, the name of a column. Found none. Columns: {', '.join(found.schema)[:200]}."
             )
     tested = "" if test_table is None and not flights else (test_table or table).stem
-    columns = Columns(str(engine), str(time), target=target or "", label=label or "", unit=time_unit, test=tested)
+    files = (*found.files, *(() if test_table is None else scan(test_table).files))
+    columns = Columns(
+        str(engine),
+        str(time),
+        target=target or "",
+        label=label or "",
+        unit=time_unit,
+        test=tested,
+        content=content(files),
+    )
     choice = choose(found, TableSource(table, columns, ()), _listed(features), conditions)
     choice = replace(choice, source=replace(choice.source, cache=_cache(choice, cache)))
     test = None

@@ -20,6 +20,7 @@ class Columns:
         label: Column with health labels of the user's own; empty: they follow from RUL.
         unit: Unit of RUL, for example ``hours``.
         test: What the table of test engines is called; empty where there is none. It moves what a record holds.
+        content: What the files held, see :func:`grace.data.scan.content`; a file that was changed makes another run.
         classes: Names of the three health states in the label column; empty where they are 0, 1, 2 or follow from RUL.
 
     Raises:
@@ -33,6 +34,7 @@ class Columns:
     label: str = ""
     unit: str = "cycles"
     test: str = ""
+    content: str = ""
     classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
