@@ -17,10 +17,11 @@ import pytest
 import torch
 
 from grace.cli.main import main
-from grace.data.cmapss import read_plain
+from grace.data.cmapss import read_plain, read_test, read_train
 from grace.data.simulated import Simulation, simulate, write_cmapss
 from grace.training.model_file import load_model
 from grace.training.predict import forecast
+from grace.training.run import train
 
 TINY = ["--size", "tiny", "--schedule", "tiny", "--seed", "1"]
 
@@ -54,6 +55,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert "90% interval" in done.stdout
     assert "rho" in done.stderr
     return folder
+
+
+def test_the_command_gives_the_numbers_of_a_call_on_one_thread(trained: Path) -> None:
+    network = load_model(trained / "net.safetensors")
+    run = train(network.spec, read_train(trained, "SIM"), read_test(trained, "SIM"))
+    assert run.model is not None
+    expected = run.model.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in network.model.state_dict().items())
 
 
 def test_nothing_but_the_network_is_left(trained: Path) -> None:
@@ -135,6 +144,8 @@ def test_export_is_checked_against_torch(trained: Path) -> None:
         (["train", "simulated", "--option", "floor=low"], "'floor=low'"),
         (["train", "simulated", "--device", "tpu7"], "'tpu7'"),
         (["train", "simulated", "--outer", "gaba", "--option", "floor=0.7"], "floor = 0.7"),
+        (["train", "simulated", "--threads", "-1"], "Found -1"),
+        (["train", "simulated", "--outer", "torchjd:Nothing"], "UPGrad"),
         (["predict", "missing.safetensors", "x.txt"], "missing.safetensors"),
         (["export", "missing.safetensors"], "missing.safetensors"),
         (["export", "missing.safetensors", "--to", "tflite"], "'tflite'"),

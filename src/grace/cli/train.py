@@ -41,6 +41,9 @@ def train(
     ] = None,
     monitor_every: Annotated[int, typer.Option(help="Steps between Gramians for the display alone; 0: never.")] = 20,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    threads: Annotated[
+        int, typer.Option(help="Threads of the CPU; 1 gives the numbers of `grace bench run`, 0 takes all cores.")
+    ] = 1,
     to: Annotated[
         Path | None, typer.Option(help="File of the network; default DATASET-METHOD-SEED.safetensors.")
     ] = None,
@@ -74,6 +77,7 @@ def train(
     from grace.training.spec import CONVENTIONS, run_spec
 
     check_device(device)
+    set_threads(threads)
     one_of(dataset, opened, "train")
     plan = schedule_named(schedule)
     conventions = conventions_of(CONVENTIONS, opened, conditions, window=window, cap=cap, health=health)
@@ -126,6 +130,21 @@ def parse_options(texts: list[str]) -> dict[str, Any]:
             raise GraceError(f"`--option` should be NAME=NUMBER, as in floor=0. Found {text!r}.") from None
         found[name.replace("-", "_")] = numbers if len(numbers) > 1 else numbers[0]
     return found
+
+
+def set_threads(threads: int) -> None:
+    """Threads of torch in this process; small networks are not faster with more than one.
+
+    Raises:
+        GraceError: A negative number.
+    """
+    import torch
+
+    from grace.alignment.replicate import available_cores
+
+    if threads < 0:
+        raise GraceError(f"`--threads` should be at least 1, or 0 for all cores. Found {threads}.")
+    torch.set_num_threads(threads or available_cores())
 
 
 def check_device(device: str) -> None:
