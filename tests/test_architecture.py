@@ -24,7 +24,8 @@ ALLOWED = {
     "models": {"errors", "core", "data"},
     "alignment": {"errors", "core", "data", "models"},
     "training": {"errors", "files", "core", "data", "models", "controllers", "alignment", ""},
-    "bench": {"errors", "files", "core", "data", "controllers", "alignment", "training"},
+    "stacked": {"errors", "core", "data", "models", "controllers", "alignment", "training"},
+    "bench": {"errors", "files", "core", "data", "controllers", "alignment", "training", "stacked"},
     "demos": {"errors", "core", "data", "models", "alignment"},
     "validity": {"errors", "files", "core", "controllers", "data", "models", "alignment", "training", "bench"},
     "cli": {
