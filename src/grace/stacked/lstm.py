@@ -12,48 +12,50 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-SIGMOID_BACKWARD = torch.ops.aten.sigmoid_backward
+SIGMOID_BACKWARD = torch.ops.aten.sigmoid_backward.grad_input
 TANH_BACKWARD = torch.ops.aten.tanh_backward
 
 
 class Cell(NamedTuple):
-    """The element-wise part of a cycle, forwards and backwards; compiled or not."""
+    """The element-wise part of a cycle, forwards and backwards; compiled or not.
 
-    forward: Callable[[Tensor, Tensor | None, Tensor, Tensor, Tensor], None]
-    backward: Callable[[Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor | None], Tensor]
+    No argument shares memory with another that is written: ``torch.compile`` gives wrong numbers where a written argument and one
+    that is read are views of one tensor (seen with torch 2.13).
+    """
+
+    forward: Callable[[Tensor, Tensor | None, Tensor, torch.dtype], tuple[Tensor, Tensor]]
+    backward: Callable[[Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor], Tensor]
 
 
-def _forward(gate: Tensor, before: Tensor | None, cell: Tensor, squashed: Tensor, hidden: Tensor) -> None:
-    """Activate ``gate`` ``[Q, B, 4H]`` (input, forget, candidate, output) in place; write cell, its tanh and the output."""
-    size = cell.shape[-1]
+def _forward(gate: Tensor, before: Tensor | None, hidden: Tensor, wide: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Activate ``gate`` ``[Q, B, 4H]`` (input, forget, candidate, output) in place, write the output; cell and its tanh."""
+    size = hidden.shape[-1]
     gate[..., : 2 * size].sigmoid_()
     gate[..., 2 * size : 3 * size].tanh_()
     gate[..., 3 * size :].sigmoid_()
     enter, forget, candidate, leave = gate.chunk(4, -1)
-    if before is None:
-        torch.mul(enter, candidate, out=cell) if enter.dtype == cell.dtype else cell.copy_(enter * candidate)
-    else:
-        cell.copy_(forget * before + enter * candidate)
-    squashed.copy_(cell.tanh())
-    hidden.copy_(leave * squashed)
+    cell = (enter * candidate).to(wide)
+    if before is not None:
+        cell.addcmul_(forget, before)
+    squashed = cell.tanh().to(gate.dtype)
+    torch.mul(leave, squashed, out=hidden)
+    return cell, squashed
 
 
 def _backward(
-    gate: Tensor, squashed: Tensor, before: Tensor | None, d_hidden: Tensor, d_gate: Tensor, d_later: Tensor | None
+    gate: Tensor, squashed: Tensor, before: Tensor | None, d_hidden: Tensor, d_gate: Tensor, d_later: Tensor
 ) -> Tensor:
     """Write the gradient of the gates before activation to ``d_gate``; returns that of the cell one cycle earlier."""
     enter, forget, candidate, leave = gate.chunk(4, -1)
     d_enter, d_forget, d_candidate, d_leave = d_gate.chunk(4, -1)
-    d_cell = TANH_BACKWARD(d_hidden * leave, squashed)
-    if d_later is not None:
-        d_cell = d_cell + d_later
-    d_enter.copy_(SIGMOID_BACKWARD(d_cell * candidate, enter))
-    d_candidate.copy_(TANH_BACKWARD(d_cell * enter, candidate))
-    d_leave.copy_(SIGMOID_BACKWARD(d_hidden * squashed, leave))
+    d_cell = TANH_BACKWARD(d_hidden * leave, squashed) + d_later
+    SIGMOID_BACKWARD(d_cell * candidate, enter, grad_input=d_enter)
+    TANH_BACKWARD.grad_input(d_cell * enter, candidate, grad_input=d_candidate)
+    SIGMOID_BACKWARD(d_hidden * squashed, leave, grad_input=d_leave)
     if before is None:
         d_forget.zero_()
     else:
-        d_forget.copy_(SIGMOID_BACKWARD(d_cell * before, forget))
+        SIGMOID_BACKWARD(d_cell * before, forget, grad_input=d_forget)
     earlier: Tensor = d_cell * forget
     return earlier
 
@@ -83,14 +85,16 @@ class _Layer(torch.autograd.Function):
             gates = torch.baddbmm(bias[:, None], x.reshape(count, cycles * batch, -1), w_in.mT)
             gates = gates.view(count, cycles, batch, 4 * size)
             wide = torch.float32 if x.dtype in (torch.bfloat16, torch.float16) else x.dtype
-            cells = torch.empty(count, cycles, batch, size, dtype=wide, device=x.device)
-            squashed, hidden = cells.to(x.dtype, copy=True), cells.to(x.dtype, copy=True)
+            hidden = torch.empty(count, cycles, batch, size, dtype=x.dtype, device=x.device)
+            cells: list[Tensor] = []
+            squashed: list[Tensor] = []
             for t in range(cycles):
                 if t:
                     gates[:, t].baddbmm_(hidden[:, t - 1], w_state.mT)
-                before = cells[:, t - 1] if t else None
-                cell.forward(gates[:, t], before, cells[:, t], squashed[:, t], hidden[:, t])
-        ctx.save_for_backward(x, w_in, w_state, gates, cells, squashed, hidden)
+                made = cell.forward(gates[:, t], cells[-1] if t else None, hidden[:, t], wide)
+                cells.append(made[0])
+                squashed.append(made[1])
+        ctx.save_for_backward(x, w_in, w_state, gates, hidden, *cells, *squashed)
         ctx.cell = cell
         return hidden
 
@@ -98,14 +102,15 @@ class _Layer(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor, Tensor, None]:
         """Gradients of the input and the weights."""
-        x, w_in, w_state, gates, cells, squashed, hidden = ctx.saved_tensors
+        x, w_in, w_state, gates, hidden, *saved = ctx.saved_tensors
         count, cycles, batch, width = x.shape
+        cells, squashed = saved[:cycles], saved[cycles:]
         d_gates = torch.empty_like(gates)
-        d_cell: Tensor | None = None
+        d_cell = torch.zeros_like(cells[0])
         d_hidden = grad[:, cycles - 1]
         for t in reversed(range(cycles)):
-            before = cells[:, t - 1] if t else None
-            d_cell = ctx.cell.backward(gates[:, t], squashed[:, t], before, d_hidden, d_gates[:, t], d_cell)
+            before = cells[t - 1] if t else None
+            d_cell = ctx.cell.backward(gates[:, t], squashed[t], before, d_hidden, d_gates[:, t], d_cell)
             if t:
                 d_hidden = torch.baddbmm(grad[:, t - 1], d_gates[:, t], w_state)
         rows = d_gates.view(count, cycles * batch, -1)

@@ -25,7 +25,8 @@ class StackedNetwork:
 
     Args:
         shape: A network of the shape; its weights are not read.
-        cell: Element-wise part of the LSTM.
+        cell: Element-wise part of the LSTM in training; a compiled one is compiled anew for every shape, so that evaluation,
+            whose last batch has a size of its own, takes the eager one.
     """
 
     def __init__(self, shape: CNNBiLSTMAttention, cell: Cell = EAGER) -> None:
@@ -47,7 +48,7 @@ class StackedNetwork:
         x = self._through("convolutions", x, p, statistics, training)
         if shape.pool > 1:
             x = _pooled(x, shape.pool)
-        x = lstm(x, p, shape.lstm, training, self._cell)
+        x = lstm(x, p, shape.lstm, training, self._cell if training else EAGER)
         attended = _attention(x, p, shape.attention, training)
         norm = nn.functional.layer_norm(x[:, -1] + attended, (x.shape[-1],), eps=shape.norm.eps)
         z = torch.addcmul(p["norm.bias"][:, None], norm, p["norm.weight"][:, None])
