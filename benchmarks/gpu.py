@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from operations import operations_of
 
 from grace.controllers.methods import SEVEN
 from grace.data.conventions import Conventions
@@ -184,11 +184,14 @@ def work(size: str) -> tuple[float, float]:
         seen[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
-    with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(saved, lambda t: t):
+    def trained() -> None:
         rul, logits = network(torch.randn(1, 30, batch, 17), p, running, True)
         torch.autograd.grad(rul.sum() + logits.sum(), list(p.values()))
+
+    with torch.autograd.graph.saved_tensors_hooks(saved, lambda t: t):
+        operations = operations_of(trained)
     weights = sum(view.numel() for view in p.values()) * 4
-    return counter.get_total_flops() / batch, 2 * max(sum(seen.values()) - weights, 0) / batch
+    return operations / batch, 2 * max(sum(seen.values()) - weights, 0) / batch
 
 
 def rates_of(scale: Scale, device: str) -> dict[str, float]:
