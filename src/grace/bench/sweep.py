@@ -69,7 +69,7 @@ def sweep(
             done = len(specs) - len(waiting)
             report = _reporter(on_run, done, len(specs))
             try:
-                _run_through(_units(waiting, stack), store, data, pool, report, device)
+                _run_through(_units(waiting, stack), store, data, pool, report, device, stack != 1)
             except (BrokenProcessPool, CancelledError):
                 breaks += 1
             left = sum(store.record(spec.id) is None for spec in specs)
@@ -99,8 +99,9 @@ def _run_through(
     pool: Pool,
     report: Callable[[int], None],
     device: str,
+    stacked: bool,
 ) -> None:
-    calls = [([spec.to_json() for spec in unit], data, store.folder, device) for unit in units]
+    calls = [([spec.to_json() for spec in unit], data, store.folder, device, stacked) for unit in units]
     sizes = [len(unit) for unit in units]
     with pool() as executor:
         if executor is None:
@@ -121,14 +122,17 @@ def _run_through(
             raise
 
 
-def run_unit(specs_json: Sequence[dict[str, Any]], data: Path | None, folder: Path, device: str = "cpu") -> None:
-    """Train one run alone or several in a stack and write their records; the unit of work of every executor.
+def run_unit(
+    specs_json: Sequence[dict[str, Any]], data: Path | None, folder: Path, device: str = "cpu", stacked: bool = False
+) -> None:
+    """Train runs one by one, or in a stack, and write their records; the unit of work of every executor.
 
     Raises:
         GraceError: See :func:`run_one`.
     """
-    if len(specs_json) == 1:
-        run_one(specs_json[0], data, folder, device)
+    if not stacked:
+        for values in specs_json:
+            run_one(values, data, folder, device)
         return
     specs, store = [RunSpec.from_json(values) for values in specs_json], Store(folder)
     with ExitStack() as held:
