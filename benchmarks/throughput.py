@@ -6,6 +6,7 @@ random offsets of its recipe, and the moving average of the weights. They take t
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import warnings
@@ -19,10 +20,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from grace.core.weighted_mse import mse_loss
-from grace.data.cmapss import read_train
 from grace.data.conventions import Conventions
+from grace.data.fleet import Fleet
 from grace.data.windows import Windows
 from grace.models.rul_problem import build
+from grace.stacked.run import initial_networks
+from grace.stacked.stack import Stack
 from grace.training.protocol import split_for
 from grace.training.schedule import schedule_named
 from grace.training.spec import CONVENTIONS, RunSpec, run_spec
@@ -30,6 +33,9 @@ from grace.training.trainer import Trainer
 
 SIZES = {"compact": (60, 128), "paper": (30, 256)}
 """Window and batch of each size, as its schedule has them."""
+
+STACKS = {"compact": (2,), "paper": (1,)}
+"""Replicas of the stacks that are measured on one thread; the GPU's are in benchmarks/gpu.py."""
 
 
 def spec_of(size: str, steps: int) -> RunSpec:
@@ -52,6 +58,24 @@ class Grace:
         began = time.perf_counter()
         self._trainer._train()
         self._trainer.epoch += 1
+        return time.perf_counter() - began
+
+
+class Stacked:
+    """The stacked engine: ``replicas`` seeds in one process, on the same split, as it would have them from files."""
+
+    def __init__(self, spec: RunSpec, windows: Any, steps: int, replicas: int) -> None:
+        specs = [replace(spec, seed=spec.seed + number) for number in range(replicas)]
+        splits = {one.seed: windows for one in specs}
+        self._stack = Stack(specs, splits, initial_networks(specs, splits, "cpu"))
+        self._rows = list(range(replicas))
+        self.windows = replicas * spec.schedule.batch_size * self._stack.replicas[0].per_epoch
+
+    def seconds(self) -> float:
+        """Seconds of an epoch of ``steps`` steps of all replicas."""
+        began = time.perf_counter()
+        self._stack._train(self._rows)
+        self._stack.epoch += 1
         return time.perf_counter() - began
 
 
@@ -168,31 +192,33 @@ class Lightning:
         self._data.setup()
 
 
-def rates(size: str, steps: int, rounds: int, data: Path) -> dict[str, list[float]]:
+def rates(size: str, steps: int, rounds: int, fleet: Fleet, peers: bool = True) -> dict[str, list[float]]:
     """Windows per second of each way, interleaved, after a round of warm-up.
 
     Args:
         size: ``compact`` or ``paper``.
         steps: Optimiser steps in a round.
         rounds: Rounds.
-        data: Folder with ``train_FD001.txt`` and the other files of C-MAPSS' form; a folder CMAPSS/ of links is made beside.
+        fleet: Training engines.
+        peers: Compare with Lightning and rul-datasets too; it reads FD001 from its own folder, :func:`link_for_rul_datasets`.
     """
     spec = spec_of(size, steps)
-    split = split_for(spec, read_train(data, "FD001"), None)
+    split = split_for(spec, fleet, None)
     ways: dict[str, Any] = {"GRACE": Grace(spec, split, steps), "PyTorch loop": Loop(spec, split, steps)}
-    if lightning_installed():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    for replicas in STACKS[size]:
+        ways[f"GRACE, stack of {replicas}"] = Stacked(spec, split, steps, replicas)
+    found: dict[str, list[float]] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if peers and lightning_installed():
+            logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
             ways["Lightning, rul-datasets"] = lightning = Lightning(spec, split, steps)
             lightning.prepare()
-    found: dict[str, list[float]] = {name: [] for name in ways}
-    for round_number in range(rounds + 1):
-        for name, way in ways.items():
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                spent = way.seconds()
-            if round_number:
-                found[name].append(way.windows / spent)
+        for round_number in range(rounds + 1):
+            for name, way in ways.items():
+                rate = way.windows / way.seconds()
+                if round_number:
+                    found.setdefault(name, []).append(rate)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,22 +80,59 @@ def find_centres(points: NDArray[np.float64], count: int = 0) -> NDArray[np.floa
         )
     candidates = [count] if count else range(2, min(MOST_CONDITIONS, distinct - 1) + 1)
     best, centres = SILHOUETTE, points.mean(axis=0, keepdims=True)
-    for k in candidates:
-        found, quality = _cluster(sample, k)
-        if count or quality > best:
+    distance = None if count else _distances(sample)
+    for found, label in _clusterings(sample, candidates):
+        quality = np.inf if distance is None else silhouette(distance, label)
+        if quality > best:
             best, centres = quality, found
     return _refined(points, centres)
 
 
-def _cluster(sample: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], float]:
+def _clusterings(
+    sample: NDArray[np.float64], candidates: Iterable[int]
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
+    """Centres and labels of the sample with each number of clusters."""
     from sklearn.cluster import KMeans
-    from sklearn.metrics import silhouette_score
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # its threads cost far more than they save on a sample
-        fitted = KMeans(k, n_init=3, random_state=0).fit(sample)
-        quality = silhouette_score(sample, fitted.labels_) if fitted.labels_.any() else 0.0
-    return fitted.cluster_centers_, float(quality)
+        for k in candidates:
+            fitted = KMeans(k, n_init=3, random_state=0).fit(sample)
+            yield fitted.cluster_centers_, fitted.labels_
+
+
+def _distances(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    square = np.square(points).sum(axis=1)
+    distance = np.sqrt(np.maximum(square[:, None] + square - 2 * points @ points.T, 0))
+    np.fill_diagonal(distance, 0)
+    return np.asarray(distance)
+
+
+def silhouette(distance: NDArray[np.float64], label: NDArray[np.int64]) -> float:
+    r"""Mean silhouette of clustered points (Rousseeuw, 1987), 0 with a single cluster.
+
+    .. math:: s_i = \frac{b_i - a_i}{\max(a_i, b_i)}
+
+    with :math:`a_i` the mean distance to the others of the own cluster and :math:`b_i` the least mean distance to those of
+    another one; 0 for a point that is alone. From distances that are taken once: scikit-learn's takes them, checks and sorts
+    anew for every number of clusters.
+
+    Args:
+        distance: Between all pairs of points ``[R, R]``.
+        label: Cluster of each point from 0, int64 ``[R]``.
+    """
+    member = np.eye(label.max() + 1)[label]  # [R, k]
+    size = member.sum(axis=0)
+    if len(size) < 2:
+        return 0.0
+    total = distance @ member
+    own = np.arange(len(label)), label
+    inside = total[own] / np.maximum(size[label] - 1, 1)
+    mean = total / size
+    mean[own] = np.inf
+    outside = mean.min(axis=1)
+    scores = np.where(size[label] > 1, (outside - inside) / np.maximum(np.maximum(inside, outside), 1e-300), 0.0)
+    return float(scores.mean())
 
 
 def _refined(points: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
