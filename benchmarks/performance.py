@@ -106,7 +106,7 @@ def gpu_rows(gpu: dict[str, Any] | None) -> list[Row]:
     for name, mode in gpu["modes"].items():
         floor = max(mode["floor_hours"].values())
         alone = f", one run alone {mode['alone']['windows_per_s']:.0f}" if "alone" in mode else ""
-        ours = f"{mode['hours_of_the_table']:.2f} ({mode['windows_per_s']:.0f} windows/s{alone})"
+        ours = f"{mode['hours_of_the_table']:.2f} ({mode['plain']['windows_per_s']:.0f} windows/s{alone})"
         rows.append((f"{what}, {gpu['device']}, {name}", goal, peers, ours, f"{floor:.2f}"))
     return rows
 
