@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import resource
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from memory import peak_mib
 
 SERIES = {
     "engines": (100, 300, 1000, 3000, 10000),
@@ -173,9 +173,9 @@ def main() -> None:
     """Measure one size in this process: the median of several calls, and the peak memory beyond what was there before them."""
     torch.set_num_threads(1)
     call = {"engines": engines, "window": window, "replicas": replicas, "tasks": tasks}[sys.argv[1]](int(sys.argv[2]))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_mib()
     call()
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    peak = peak_mib() - before
     spent = []
     for _ in range(REPEATS):
         began = time.perf_counter()

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,6 +26,7 @@ import torch
 from pages import replace_between
 from performance import page_parts
 from quick import ratios, slipped
+from throughput import link_for_rul_datasets
 
 from grace.files import write_text
 
@@ -92,13 +93,12 @@ def measure_steps() -> dict[str, Any]:
     return found
 
 
-def measure_training(data: Path, scratch: Path) -> dict[str, Any]:
+def measure_training(data: Path) -> dict[str, Any]:
     """Windows per second of every way, and our ratio to each."""
-    from throughput import link_for_rul_datasets, rates
+    from throughput import rates
 
     from grace.data.cmapss import read_train
 
-    link_for_rul_datasets(data, scratch)
     fleet, found = read_train(data, "FD001"), {}
     for size, steps, rounds in (("compact", 20, 9), ("paper", 3, 5)):
         spent = rates(size, steps, rounds, fleet)
@@ -153,28 +153,31 @@ def measure_growth() -> dict[str, Any]:
     return {series: points(series, values) for series, values in SERIES.items()}
 
 
-def full(data: Path) -> None:
-    """Measure everything, write results and page."""
+def full(data: Path, parts: Sequence[str]) -> None:
+    """Measure everything, or some parts anew, write results and page."""
     from diagnosis_cost import shares
     from growth import chart
 
     from grace.validity.figures import write_svg
 
-    found: dict[str, Any] = {"date": date.today().isoformat(), "machine": machine()}
+    found: dict[str, Any] = json.loads(RESULTS.read_text()) if parts else {}
+    found |= {"date": date.today().isoformat(), "machine": machine()}
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        for part, measure in (
-            ("quick", lambda: {name: ratio.value for name, ratio in ratios().items()}),
-            ("step", measure_steps),
-            ("training", lambda: measure_training(data, scratch)),
-            ("text", lambda: measure_text(data, scratch)),
-            ("diagnosis", shares),
-            ("commands", lambda: measure_commands(data)),
-            ("report", measure_report),
-            ("growth", measure_growth),
-        ):
+        link_for_rul_datasets(data, scratch)
+        measures: dict[str, Callable[[], Any]] = {
+            "quick": lambda: {name: ratio.value for name, ratio in ratios().items()},
+            "step": measure_steps,
+            "training": lambda: measure_training(data),
+            "text": lambda: measure_text(data, scratch),
+            "diagnosis": shares,
+            "commands": lambda: measure_commands(data),
+            "report": measure_report,
+            "growth": measure_growth,
+        }
+        for part in parts or measures:
             began = time.perf_counter()
-            found[part] = measure()
+            found[part] = measures[part]()
             print(f"{part}: {time.perf_counter() - began:.0f} s", flush=True)
     write_text(RESULTS, json.dumps(found, indent=1) + "\n")
     write_svg(chart(found["growth"]), ROOT / "docs" / "figures" / "growth.svg")
@@ -206,6 +209,9 @@ def main() -> None:
         "--data", type=Path, default=Path(os.environ.get("GRACE_DATA", ROOT.parent / "shared" / "cmapss"))
     )
     parser.add_argument("--quick", action="store_true", help="a few ratios against the committed ones")
+    parser.add_argument(
+        "--parts", default="", help="measure these parts anew, with commas between, and keep the others"
+    )
     parser.add_argument("--page", action="store_true", help="write the page again from results/speed.json")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -215,7 +221,7 @@ def main() -> None:
         committed = json.loads(RESULTS.read_text())["quick"] if RESULTS.exists() else {}
         raise SystemExit(0 if held(committed) else 1)
     else:
-        full(options.data)
+        full(options.data, [part for part in options.parts.split(",") if part])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from memory import peak_mib
 
 WINDOW = 30
 USED = [f"sensor_{n}" for n in (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 21)]
@@ -99,12 +100,12 @@ def main() -> None:
     way, folder, names = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
     warnings.simplefilter("ignore")
     read = WAYS[way](folder)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_mib()
     began = time.perf_counter()
     kept = [read(name) for name in names]
     seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(json.dumps({"seconds": seconds, "mib": peak / 1024, "sets": len(kept)}))
+    peak = peak_mib() - before
+    print(json.dumps({"seconds": seconds, "mib": peak, "sets": len(kept)}))
 
 
 if __name__ == "__main__":

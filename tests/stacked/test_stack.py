@@ -36,7 +36,7 @@ METHODS = (
     "health-only",
     "amnl-normalised",
 )
-SEEDS = (1, 5)
+SEEDS = (2, 3)
 # whole passes, so that the splits of the two seeds have steps of their own and one waits for the other
 PLAN = replace(
     SCHEDULES["tiny"],
@@ -54,10 +54,10 @@ PLAN = replace(
 
 @pytest.fixture(scope="module")
 def fleets() -> tuple[Fleet, Fleet]:
-    return simulate(Simulation(engines=8, test_engines=6))
+    return simulate(Simulation(engines=6, test_engines=6))
 
 
-def spec_of(method: str, seed: int = 1, **choices: object) -> RunSpec:
+def spec_of(method: str, seed: int = 2, **choices: object) -> RunSpec:
     choices = {
         "size": "tiny",
         "schedule": PLAN,
@@ -104,7 +104,7 @@ def assert_same_history(mine: list[dict[str, Any]], theirs: list[dict[str, Any]]
 
 @pytest.mark.usefixtures("in_double")
 def test_whole_trainings_of_every_method_equal_separate_ones(fleets: tuple[Fleet, Fleet]) -> None:
-    specs = [spec_of(method, seed) for seed in SEEDS for method in METHODS]
+    specs = [spec_of(method) for method in METHODS] + [spec_of(method, 3) for method in ("grace", "dwa", "uncertainty")]
     splits = {seed: double(split_for(spec_of("grace", seed), *fleets)) for seed in SEEDS}
     stack = trained(specs, splits)
     assert len({replica.per_epoch for replica in stack.replicas}) == 2
@@ -129,7 +129,7 @@ def test_one_step_has_the_gradient_gramian_and_weights_of_separate_steps(
 ) -> None:
     plan = replace(PLAN, clip=1e9, offset=0.0)
     specs = [spec_of(method, size=size, schedule=plan, measure_every=1, monitor_every=1) for method in METHODS]
-    splits = {1: double(split_for(specs[0], *fleets))}
+    splits = {2: double(split_for(specs[0], *fleets))}
     stack = Stack(specs, splits, initial_networks(specs, splits, "cpu"))
     x, rul, label = stack._train_on.batch(torch.arange(64)[None])
     rows = torch.arange(len(specs))
@@ -141,7 +141,7 @@ def test_one_step_has_the_gradient_gramian_and_weights_of_separate_steps(
     weights = stack.outer.weigh(stack.outer.groups, rows, losses.detach(), gram, 0, 0)
     found = stack.network.parameters.views((weights[:, None] @ tasks)[:, 0])
     for number, spec in enumerate(specs):
-        alone = Trainer(spec, splits[1])
+        alone = Trainer(spec, splits[2])
         alone.controller.double()
         own_losses, own_weights, own_gram = alone._one_step(alone.problem._resident.batch(torch.arange(64)))
         torch.testing.assert_close(losses[number].detach(), own_losses, rtol=1e-10, atol=1e-10)
@@ -193,7 +193,7 @@ def test_a_stack_that_is_killed_goes_on_and_ends_alike(fleets: tuple[Fleet, Flee
 
 def test_a_replica_that_diverges_fails_alone(fleets: tuple[Fleet, Fleet], monkeypatch: pytest.MonkeyPatch) -> None:
     specs = [spec_of(method, schedule=replace(PLAN, stop=0, epochs=2)) for method in ("baseline", "amnl")]
-    split = {1: split_for(specs[0], *fleets)}
+    split = {2: split_for(specs[0], *fleets)}
     with torch.random.fork_rng():
         networks = initial_networks(specs, split, "cpu")
         stack = Stack(specs, split, networks)
@@ -209,7 +209,7 @@ def test_a_replica_that_diverges_fails_alone(fleets: tuple[Fleet, Fleet], monkey
 
 
 def test_only_runs_that_are_alike_train_together(fleets: tuple[Fleet, Fleet]) -> None:
-    a, b = spec_of("grace"), spec_of("baseline", seed=2)
+    a, b = spec_of("grace"), spec_of("baseline", seed=3)
     other = spec_of("grace", size="compact")
     assert stacks([a, other, b]) == [[a, b], [other]]
     assert stacks([a, b], 1) == [[a], [b]]
