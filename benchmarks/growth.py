@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from memory import peak_mib
+from memory import mark, peak_mib
 
 SERIES = {
     "engines": (100, 300, 1000, 3000, 10000),
@@ -173,7 +173,7 @@ def main() -> None:
     """Measure one size in this process: the median of several calls, and the peak memory beyond what was there before them."""
     torch.set_num_threads(1)
     call = {"engines": engines, "window": window, "replicas": replicas, "tasks": tasks}[sys.argv[1]](int(sys.argv[2]))
-    before = peak_mib()
+    before = mark()
     call()
     peak = peak_mib() - before
     spent = []

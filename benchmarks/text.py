@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from memory import peak_mib
+from memory import mark, peak_mib
 
 WINDOW = 30
 USED = [f"sensor_{n}" for n in (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 21)]
@@ -100,7 +100,7 @@ def main() -> None:
     way, folder, names = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
     warnings.simplefilter("ignore")
     read = WAYS[way](folder)
-    before = peak_mib()
+    before = mark()
     began = time.perf_counter()
     kept = [read(name) for name in names]
     seconds = time.perf_counter() - began
