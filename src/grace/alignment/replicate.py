@@ -116,12 +116,12 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def on_one_thread(function: Callable[..., T], *arguments: Any) -> T:
-    """``function(*arguments)`` with torch held to one thread, which also fixes the order of its sums."""
+def on_one_thread(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """``function(*arguments, **named)`` with torch held to one thread, which also fixes the order of its sums."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return function(*arguments)
+        return function(*arguments, **named)
     finally:
         torch.set_num_threads(before)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Executor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from grace.bench.store import STATES, Store
 from grace.data.fleet import Fleet
 from grace.data.source import Tables, load_test, load_train
 from grace.errors import GraceError
+from grace.stacked.run import name_of, stacks, train_stacked
 from grace.training.record import FAILED
 from grace.training.run import train
 from grace.training.spec import RunSpec
@@ -36,6 +37,8 @@ def sweep(
     *,
     retry_failed: bool = False,
     on_run: OnRun | None = None,
+    stack: int = 1,
+    device: str = "cpu",
 ) -> dict[str, str]:
     """Run every spec that has no record yet.
 
@@ -46,6 +49,8 @@ def sweep(
         pool: Opens the executor.
         retry_failed: Run failed runs again; without it they stay failed.
         on_run: Told after each run.
+        stack: Runs that train together, at most; 0 for all that can. See :mod:`grace.stacked`.
+        device: Where they train.
 
     Returns:
         State of every run by its id.
@@ -64,7 +69,7 @@ def sweep(
             done = len(specs) - len(waiting)
             report = _reporter(on_run, done, len(specs))
             try:
-                _run_through(waiting, store, data, pool, report)
+                _run_through(_units(waiting, stack), store, data, pool, report, device, stack != 1)
             except (BrokenProcessPool, CancelledError):
                 breaks += 1
             left = sum(store.record(spec.id) is None for spec in specs)
@@ -83,28 +88,70 @@ def _reporter(on_run: OnRun | None, done: int, total: int) -> Callable[[int], No
     return lambda finished: on_run(done + finished, total)
 
 
+def _units(specs: Sequence[RunSpec], stack: int) -> list[list[RunSpec]]:
+    return [[spec] for spec in specs] if stack == 1 else stacks(specs, stack)
+
+
 def _run_through(
-    specs: Sequence[RunSpec], store: Store, data: Path | Tables | None, pool: Pool, report: Callable[[int], None]
+    units: Sequence[Sequence[RunSpec]],
+    store: Store,
+    data: Path | Tables | None,
+    pool: Pool,
+    report: Callable[[int], None],
+    device: str,
+    stacked: bool,
 ) -> None:
+    calls = [([spec.to_json() for spec in unit], data, store.folder, device, stacked) for unit in units]
+    sizes = [len(unit) for unit in units]
     with pool() as executor:
         if executor is None:
-            for count, spec in enumerate(specs, start=1):
-                run_one(spec.to_json(), data, store.folder)
-                report(count)
+            for count, call in enumerate(calls, start=1):
+                run_unit(*call)
+                report(sum(sizes[:count]))
             return
-        futures = [executor.submit(run_one, spec.to_json(), data, store.folder) for spec in specs]
+        futures = {executor.submit(run_unit, *call): size for call, size in zip(calls, sizes, strict=True)}
+        done = 0
         try:
-            for count, future in enumerate(as_completed(futures), start=1):
+            for future in as_completed(futures):
                 future.result()
-                report(count)
+                done += futures[future]
+                report(done)
         except BaseException:
             for future in futures:
                 future.cancel()
             raise
 
 
-def run_one(spec_json: dict[str, Any], data: Path | Tables | None, folder: Path) -> str:
-    """Train one spec on one thread and write its record; the unit of work of every executor.
+def run_unit(
+    specs_json: Sequence[dict[str, Any]],
+    data: Path | Tables | None,
+    folder: Path,
+    device: str = "cpu",
+    stacked: bool = False,
+) -> None:
+    """Train runs one by one, or in a stack, and write their records; the unit of work of every executor.
+
+    Raises:
+        GraceError: See :func:`run_one`.
+    """
+    if not stacked:
+        for values in specs_json:
+            run_one(values, data, folder, device)
+        return
+    specs, store = [RunSpec.from_json(values) for values in specs_json], Store(folder)
+    with ExitStack() as held:
+        mine = [spec for spec in specs if held.enter_context(store.running(spec.id))]
+        waiting = [spec for spec in mine if store.record(spec.id) is None]
+        if waiting:
+            fleet, test = _engines(waiting[0].dataset, data)
+            checkpoint = store.checkpoint(name_of(waiting))
+            for run in on_one_thread(train_stacked, waiting, fleet, test, device=device, checkpoint=checkpoint):
+                store.finish(run.record)
+            checkpoint.unlink(missing_ok=True)
+
+
+def run_one(spec_json: dict[str, Any], data: Path | Tables | None, folder: Path, device: str = "cpu") -> str:
+    """Train one spec on one thread and write its record.
 
     Returns:
         The record's status, or ``busy`` where another process trains it.
@@ -119,13 +166,13 @@ def run_one(spec_json: dict[str, Any], data: Path | Tables | None, folder: Path)
         record = store.record(spec.id)
         if record is None:
             fleet, test = _engines(spec.dataset, data)
-            record = on_one_thread(_train, spec, fleet, test, store).record
+            record = on_one_thread(_train, spec, fleet, test, store, device).record
             store.finish(record)
     return record.status
 
 
-def _train(spec: RunSpec, fleet: Fleet, test: Fleet | None, store: Store) -> Any:
-    return train(spec, fleet, test, checkpoint=store.checkpoint(spec.id))
+def _train(spec: RunSpec, fleet: Fleet, test: Fleet | None, store: Store, device: str) -> Any:
+    return train(spec, fleet, test, device=device, checkpoint=store.checkpoint(spec.id))
 
 
 @lru_cache(maxsize=4)

@@ -152,6 +152,10 @@ def run(
         str | None, typer.Option(help="A Dask scheduler, e.g. tcp://scheduler:8786, in place of --jobs.")
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")] = False,
+    stack: Annotated[
+        int | None, typer.Option(help="Runs of a data set that train together; 0 is all. Default 1, with cuda 0.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Run every run of a grid that has no record yet; what was interrupted, even killed, goes on at its last epoch.
 
@@ -160,6 +164,7 @@ def run(
       grace bench run --data cmapss --to results --methods grace,baseline --seeds 1,2,3
       grace bench run --table fleet.parquet --engine id --time cycle --seeds 1,2,3
       grace bench run --data /shared/cmapss --to /shared/results --on tcp://scheduler:8786
+      grace bench run --data cmapss --to results --device cuda     all runs of a data set in one stack
 
     On a cluster, the folders have to be the same paths on every machine.
     """
@@ -167,13 +172,24 @@ def run(
     from grace.bench.sweep import counted, sweep
     from grace.cli.progress import initialisations
 
+    on_gpu = _is_gpu(device)
+    together, here = (0 if on_gpu else 1) if stack is None else stack, jobs or (1 if on_gpu else 0)
+    if together < 0:
+        raise GraceError(f"`--stack` should be 0 (all) or a number of runs. Found {together}.")
     source: Path | Tables | None
     folder, source = (to.absolute(), None if data is None else data.absolute()) if on else (to, data)
     if opened is not None:
         source = _tables(opened, on)
     with initialisations(f"{len(specs)} runs", "runs", remaining=True) as on_progress:
         states = sweep(
-            specs, Store(folder), source, lambda: _pool(jobs, on), retry_failed=retry_failed, on_run=on_progress
+            specs,
+            Store(folder),
+            source,
+            lambda: _pool(here, on),
+            retry_failed=retry_failed,
+            on_run=on_progress,
+            stack=together,
+            device=device,
         )
     print("  ".join(f"{count} {state}" for state, count in counted(states).items() if count))
     _show_failed(Store(folder), states)
@@ -250,6 +266,24 @@ def _tables(table: Opened, on: str | None) -> Tables:
 
 def _names(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _is_gpu(device: str) -> bool:
+    """Whether the device is a GPU that is there.
+
+    Raises:
+        GraceError: It is neither ``cpu`` nor a GPU of this machine.
+    """
+    if device == "cpu":
+        return False
+    import torch
+
+    there = torch.cuda.device_count()
+    if device not in ["cuda"][:there] + [f"cuda:{number}" for number in range(there)]:
+        raise GraceError(
+            f"`--device` should be cpu, or cuda where torch finds a GPU. Found {device!r}. Use --device cpu."
+        )
+    return True
 
 
 def _pool(jobs: int, address: str | None) -> AbstractContextManager[Executor | None]:

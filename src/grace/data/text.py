@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from grace.errors import GraceError
 
+_PLAIN = b"0123456789+-.eE \r\n"
+_BLANK = (b"\n ", b"\n\r", b"\n\n")  # a line that begins with a blank, or holds nothing else
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -46,7 +48,7 @@ def _fast(content: bytes, columns: int) -> NDArray[np.float64] | None:
     import polars as pl
 
     # what polars reads more generously than we do, or skips, is left to the careful reader
-    if re.search(rb"[^0-9+\-.eE \r\n]", content) or re.search(rb"^\s|\n\s*\n|\n\s+\S", content):
+    if content.translate(None, _PLAIN) or content[:1].isspace() or any(blank in content for blank in _BLANK):
         return None
     width = content.split(b"\n", 1)[0].rstrip(b"\r").count(b" ") + 1
     schema = {f"c{i}": pl.Float64 if i < columns else pl.String for i in range(width)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -27,6 +27,20 @@ CHECKPOINT = "training checkpoint"
 
 OnEpoch = Callable[[dict[str, Any], Trainer], None]
 """Told each epoch's entry of the history, and the trainer."""
+
+
+class Trained(Protocol):
+    """What a record is made of: a trainer, or one replica of a stack."""
+
+    device: str
+    history: list[dict[str, Any]]
+    best_epoch: int
+    step: int
+    seconds: float
+
+    def best_model(self) -> nn.Module:
+        """The averaged network of the best epoch, in evaluation mode."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +96,9 @@ def train(
                     save(checkpoint, CHECKPOINT, {"id": spec.id, **trainer.state_dict()})
                 if on_epoch is not None:
                     on_epoch(entry, trainer)
-            return _finished(spec, split, trainer)
+            return finished_run(spec, split, trainer)
         except DivergedError as reason:
-            return Run(_record(spec, trainer, status=FAILED, reason=str(reason)), None, split)
+            return failed_run(spec, split, trainer, str(reason))
 
 
 def resume(trainer: Trainer, path: Path) -> None:
@@ -102,7 +116,13 @@ def resume(trainer: Trainer, path: Path) -> None:
     trainer.load_state_dict(state)
 
 
-def _finished(spec: RunSpec, split: Split, trainer: Trainer) -> Run:
+def failed_run(spec: RunSpec, split: Split, trainer: Trained, reason: str) -> Run:
+    """The run of a training that diverged."""
+    return Run(_record(spec, trainer, status=FAILED, reason=reason), None, split)
+
+
+def finished_run(spec: RunSpec, split: Split, trainer: Trained) -> Run:
+    """The run of a training that came to its end: figures and interval of the best epoch's network."""
     model = trainer.best_model()
 
     def predicted(windows: Windows) -> Predictions:
@@ -120,7 +140,7 @@ def _finished(spec: RunSpec, split: Split, trainer: Trainer) -> Run:
     return Run(_record(spec, trainer, status=DONE, interval=interval, **facts), model, split)
 
 
-def _record(spec: RunSpec, trainer: Trainer, **facts: Any) -> Record:
+def _record(spec: RunSpec, trainer: Trained, **facts: Any) -> Record:
     return Record(
         id=spec.id,
         spec=spec.to_json(),

@@ -96,21 +96,17 @@ def schedule_named(name: str) -> Schedule:
     return SCHEDULES[name]
 
 
-class LearningRate:
-    """Sets the learning rate as a share of each group's own; all state in ``state_dict``."""
+class Rate:
+    """The learning rate as a share of its peak, told the validation RMSE after every epoch; all state in ``state_dict``."""
 
-    def __init__(self, optimiser: torch.optim.Optimizer, schedule: Schedule, steps_per_epoch: int) -> None:
-        self._optimiser, self._schedule, self._per_epoch = optimiser, schedule, steps_per_epoch
-        self._peaks = [group["lr"] for group in optimiser.param_groups]
+    def __init__(self, schedule: Schedule, steps_per_epoch: int) -> None:
+        self._schedule, self._per_epoch = schedule, steps_per_epoch
         self._factor, self._best, self._bad = 1.0, float("inf"), 0
 
-    def before(self, step: int) -> float:
-        """Set the rate of this step, from 0; returns the first group's."""
-        share = max(self.share(step), 0.0)
+    def at(self, step: int, peak: float) -> float:
+        """Rate of this step, from 0, of parameters with this peak."""
         least = self._schedule.least if self._schedule.decay == "plateau" else 0.0
-        for group, peak in zip(self._optimiser.param_groups, self._peaks, strict=True):
-            group["lr"] = max(peak * share, min(least, peak))
-        return float(self._optimiser.param_groups[0]["lr"])
+        return max(peak * max(self.share(step), 0.0), min(least, peak))
 
     def share(self, step: int) -> float:
         """Share of the peak at this step: warm-up times decay."""
@@ -137,3 +133,18 @@ class LearningRate:
     def load_state_dict(self, state: dict[str, float]) -> None:
         """Go on from a saved state."""
         self._factor, self._best, self._bad = state["factor"], state["best"], int(state["bad"])
+
+
+class LearningRate(Rate):
+    """Sets the learning rate of an optimiser's groups, each as a share of its own."""
+
+    def __init__(self, optimiser: torch.optim.Optimizer, schedule: Schedule, steps_per_epoch: int) -> None:
+        super().__init__(schedule, steps_per_epoch)
+        self._optimiser = optimiser
+        self._peaks = [group["lr"] for group in optimiser.param_groups]
+
+    def before(self, step: int) -> float:
+        """Set the rate of this step, from 0; returns the first group's."""
+        for group, peak in zip(self._optimiser.param_groups, self._peaks, strict=True):
+            group["lr"] = self.at(step, peak)
+        return float(self._optimiser.param_groups[0]["lr"])

@@ -104,7 +104,7 @@ class Trainer:
         began = time.perf_counter()
         measured = self._train()
         self._check(measured.losses)
-        entry = self._evaluate() | _summary(measured)
+        entry = self._evaluate() | summary(measured)
         value = 1 - entry["validation_f1"] if "validation_f1" in entry else entry["validation_rmse"]
         self._rate.after_epoch(value)
         self.history.append({"epoch": self.epoch, "lr": self._optimiser.param_groups[0]["lr"], **entry})
@@ -164,11 +164,8 @@ class Trainer:
         return detached, weights, gram
 
     def _check(self, losses: Tensor) -> None:
-        if not bool(torch.isfinite(losses).all()):
-            values = ", ".join(f"{name} {value:g}" for name, value in zip(TASKS, losses.tolist(), strict=True))
-            raise DivergedError(
-                f"losses should be finite. Found {values} in epoch {self.epoch}. Lower the learning rate."
-            )
+        if reason := loss_trouble(losses, self.epoch):
+            raise DivergedError(reason)
 
     def _evaluate(self) -> dict[str, Any]:
         chosen_on = self.figures_of(self._validation, self.split.validation)
@@ -188,9 +185,7 @@ class Trainer:
         """
         found = figures(predict(self.average.module, resident, self.spec), windows)
         if not math.isfinite(found["rmse"]):
-            raise DivergedError(
-                f"predictions should be finite. Found NaN in epoch {self.epoch}. Lower the learning rate."
-            )
+            raise DivergedError(prediction_trouble(self.epoch))
         return found
 
     def best_model(self) -> nn.Module:
@@ -224,7 +219,20 @@ class Trainer:
         self.history = state["history"]
 
 
-def _summary(measured: Measured) -> dict[str, Any]:
+def loss_trouble(losses: Tensor, epoch: int) -> str:
+    """Why a training with these mean losses ``[K]`` cannot go on, or an empty text."""
+    if bool(torch.isfinite(losses).all()):
+        return ""
+    values = ", ".join(f"{name} {value:g}" for name, value in zip(TASKS, losses.tolist(), strict=True))
+    return f"losses should be finite. Found {values} in epoch {epoch}. Lower the learning rate."
+
+
+def prediction_trouble(epoch: int) -> str:
+    """Why a training whose predictions are not finite cannot go on."""
+    return f"predictions should be finite. Found NaN in epoch {epoch}. Lower the learning rate."
+
+
+def summary(measured: Measured) -> dict[str, Any]:
     """The epoch's means as plain numbers; rho's interval is over its measured batches, of this one initialisation."""
     entry: dict[str, Any] = {"losses": measured.losses.tolist(), "weights": measured.weights.tolist()}
     count = len(measured.gramians)

@@ -1,0 +1,54 @@
+"""What the default diagnosis costs in operations, as a share of what it precedes; nothing here is timed."""
+
+from __future__ import annotations
+
+import torch
+from operations import operations_of
+
+from grace.alignment.probe import probe
+from grace.alignment.recipes import RECIPES
+from grace.bench.plan import METHODS
+from grace.controllers.methods import METHODS as ROWS
+from grace.controllers.methods import OUTER
+from grace.data.conventions import Conventions
+from grace.data.prepare import prepare_training
+from grace.data.simulated import Simulation, simulate
+from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
+from grace.models.rul_problem import RULProblem
+from grace.stacked.network import StackedNetwork
+from grace.training.schedule import SCHEDULES
+from grace.training.spec import CONVENTIONS, SEEDS, run_spec
+
+INITS, BATCHES, BATCH, EPOCHS, BACKWARD = 8, 50, 128, 500, 2
+# training windows of 30 cycles of each data set, counted on all of its training engines
+WINDOWS = {"FD001": 17731, "FD002": 46219, "FD003": 21820, "FD004": 54028}
+
+
+def passes() -> float:
+    """Forward passes of a batch that the default diagnosis costs, a backward pass counted as two: the probe's own count."""
+    windows = prepare_training(simulate(Simulation(engines=6, test_engines=1))[0], Conventions()).windows
+    trace = probe(RULProblem(windows, size="tiny", batch_size=BATCH), RECIPES["joint"], BATCHES, 0)
+    return INITS * (trace.forwards + BACKWARD * trace.backwards)
+
+
+def forward_operations(size: str, window: int, features: int) -> float:
+    """Operations of one window's way through the network."""
+    one = CNNBiLSTMAttention(size, features)
+    network = StackedNetwork(one)
+    p = network.parameters.views(network.parameters.pack([dict(one.named_parameters())]))
+    running = network.statistics.views(network.statistics.pack([dict(one.named_buffers())]))
+    return operations_of(lambda: network(torch.randn(1, window, 4, features), p, running, False)) / 4
+
+
+def shares() -> dict[str, float]:
+    """Share of one training of 500 epochs of the same network, by data set, and of a comparison of compact networks."""
+    paid = passes() * BATCH
+    found = {name: paid / (EPOCHS * count * (1 + BACKWARD)) for name, count in WINDOWS.items()}
+    plan, every = SCHEDULES["compact"], run_spec("FD001").measure_every
+    trained = 0.0
+    for name in METHODS:
+        further = BACKWARD / every if OUTER[ROWS[name].outer].needs_gramian else 0.0
+        trained += len(SEEDS) * plan.epochs * plan.steps * plan.batch_size * (1 + BACKWARD + further)
+    own = forward_operations("compact", Conventions().window, len(Conventions().features))
+    theirs = forward_operations("compact", CONVENTIONS.window, len(CONVENTIONS.features))
+    return found | {"comparison of 8 methods x 5 seeds, compact": paid * own / (trained * theirs)}

@@ -1,0 +1,118 @@
+"""Many networks of one shape as rows of flat tensors: one row a replica, one operation for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+ALIGNED = 64  # values; a tensor that begins off a multiple of 16 bytes misses the matrix units of a GPU
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each named tensor of a network lies in its replica's row; gaps hold zeros.
+
+    Attributes:
+        shapes: Shape of each tensor by name, in the order of the row.
+        starts: First position of each.
+        width: Length of a row, ``P``.
+    """
+
+    shapes: dict[str, tuple[int, ...]]
+    starts: dict[str, int]
+    width: int
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor]) -> Layout:
+        """The layout of a network's tensors, in their order."""
+        starts, end = {}, 0
+        for name, tensor in tensors.items():
+            starts[name] = end
+            end += -(-tensor.numel() // ALIGNED) * ALIGNED
+        return cls({name: tuple(tensor.shape) for name, tensor in tensors.items()}, starts, end)
+
+    def pack(self, networks: Sequence[Mapping[str, Tensor]]) -> Tensor:
+        """The tensors of ``R`` networks as rows ``[R, P]``."""
+        example = next(iter(networks[0].values()), torch.zeros(0))
+        flat = torch.zeros(len(networks), self.width, dtype=example.dtype, device=example.device)
+        for name, view in self.views(flat).items():
+            view.copy_(torch.stack([network[name].detach() for network in networks]))
+        return flat
+
+    def views(self, flat: Tensor) -> dict[str, Tensor]:
+        """Rows ``[R, P]`` as tensors ``[R, *shape]`` by name; they share its memory."""
+        return {
+            name: flat[:, start : start + _count(self.shapes[name])].unflatten(1, self.shapes[name])
+            for name, start in self.starts.items()
+        }
+
+    def leaves(self, flat: Tensor) -> dict[str, Tensor]:
+        """As :meth:`views`, each a leaf that gradients are taken of."""
+        return {name: view.detach().requires_grad_() for name, view in self.views(flat).items()}
+
+    def write(self, flat: Tensor, tensors: Sequence[Tensor | None]) -> None:
+        """Copy tensors ``[R, *shape]``, in the layout's order, into rows ``[R, P]``; None writes zeros."""
+        for view, tensor in zip(self.views(flat).values(), tensors, strict=True):
+            if tensor is None:
+                view.zero_()
+            else:
+                view.copy_(tensor)
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """What a step changes, one row a replica.
+
+    Attributes:
+        values: Parameters ``[R, P]``.
+        first: AdamW's mean of the gradient ``[R, P]``.
+        second: AdamW's mean of the squared gradient ``[R, P]``.
+        average: Moving average of the parameters ``[R, P]``.
+        statistics: Running statistics of the BatchNorms ``[R, S]``.
+        average_statistics: Their moving average ``[R, S]``.
+        steps: Steps taken ``[R]``.
+    """
+
+    values: Tensor
+    first: Tensor
+    second: Tensor
+    average: Tensor
+    statistics: Tensor
+    average_statistics: Tensor
+    steps: Tensor
+
+    @classmethod
+    def start(cls, values: Tensor, statistics: Tensor) -> State:
+        """The state before the first step."""
+        return cls(
+            values=values,
+            first=torch.zeros_like(values),
+            second=torch.zeros_like(values),
+            average=values.clone(),
+            statistics=statistics,
+            average_statistics=statistics.clone(),
+            steps=torch.zeros(len(values), device=values.device),
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def select(self, rows: Tensor) -> State:
+        """A copy of the replicas at ``rows`` (int64)."""
+        return replace(self, **{name: tensor[rows] for name, tensor in self.tensors().items()})
+
+    def put(self, rows: Tensor, other: State) -> None:
+        """Write back what :meth:`select` took."""
+        for name, tensor in self.tensors().items():
+            tensor[rows] = getattr(other, name)
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    count = 1
+    for side in shape:
+        count *= side
+    return count

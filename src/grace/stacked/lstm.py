@@ -1,0 +1,151 @@
+"""A bidirectional LSTM with a replica dimension: one batched product a cycle for all replicas and both directions.
+
+``torch.vmap`` has no rule for ``nn.LSTM``, and one call a replica leaves a GPU idle. Here the input's share of the gates is one
+product before the loop, the loop holds the recurrent product and the cell, and the weights' gradients are one product after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+SIGMOID_BACKWARD = torch.ops.aten.sigmoid_backward.grad_input
+TANH_BACKWARD = torch.ops.aten.tanh_backward
+
+
+class Cell(NamedTuple):
+    """The element-wise part of a cycle, forwards and backwards; compiled or not.
+
+    No argument shares memory with another that is written: ``torch.compile`` gives wrong numbers where a written argument and one
+    that is read are views of one tensor (seen with torch 2.13).
+    """
+
+    forward: Callable[[Tensor, Tensor | None, Tensor, torch.dtype], tuple[Tensor, Tensor]]
+    backward: Callable[[Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor], Tensor]
+
+
+def _forward(gate: Tensor, before: Tensor | None, hidden: Tensor, wide: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Activate ``gate`` ``[Q, B, 4H]`` (input, forget, candidate, output) in place, write the output; cell and its tanh."""
+    size = hidden.shape[-1]
+    gate[..., : 2 * size].sigmoid_()
+    gate[..., 2 * size : 3 * size].tanh_()
+    gate[..., 3 * size :].sigmoid_()
+    enter, forget, candidate, leave = gate.chunk(4, -1)
+    cell = (enter * candidate).to(wide)
+    if before is not None:
+        cell.addcmul_(forget, before)
+    squashed = cell.tanh().to(gate.dtype)
+    torch.mul(leave, squashed, out=hidden)
+    return cell, squashed
+
+
+def _backward(
+    gate: Tensor, squashed: Tensor, before: Tensor | None, d_hidden: Tensor, d_gate: Tensor, d_later: Tensor
+) -> Tensor:
+    """Write the gradient of the gates before activation to ``d_gate``; returns that of the cell one cycle earlier."""
+    enter, forget, candidate, leave = gate.chunk(4, -1)
+    d_enter, d_forget, d_candidate, d_leave = d_gate.chunk(4, -1)
+    d_cell = TANH_BACKWARD(d_hidden * leave, squashed) + d_later
+    SIGMOID_BACKWARD(d_cell * candidate, enter, grad_input=d_enter)
+    TANH_BACKWARD.grad_input(d_cell * enter, candidate, grad_input=d_candidate)
+    SIGMOID_BACKWARD(d_hidden * squashed, leave, grad_input=d_leave)
+    if before is None:
+        d_forget.zero_()
+    else:
+        SIGMOID_BACKWARD(d_cell * before, forget, grad_input=d_forget)
+    earlier: Tensor = d_cell * forget
+    return earlier
+
+
+EAGER = Cell(_forward, _backward)
+
+
+def compiled() -> Cell:
+    """The cell with its element-wise operations fused by ``torch.compile``."""
+    return Cell(torch.compile(_forward, dynamic=False), torch.compile(_backward, dynamic=False))
+
+
+class _Layer(torch.autograd.Function):
+    """One layer in one direction of ``Q`` networks, from a zero state; its backward pass can be taken several times."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w_in: Tensor, w_state: Tensor, bias: Tensor, cell: Cell) -> Tensor:
+        """``x`` [Q, T, B, I], ``w_in`` [Q, 4H, I], ``w_state`` [Q, 4H, H], ``bias`` [Q, 4H] -> [Q, T, B, H]."""
+        ctx.dtypes = [tensor.dtype for tensor in (x, w_in, w_state, bias)]
+        kind = x.device.type
+        if torch.is_autocast_enabled(kind):
+            low = torch.get_autocast_dtype(kind)
+            x, w_in, w_state, bias = (tensor.to(low) for tensor in (x, w_in, w_state, bias))
+        count, cycles, batch, _ = x.shape
+        size = w_state.shape[-1]
+        with torch.autocast(kind, enabled=False):
+            gates = torch.baddbmm(bias[:, None], x.reshape(count, cycles * batch, -1), w_in.mT)
+            gates = gates.view(count, cycles, batch, 4 * size)
+            wide = torch.float32 if x.dtype in (torch.bfloat16, torch.float16) else x.dtype
+            hidden = torch.empty(count, cycles, batch, size, dtype=x.dtype, device=x.device)
+            cells: list[Tensor] = []
+            squashed: list[Tensor] = []
+            for t in range(cycles):
+                if t:
+                    gates[:, t].baddbmm_(hidden[:, t - 1], w_state.mT)
+                made = cell.forward(gates[:, t], cells[-1] if t else None, hidden[:, t], wide)
+                cells.append(made[0])
+                squashed.append(made[1])
+        ctx.save_for_backward(x, w_in, w_state, gates, hidden, *cells, *squashed)
+        ctx.cell = cell
+        return hidden
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor, Tensor, None]:
+        """Gradients of the input and the weights."""
+        x, w_in, w_state, gates, hidden, *saved = ctx.saved_tensors
+        count, cycles, batch, width = x.shape
+        cells, squashed = saved[:cycles], saved[cycles:]
+        d_gates = torch.empty_like(gates)
+        d_cell = torch.zeros_like(cells[0])
+        d_hidden = grad[:, cycles - 1]
+        for t in reversed(range(cycles)):
+            before = cells[t - 1] if t else None
+            d_cell = ctx.cell.backward(gates[:, t], squashed[t], before, d_hidden, d_gates[:, t], d_cell)
+            if t:
+                d_hidden = torch.baddbmm(grad[:, t - 1], d_gates[:, t], w_state)
+        rows = d_gates.view(count, cycles * batch, -1)
+        later = d_gates[:, 1:].flatten(1, 2)
+        d_state = later.mT @ hidden[:, :-1].flatten(1, 2)
+        d_in = rows.mT @ x.reshape(count, cycles * batch, width)
+        d_x = (rows @ w_in).view_as(x) if ctx.needs_input_grad[0] else None
+        kinds = ctx.dtypes
+        first = None if d_x is None else d_x.to(kinds[0])
+        return first, d_in.to(kinds[1]), d_state.to(kinds[2]), rows.sum(1).to(kinds[3]), None
+
+
+def lstm(x: Tensor, p: Mapping[str, Tensor], shape: nn.LSTM, training: bool, cell: Cell = EAGER) -> Tensor:
+    """``R`` bidirectional LSTMs, ``[R, T, B, I] -> [R, T, B, 2H]``, as ``nn.LSTM`` from a zero state.
+
+    Args:
+        x: Inputs, the cycles before the batch.
+        p: Parameters ``[R, ...]`` by the names of ``nn.LSTM``, after ``lstm.``.
+        shape: A network of the shape; its own weights are not read.
+        training: Whether to drop out between layers.
+        cell: Element-wise part.
+    """
+    for layer in range(shape.num_layers):
+        if layer and shape.dropout:
+            x = nn.functional.dropout(x, shape.dropout, training)
+        w_in, w_state, b_in, b_state = (
+            _both(p, name, layer) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+        both = torch.stack([x, x.flip(1)], 1).flatten(0, 1)
+        out: Tensor = _Layer.apply(both, w_in, w_state, b_in + b_state, cell)  # type: ignore[no-untyped-call]
+        forwards, backwards = out.unflatten(0, (-1, 2)).unbind(1)
+        x = torch.cat([forwards, backwards.flip(1)], -1)
+    return x
+
+
+def _both(p: Mapping[str, Tensor], name: str, layer: int) -> Tensor:
+    """Weights of both directions, ``[2R, ...]``."""
+    return torch.stack([p[f"lstm.{name}_l{layer}"], p[f"lstm.{name}_l{layer}_reverse"]], 1).flatten(0, 1)

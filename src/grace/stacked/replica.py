@@ -1,0 +1,116 @@
+"""One replica of a stack as a separate run would keep it: history, best epoch, learning rate; and the sums of an epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grace.models.rul_problem import TASKS
+from grace.training.protocol import Split
+from grace.training.schedule import Rate
+from grace.training.spec import RunSpec
+from grace.training.trainer import Measured, loss_trouble, prediction_trouble, summary
+
+
+class Sums:
+    """Sums of ``R`` replicas over an epoch, on the device until the epoch ends."""
+
+    def __init__(self, replicas: int, device: str) -> None:
+        self._losses = torch.zeros(replicas, len(TASKS), device=device)
+        self._weights = torch.zeros_like(self._losses)
+        self._counts = torch.zeros(replicas, 1, device=device)
+        self._gramians: list[Tensor] = []
+        self._of: list[set[int]] = []
+        self._summaries: list[Measured] = []
+
+    def add(self, rows: Tensor, losses: Tensor, weights: Tensor) -> None:
+        """Add a step of the replicas at ``rows``."""
+        self._losses[rows] += losses
+        self._weights[rows] += weights
+        self._counts[rows] += 1
+
+    def measured(self, gramians: Tensor, members: Sequence[int]) -> None:
+        """Keep the Gramians ``[R, K, K]`` of a step; ``members`` have measured it, the others' are left out."""
+        self._gramians.append(gramians.clone())
+        self._of.append(set(members))
+
+    def summaries(self) -> list[Measured]:
+        """Means and Gramians of each replica, on the CPU; asked for at the end of the epoch."""
+        if not self._summaries:
+            count = self._counts.clamp_min(1)
+            losses, weights = (self._losses / count).cpu(), (self._weights / count).cpu()
+            shape = (0, len(losses), len(TASKS), len(TASKS))
+            gramians = torch.stack(self._gramians).cpu() if self._gramians else torch.zeros(shape)
+            for number in range(len(losses)):
+                mine = [step for step, members in enumerate(self._of) if number in members]
+                self._summaries.append(Measured(losses[number], weights[number], gramians[mine, number]))
+        return self._summaries
+
+
+class Replica:
+    """What a run keeps beside its tensors.
+
+    Args:
+        spec: What is trained.
+        split: On what.
+        device: Where.
+    """
+
+    def __init__(self, spec: RunSpec, split: Split, device: str) -> None:
+        self.spec, self.split, self.device = spec, split, device
+        plan = spec.schedule
+        whole = len(split.train) // plan.batch_size
+        self.per_epoch = min(plan.steps, whole) or whole
+        self.rate = Rate(plan, self.per_epoch)
+        self.history: list[dict[str, Any]] = []
+        self.best_epoch, self.best_value = -1, math.inf
+        self.step, self.seconds, self.reason = 0, 0.0, ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has made its epochs, stopped early or diverged."""
+        plan, epoch = self.spec.schedule, len(self.history)
+        stalled = plan.stop and epoch - 1 - self.best_epoch >= plan.stop
+        return bool(self.reason) or epoch >= plan.epochs or bool(epoch and stalled)
+
+    def rates(self, epoch: int, length: int) -> list[float]:
+        """Learning rate of the network in every step of an epoch, filled up to ``length``."""
+        first, peak = epoch * self.per_epoch, self.spec.schedule.learning_rate
+        return [self.rate.at(first + step, peak) for step in range(self.per_epoch)] + [0.0] * (length - self.per_epoch)
+
+    def trained(self, losses: Tensor) -> bool:
+        """Count the epoch's steps; whether its mean losses ``[K]`` are finite."""
+        self.step += self.per_epoch
+        self.reason = loss_trouble(losses, len(self.history))
+        return not self.reason
+
+    def judged(self, entry: dict[str, Any], measured: Measured) -> bool:
+        """Enter an epoch's figures into the history; whether it is the best so far."""
+        epoch = len(self.history)
+        if not all(math.isfinite(entry.get(name, 0.0)) for name in ("validation_rmse", "test_rmse")):
+            self.reason = prediction_trouble(epoch)
+            return False
+        value = 1 - entry["validation_f1"] if "validation_f1" in entry else entry["validation_rmse"]
+        last = self.rates(epoch, self.per_epoch)[-1]
+        self.rate.after_epoch(value)
+        self.history.append({"epoch": epoch, "lr": last, **entry, **summary(measured)})
+        better: bool = value < self.best_value
+        if better:
+            self.best_epoch, self.best_value = epoch, value
+        return better
+
+    def state_dict(self) -> dict[str, Any]:
+        """All but the spec and the split."""
+        names = ("history", "best_epoch", "best_value", "step", "seconds", "reason")
+        return {name: getattr(self, name) for name in names} | {"rate": self.rate.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state."""
+        self.rate.load_state_dict(state["rate"])
+        for name, value in state.items():
+            if name != "rate":
+                setattr(self, name, value)

@@ -1,0 +1,227 @@
+"""A stack of every method gives the numbers of separate runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from grace.data.conditions import ScaledRows
+from grace.data.conventions import Conventions
+from grace.data.fleet import Fleet
+from grace.data.simulated import Simulation, simulate
+from grace.data.windows import Windows
+from grace.errors import GraceError
+from grace.stacked.run import initial_networks, stacks, train_stacked
+from grace.stacked.stack import Stack
+from grace.stacked.windows import StackedWindows
+from grace.training.protocol import Split, split_for
+from grace.training.run import train
+from grace.training.schedule import SCHEDULES
+from grace.training.spec import RunSpec, run_spec
+from grace.training.trainer import Trainer
+
+METHODS = (
+    "baseline",
+    "amnl",
+    "gaba",
+    "grace",
+    "grace-equal",
+    "uncertainty",
+    "dwa",
+    "gradnorm",
+    "rul-only",
+    "health-only",
+    "amnl-normalised",
+)
+SEEDS = (2, 3)
+# whole passes, so that the splits of the two seeds have steps of their own and one waits for the other
+PLAN = replace(
+    SCHEDULES["tiny"],
+    steps=0,
+    batch_size=64,
+    epochs=4,
+    learning_rate=2e-2,  # fast enough that some replicas stall and stop
+    average=0.5,
+    offset=0.3,
+    decay="plateau",
+    patience=0,
+    stop=1,
+)
+
+
+@pytest.fixture(scope="module")
+def fleets() -> tuple[Fleet, Fleet]:
+    return simulate(Simulation(engines=6, test_engines=6))
+
+
+def spec_of(method: str, seed: int = 2, **choices: object) -> RunSpec:
+    choices = {
+        "size": "tiny",
+        "schedule": PLAN,
+        "conventions": Conventions(window=20),
+        "unit": "cap",
+        "measure_every": 3,
+        "monitor_every": 7,
+    } | choices
+    return run_spec("simulated", method, seed=seed, **choices)  # type: ignore[arg-type]
+
+
+def wide(windows: Windows) -> Windows:
+    return replace(windows, rows=windows.rows.astype(np.float64), rul=windows.rul.astype(np.float64))  # type: ignore[arg-type]
+
+
+def double(split: Split) -> Split:
+    """A split in float64, so that what is left of a difference is no rounding that training blows up."""
+    test = None if split.test is None else wide(split.test)
+    return replace(split, train=wide(split.train), validation=wide(split.validation), test=test)
+
+
+@pytest.fixture
+def in_double() -> Any:
+    torch.set_default_dtype(torch.float64)
+    with torch.random.fork_rng():
+        yield
+    torch.set_default_dtype(torch.float32)
+
+
+def trained(specs: list[RunSpec], splits: dict[int, Split]) -> Stack:
+    stack = Stack(specs, splits, initial_networks(specs, splits, "cpu"))
+    while stack.active:
+        stack.run_epoch()
+    return stack
+
+
+def assert_same_history(mine: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> None:
+    assert len(mine) == len(theirs)
+    for a, b in zip(mine, theirs, strict=True):
+        assert a.keys() == b.keys()
+        for name in a:
+            assert a[name] == pytest.approx(b[name], rel=1e-6, abs=1e-9), name
+
+
+@pytest.mark.usefixtures("in_double")
+def test_whole_trainings_of_every_method_equal_separate_ones(fleets: tuple[Fleet, Fleet]) -> None:
+    specs = [spec_of(method) for method in METHODS] + [spec_of(method, 3) for method in ("grace", "dwa", "uncertainty")]
+    splits = {seed: double(split_for(spec_of("grace", seed), *fleets)) for seed in SEEDS}
+    stack = trained(specs, splits)
+    assert len({replica.per_epoch for replica in stack.replicas}) == 2
+    assert len({len(replica.history) for replica in stack.replicas}) > 1, "some replica should stop before the others"
+    for number, (spec, replica) in enumerate(zip(specs, stack.replicas, strict=True)):
+        alone = Trainer(spec, splits[spec.seed])
+        alone.controller.double()  # fixed weights are float32 whatever the default
+        while not alone.finished:
+            alone.run_epoch()
+        assert (replica.step, replica.best_epoch) == (alone.step, alone.best_epoch)
+        assert_same_history(replica.history, alone.history)
+        best = stack.best_state(number)
+        for name, value in alone.best_state.items():
+            if name in best:
+                torch.testing.assert_close(best[name], value, rtol=1e-6, atol=1e-8, msg=f"{spec.method} {name}")
+
+
+@pytest.mark.usefixtures("in_double")
+@pytest.mark.parametrize("size", ["tiny", "compact"])
+def test_one_step_has_the_gradient_gramian_and_weights_of_separate_steps(
+    size: str, fleets: tuple[Fleet, Fleet]
+) -> None:
+    plan = replace(PLAN, clip=1e9, offset=0.0)
+    specs = [spec_of(method, size=size, schedule=plan, measure_every=1, monitor_every=1) for method in METHODS]
+    splits = {2: double(split_for(specs[0], *fleets))}
+    stack = Stack(specs, splits, initial_networks(specs, splits, "cpu"))
+    x, rul, label = stack._train_on.batch(torch.arange(64)[None])
+    rows = torch.arange(len(specs))
+    batch = tuple(tensor.expand(len(specs), *tensor.shape[1:]) for tensor in (x, rul, label))
+    leaves = stack.network.parameters.leaves(stack.state.values)
+    losses = stack._losses(batch, rows, leaves, stack.network.statistics.views(stack.state.statistics))  # type: ignore[arg-type]
+    tasks = stack._task_gradients(losses, leaves, stack.state)
+    gram = tasks[..., : stack.network.shared_width] @ tasks[..., : stack.network.shared_width].mT
+    weights = stack.outer.weigh(stack.outer.groups, rows, losses.detach(), gram, 0, 0)
+    found = stack.network.parameters.views((weights[:, None] @ tasks)[:, 0])
+    for number, spec in enumerate(specs):
+        alone = Trainer(spec, splits[2])
+        alone.controller.double()
+        own_losses, own_weights, own_gram = alone._one_step(alone.problem._resident.batch(torch.arange(64)))
+        torch.testing.assert_close(losses[number].detach(), own_losses, rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(gram[number], own_gram, rtol=1e-8, atol=1e-8)
+        torch.testing.assert_close(weights[number], own_weights, rtol=1e-8, atol=1e-10)
+        for name, parameter in alone.model.named_parameters():
+            torch.testing.assert_close(found[name][number], parameter.grad, rtol=1e-7, atol=1e-9, msg=name)
+
+
+def test_records_are_those_of_separate_runs(fleets: tuple[Fleet, Fleet]) -> None:
+    plan = replace(SCHEDULES["tiny"], epochs=2)
+    specs = [spec_of(method, size="compact", schedule=plan) for method in ("grace", "rul-only")]
+    before = torch.get_rng_state()
+    together = train_stacked(specs, *fleets)
+    assert torch.equal(before, torch.get_rng_state())
+    for spec, run in zip(specs, together, strict=True):
+        alone = train(spec, *fleets).record
+        record = run.record
+        assert (record.id, record.status, record.steps) == (alone.id, alone.status, alone.steps)
+        assert record.environment == alone.environment | {"stack": "2"}
+        assert record.test["rmse"] == pytest.approx(alone.test["rmse"], rel=0.02)
+        assert record.predictions["engine"] == alone.predictions["engine"]
+        assert record.interval["level"] == alone.interval["level"]
+        first, own = record.history[0], alone.history[0]
+        assert first["losses"] == pytest.approx(own["losses"], rel=1e-3)
+        assert first["validation_rmse"] == pytest.approx(own["validation_rmse"], rel=1e-2)
+
+
+def test_a_stack_that_is_killed_goes_on_and_ends_alike(fleets: tuple[Fleet, Fleet], tmp_path: Path) -> None:
+    specs = [spec_of(method, schedule=replace(PLAN, stop=0)) for method in ("grace", "uncertainty", "dwa")]
+    whole = train_stacked(specs, *fleets)
+    path = tmp_path / "stack.safetensors"
+
+    def killed(epoch: int, active: int) -> None:
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_stacked(specs, *fleets, checkpoint=path, every=0.0, on_epoch=killed)
+    epochs: list[int] = []
+    resumed = train_stacked(specs, *fleets, checkpoint=path, every=0.0, on_epoch=lambda epoch, _: epochs.append(epoch))
+    assert epochs == [3, 4]
+    for a, b in zip(whole, resumed, strict=True):
+        assert a.record.history == b.record.history
+        assert a.record.predictions == b.record.predictions
+    with pytest.raises(GraceError, match="should be the checkpoint of stack"):
+        train_stacked(specs[:2], *fleets, checkpoint=path)
+
+
+def test_a_replica_that_diverges_fails_alone(fleets: tuple[Fleet, Fleet], monkeypatch: pytest.MonkeyPatch) -> None:
+    specs = [spec_of(method, schedule=replace(PLAN, stop=0, epochs=2)) for method in ("baseline", "amnl")]
+    split = {2: split_for(specs[0], *fleets)}
+    with torch.random.fork_rng():
+        networks = initial_networks(specs, split, "cpu")
+        stack = Stack(specs, split, networks)
+        stack.state.values[1, :5] = torch.nan
+        while stack.active:
+            stack.run_epoch()
+    good, bad = stack.replicas
+    assert "losses should be finite" in bad.reason
+    assert not bad.history
+    assert not good.reason
+    assert len(good.history) == 2
+    assert np.isfinite(good.history[-1]["validation_rmse"])
+
+
+def test_only_runs_that_are_alike_train_together(fleets: tuple[Fleet, Fleet]) -> None:
+    a, b = spec_of("grace"), spec_of("baseline", seed=3)
+    other = spec_of("grace", size="compact")
+    assert stacks([a, other, b]) == [[a, b], [other]]
+    assert stacks([a, b], 1) == [[a], [b]]
+    with pytest.raises(GraceError, match="2 kinds among 2 runs"):
+        train_stacked([a, other], *fleets)
+    with pytest.raises(GraceError, match="should fill a batch of 5000 windows"):
+        train_stacked([spec_of("grace", schedule=replace(PLAN, batch_size=5000))], *fleets)
+
+
+def test_rows_on_the_disk_are_refused_with_words(fleets: tuple[Fleet, Fleet]) -> None:
+    windows = split_for(spec_of("grace"), *fleets).train
+    with pytest.raises(GraceError, match="Found rows on the disk. Use --stack 1"):
+        StackedWindows([replace(windows, rows=ScaledRows.__new__(ScaledRows))], "cpu")
