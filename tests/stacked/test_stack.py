@@ -223,5 +223,5 @@ def test_only_runs_that_are_alike_train_together(fleets: tuple[Fleet, Fleet]) ->
 
 def test_rows_on_the_disk_are_refused_with_words(fleets: tuple[Fleet, Fleet]) -> None:
     windows = split_for(spec_of("grace"), *fleets).train
-    with pytest.raises(GraceError, match="Found rows on the disk. Use --stack 1"):
+    with pytest.raises(GraceError, match=r"Found rows on the disk\. Use --stack 1"):
         StackedWindows([replace(windows, rows=ScaledRows.__new__(ScaledRows))], "cpu")

@@ -29,13 +29,12 @@ class StackedWindows:
     """
 
     def __init__(self, parts: Sequence[Windows], device: str) -> None:
-        self.counts = [len(part) for part in parts]
-        self.starts = np.cumsum([0, *self.counts])[:-1].tolist()
-        first_row = np.cumsum([0, *(part.rows.shape[0] for part in parts)])[:-1]
-
         in_memory = [part.rows for part in parts if isinstance(part.rows, np.ndarray)]
         if len(in_memory) < len(parts):
             raise GraceError(ON_DISK)
+        self.counts = [len(part) for part in parts]
+        self.starts = np.cumsum([0, *self.counts])[:-1].tolist()
+        first_row = np.cumsum([0, *(len(rows) for rows in in_memory)])[:-1]
 
         def together(arrays: Sequence[NDArray[np.generic]]) -> Tensor:
             return torch.from_numpy(np.concatenate(arrays)).to(device)
