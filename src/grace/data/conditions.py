@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,22 +132,28 @@ def _centres(sample: NDArray[np.float64], count: int) -> NDArray[np.float64]:
         )
     candidates = [count] if count else range(2, min(MOST_CONDITIONS, distinct, len(sample) - 1) + 1)
     best, centres = SILHOUETTE, np.asarray(sample.mean(axis=0, keepdims=True))
-    for k in candidates:
-        found, quality = _cluster(sample, k)
-        if count or quality > best:
+    for found, quality in _clusterings(sample, candidates, judged=not count):
+        if quality > best:
             best, centres = quality, found
     return centres
 
 
-def _cluster(sample: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], float]:
+def _clusterings(
+    sample: NDArray[np.float64], candidates: Iterable[int], judged: bool
+) -> Iterator[tuple[NDArray[np.float64], float]]:
+    """Centres of the sample with each number of clusters, and their silhouette; infinite where nobody asks."""
     from sklearn.cluster import KMeans
-    from sklearn.metrics import silhouette_score
+    from sklearn.metrics import pairwise_distances, silhouette_score
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # its threads cost far more than they save on a sample
-        fitted = KMeans(k, n_init=3, random_state=0).fit(sample)
-        quality = silhouette_score(sample, fitted.labels_) if fitted.labels_.any() else 0.0
-    return fitted.cluster_centers_, float(quality)
+        distance = pairwise_distances(sample) if judged else None
+        for k in candidates:
+            fitted = KMeans(k, n_init=3, random_state=0).fit(sample)
+            if distance is None:
+                yield fitted.cluster_centers_, float("inf")
+            elif fitted.labels_.any():
+                yield fitted.cluster_centers_, float(silhouette_score(distance, fitted.labels_, metric="precomputed"))
 
 
 def _refined(points: Points, chunks: Iterable[NDArray[np.int64]], centres: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -85,7 +85,8 @@ class Fleet:
         if not names:
             return np.zeros((len(rows), 0))
         columns = [self.columns.index(name) for name in names]
-        return np.asarray(self.values[rows][:, columns], dtype=np.float64)
+        part = self.values[_as_slice(rows)] if isinstance(self.values, np.ndarray) else self.values[rows]
+        return np.asarray(part[:, columns], dtype=np.float64)
 
     def select(self, index: NDArray[np.int64]) -> Fleet:
         """The fleet of the engines at ``index`` only, in that order (rows in memory are copied)."""
@@ -109,3 +110,9 @@ class Fleet:
             row_rul=of_rows(self.row_rul),
             last_time=None if self.last_time is None else self.last_time[index],
         )
+
+
+def _as_slice(rows: NDArray[np.int64]) -> slice | NDArray[np.int64]:
+    """Rows that follow one another as a slice, which copies nothing."""
+    follow = rows.ndim == 1 and len(rows) > 0 and bool((np.diff(rows) == 1).all())
+    return slice(int(rows[0]), int(rows[-1]) + 1) if follow else rows
