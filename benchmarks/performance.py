@@ -141,7 +141,7 @@ def other_rows(found: dict[str, Any]) -> list[Row]:
         )
     )
     if found["report"] is not None:
-        rows.append(("page of 160 runs", "2 s", "", shown(found["report"], " s"), "-"))
+        rows.append(("page of the committed runs", "2 s", "", shown(found["report"], " s"), "-"))
     for name, goal in (("grace --help", "0.3 s"), ("grace diagnose FD003", "60 s"), ("grace demo", "60 s")):
         rows.append((f"`{name}`, whole process", goal, "", shown(found["commands"][name], " s"), "-"))
     return rows

@@ -34,7 +34,7 @@ def intervals(records: list[Record]) -> str:
 def claims(records: list[Record]) -> str:
     """GRACE, and the best method, against Baseline on each data set; and how many differences leave their noise."""
     lines = [
-        "| data set | GRACE to Baseline, RMSE [95 %] | published | best of eight | to Baseline [95 %] |",
+        "| data set | GRACE to Baseline, RMSE [95 %] | published | lowest of all | to Baseline [95 %] |",
         "|---|---|---|---|---|",
     ]
     found = {(row.dataset, row.method): row for row in summarise(records)}
@@ -73,6 +73,8 @@ AXES = (
     ("outer: GRACE to AMNL", "grace", "amnl"),
     ("second task: Baseline to RUL alone", "baseline", "rul-only"),
     ("second task: GABA to RUL alone", "gaba", "rul-only"),
+    ("second task: AMNL to RUL alone, both weighted", "amnl", "rul-only-weighted"),
+    ("second task: GRACE to RUL alone, both weighted", "grace", "rul-only-weighted"),
 )
 """What is switched, the method with it and the one without."""
 

@@ -129,17 +129,17 @@ def test_published_figures_beside_ours(visit: Open, explorer: Path) -> None:
     marks = tab.locator(MARKS.format(3))
     assert marks.count() == 2
     check(tab, "whose", "both")
-    assert len(rows(tab, "FD003")) == 10
-    assert marks.count() == 10
+    assert len(rows(tab, "FD003")) == 11
+    assert marks.count() == 11
 
 
 def test_single_seeds_and_data_sets_can_be_switched(visit: Open, explorer: Path) -> None:
     tab = visit(explorer)
     marks = tab.locator(MARKS.format(1))
-    assert marks.count() == 8
+    assert marks.count() == 9
     tab.get_by_label("each seed").check()
     drawn(tab)
-    assert marks.count() == 8 + 8 * 5
+    assert marks.count() == 9 + 9 * 5
     tab.get_by_role("checkbox", name="FD002").uncheck()
     drawn(tab)
     for panel in ("pareto", "cost", "diagnosis"):

@@ -11,8 +11,8 @@ from grace.data.checksums import SUBSETS
 from grace.errors import GraceError
 from grace.training.spec import SEEDS, RunSpec, run_spec
 
-METHODS = (*SEVEN, "rul-only")
-"""The seven methods of the source's table, and RUL alone: 160 runs on four subsets and five seeds."""
+METHODS = (*SEVEN, "rul-only", "rul-only-weighted")
+"""The seven methods of the source's table, and RUL alone with either inner axis: 180 runs on four subsets and five seeds."""
 
 
 def grid(

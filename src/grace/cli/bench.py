@@ -35,7 +35,9 @@ app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 DEFAULT = Path("results")
 
 Datasets = Annotated[str, typer.Option("--datasets", help="Data sets, with commas between; a table is one of its own.")]
-Methods = Annotated[str, typer.Option("--methods", help="Methods; default the source's seven and RUL alone.")]
+Methods = Annotated[
+    str, typer.Option("--methods", help="Methods; default the source's seven, and RUL alone with either loss.")
+]
 Seeds = Annotated[str, typer.Option("--seeds", help="Seeds, with commas between.")]
 Folder = Annotated[Path, typer.Option("--to", help="Folder of the sweep; records go to its records/.")]
 Size = Annotated[str, typer.Option(help="Network: compact, paper or tiny.")]
@@ -54,7 +56,7 @@ Every = Annotated[
 ]
 
 ALL_SETS = "FD001,FD002,FD003,FD004"
-ALL_METHODS = "baseline,dwa,gradnorm,uncertainty,amnl,gaba,grace,rul-only"
+ALL_METHODS = "baseline,dwa,gradnorm,uncertainty,amnl,gaba,grace,rul-only,rul-only-weighted"
 ALL_SEEDS = "42,123,456,789,1024"
 
 
@@ -114,7 +116,7 @@ def bench(context: typer.Context) -> None:
     """Train a grid of data sets, methods and seeds, survive anything, and print the table.
 
     \b
-      grace bench plan                                     what the 160 runs are
+      grace bench plan                                     what the 180 runs are
       grace bench run --data cmapss --to results           begin or go on
       grace bench status --to results                      done, running, failed, waiting
       grace bench table                                    from the records in results/
