@@ -225,7 +225,7 @@ def test_status_while_it_runs(tmp_path: Path) -> None:
 
 def test_a_grid_is_every_combination_once() -> None:
     specs = grid()
-    assert len(specs) == 8 * 4 * 5
+    assert len(specs) == 9 * 4 * 5
     assert len({spec.id for spec in specs}) == len(specs)
     with pytest.raises(GraceError, match="every run once"):
         grid(["FD001"], ["grace", "grace"])
