@@ -51,4 +51,6 @@ def shares() -> dict[str, float]:
         trained += len(SEEDS) * plan.epochs * plan.steps * plan.batch_size * (1 + BACKWARD + further)
     own = forward_operations("compact", Conventions().window, len(Conventions().features))
     theirs = forward_operations("compact", CONVENTIONS.window, len(CONVENTIONS.features))
-    return found | {"comparison of 8 methods x 5 seeds, compact": paid * own / (trained * theirs)}
+    return found | {
+        f"comparison of {len(METHODS)} methods x {len(SEEDS)} seeds, compact": paid * own / (trained * theirs)
+    }

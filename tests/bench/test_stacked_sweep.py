@@ -9,7 +9,7 @@ import pytest
 from grace.bench.plan import grid
 from grace.bench.store import Store
 from grace.bench.sweep import _units
-from grace.cli.bench import _is_gpu
+from grace.cli.executors import is_gpu
 from grace.errors import GraceError
 from grace.training.record import Record
 from tests.bench.conftest import RUNS, call
@@ -49,7 +49,7 @@ def test_units_hold_every_run_once() -> None:
 def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
     for wrong in ("cuda:77", "quantum"):
         with pytest.raises(GraceError, match="`--device` should be cpu, or cuda where torch finds a GPU"):
-            _is_gpu(wrong)
+            is_gpu(wrong)
     done = call(tmp_path, "--stack", "-2")
     assert done.returncode == 2
     assert "`--stack` should be 0 (all) or a number" in done.stderr

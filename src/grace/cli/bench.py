@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from functools import wraps
 from inspect import signature
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from grace.cli.executors import is_gpu, pool
 from grace.cli.table_options import (
     HEAVY,
     Conditions,
@@ -24,8 +24,6 @@ from grace.cli.table_options import (
 from grace.errors import GraceError
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from grace.bench.store import Store
     from grace.data.source import Tables
     from grace.training.spec import RunSpec
@@ -174,7 +172,7 @@ def run(
     from grace.bench.sweep import counted, sweep
     from grace.cli.progress import initialisations
 
-    on_gpu = _is_gpu(device)
+    on_gpu = is_gpu(device)
     together, here = (0 if on_gpu else 1) if stack is None else stack, jobs or (1 if on_gpu else 0)
     if together < 0:
         raise GraceError(f"`--stack` should be 0 (all) or a number of runs. Found {together}.")
@@ -187,7 +185,7 @@ def run(
             specs,
             Store(folder),
             source,
-            lambda: _pool(here, on),
+            lambda: pool(here, on),
             retry_failed=retry_failed,
             on_run=on_progress,
             stack=together,
@@ -268,48 +266,6 @@ def _tables(table: Opened, on: str | None) -> Tables:
 
 def _names(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _is_gpu(device: str) -> bool:
-    """Whether the device is a GPU that is there.
-
-    Raises:
-        GraceError: It is neither ``cpu`` nor a GPU of this machine.
-    """
-    if device == "cpu":
-        return False
-    import torch
-
-    there = torch.cuda.device_count()
-    if device not in ["cuda"][:there] + [f"cuda:{number}" for number in range(there)]:
-        raise GraceError(
-            f"`--device` should be cpu, or cuda where torch finds a GPU. Found {device!r}. Use --device cpu."
-        )
-    return True
-
-
-def _pool(jobs: int, address: str | None) -> AbstractContextManager[Executor | None]:
-    from grace.alignment.replicate import processes
-
-    return processes(jobs) if address is None else _cluster(address)
-
-
-@contextmanager
-def _cluster(address: str) -> Iterator[Executor]:
-    try:
-        from distributed import Client
-    except ImportError:
-        raise GraceError(
-            "`--on` should find Dask installed. Found no module `distributed`. Run pip install 'grace-rul[cluster]'."
-        ) from None
-    try:
-        client: Any = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        raise GraceError(
-            f"`--on` should be the address of a Dask scheduler that answers. Found {address}: {error}"
-        ) from None
-    with client:
-        yield client.get_executor(retries=3, pure=False)
 
 
 def _show_failed(store: Store, states: dict[str, str]) -> None:

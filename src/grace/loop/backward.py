@@ -115,17 +115,16 @@ def backward(
         losses = [None if loss is None else scaler.scale(loss) for loss in losses]
     scale = 1.0 if scaler is None else float(scaler.get_scale())
     measure = outer.needs_gramian and int(seen.steps) % measure_every == 0
-    first = int(seen.steps) == 0 and len(present) == outer.tasks
+    if int(seen.steps) == 0 and len(present) == outer.tasks:
+        _check_all_reached(losses, parameters)
     gram = None
     with _explained():
         if measure:
-            step = _measured(losses, parameters, scale, processes, first=first, check=check and scaler is None)
+            step = _measured(losses, parameters, scale, processes, check=check and scaler is None)
             gram = step.gramian(~detached.isnan())
             weights = _weights(outer, detached, gram, epoch or 0)
             deposit(step.shared, step.own, weights.to(step.rows.device), step.rows, step.heads)
         else:
-            if first:
-                _check_all_reached(losses, parameters)
             weights = _weights(outer, detached, None, epoch or 0)
             parts = [w.to(loss) * loss for w, loss in zip(weights, losses, strict=True) if loss is not None]
             torch.stack(parts).sum().backward()
@@ -153,11 +152,9 @@ class _Step:
 
 
 def _measured(
-    losses: Sequence[Tensor | None], shared: list[Tensor], scale: float, processes: Group, *, first: bool, check: bool
+    losses: Sequence[Tensor | None], shared: list[Tensor], scale: float, processes: Group, *, check: bool
 ) -> _Step:
     live = [loss for loss in losses if loss is not None]
-    if first:
-        _check_all_reached(live, shared)
     known = set(shared)
     own = [leaf for leaf in leaves(live) if leaf not in known]
     rows = torch.zeros(len(losses), sum(p.numel() for p in shared), dtype=shared[0].dtype, device=shared[0].device)
