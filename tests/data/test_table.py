@@ -291,3 +291,11 @@ def test_a_changed_file_has_another_content(tmp_path: Path, monkeypatch: pytest.
     assert content([path]) != ends
     with pytest.raises(GraceError, match=r"gone\.csv"):
         content([tmp_path / "gone.csv"])
+
+
+@pytest.mark.parametrize("text", ["asset,hour,x\n1,1,oops\n", "asset,hour\n1,1\n", "asset,hour,x\n1,1,2\n"])
+def test_a_table_without_a_number_to_look_at_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+    with pytest.raises(GraceError, match="should have a numeric column that varies"):
+        choose(scan(path), TableSource(path, Columns("asset", "hour"), ()), (), "auto")

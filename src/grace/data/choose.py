@@ -132,6 +132,8 @@ def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
 def _constant(table: Scan, names: tuple[str, ...]) -> set[str]:
     import polars as pl
 
+    if not names:  # polars makes no row of no columns
+        return set()
     columns = [pl.col(name) for name in names]
     low, high = (
         table.collect(table.whole.select(expressions)).row(0)
