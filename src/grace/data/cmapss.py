@@ -27,8 +27,9 @@ def read_train(folder: Path, name: str) -> Fleet:
         GraceError: A file is missing or damaged, or differs from its known SHA-256; names file, line and remedy.
     """
     path = folder / f"train_{name}.txt"
-    fleet = _read_engines(path, name)
-    verify(path)
+    found = read_numbers(path, COLUMNS)
+    fleet = _engines_in(path, found.values, name)
+    verify(path, found.sha256)
     return fleet
 
 
@@ -39,16 +40,16 @@ def read_test(folder: Path, name: str) -> Fleet:
         GraceError: As :func:`read_train`, or the number of RUL values differs from the number of engines.
     """
     path, rul_path = folder / f"test_{name}.txt", folder / f"RUL_{name}.txt"
-    fleet = _read_engines(path, name)
-    rul = read_numbers(rul_path, 1)[:, 0]
+    found, found_rul = read_numbers(path, COLUMNS), read_numbers(rul_path, 1)
+    fleet, rul = _engines_in(path, found.values, name), found_rul.values[:, 0]
     _refuse(rul_path, (rul < 0) | (rul != np.rint(rul)), rul, "an RUL should be a whole number of cycles from 0")
     if len(rul) != len(fleet.engines):
         raise GraceError(
             f"{rul_path} should hold one RUL for each of the {len(fleet.engines)} engines in {path.name}. "
             f"Found {len(rul)}. Take both files from one archive."
         )
-    verify(path)
-    verify(rul_path)
+    verify(path, found.sha256)
+    verify(rul_path, found_rul.sha256)
     return Fleet(fleet.name, fleet.engines, fleet.starts, fleet.values, fleet.columns, rul.astype(np.int64))
 
 
@@ -58,7 +59,7 @@ def read_plain(path: Path) -> Fleet:
     Raises:
         GraceError: As :func:`read_train`.
     """
-    return _read_engines(path, path.stem)
+    return _engines_in(path, read_numbers(path, COLUMNS).values, path.stem)
 
 
 def subset_name(dataset: str, data: Path | None) -> tuple[Path, str]:
@@ -101,8 +102,7 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.stem.removeprefix("train_") for path in folder.glob("train_*.txt"))
 
 
-def _read_engines(path: Path, name: str) -> Fleet:
-    table = read_numbers(path, COLUMNS)
+def _engines_in(path: Path, table: NDArray[np.float64], name: str) -> Fleet:
     engine, cycle = table[:, 0], table[:, 1]
     for label, column in (("engine", engine), ("cycle", cycle)):
         whole = (column < 1) | (column != np.rint(column))

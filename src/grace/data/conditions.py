@@ -13,7 +13,8 @@ from grace.data.fleet import SETTINGS, Fleet
 from grace.data.stored import StoredRows
 from grace.errors import GraceError
 
-SEEN, MOST_CONDITIONS = 800, 8
+SEEN, JUDGED, MOST_CONDITIONS = 800, 400, 8
+SCALED = 1 << 14  # rows that are scaled at once: their double precision is small beside the result
 MOST_PERMUTED = 1 << 24  # rows whose permutation still fits; of more, a sample is drawn
 Moments = tuple[int, NDArray[np.float64], NDArray[np.float64]]
 Points = Callable[[NDArray[np.int64]], NDArray[np.float64]]
@@ -48,15 +49,20 @@ class Conditioner:
         """Scaled features of some rows, ``[N] ->`` float32 ``[N, F]``."""
         condition = self.assign(fleet.taken(rows, self.settings))
         values = fleet.taken(rows, self.features)
-        return np.asarray((values - self.mean[condition]) / self.scale[condition], dtype=np.float32)
+        scaled = np.empty(values.shape, dtype=np.float32)
+        for feature in range(values.shape[1]):  # rows lie column by column
+            centred = values[:, feature] - self.mean[condition, feature]
+            scaled[:, feature] = centred / self.scale[condition, feature]
+        return scaled
 
     def transform(self, fleet: Fleet) -> NDArray[np.float32] | ScaledRows:
         """Scaled features of each row, float32 ``[R, F]``; rows that stay on the disk are scaled when they are read."""
         if isinstance(fleet.values, StoredRows):
             return ScaledRows(fleet, self)
         scaled = np.empty((len(fleet.values), len(self.features)), dtype=np.float32)
-        for rows in fleet.chunks():
-            scaled[rows] = self.scaled(fleet, rows)
+        for start in range(0, len(scaled), SCALED):
+            rows = np.arange(start, min(start + SCALED, len(scaled)))
+            scaled[start : start + len(rows)] = self.scaled(fleet, rows)
         return scaled
 
 
@@ -81,7 +87,8 @@ def fit_conditions(fleet: Fleet, conventions: Conventions) -> Conditioner:
     """Find the operating conditions and scale within each, on the engines of ``fleet`` alone.
 
     The settings are divided by their standard deviations and clustered by k-means on a sample of 800 rows; the number of
-    clusters is that of the largest silhouette if it is above 0.75, else 1. Then one Lloyd step on all rows.
+    clusters is that of the largest silhouette (of half of the sample) if it is above 0.75, else 1. Then one Lloyd step on all
+    rows.
 
     Args:
         fleet: Training engines.
@@ -147,13 +154,14 @@ def _clusterings(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # its threads cost far more than they save on a sample
-        distance = pairwise_distances(sample) if judged else None
+        distance = pairwise_distances(sample[:JUDGED]) if judged else None
         for k in candidates:
-            fitted = KMeans(k, n_init=3, random_state=0).fit(sample)
+            fitted = KMeans(k, n_init=1, random_state=0).fit(sample)
+            label = fitted.labels_[:JUDGED]
             if distance is None:
                 yield fitted.cluster_centers_, float("inf")
-            elif fitted.labels_.any():
-                yield fitted.cluster_centers_, float(silhouette_score(distance, fitted.labels_, metric="precomputed"))
+            elif 1 < len(np.unique(label)) < len(label):
+                yield fitted.cluster_centers_, float(silhouette_score(distance, label, metric="precomputed"))
 
 
 def _refined(points: Points, chunks: Iterable[NDArray[np.int64]], centres: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -168,13 +176,12 @@ def _refined(points: Points, chunks: Iterable[NDArray[np.int64]], centres: NDArr
 
 
 def _nearest(points: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.int64]:
-    best = np.full(len(points), np.inf)
-    label = np.zeros(len(points), dtype=np.int64)
-    for index, centre in enumerate(centres):  # never all distances at once
-        distance = np.square(points - centre).sum(axis=1)
-        closer = distance < best
-        best[closer], label[closer] = distance[closer], index
-    return label
+    from scipy.cluster.vq import vq
+
+    if len(centres) == 1:
+        return np.zeros(len(points), dtype=np.int64)
+    label, _ = vq(points, centres, check_finite=False)
+    return np.asarray(label, dtype=np.int64)
 
 
 def _moments(
@@ -182,9 +189,10 @@ def _moments(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     found: list[list[Moments]] = [[] for _ in range(count)]
     for rows in fleet.chunks():
-        part, label = fleet.taken(rows, features), condition(rows)
+        label = condition(rows)
         for k in np.unique(label):
-            found[k].append(_moments_of(part[label == k]))
+            part = fleet.taken(rows[label == k], features)
+            found[k].append(_moments_of(np.ascontiguousarray(part)))  # one order of sums, however the rows lie
     mean, scale = np.zeros((count, len(features))), np.ones((count, len(features)))
     for k in range(count):
         _, mean[k], spread = _merged(found[k])

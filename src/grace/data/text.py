@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +14,27 @@ from numpy.typing import NDArray
 from grace.errors import GraceError
 
 _PLAIN = b"0123456789+-.eE \r\n"
-_BLANK = (b"\n ", b"\n\r", b"\n\n")  # a line that begins with a blank, or holds nothing else
+_PIECE = (
+    1 << 21
+)  # bytes that are read and parsed at once: a whole file beside its numbers would double the peak of memory
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
-def read_numbers(path: Path, columns: int) -> NDArray[np.float64]:
-    """Every line's ``columns`` finite numbers, float64 ``[lines, columns]``.
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """What a text file holds.
+
+    Attributes:
+        values: Its numbers, float64 ``[lines, columns]``.
+        sha256: Of its bytes, in hexadecimal.
+    """
+
+    values: NDArray[np.float64]
+    sha256: str
+
+
+def read_numbers(path: Path, columns: int) -> Numbers:
+    """Every line's ``columns`` finite numbers.
 
     Trailing blanks, tabs, runs of blanks and CRLF are fine; a last line without its end is, too.
 
@@ -24,49 +42,66 @@ def read_numbers(path: Path, columns: int) -> NDArray[np.float64]:
         GraceError: The file is missing, empty or no text, or a line is blank, has another number of columns or holds
             something else than finite numbers. Only the first such line is named.
     """
-    content = _content(path)
-    if (fast := _fast(content, columns)) is not None:
-        return fast
-    return _line_by_line(path, content, columns)
-
-
-def _content(path: Path) -> bytes:
     if not path.is_file():
         found = "a folder" if path.is_dir() else "none"
         raise GraceError(f"{path} should be a text file. Found {found}. Check --data and the name.")
     try:
-        content = path.read_bytes()
+        if (fast := _fast(path, columns)) is not None:
+            return fast
+        return _line_by_line(path, path.read_bytes(), columns)
     except OSError as error:
         raise GraceError(f"{path} should be readable. Found: {error.strerror}. Check its permissions.") from None
-    if not content.strip():
-        raise GraceError(f"{path} should hold one line a row. Found an empty file. Fetch or export it again.")
-    return content
 
 
-def _fast(content: bytes, columns: int) -> NDArray[np.float64] | None:
-    """The numbers of a clean file, single blanks between them; None if there is any doubt."""
+def _fast(path: Path, columns: int) -> Numbers | None:
+    """The numbers of a clean file, single blanks between them; None if there is any doubt.
+
+    Blank lines, leading blanks and runs of blanks show as empty fields, or as a count of rows that is not that of the lines.
+    """
+    digest, lines, width = hashlib.sha256(), 0, 0
+    for piece in _pieces(path):  # once to count, so that the numbers are written where they stay
+        if piece.translate(None, _PLAIN):  # what polars reads more generously than we do is left to the careful reader
+            return None
+        digest.update(piece)
+        width = width or piece.split(b"\n", 1)[0].rstrip(b"\r").count(b" ") + 1
+        lines += piece.count(b"\n") + (not piece.endswith(b"\n"))
+    if width < columns:
+        return None
+    values, done = np.empty((columns, lines)).T, 0  # column by column, as polars has them
+    for piece in _pieces(path):
+        rows = _parsed(piece, columns, width)
+        if rows is None or done + len(rows) > lines:
+            return None
+        values[done : done + len(rows)] = rows
+        done += len(rows)
+    return Numbers(values, digest.hexdigest()) if done == lines and np.isfinite(values).all() else None
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """Whole lines of a file, some megabytes at a time."""
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            yield piece + file.readline()
+
+
+def _parsed(piece: bytes, columns: int, width: int) -> NDArray[np.float64] | None:
+    """Numbers of lines whose first ``columns`` of ``width`` fields are all filled and the others all empty; else None."""
     import polars as pl
 
-    # what polars reads more generously than we do, or skips, is left to the careful reader
-    if content.translate(None, _PLAIN) or content[:1].isspace() or any(blank in content for blank in _BLANK):
-        return None
-    width = content.split(b"\n", 1)[0].rstrip(b"\r").count(b" ") + 1
     schema = {f"c{i}": pl.Float64 if i < columns else pl.String for i in range(width)}
     try:
-        table = pl.read_csv(content, has_header=False, separator=" ", schema=schema, quote_char=None)
+        table = pl.read_csv(piece, has_header=False, separator=" ", schema=schema, quote_char=None)
     except pl.exceptions.PolarsError:
         return None
-    wanted, rest = table[:, :columns], table[:, columns:]
-    if width < columns or any(wanted.null_count().row(0)):
+    empty = table.null_count().row(0) if table.height else ()
+    if any(empty[:columns]) or any(count != table.height for count in empty[columns:]):
         return None
-    if any(filled != table.height for filled in (rest.null_count().row(0) if rest.width else ())):
-        return None
-    numbers = wanted.to_numpy()
-    lines = content.count(b"\n") + (not content.endswith(b"\n"))
-    return numbers if len(numbers) == lines and np.isfinite(numbers).all() else None
+    return table[:, :columns].to_numpy()
 
 
-def _line_by_line(path: Path, content: bytes, columns: int) -> NDArray[np.float64]:
+def _line_by_line(path: Path, content: bytes, columns: int) -> Numbers:
+    if not content or content.isspace():
+        raise GraceError(f"{path} should hold one line a row. Found an empty file. Fetch or export it again.")
     try:
         lines = content.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
     except UnicodeDecodeError as error:
@@ -74,7 +109,8 @@ def _line_by_line(path: Path, content: bytes, columns: int) -> NDArray[np.float6
         raise GraceError(f"{path}, line {line}: should be plain text. Found byte {content[error.start]:#x}.") from None
     if lines[-1] == "":
         del lines[-1]
-    return np.array([_row(path, number, line, columns) for number, line in enumerate(lines, start=1)])
+    rows = [_row(path, number, line, columns) for number, line in enumerate(lines, start=1)]
+    return Numbers(np.array(rows), hashlib.sha256(content).hexdigest())
 
 
 def _row(path: Path, number: int, line: str, columns: int) -> list[float]:
