@@ -1,7 +1,7 @@
-"""What measuring the Gramian less often costs at full size: python benchmarks/measured.py --data DIR
+"""What measuring the Gramian less often, and bfloat16, cost at full size: python benchmarks/measured.py --data DIR
 
 GRACE with the network of full size on FD001, windows of 30 cycles and the compact schedule, in bfloat16: the Gramian in every
-10th step, as shipped, and in every step. Killed or stopped, the same command goes on.
+10th step, as shipped, in every step, and as shipped in float32. Killed or stopped, the same command goes on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ CHOICES: dict[str, Any] = {
     "conventions": Conventions(window=30, features=CONVENTIONS.features),
     "precision": "bfloat16",
 }
-WAYS: dict[str, dict[str, Any]] = {"as shipped": {}, "every step": {"measure_every": 1}}
+WAYS: dict[str, dict[str, Any]] = {
+    "as shipped": {},
+    "every step": {"measure_every": 1},
+    "as shipped, float32": {"precision": "float32"},
+}
 """What the ways differ in."""
 
 

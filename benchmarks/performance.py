@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from growth import TITLES, exponent
+from throughput import ALONE
 
 Row = tuple[str, str, str, str, str]
 EVERY, SHIPPED, PARTLY = "GRACE, Gramian in every step", "GRACE as shipped", "Gramian of attention and above"
@@ -47,6 +48,8 @@ def step_rows(step: dict[str, Any]) -> list[Row]:
         peers = ", ".join(f"{short} {ways[name]['median']:.2f}" for name, short in STEP_PEERS.items() if name in ways)
         what = f"step of the 3.5 M network, B = {batch}, plain = 1 ({step[f'seconds {batch}']['median']:.2f} s)"
         rows.append((f"{what}: Gramian in every step", "1.50", peers, shown(ways[EVERY]), f"{floor:.2f} by operations"))
+        stacked = shown(ways["GRACE, Gramian in every step, stacked"])
+        rows.append(("the same, in every step, in the stacked engine: a stack of one", "1.50", "", stacked, "-"))
         rows.append(
             (
                 "the same, as shipped: in one step of ten",
@@ -82,7 +85,10 @@ def training_rows(training: dict[str, Any]) -> list[Row]:
         found = training[size]
         rates = found["windows_per_s"]
         for name, ratios in found["ratios"].items():
-            peers = {peer: values for peer, values in ratios.items() if not peer.startswith("GRACE")}
+            peers = {peer: values for peer, values in ratios.items() if not peer.startswith(("GRACE", ALONE))}
+            if "bfloat16" not in name:
+                peers = {peer: values for peer, values in peers.items() if "bfloat16" not in peer}
+            floor = rates[ALONE]["median"] / rates["PyTorch loop"]["median"]
             ours = "; ".join(f"{shown(values)} x {peer}" for peer, values in peers.items())
             theirs = ", ".join(f"{peer} {rates[peer]['median']:.0f}/s" for peer in peers)
             rows.append(
@@ -91,7 +97,7 @@ def training_rows(training: dict[str, Any]) -> list[Row]:
                     goal,
                     theirs,
                     ours,
-                    "-",
+                    "-" if "," in name else f"{floor:.2f}: both passes of the network alone",
                 )
             )
     return rows
@@ -122,15 +128,20 @@ def other_rows(found: dict[str, Any]) -> list[Row]:
             else f"the same against a {name}"
         )
         rows.append((f"{what}, operations", "1 %" if training else "3 %", "", f"{100 * share:.1f} % (counted)", "-"))
-    ours = found["text"]["grace"]
-    for peer, values in found["text"].items():
-        if peer != "grace":
-            ratio = values["seconds"]["median"] / ours["seconds"]["median"]
-            theirs = f"{peer} {shown(values['seconds'], ' s')}"
-            rows.append(
-                ("text to tensors, four subsets", "10 x", theirs, f"{shown(ours['seconds'], ' s')}: {ratio:.1f} x", "-")
+    ours, parse = found["text"]["grace"], found["text"]["parse"]["seconds"]["median"]
+    theirs_of = {peer: values for peer, values in found["text"].items() if peer not in ("grace", "parse")}
+    for peer, values in theirs_of.items():
+        theirs = values["seconds"]["median"]
+        rows.append(
+            (
+                "text to tensors, four subsets",
+                "10 x",
+                f"{peer} {shown(values['seconds'], ' s')}",
+                f"{shown(ours['seconds'], ' s')}: {theirs / ours['seconds']['median']:.1f} x",
+                f"{theirs / parse:.1f} x: the parser alone, {parse:.2f} s",
             )
-    others = ", ".join(f"{peer} {v['mib']['median']:.0f} MiB" for peer, v in found["text"].items() if peer != "grace")
+        )
+    others = ", ".join(f"{peer} {v['mib']['median']:.0f} MiB" for peer, v in theirs_of.items())
     rows.append(
         (
             "the same, peak memory beyond imports",

@@ -115,7 +115,7 @@ def measure_text(data: Path, scratch: Path) -> dict[str, Any]:
     from text import measured
     from throughput import lightning_installed
 
-    ways = {"grace": data, "pandas": data} | ({"rul-datasets": scratch} if lightning_installed() else {})
+    ways = {"parse": data, "grace": data, "pandas": data} | ({"rul-datasets": scratch} if lightning_installed() else {})
     runs: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
     for _ in range(5):
         for way, folder in ways.items():

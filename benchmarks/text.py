@@ -1,6 +1,7 @@
 """From text to tensors of windows: python benchmarks/text.py WAY FOLDER NAME... prints seconds and peak MiB of one process.
 
-Ways: ``grace``; ``pandas``, as a notebook does it; ``rul-datasets``, its files split and its scaler fitted beforehand. Imports
+Ways: ``parse``, the parser of polars alone; ``grace``;
+``pandas``, as a notebook does it; ``rul-datasets``, its files split and its scaler fitted beforehand. Imports
 are not timed, and their memory is not counted.
 """
 
@@ -35,6 +36,16 @@ def with_grace(folder: Path) -> Callable[[str], Any]:
     from grace.data.resident import ResidentWindows
 
     return lambda name: ResidentWindows(prepare_training(read_train(folder, name), Conventions(window=WINDOW)).windows)
+
+
+def with_nothing_but_the_parser(folder: Path) -> Callable[[str], Any]:
+    """Numbers in columns and no more: no check, no condition, no scaling, no window."""
+    import polars as pl
+
+    schema = {f"c{i}": pl.Float64 if i < 26 else pl.String for i in range(28)}
+    return lambda name: pl.read_csv(
+        folder / f"train_{name}.txt", has_header=False, separator=" ", schema=schema, quote_char=None
+    )
 
 
 def with_pandas(folder: Path) -> Callable[[str], Any]:
@@ -85,7 +96,12 @@ def with_rul_datasets(folder: Path) -> Callable[[str], Any]:
     return read
 
 
-WAYS = {"grace": with_grace, "pandas": with_pandas, "rul-datasets": with_rul_datasets}
+WAYS = {
+    "parse": with_nothing_but_the_parser,
+    "grace": with_grace,
+    "pandas": with_pandas,
+    "rul-datasets": with_rul_datasets,
+}
 
 
 def measured(way: str, folder: Path, names: list[str], repeats: int) -> list[dict[str, float]]:

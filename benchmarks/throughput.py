@@ -34,6 +34,9 @@ from grace.training.trainer import Trainer
 SIZES = {"compact": (60, 128), "paper": (30, 256)}
 """Window and batch of each size, as its schedule has them."""
 
+ALONE = "network alone"
+"""Both passes of the network without a loop around them."""
+
 STACKS = {"compact": (2,), "paper": (1,)}
 """Replicas of the stacks that are measured on one thread; the GPU's are in benchmarks/gpu.py."""
 
@@ -95,11 +98,11 @@ class WindowDataset(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
 
 class Loop:
-    """Dataset, DataLoader, nn.LSTM, AdamW: the loop of a tutorial."""
+    """Dataset, DataLoader, nn.LSTM, AdamW: the loop of a tutorial; with autocast where the spec's precision is bfloat16."""
 
     def __init__(self, spec: RunSpec, windows: Any, steps: int) -> None:
         torch.manual_seed(0)
-        self._steps, self.windows = steps, steps * spec.schedule.batch_size
+        self._steps, self.windows, self._low = steps, steps * spec.schedule.batch_size, spec.precision == "bfloat16"
         self._loader = DataLoader(WindowDataset(windows.train), spec.schedule.batch_size, shuffle=True, drop_last=True)
         self._model = build(spec.size, windows.train.rows.shape[1], 125, "cycles").train()
         self._optimiser = torch.optim.AdamW(self._model.parameters(), lr=1e-3, weight_decay=1e-4)
@@ -110,13 +113,34 @@ class Loop:
         for step, (x, rul, label) in enumerate(self._loader):
             if step == self._steps:
                 break
-            predicted, logits = self._model(x)
-            loss = 0.5 * mse_loss(predicted, rul) + 0.5 * nn.functional.cross_entropy(logits, label)
+            with torch.autocast("cpu", torch.bfloat16, enabled=self._low):
+                predicted, logits = self._model(x)
+                loss = 0.5 * mse_loss(predicted, rul) + 0.5 * nn.functional.cross_entropy(logits, label)
             self._optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
             self._optimiser.step()
             total += loss.item()
+        return time.perf_counter() - began
+
+
+class Alone:
+    """Forward and backward pass of the network and nothing else: no loop on its operations can be faster."""
+
+    def __init__(self, spec: RunSpec, windows: Any, steps: int) -> None:
+        torch.manual_seed(0)
+        self._steps, self.windows = steps, steps * spec.schedule.batch_size
+        self._batch = next(iter(Loop(spec, windows, steps)._loader))
+        self._model = build(spec.size, windows.train.rows.shape[1], 125, "cycles").train()
+
+    def seconds(self) -> float:
+        """Seconds of ``steps`` pairs of passes."""
+        x, rul, label = self._batch
+        began = time.perf_counter()
+        for _ in range(self._steps):
+            predicted, logits = self._model(x)
+            loss = 0.5 * mse_loss(predicted, rul) + 0.5 * nn.functional.cross_entropy(logits, label)
+            torch.autograd.grad(loss, list(self._model.parameters()))
         return time.perf_counter() - began
 
 
@@ -200,11 +224,15 @@ def rates(size: str, steps: int, rounds: int, fleet: Fleet, peers: bool = True) 
         steps: Optimiser steps in a round.
         rounds: Rounds.
         fleet: Training engines.
-        peers: Compare with Lightning and rul-datasets too; it reads FD001 from its own folder, :func:`link_for_rul_datasets`.
+        peers: Compare in bfloat16, with the network alone, and with Lightning and rul-datasets too; the last reads FD001 from its own folder, :func:`link_for_rul_datasets`.
     """
     spec = spec_of(size, steps)
     split = split_for(spec, fleet, None)
     ways: dict[str, Any] = {"GRACE": Grace(spec, split, steps), "PyTorch loop": Loop(spec, split, steps)}
+    if peers:
+        low = replace(spec, precision="bfloat16")
+        ways |= {"GRACE, bfloat16": Grace(low, split, steps), "PyTorch loop, bfloat16": Loop(low, split, steps)}
+        ways[ALONE] = Alone(spec, split, steps)
     for replicas in STACKS[size]:
         ways[f"GRACE, stack of {replicas}"] = Stacked(spec, split, steps, replicas)
     found: dict[str, list[float]] = {}

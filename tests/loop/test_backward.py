@@ -107,6 +107,28 @@ def test_a_loop_with_groups_and_clipping_is_the_plain_loop(model: Foreign) -> No
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5, msg=name)
 
 
+def test_measured_on_a_part(model: Foreign) -> None:
+    part = model.shared()[-2:]
+    rows = [
+        torch.cat([g.reshape(-1) for g in torch.autograd.grad(x, part, retain_graph=True)])
+        for x in losses(model, batch())
+    ]
+    a, b = (float(row.norm()) for row in rows)
+    expected = by_hand(model, (b / (a + b), a / (a + b)))
+    outer = GABA(2, beta=0.0, floor=0.0, warmup=0)
+    step = grace.backward(losses(model, batch()), model.shared(), outer, measure_on=part)
+    assert step.gramian is not None
+    torch.testing.assert_close(step.gramian, torch.stack(rows) @ torch.stack(rows).T, rtol=1e-4, atol=1e-6)
+    same(gradients(model), expected)
+    whole = grace.backward(losses(model, batch()), model.shared(), GABA(2), measure_on=model.shared())
+    plain = grace.backward(losses(model, batch()), model.shared(), GABA(2))
+    torch.testing.assert_close(whole.gramian, plain.gramian)
+    with pytest.raises(grace.GraceError, match=r"part of the shared parameters.* Found 2 of 3"):
+        grace.backward(
+            losses(model, batch()), model.shared(), GABA(2), measure_on=[part[0], *model.heads[0].parameters()]
+        )
+
+
 def test_frozen_parameters_stay_without_gradient(model: Foreign) -> None:
     model.trunk.requires_grad_(False)
     expected = by_hand(model, (0.5, 0.5))

@@ -117,7 +117,7 @@ def test_values_reach_the_logger_and_the_alarm_is_raised(tmp_path: Path) -> None
     from lightning.pytorch.loggers import CSVLogger
 
     logger = CSVLogger(tmp_path, name="log")
-    callback = GraceCallback(shared, GABA(2), every=1)
+    callback = GraceCallback(shared, GABA(2), every=1, measure_on=lambda module: module.net.mix.parameters())
     with pytest.warns(UserWarning, match="rho of rul and health has turned below"):
         fit(Module(flip=True), tmp_path, callback, logger=logger)
     rows = list(csv.DictReader((Path(logger.log_dir) / "metrics.csv").read_text().splitlines()))

@@ -125,6 +125,19 @@ def test_whole_trainings_of_every_method_equal_separate_ones(fleets: tuple[Fleet
 
 
 @pytest.mark.usefixtures("in_double")
+def test_a_gramian_of_a_part_equals_that_of_separate_runs(fleets: tuple[Fleet, Fleet]) -> None:
+    plan = replace(PLAN, epochs=1)
+    specs = [spec_of(method, schedule=plan, measure_on="upper") for method in ("grace", "uncertainty")]
+    splits = {2: double(split_for(specs[0], *fleets))}
+    stack = trained(specs, splits)
+    for spec, replica in zip(specs, stack.replicas, strict=True):
+        alone = Trainer(spec, splits[2])
+        alone.run_epoch()
+        assert_same_history(replica.history, alone.history)
+        assert "rho" in alone.history[0]
+
+
+@pytest.mark.usefixtures("in_double")
 @pytest.mark.parametrize("size", ["tiny", "compact"])
 def test_one_step_has_the_gradient_gramian_and_weights_of_separate_steps(
     size: str, fleets: tuple[Fleet, Fleet]

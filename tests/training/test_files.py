@@ -54,6 +54,9 @@ def test_the_id_does_not_depend_on_the_process() -> None:
 def test_any_outer_axis_with_any_inner_axis() -> None:
     spec = run_spec("FD001", outer="gaba", inner="mse", seed=1)
     assert (spec.method, spec.outer, spec.inner) == ("gaba+mse", "gaba", "mse")
+    upper = run_spec("FD001", "grace", seed=1, measure_on="upper")
+    assert (upper.to_json()["measure_on"], RunSpec.from_json(upper.to_json())) == ("upper", upper)
+    assert "measure_on" not in run_spec("FD001", "grace", seed=1).to_json()  # ids of older records hold
     spec = run_spec("FD001", "grace", inner="mse", seed=1)
     assert (spec.outer, spec.inner) == ("gaba", "mse")
     assert run_spec("FD001", seed=1).method == "grace"
@@ -70,6 +73,7 @@ def test_any_outer_axis_with_any_inner_axis() -> None:
         ({"schedule": "long"}, "'long'"),
         ({"measure_every": 0}, "0"),
         ({"precision": "int8"}, "'int8'"),
+        ({"measure_on": "heads"}, "'heads'"),
     ],
 )
 def test_refusals(choices: dict[str, object], found: str) -> None:

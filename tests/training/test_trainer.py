@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from grace.core.gradient_utils import gramian, task_gradients
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.health_labels import rul_to_health_3class
@@ -95,10 +96,32 @@ def test_the_weights_come_from_the_gramian_of_this_very_batch(fleets: tuple[Flee
     torch.testing.assert_close(weights, norms.flip(0) / norms.sum())
 
 
+def test_the_gramian_of_a_part_of_the_backbone(fleets: tuple[Fleet, Fleet]) -> None:
+    found = {}
+    for on in ("backbone", "upper"):
+        spec = small(options={"warmup": 1000}, measure_every=1, measure_on=on)
+        with torch.random.fork_rng():
+            trainer = Trainer(spec, split_for(spec, *fleets))
+            batch = next(trainer.problem.batches(0))
+            blocks = [trainer.model.attention, trainer.model.norm, trainer.model.dense]
+            upper = [p for block in blocks for p in block.parameters()]
+            expected = gramian(task_gradients(trainer.problem.losses(trainer.model, batch), upper))
+            found[on] = (trainer._one_step(batch), [p.grad for p in trainer.model.parameters()])
+    torch.testing.assert_close(found["upper"][0][2], expected)
+    for a, b in zip(found["backbone"][1], found["upper"][1], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)  # the warm-up's weights are equal, and so is the update
+
+
 def test_one_backward_pass_where_no_gramian_is_needed_and_two_where_it_is(fleets: tuple[Fleet, Fleet]) -> None:
     passes: list[int] = []
-    for method, every, expected in (("uncertainty", 1, 4), ("grace", 1, 8), ("grace", 4, 5), ("dwa", 1, 4)):
-        spec = small(method, measure_every=every)
+    for method, every, on, expected in (
+        ("uncertainty", 1, "backbone", 4),
+        ("grace", 1, "backbone", 8),
+        ("grace", 4, "backbone", 5),
+        ("grace", 1, "upper", 4),
+        ("dwa", 1, "backbone", 4),
+    ):
+        spec = small(method, measure_every=every, measure_on=on)
         with torch.random.fork_rng():
             trainer = Trainer(spec, split_for(spec, *fleets))
             first = trainer.model.convolutions[0]  # a gradient that reaches its output went through the whole backbone
@@ -107,7 +130,7 @@ def test_one_backward_pass_where_no_gramian_is_needed_and_two_where_it_is(fleets
             passes.clear()
             for _ in range(4):
                 trainer._one_step(next(batches))
-        assert len(passes) == expected, (method, every)
+        assert len(passes) == expected, (method, every, on)
 
 
 def test_measuring_does_not_change_what_is_trained(fleets: tuple[Fleet, Fleet]) -> None:

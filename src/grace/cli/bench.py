@@ -52,6 +52,10 @@ Every = Annotated[
         "--measure-every", help="Steps between Gramians, where the method needs them; default 10, torchjd: 1."
     ),
 ]
+On = Annotated[
+    str,
+    typer.Option("--measure-on", help="Part of the backbone that they are measured on: backbone, or upper for speed."),
+]
 
 ALL_SETS = "FD001,FD002,FD003,FD004"
 ALL_METHODS = "baseline,dwa,gradnorm,uncertainty,amnl,gaba,grace,rul-only,rul-only-weighted"
@@ -70,6 +74,7 @@ def runs_of(
     unit: Unit = "cycles",
     protocol: Protocol = "honest",
     measure_every: Every = None,
+    measure_on: On = "backbone",
     cap: Cap = 125,
     health: Health = "70,30",
     conditions: Conditions = "auto",
@@ -86,6 +91,7 @@ def runs_of(
     except ValueError:
         raise GraceError(f"`--seeds` should be whole numbers with commas between. Found {seeds!r}.") from None
     choices: dict[str, Any] = {"size": size, "unit": unit, "protocol": protocol, "measure_every": measure_every}
+    choices["measure_on"] = measure_on
     choices["schedule"] = schedule if epochs is None else replace(schedule_named(schedule), epochs=epochs)
     choices["conventions"] = conventions_of(CONVENTIONS, opened, conditions, window=window, cap=cap, health=health)
     if cap != CONVENTIONS.cap:

@@ -39,6 +39,9 @@ def train(
     measure_every: Annotated[
         int | None, typer.Option(help="Steps between Gramians, where the method needs them; default 10, torchjd: 1.")
     ] = None,
+    measure_on: Annotated[
+        str, typer.Option(help="Part of the backbone that Gramians are measured on: backbone, or upper for speed.")
+    ] = "backbone",
     monitor_every: Annotated[int, typer.Option(help="Steps between Gramians for the display alone; 0: never.")] = 20,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[
@@ -98,6 +101,7 @@ def train(
         unit=unit,
         precision=precision,
         measure_every=measure_every,
+        measure_on=measure_on,
         monitor_every=monitor_every,
         **horizons(plan if epochs is None else replace(plan, epochs=epochs), cap),
     )

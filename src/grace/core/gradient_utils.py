@@ -49,40 +49,48 @@ def weighted_backward(
     shared_params: Iterable[Tensor],
     own_params: Iterable[Tensor],
     *,
+    measured: Iterable[Tensor] | None = None,
     check: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Set ``.grad`` as ``sum(w * L).backward()`` would, with weights that may depend on the Gramian of this very batch.
 
-    One backward pass a task and no further one: the shared gradient is ``weights @ task_gradients``.
+    One backward pass a task and no further one: the shared gradient is ``weights @ task_gradients``. With ``measured`` a pass of
+    each task that ends at these parameters, and one whole pass.
 
     Args:
         losses: ``K`` scalar losses.
         weigh: Gramian ``[K, K]`` of the unweighted task gradients -> task weights ``[K]``.
         shared_params: Parameters whose task gradients are measured.
         own_params: All other parameters to train (the heads); a head that a task does not use is skipped.
+        measured: The part of the shared parameters that the Gramian is taken of; None: all of them. The gradients that are set
+            are exact for the weights either way.
         check: Refuse losses and gradients that are not finite. It waits for the device; a training loop checks later.
 
     Returns:
-        Gramian ``[K, K]`` on the shared parameters, and the weights ``[K]``.
+        Gramian ``[K, K]`` on the measured parameters, and the weights ``[K]``.
 
     Raises:
         GraceError: As :func:`task_gradients`.
     """
     shared, own = trainable(shared_params), [p for p in own_params if p.requires_grad]
+    read, also = (shared, own) if measured is None else (trainable(measured), [])
     if check:
         check_losses(losses)
     rows, heads = [], []
     for task, loss in enumerate(losses):
-        keep = task < len(losses) - 1
-        gradients = torch.autograd.grad(loss, [*shared, *own], retain_graph=keep, allow_unused=True)
-        rows.append(flat(gradients[: len(shared)], shared))
-        heads.append(gradients[len(shared) :])
+        keep = measured is not None or task < len(losses) - 1
+        gradients = torch.autograd.grad(loss, [*read, *also], retain_graph=keep, allow_unused=True)
+        rows.append(flat(gradients[: len(read)], read))
+        heads.append(gradients[len(read) :])
     matrix = torch.stack(rows)
     if check:
         check_finite(matrix)
     gram = gramian(matrix)
     weights = weigh(gram)
-    deposit(shared, own, weights, matrix, heads)
+    if measured is None:
+        deposit(shared, own, weights, matrix, heads)
+    else:
+        (weights * torch.stack(list(losses))).sum().backward()
     return gram, weights
 
 

@@ -59,6 +59,7 @@ def backward(
     *,
     epoch: int | None = None,
     measure_every: int = 1,
+    measure_on: Iterable[Tensor] | None = None,
     scaler: Any = None,
     group: Group = None,
     check: bool = True,
@@ -78,6 +79,9 @@ def backward(
             (``Uncertainty``, ``GradNorm``) has parameters: give ``outer.parameters()`` to your optimiser.
         epoch: Number of the epoch, from 0; only ``DWA`` needs it.
         measure_every: Measure the Gramian in every N-th call, for an outer axis that needs it.
+        measure_on: The part of the shared parameters that the Gramian is taken of, e.g. those of the last layers; None: all. With
+            a part, a measured step costs one whole backward pass, and one a task that ends at these parameters; the gradients
+            stay exact for the weights.
         scaler: A ``torch.amp.GradScaler``: the losses are scaled before their backward passes, the Gramian is not. A step
             whose gradients overflow is not measured, as the scaler will skip it.
         group: Processes that train one network together (``torch.distributed``). Default: all, where a process group has been
@@ -115,19 +119,20 @@ def backward(
         losses = [None if loss is None else scaler.scale(loss) for loss in losses]
     scale = 1.0 if scaler is None else float(scaler.get_scale())
     measure = outer.needs_gramian and int(seen.steps) % measure_every == 0
+    part = None if measure_on is None else _part(measure_on, parameters)
     if int(seen.steps) == 0 and len(present) == outer.tasks:
         _check_all_reached(losses, parameters)
     gram = None
     with _explained():
         if measure:
-            step = _measured(losses, parameters, scale, processes, check=check and scaler is None)
+            step = _measured(losses, parameters, part, scale, processes, check=check and scaler is None)
             gram = step.gramian(~detached.isnan())
-            weights = _weights(outer, detached, gram, epoch or 0)
+        weights = _weights(outer, detached, gram, epoch or 0)
+        if measure and part is None:
             deposit(step.shared, step.own, weights.to(step.rows.device), step.rows, step.heads)
         else:
-            weights = _weights(outer, detached, None, epoch or 0)
-            parts = [w.to(loss) * loss for w, loss in zip(weights, losses, strict=True) if loss is not None]
-            torch.stack(parts).sum().backward()
+            terms = [w.to(loss) * loss for w, loss in zip(weights, losses, strict=True) if loss is not None]
+            torch.stack(terms).sum().backward()
     seen.steps += 1
     return Combined(weights.clone(), detached, gram)
 
@@ -152,18 +157,25 @@ class _Step:
 
 
 def _measured(
-    losses: Sequence[Tensor | None], shared: list[Tensor], scale: float, processes: Group, *, check: bool
+    losses: Sequence[Tensor | None],
+    shared: list[Tensor],
+    part: list[Tensor] | None,
+    scale: float,
+    processes: Group,
+    *,
+    check: bool,
 ) -> _Step:
     live = [loss for loss in losses if loss is not None]
     known = set(shared)
-    own = [leaf for leaf in leaves(live) if leaf not in known]
+    own = [leaf for leaf in leaves(live) if leaf not in known] if part is None else []
+    shared = shared if part is None else part
     rows = torch.zeros(len(losses), sum(p.numel() for p in shared), dtype=shared[0].dtype, device=shared[0].device)
     heads: list[tuple[Tensor | None, ...]] = []
     for task, loss in enumerate(losses):
         if loss is None:
             heads.append((None,) * len(own))
             continue
-        keep = loss is not live[-1]
+        keep = part is not None or loss is not live[-1]
         found = torch.autograd.grad(loss, [*shared, *own], retain_graph=keep, allow_unused=True)
         _check_used(task, found[: len(shared)])
         rows[task] = flat(found[: len(shared)], shared)
@@ -196,6 +208,16 @@ def _present(losses: Sequence[Tensor | None], outer: Controller) -> list[int]:
     if not present:
         raise GraceError("`losses` should hold at least one loss. Found None for every task. Leave such a batch out.")
     return present
+
+
+def _part(measure_on: Iterable[Tensor], shared: list[Tensor]) -> list[Tensor]:
+    part, known = trainable(measure_on), set(shared)
+    if outside := sum(parameter not in known for parameter in part):
+        raise GraceError(
+            f"`measure_on` should be a part of the shared parameters. Found {outside} of {len(part)} that are not among them. "
+            "Leave the heads out."
+        )
+    return part
 
 
 def _check_used(task: int, gradients: Sequence[Tensor | None]) -> None:

@@ -37,6 +37,7 @@ class GraceCallback(Callback):
             an attribute of the module too, so that its parameters reach your optimiser.
         tasks: Names of the tasks.
         every: Batches between two measurements of the Gramian; each costs one backward pass a task.
+        measure_on: Module -> the part of its shared parameters that the Gramian is taken of, see :func:`grace.backward`.
         edge: See :class:`grace.Watch`; an alarm is a ``UserWarning`` and, as long as it lasts, the value 1 under ``grace/alarm``.
 
     Raises:
@@ -50,11 +51,12 @@ class GraceCallback(Callback):
         tasks: Sequence[str] = ("rul", "health"),
         every: int = 10,
         edge: float = 0.0,
+        measure_on: Callable[[Any], Iterable[Tensor]] | None = None,
     ) -> None:
         if every < 1:
             raise GraceError(f"`every` should be at least 1. Found {every}.")
         self.outer, self.watch, self.every = outer, Watch(tasks, edge), every
-        self._shared = shared
+        self._shared, self._measure_on = shared, measure_on
         self._losses: Sequence[Tensor | None] | None = None
         self._alarm = ""
         self._calls = 0
@@ -108,6 +110,7 @@ class GraceCallback(Callback):
             self.outer,
             epoch=trainer.current_epoch,
             measure_every=self.every,
+            measure_on=None if self._measure_on is None else self._measure_on(module),
             scaler=scaler,
         )
 
@@ -117,7 +120,8 @@ class GraceCallback(Callback):
     def _look(self, module: LightningModule) -> None:
         live = [loss for loss in self._losses or () if loss is not None]
         if self._calls % self.every == 0 and len(live) == len(self.watch.tasks):
-            rows = task_gradients(live, trainable(self._shared(module)), retain_graph=True)
+            read = (self._measure_on or self._shared)(module)
+            rows = task_gradients(live, trainable(read), retain_graph=True)
             self._alarm = self.watch.measured(gramian(rows)) or self._alarm
         self._calls += 1
 

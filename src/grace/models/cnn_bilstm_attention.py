@@ -50,6 +50,13 @@ SIZES = {
 """The sizes by name."""
 
 
+PARTS = {
+    "backbone": ("convolutions", "lstm", "attention", "norm", "dense"),
+    "upper": ("attention", "norm", "dense"),
+}
+"""Blocks of the backbone by the name of a part; a Gramian of the ``upper`` one does without a pass through the LSTM."""
+
+
 class CNNBiLSTMAttention(nn.Module):
     """Shared backbone with a RUL and a health head.
 
@@ -121,10 +128,9 @@ class CNNBiLSTMAttention(nn.Module):
         whole = x.shape[-1] % self.pool if x.shape[-1] >= self.pool else 0
         return nn.functional.avg_pool1d(x[..., whole:], min(self.pool, x.shape[-1]))
 
-    def shared_parameters(self) -> list[nn.Parameter]:
-        """Parameters of the backbone, both heads excluded."""
-        blocks = (self.convolutions, self.lstm, self.attention, self.norm, self.dense)
-        return [parameter for block in blocks for parameter in block.parameters()]
+    def shared_parameters(self, part: str = "backbone") -> list[nn.Parameter]:
+        """Parameters of the backbone or of a part of it, see :data:`PARTS`; both heads excluded."""
+        return [parameter for block in PARTS[part] for parameter in getattr(self, block).parameters()]
 
 
 def architecture(size: str | Architecture) -> Architecture:

@@ -83,9 +83,9 @@ class RULProblem:
         """A freshly initialised network."""
         return build(self.size, self.windows.rows.shape[1], self.cap, self.unit).to(self.device)
 
-    def shared(self, model: Any) -> list[nn.Parameter]:
-        """Backbone parameters, both heads excluded."""
-        shared: list[nn.Parameter] = model.shared_parameters()
+    def shared(self, model: Any, part: str = "backbone") -> list[nn.Parameter]:
+        """Parameters of the backbone or of a part of it, both heads excluded."""
+        shared: list[nn.Parameter] = model.shared_parameters(part)
         return shared
 
     def batches(self, seed: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from grace.core.gradient_utils import gramian
 from grace.data.windows import Windows
 from grace.errors import GraceError
-from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
+from grace.models.cnn_bilstm_attention import PARTS, CNNBiLSTMAttention
 from grace.models.rul_problem import TASKS
 from grace.stacked.evaluate import entries, predict
 from grace.stacked.layout import State
@@ -24,7 +24,7 @@ from grace.stacked.outer import Group, Outer
 from grace.stacked.replica import Replica, Sums
 from grace.stacked.windows import ON_DISK, StackedWindows, offsets
 from grace.training.protocol import Split
-from grace.training.spec import RunSpec
+from grace.training.spec import WHOLE, RunSpec
 
 SPREAD = 1_000_003  # of the seeds of an epoch's randomness, as in a separate run
 
@@ -54,6 +54,10 @@ class Stack:
         self.specs, self.device, self.plan = list(specs), device, specs[0].schedule
         self.seeds = list(splits)
         self.network = StackedNetwork(networks[0], cell)
+        part = specs[0].measure_on
+        self._part = (
+            None if part == WHOLE else [n for n in self.network.parameters.starts if n.split(".")[0] in PARTS[part]]
+        )
         values = self.network.parameters.pack([dict(network.named_parameters()) for network in networks])
         statistics = self.network.statistics.pack([dict(network.named_buffers()) for network in networks])
         self.state = State.start(values.to(device), statistics.to(device))
@@ -136,14 +140,18 @@ class Stack:
         leaves = self.network.parameters.leaves(state.values)
         losses = self._losses(batch, rows, leaves, self.network.statistics.views(state.statistics))
         measured = [group for group in groups if group.measures(step, self.epoch)]
-        if measured:
+        tasks = gram = None
+        if measured and self._part is None:
             tasks = self._task_gradients(losses, leaves, state)
             gram = gramian(tasks[..., : self.network.shared_width])
-            weights = self.outer.weigh(groups, rows, losses.detach(), gram, step, self.epoch)
-            grad = (weights[:, None].to(tasks.dtype) @ tasks)[:, 0]
+        elif measured:
+            gram = self._gramian_of(losses, [leaves[name] for name in self._part or ()])
+        weights = self.outer.weigh(groups, rows, losses.detach(), gram, step, self.epoch)
+        if measured:
             sums.measured(self.outer.gramians, [number for group in measured for number in group.members])
+        if tasks is not None:
+            grad = (weights[:, None].to(tasks.dtype) @ tasks)[:, 0]
         else:
-            weights = self.outer.weigh(groups, rows, losses.detach(), None, step, self.epoch)
             found = torch.autograd.grad((weights * losses).sum(), list(leaves.values()))
             grad = torch.empty_like(state.values).zero_()
             self.network.parameters.write(grad, found)
@@ -161,6 +169,15 @@ class Stack:
             )
             self.network.parameters.write(tasks[:, task], found)
         return tasks
+
+    @staticmethod
+    def _gramian_of(losses: Tensor, part: list[Tensor]) -> Tensor:
+        """Gramians ``[R, K, K]`` on some of the shared parameters; the graph is kept."""
+        rows = []
+        for task in range(len(TASKS)):
+            found = torch.autograd.grad(losses[:, task].sum(), part, retain_graph=True)
+            rows.append(torch.cat([gradient.flatten(1) for gradient in found], 1))
+        return gramian(torch.stack(rows, 1))
 
     def _evaluate(self, going: list[int], sums: Sums) -> None:
         rows = torch.tensor(going, device=self.device)

@@ -13,12 +13,13 @@ from grace.data.columns import Columns
 from grace.data.conventions import FEATURES, Conventions
 from grace.data.fleet import SETTINGS
 from grace.errors import GraceError
-from grace.models.cnn_bilstm_attention import architecture
+from grace.models.cnn_bilstm_attention import PARTS, architecture
 from grace.models.rul_problem import TASKS, UNITS
 from grace.training.schedule import Schedule, schedule_named
 
 PROTOCOLS = ("honest", "source")
 PRECISIONS = ("float32", "bfloat16")
+WHOLE = "backbone"
 SEEDS = (42, 123, 456, 789, 1024)
 """The source's seeds."""
 
@@ -48,6 +49,7 @@ class RunSpec:
         validation_cuts: Random cycles at which each of them is cut.
         validation_horizon: Largest RUL at such a cut, cycles; 0: none.
         measure_every: Steps between two measurements of the Gramian, for the methods that need it.
+        measure_on: Part of the backbone that it is measured on, see :data:`grace.models.cnn_bilstm_attention.PARTS`.
         monitor_every: Steps between two measurements for the live display where the method needs none; 0: never.
         watch_test: Record the test RMSE of every epoch on the side, for comparison with the source's protocol only.
         precision: ``float32``, or ``bfloat16`` for mixed precision.
@@ -75,13 +77,18 @@ class RunSpec:
     monitor_every: int = 0
     watch_test: bool = True
     precision: str = "float32"
+    measure_on: str = WHOLE
 
     def __post_init__(self) -> None:
-        for name, known in (("inner", tuple(INNER)), ("unit", tuple(UNITS)), ("protocol", PROTOCOLS)):
+        for name, known in (
+            ("inner", tuple(INNER)),
+            ("unit", tuple(UNITS)),
+            ("protocol", PROTOCOLS),
+            ("precision", PRECISIONS),
+            ("measure_on", tuple(PARTS)),
+        ):
             if getattr(self, name) not in known:
                 raise GraceError(f"`{name}` should be one of {', '.join(known)}. Found {getattr(self, name)!r}.")
-        if self.precision not in PRECISIONS:
-            raise GraceError(f"`precision` should be one of {', '.join(PRECISIONS)}. Found {self.precision!r}.")
         for name, low in (
             ("measure_every", 1),
             ("monitor_every", 0),
@@ -106,9 +113,15 @@ class RunSpec:
         return weights is None or weights[TASKS.index(task)] > 0
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values; :meth:`from_json` reads them back."""
+        """The fields as JSON values; :meth:`from_json` reads them back.
+
+        ``measure_on`` is left out where it is the backbone, so that ids of older runs stay as they were.
+        """
         options = {name: _plain(value) for name, value in self.options}
-        return asdict(self) | {"conventions": self.conventions.to_json(), "options": options}
+        values = asdict(self) | {"conventions": self.conventions.to_json(), "options": options}
+        if self.measure_on == WHOLE:
+            del values["measure_on"]
+        return values
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> RunSpec:
@@ -117,7 +130,7 @@ class RunSpec:
         Raises:
             GraceError: A field is missing or unknown: the values are of another version.
         """
-        known = {f.name for f in fields(cls)}
+        known, values = {f.name for f in fields(cls)}, {"measure_on": WHOLE} | values
         if set(values) != known:
             odd = sorted(set(values) ^ known)[0]
             raise GraceError(f"A run's spec should have the fields of this version. Found a difference in {odd!r}.")

@@ -23,7 +23,7 @@ from grace.training.checkpoint import to_cpu
 from grace.training.evaluate import figures, predict
 from grace.training.protocol import Split
 from grace.training.schedule import LearningRate
-from grace.training.spec import RunSpec
+from grace.training.spec import WHOLE, RunSpec
 
 
 class DivergedError(GraceError):
@@ -65,6 +65,7 @@ class Trainer:
         torch.manual_seed(spec.seed)
         self.model, self.redrawn = live_model(self.problem, spec.seed)
         self._shared = self.problem.shared(self.model)
+        self._measured = None if spec.measure_on == WHOLE else self.problem.shared(self.model, spec.measure_on)
         known = {id(parameter) for parameter in self._shared}
         self._own = [p for p in self.model.parameters() if id(p) not in known]
         averaging = get_ema_multi_avg_fn(plan.average)
@@ -153,7 +154,9 @@ class Trainer:
 
         gram = None
         if self._every and self.step % self._every == 0:
-            gram, weights = weighted_backward(losses, weigh, self._shared, self._own, check=False)
+            gram, weights = weighted_backward(
+                losses, weigh, self._shared, self._own, measured=self._measured, check=False
+            )
         else:
             weights = weigh(None)
             (weights * torch.stack(list(losses))).sum().backward()
