@@ -69,6 +69,8 @@ VARIANTS: dict[str, Variant] = {
     "health-0.1": Variant("units of the cap, weights 1 and 0.1 in place of 0.5 and 0.5", ONE_TENTH, "baseline-cap"),
     "grace-every-1": _grace("Gramian in every step", measure_every=1),
     "grace-every-50": _grace("Gramian in every 50th step", measure_every=50),
+    "grace-upper-every-1": _grace("Gramian of the upper part in every step", measure_on="upper", measure_every=1),
+    "grace-bfloat16": _grace("in bfloat16", precision="bfloat16"),
     "offset-0": _planned("no random offsets", offset=0.0),
     "batch-norm": _baseline("with BatchNorm", size="with-batch-norm"),
     "rate": _planned("twice the learning rate", learning_rate=2e-3),
@@ -129,11 +131,14 @@ def main() -> None:
     """Train what has no result yet, then write the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=Path("cmapss"))
-    data = parser.parse_args().data
+    parser.add_argument("--only", default=",".join(VARIANTS), help="variants, with commas between; default all")
+    parser.add_argument("--jobs", type=int, default=0, help="processes; 0 is one a core")
+    options = parser.parse_args()
+    data = options.data
     root = Path(__file__).parents[1]
     folder = root / "results" / "choices"
-    with processes() as executor:
-        for name in VARIANTS:
+    with processes(options.jobs) as executor:
+        for name in options.only.split(","):
             path = folder / f"{name}.json"
             if path.exists():
                 continue

@@ -12,13 +12,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from pages import replace_between
+from scipy import stats
+
 from grace.alignment.replicate import processes
 from grace.bench.store import Store
 from grace.bench.sweep import counted, sweep
 from grace.data.conventions import Conventions
 from grace.training.spec import CONVENTIONS, RunSpec, run_spec
 
-FOLDER = Path(__file__).parents[1] / "results" / "measured"
+ROOT = Path(__file__).parents[1]
+FOLDER, PAGE = ROOT / "results" / "measured", ROOT / "docs" / "training.md"
 SEEDS = (42, 123, 456)
 CHOICES: dict[str, Any] = {
     "size": "paper",
@@ -38,8 +43,36 @@ def spec(way: str, seed: int) -> RunSpec:
     return replace(run_spec("FD001", "grace", seed=seed, **CHOICES), **WAYS[way])
 
 
+def table(store: Store) -> str:
+    """Test RMSE of each way and its difference to the first one, paired by seed."""
+    lines = [
+        "| GRACE, full size, FD001 | "
+        + " | ".join(f"seed {seed}" for seed in SEEDS)
+        + " | to as shipped [95 %] | s a run |"
+    ]
+    lines.append("|---" * (len(SEEDS) + 3) + "|")
+    first = None
+    for way in WAYS:
+        records = [store.record(spec(way, seed).id) for seed in SEEDS]
+        done = [record for record in records if record is not None]
+        if len(done) < len(SEEDS):
+            continue
+        rmse = np.array([record.test["rmse"] for record in done])
+        first = rmse if first is None else first
+        gain = rmse - first
+        half = float(stats.t.ppf(0.975, len(gain) - 1) * gain.std(ddof=1) / len(gain) ** 0.5)
+        change = (
+            "-"
+            if way == next(iter(WAYS))
+            else f"{gain.mean():+.2f} [{gain.mean() - half:+.2f}, {gain.mean() + half:+.2f}]"
+        )
+        seconds = np.mean([record.seconds for record in done])
+        lines.append(f"| {way} | " + " | ".join(f"{value:.2f}" for value in rmse) + f" | {change} | {seconds:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
-    """Run what has no record yet."""
+    """Run what has no record yet, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the C-MAPSS files")
     parser.add_argument("--jobs", type=int, default=0, help="processes; 0 is one a core")
@@ -47,6 +80,7 @@ def main() -> None:
     specs = [spec(way, seed) for seed in SEEDS for way in WAYS]
     pool = (lambda: nullcontext(None)) if options.jobs == 1 else (lambda: processes(options.jobs))
     print(counted(sweep(specs, Store(FOLDER), options.data, pool)))
+    replace_between(PAGE, {"measured": table(Store(FOLDER))})
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ def page_parts(found: dict[str, Any], gpu: dict[str, Any] | None) -> dict[str, s
     return {
         "machine": machine_line(found),
         "speed": head + "".join("| " + " | ".join(row) + " |\n" for row in rows),
+        "profile": profile_table(found["profile"]),
         "growth": growth_table(found["growth"]),
     }
 
@@ -156,6 +157,20 @@ def other_rows(found: dict[str, Any]) -> list[Row]:
     for name, goal in (("grace --help", "0.3 s"), ("grace diagnose FD003", "60 s"), ("grace demo", "60 s")):
         rows.append((f"`{name}`, whole process", goal, "", shown(found["commands"][name], " s"), "-"))
     return rows
+
+
+def profile_table(profile: dict[str, Any]) -> str:
+    """Shares of a step by kind of operation, and the stages of reading."""
+    kinds = list(profile["steps"]["compact"]["shares"])
+    lines = ["| one training step of GRACE | ms | " + " | ".join(kinds) + " | products, GFLOP/s | of the core's peak |"]
+    lines.append("|---" * (len(kinds) + 4) + "|")
+    for size, p in profile["steps"].items():
+        shares = " | ".join(f"{p['shares'][kind]:.0%}" if p["shares"][kind] else "in products" for kind in kinds)
+        lines.append(f"| {size} | {p['step_ms']:.1f} | {shares} | {p['gflops']:.0f} | {p['of_peak']:.0%} |")
+    text = profile["text"]
+    lines += ["", "| text to tensors, in a warm process | " + " | ".join(text) + " |", "|---" * (len(text) + 1) + "|"]
+    lines.append("| ms | " + " | ".join(f"{value:.0f}" for value in text.values()) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def growth_table(growth: dict[str, Any]) -> str:

@@ -125,6 +125,17 @@ def measure_text(data: Path, scratch: Path) -> dict[str, Any]:
     }
 
 
+def measure_profile(data: Path) -> dict[str, Any]:
+    """Where the time of a step and of reading goes."""
+    from profiles import profile_text, profile_training
+
+    from grace.data.cmapss import read_train
+
+    fleet = read_train(data, "FD001")
+    steps = profile_training("compact", 30, fleet) | profile_training("paper", 3, fleet)
+    return {"steps": steps, "text": profile_text(data, SETS)}
+
+
 def measure_commands(data: Path) -> dict[str, Any]:
     """Whole processes."""
     grace = [sys.executable, "-m", "grace.cli.main"]
@@ -167,6 +178,7 @@ def full(data: Path, parts: Sequence[str]) -> None:
             "step": measure_steps,
             "training": lambda: measure_training(data),
             "text": lambda: measure_text(data, scratch),
+            "profile": lambda: measure_profile(data),
             "diagnosis": shares,
             "commands": lambda: measure_commands(data),
             "report": measure_report,

@@ -224,7 +224,8 @@ def rates(size: str, steps: int, rounds: int, fleet: Fleet, peers: bool = True) 
         steps: Optimiser steps in a round.
         rounds: Rounds.
         fleet: Training engines.
-        peers: Compare in bfloat16, with the network alone, and with Lightning and rul-datasets too; the last reads FD001 from its own folder, :func:`link_for_rul_datasets`.
+        peers: Compare in bfloat16, with the network alone, and with Lightning and rul-datasets too; the last reads FD001 from
+            its own folder, :func:`link_for_rul_datasets`.
     """
     spec = spec_of(size, steps)
     split = split_for(spec, fleet, None)

@@ -8,22 +8,13 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from grace.alignment.decide import SOURCE, STUDY, Thresholds, decide
+from grace.alignment.assemble import assemble
+from grace.alignment.decide import STUDY, Thresholds
 from grace.alignment.diagnosis import Diagnosis
-from grace.alignment.interval import over_initialisations
-from grace.alignment.measures import (
-    cost_of_steps,
-    curve_of,
-    evidence_of,
-    groups_of,
-    pairs_of,
-    plain_ratio,
-    rho_of,
-)
+from grace.alignment.measures import cost_of_steps, plain_ratio
 from grace.alignment.probe import MakeOptimiser, adamw
 from grace.alignment.recipes import check_reading, recipe_named, with_steps
 from grace.alignment.replicate import Progress, replicate
@@ -147,11 +138,6 @@ def diagnose(
     chosen = replace(with_steps(recipe_named(recipe), steps), weights=_weights(weights, len(names)))
     seeds = check_reading(chosen, inits, reads, seed)
     traces = replicate(problem, chosen, seeds, reads, executor, on_progress, optimiser)
-    reading = np.array([rho_of(trace, chosen.weights)[-reads:] for trace in traces])
-    rho = over_initialisations(reading)
-    ratio = plain_ratio(traces, reads, names)
-    curve, settled = curve_of(traces, chosen.weights)
-    evidence = evidence_of(rho, ratio, near_failure_share, conditions, chosen, len(names))
     measured_as = {
         **counts,
         "recipe_steps": chosen.steps,
@@ -162,22 +148,15 @@ def diagnose(
         "seeds": seeds,
         "torch": torch.__version__,
     }
-    return Diagnosis(
-        dataset=name,
-        tasks=names,
-        recipe=chosen,
-        rho=rho,
-        pairs=pairs_of(traces, names, reads),
-        groups=groups_of(traces, names, reads, thresholds),
-        redrawn=sum(trace.redrawn for trace in traces),
-        undefined=float(np.isnan(reading).mean()),
-        ratio=ratio,
+    return assemble(
+        name,
+        names,
+        chosen,
+        traces,
+        reads,
+        ratio=plain_ratio(traces, reads, names),
         near_failure_share=near_failure_share,
         conditions=conditions,
-        curve=curve,
-        settled=settled,
-        prescription=decide(evidence, thresholds),
-        source_prescription=decide(evidence, SOURCE),
         thresholds=thresholds,
         cost=cost_of_steps(traces, training_steps, time.perf_counter() - started),
         conventions=measured_as,

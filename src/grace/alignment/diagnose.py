@@ -5,29 +5,18 @@ from __future__ import annotations
 import time
 from concurrent.futures import Executor
 
-import numpy as np
 import torch
 
-from grace.alignment.decide import SOURCE, STUDY, Thresholds, decide
+from grace.alignment.assemble import assemble
+from grace.alignment.decide import STUDY, Thresholds
 from grace.alignment.diagnosis import Diagnosis
-from grace.alignment.interval import over_initialisations
-from grace.alignment.measures import (
-    REFERENCE_EPOCHS,
-    cost_of,
-    curve_of,
-    evidence_of,
-    groups_of,
-    pairs_of,
-    rho_of,
-    summarise_ratio,
-)
+from grace.alignment.measures import REFERENCE_EPOCHS, cost_of, summarise_ratio
 from grace.alignment.probe import LEARNING_RATE, WEIGHT_DECAY
 from grace.alignment.recipes import Recipe, check_reading, recipe_named, with_steps
 from grace.alignment.replicate import Progress, replicate
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.prepare import prepare_training
-from grace.errors import GraceError
 from grace.models.rul_problem import TASKS, RULProblem
 
 
@@ -75,36 +64,18 @@ def diagnose_fleet(
     prepared = prepare_training(fleet, conventions)
     problem = RULProblem(prepared.windows, conventions.cap, size, chosen.unit, inner, batch_size)
     traces = replicate(problem, chosen, seeds, batches, executor, on_progress)
-    reading = np.array([rho_of(trace)[-batches:] for trace in traces])
-    rho = over_initialisations(reading)
-    if rho.inits == 0:
-        raise GraceError(
-            "rho should be defined in some initialisation. Found a zero gradient in all of them (a dead final ReLU). "
-            "Use more initialisations, or the recipe `joint`."
-        )
-    ratio = summarise_ratio(traces, batches, problem.scale, conventions.cap, TASKS, conventions.unit)
-    curve, settled = curve_of(traces)
-    evidence = evidence_of(rho, ratio, prepared.near_failure_share, prepared.conditions, chosen)
-    measured_as = _measured_as(chosen, problem, prepared.windows.rows.shape, seeds)
-    return Diagnosis(
-        dataset=fleet.name,
-        tasks=TASKS,
-        recipe=chosen,
-        rho=rho,
-        pairs=pairs_of(traces, TASKS, batches),
-        groups=groups_of(traces, TASKS, batches, thresholds),
-        redrawn=sum(trace.redrawn for trace in traces),
-        undefined=float(np.isnan(reading).mean()),
-        ratio=ratio,
+    return assemble(
+        fleet.name,
+        TASKS,
+        chosen,
+        traces,
+        batches,
+        ratio=summarise_ratio(traces, batches, problem.scale, conventions.cap, TASKS, conventions.unit),
         near_failure_share=prepared.near_failure_share,
         conditions=prepared.conditions,
-        curve=curve,
-        settled=settled,
-        prescription=decide(evidence, thresholds),
-        source_prescription=decide(evidence, SOURCE),
         thresholds=thresholds,
         cost=cost_of(traces, batch_size, len(prepared.windows), time.perf_counter() - started),
-        conventions=conventions.to_json() | measured_as,
+        conventions=conventions.to_json() | _measured_as(chosen, problem, prepared.windows.rows.shape, seeds),
     )
 
 

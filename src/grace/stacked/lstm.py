@@ -23,13 +23,16 @@ class Cell(NamedTuple):
     that is read are views of one tensor (seen with torch 2.13).
     """
 
-    forward: Callable[[Tensor, Tensor | None, Tensor, torch.dtype], tuple[Tensor, Tensor]]
+    forward: Callable[[Tensor, Tensor, Tensor | None, Tensor, torch.dtype], tuple[Tensor, Tensor]]
     backward: Callable[[Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor], Tensor]
 
 
-def _forward(gate: Tensor, before: Tensor | None, hidden: Tensor, wide: torch.dtype) -> tuple[Tensor, Tensor]:
+def _forward(
+    gate: Tensor, bias: Tensor, before: Tensor | None, hidden: Tensor, wide: torch.dtype
+) -> tuple[Tensor, Tensor]:
     """Activate ``gate`` ``[Q, B, 4H]`` (input, forget, candidate, output) in place, write the output; cell and its tanh."""
     size = hidden.shape[-1]
+    gate += bias  # here, where the cycle's gates are at hand: with the product before the loop it is a pass of its own
     gate[..., : 2 * size].sigmoid_()
     gate[..., 2 * size : 3 * size].tanh_()
     gate[..., 3 * size :].sigmoid_()
@@ -82,8 +85,7 @@ class _Layer(torch.autograd.Function):
         count, cycles, batch, _ = x.shape
         size = w_state.shape[-1]
         with torch.autocast(kind, enabled=False):
-            gates = torch.baddbmm(bias[:, None], x.reshape(count, cycles * batch, -1), w_in.mT)
-            gates = gates.view(count, cycles, batch, 4 * size)
+            gates = (x.reshape(count, cycles * batch, -1) @ w_in.mT).view(count, cycles, batch, 4 * size)
             wide = torch.float32 if x.dtype in (torch.bfloat16, torch.float16) else x.dtype
             hidden = torch.empty(count, cycles, batch, size, dtype=x.dtype, device=x.device)
             cells: list[Tensor] = []
@@ -91,7 +93,7 @@ class _Layer(torch.autograd.Function):
             for t in range(cycles):
                 if t:
                     gates[:, t].baddbmm_(hidden[:, t - 1], w_state.mT)
-                made = cell.forward(gates[:, t], cells[-1] if t else None, hidden[:, t], wide)
+                made = cell.forward(gates[:, t], bias[:, None], cells[-1] if t else None, hidden[:, t], wide)
                 cells.append(made[0])
                 squashed.append(made[1])
         ctx.save_for_backward(x, w_in, w_state, gates, hidden, *cells, *squashed)

@@ -116,12 +116,14 @@ class Stack:
             whole, index = len(rows) == len(self.specs), torch.tensor(rows, device=device)
             state = self.state if whole else self.state.select(index)
             groups = self.outer.at_work(rows)
+            part = self._part_of[index]
+            own_each = part.tolist() == list(range(len(self.seeds)))  # then nothing has to be copied
             for step in range(done, until):
                 x, rul, label = self._train_on.batch(order[step])
                 if shift is not None:
                     x = x + shift[step]
-                part = self._part_of[index]
-                self._one_step(state, index, groups, (x[part], rul[part], label[part]), step, table[step, index], sums)
+                batch = (x, rul, label) if own_each else (x[part], rul[part], label[part])
+                self._one_step(state, index, groups, batch, step, table[step, index], sums)
             if not whole:
                 self.state.put(index, state)
             done = until
