@@ -299,3 +299,10 @@ def test_a_table_without_a_number_to_look_at_is_named(tmp_path: Path, text: str)
     path.write_text(text)
     with pytest.raises(GraceError, match="should have a numeric column that varies"):
         choose(scan(path), TableSource(path, Columns("asset", "hour"), ()), (), "auto")
+
+
+def test_column_names_alone_are_no_text_columns(tmp_path: Path) -> None:
+    path = tmp_path / "names.csv"
+    path.write_text("id,t,x\n")
+    with pytest.raises(GraceError, match=r"names.csv should hold at least one row. Found none"):
+        chosen(path, Columns("id", "t"))

@@ -81,3 +81,16 @@ def test_pooling_averages_whole_stretches_counted_from_the_last_cycle() -> None:
     assert model._pooled(x).tolist() == [[[3.5, 9.5]]]
     assert model._pooled(x[..., :3]).tolist() == [[[1.0]]]
     assert CNNBiLSTMAttention("paper")._pooled(x) is x
+
+
+def test_the_heads_keep_full_precision_under_autocast() -> None:
+    torch.manual_seed(0)
+    model, x = CNNBiLSTMAttention("tiny", rul_scale=125.0, rul_start=0.5).eval(), torch.randn(64, 30, 17)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        z, (rul, logits) = model.represent(x), model(x)
+        assert z.dtype == torch.bfloat16
+    assert (rul.dtype, logits.dtype) == (torch.float32, torch.float32)
+    assert (rul.bfloat16().float() != rul).float().mean() > 0.5, (
+        "cycles should be told apart more finely than in bfloat16"
+    )
+    torch.testing.assert_close(rul, model(x)[0], rtol=0.02, atol=1.0)

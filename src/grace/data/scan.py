@@ -81,7 +81,7 @@ class Scan:
             raise unreadable(self.path, error) from None
 
     def need(self, name: str, option: str, numeric: bool = True) -> None:
-        """Refuse a column that is not there or holds no numbers.
+        """Refuse a column that is not there or holds no numbers, and a table that holds none for want of rows.
 
         Raises:
             GraceError: See above.
@@ -92,6 +92,8 @@ class Scan:
             )
         kind = self.schema[name]
         if numeric and not (kind.is_numeric() or str(kind) == "Boolean"):
+            if self.collect(self.whole.head(1)).is_empty():  # a .csv of column names alone seems to hold text
+                raise GraceError(f"{self.path} should hold at least one row. Found none. Export it again.")
             raise GraceError(
                 f"{self.path}: the column {name} should hold numbers. Found {kind}. Convert it, or leave it out of {option}."
             )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
+from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention, full_precision
 from grace.stacked.layout import Layout
 from grace.stacked.lstm import EAGER, Cell, lstm
 
@@ -53,8 +53,10 @@ class StackedNetwork:
         norm = nn.functional.layer_norm(x[:, -1] + attended, (x.shape[-1],), eps=shape.norm.eps)
         z = torch.addcmul(p["norm.bias"][:, None], norm, p["norm.weight"][:, None])
         z = self._through("dense", z, p, statistics, training)
-        rul = self._through("rul_head", z, p, statistics, training)[..., 0]
-        return shape.rul_scale * rul, self._through("health_head", z, p, statistics, training)
+        with full_precision(z.device.type):
+            z = z.to(p["norm.weight"].dtype)
+            rul = self._through("rul_head", z, p, statistics, training)[..., 0]
+            return shape.rul_scale * rul, self._through("health_head", z, p, statistics, training)
 
     def _through(self, block: str, x: Tensor, p: Tensors, statistics: Tensors, training: bool) -> Tensor:
         """A sequential block by its name, layer by layer."""
