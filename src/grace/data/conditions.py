@@ -60,9 +60,8 @@ class Conditioner:
         if isinstance(fleet.values, StoredRows):
             return ScaledRows(fleet, self)
         scaled = np.empty((len(fleet.values), len(self.features)), dtype=np.float32)
-        for start in range(0, len(scaled), SCALED):
-            rows = np.arange(start, min(start + SCALED, len(scaled)))
-            scaled[start : start + len(rows)] = self.scaled(fleet, rows)
+        for rows in fleet.chunks(SCALED):
+            scaled[rows[0] : rows[-1] + 1] = self.scaled(fleet, rows)
         return scaled
 
 

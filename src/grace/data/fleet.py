@@ -75,10 +75,10 @@ class Fleet:
             count += np.bincount(self.engine_at(rows[self.rul_at(rows) > rul]), minlength=len(count))
         return count
 
-    def chunks(self) -> Iterator[NDArray[np.int64]]:
-        """All row numbers, :data:`CHUNK` at a time."""
-        for start in range(0, len(self.values), CHUNK):
-            yield np.arange(start, min(start + CHUNK, len(self.values)))
+    def chunks(self, size: int = CHUNK) -> Iterator[NDArray[np.int64]]:
+        """All row numbers, ``size`` at a time."""
+        for start in range(0, len(self.values), size):
+            yield np.arange(start, min(start + size, len(self.values)))
 
     def taken(self, rows: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[np.float64]:
         """Some columns of some rows, float64 ``[N, len(names)]``."""

@@ -52,8 +52,9 @@ SIZES = {
 """The sizes by name."""
 
 
+WHOLE = "backbone"
 PARTS = {
-    "backbone": ("convolutions", "lstm", "attention", "norm", "dense"),
+    WHOLE: ("convolutions", "lstm", "attention", "norm", "dense"),
     "upper": ("attention", "norm", "dense"),
 }
 """Blocks of the backbone by the name of a part; a Gramian of the ``upper`` one does without a pass through the LSTM."""
@@ -132,7 +133,7 @@ class CNNBiLSTMAttention(nn.Module):
         whole = x.shape[-1] % self.pool if x.shape[-1] >= self.pool else 0
         return nn.functional.avg_pool1d(x[..., whole:], min(self.pool, x.shape[-1]))
 
-    def shared_parameters(self, part: str = "backbone") -> list[nn.Parameter]:
+    def shared_parameters(self, part: str = WHOLE) -> list[nn.Parameter]:
         """Parameters of the backbone or of a part of it, see :data:`PARTS`; both heads excluded."""
         return [parameter for block in PARTS[part] for parameter in getattr(self, block).parameters()]
 

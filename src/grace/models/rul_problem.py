@@ -13,7 +13,7 @@ from grace.core.weighted_mse import INNER
 from grace.data.resident import ResidentWindows
 from grace.data.windows import ManyWindows, Windows
 from grace.errors import GraceError
-from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention, architecture
+from grace.models.cnn_bilstm_attention import WHOLE, CNNBiLSTMAttention, architecture
 
 TASKS = ("rul", "health")
 CAP_START = 0.5  # a head in units of the cap starts in the middle of its range, where the final ReLU is alive
@@ -83,7 +83,7 @@ class RULProblem:
         """A freshly initialised network."""
         return build(self.size, self.windows.rows.shape[1], self.cap, self.unit).to(self.device)
 
-    def shared(self, model: Any, part: str = "backbone") -> list[nn.Parameter]:
+    def shared(self, model: Any, part: str = WHOLE) -> list[nn.Parameter]:
         """Parameters of the backbone or of a part of it, both heads excluded."""
         shared: list[nn.Parameter] = model.shared_parameters(part)
         return shared

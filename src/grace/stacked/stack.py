@@ -12,7 +12,7 @@ from torch import Tensor
 from grace.core.gradient_utils import gramian
 from grace.data.windows import Windows
 from grace.errors import GraceError
-from grace.models.cnn_bilstm_attention import PARTS, CNNBiLSTMAttention
+from grace.models.cnn_bilstm_attention import PARTS, WHOLE, CNNBiLSTMAttention
 from grace.models.rul_problem import TASKS
 from grace.stacked.evaluate import entries, predict
 from grace.stacked.layout import State
@@ -24,7 +24,7 @@ from grace.stacked.outer import Group, Outer
 from grace.stacked.replica import Replica, Sums
 from grace.stacked.windows import ON_DISK, StackedWindows, offsets
 from grace.training.protocol import Split
-from grace.training.spec import WHOLE, RunSpec
+from grace.training.spec import RunSpec
 
 SPREAD = 1_000_003  # of the seeds of an epoch's randomness, as in a separate run
 
@@ -54,10 +54,9 @@ class Stack:
         self.specs, self.device, self.plan = list(specs), device, specs[0].schedule
         self.seeds = list(splits)
         self.network = StackedNetwork(networks[0], cell)
-        part = specs[0].measure_on
-        self._part = (
-            None if part == WHOLE else [n for n in self.network.parameters.starts if n.split(".")[0] in PARTS[part]]
-        )
+        self._measured_on_all = specs[0].measure_on == WHOLE
+        blocks = PARTS[specs[0].measure_on]
+        self._measured_names = [name for name in self.network.parameters.starts if name.split(".")[0] in blocks]
         values = self.network.parameters.pack([dict(network.named_parameters()) for network in networks])
         statistics = self.network.statistics.pack([dict(network.named_buffers()) for network in networks])
         self.state = State.start(values.to(device), statistics.to(device))
@@ -143,11 +142,11 @@ class Stack:
         losses = self._losses(batch, rows, leaves, self.network.statistics.views(state.statistics))
         measured = [group for group in groups if group.measures(step, self.epoch)]
         tasks = gram = None
-        if measured and self._part is None:
+        if measured and self._measured_on_all:
             tasks = self._task_gradients(losses, leaves, state)
             gram = gramian(tasks[..., : self.network.shared_width])
         elif measured:
-            gram = self._gramian_of(losses, [leaves[name] for name in self._part or ()])
+            gram = self._gramian_of(losses, [leaves[name] for name in self._measured_names])
         weights = self.outer.weigh(groups, rows, losses.detach(), gram, step, self.epoch)
         if measured:
             sums.measured(self.outer.gramians, [number for group in measured for number in group.members])

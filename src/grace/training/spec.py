@@ -13,13 +13,12 @@ from grace.data.columns import Columns
 from grace.data.conventions import FEATURES, Conventions
 from grace.data.fleet import SETTINGS
 from grace.errors import GraceError
-from grace.models.cnn_bilstm_attention import PARTS, architecture
+from grace.models.cnn_bilstm_attention import PARTS, WHOLE, architecture
 from grace.models.rul_problem import TASKS, UNITS
 from grace.training.schedule import Schedule, schedule_named
 
 PROTOCOLS = ("honest", "source")
 PRECISIONS = ("float32", "bfloat16")
-WHOLE = "backbone"
 SEEDS = (42, 123, 456, 789, 1024)
 """The source's seeds."""
 

@@ -18,12 +18,13 @@ from grace.core.gradient_utils import cosines, norm_ratio, weighted_backward
 from grace.data.resident import ResidentWindows
 from grace.data.windows import Windows
 from grace.errors import GraceError
+from grace.models.cnn_bilstm_attention import WHOLE
 from grace.models.rul_problem import TASKS, RULProblem
 from grace.training.checkpoint import to_cpu
 from grace.training.evaluate import figures, predict
 from grace.training.protocol import Split
 from grace.training.schedule import LearningRate
-from grace.training.spec import WHOLE, RunSpec
+from grace.training.spec import RunSpec
 
 
 class DivergedError(GraceError):
