@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import grace
 from grace.alignment.groups import group_tasks
-from grace.alignment.interval import over_initialisations
+from grace.core.stats import over_initialisations
 from grace.loop.compare import compared
 from tests.loop.foreign import Foreign, batch, losses
 

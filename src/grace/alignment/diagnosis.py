@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from grace.alignment.decide import PRECEDENCE, Prescription, Thresholds
 from grace.alignment.groups import Groups
-from grace.alignment.interval import Interval
+from grace.core.stats import Interval
 from grace.alignment.recipes import Recipe
 from grace.alignment.study import Alike, alike
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from grace.alignment.decide import Evidence, Thresholds
 from grace.alignment.diagnosis import Cost, CurvePoint, Pair, Ratio
 from grace.alignment.groups import Groups, group_tasks
-from grace.alignment.interval import Interval, over_initialisations
+from grace.core.stats import Interval, over_initialisations
 from grace.alignment.probe import Trace
 from grace.alignment.recipes import Recipe
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from grace.alignment.decide import SOURCE
 from grace.alignment.diagnose import diagnose_fleet
 from grace.alignment.diagnosis import Diagnosis
-from grace.alignment.interval import Interval, over_initialisations
+from grace.core.stats import Interval, over_initialisations
 from grace.alignment.replicate import Progress, run_all
 from grace.core.metrics import rmse
 from grace.data.conventions import Conventions

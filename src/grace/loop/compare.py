@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from grace.alignment.any_module import Losses, ModuleProblem
 from grace.alignment.diagnosis import Diagnosis
-from grace.alignment.interval import Interval, over_initialisations
+from grace.core.stats import Interval, over_initialisations
 from grace.alignment.probe import MakeOptimiser, adamw
 from grace.alignment.replicate import Progress
 from grace.controllers.controller import Controller

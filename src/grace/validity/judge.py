@@ -12,7 +12,7 @@ from scipy import stats
 from grace.errors import GraceError
 from grace.validity.effects import effect
 from grace.validity.predictors import COMBINATIONS, costs, scores
-from grace.validity.spans import Span, span
+from grace.core.stats import Span, bootstrap
 from grace.validity.study import Measured
 
 SHRINKAGE = 1.0
@@ -53,9 +53,9 @@ def judge(cases: Sequence[Measured], method: str = "baseline", figure: str = "rm
     return [
         Judged(
             name,
-            correlation=span(spearman, score[known], gain[known]),
-            auc=span(area, score[known & (helps | hurts)], helps[known & (helps | hurts)]),
-            harm_auc=span(area, score[known], ~hurts[known]),
+            correlation=bootstrap(spearman, score[known], gain[known]),
+            auc=bootstrap(area, score[known & (helps | hurts)], helps[known & (helps | hurts)]),
+            harm_auc=bootstrap(area, score[known], ~hurts[known]),
             calibration=brier(score, hurts, families),
             steps=steps[name],
         )

@@ -13,7 +13,7 @@ from grace.validity.effects import effect
 from grace.validity.judge import all_scores, families_of
 from grace.validity.outcomes import ALONE, JOINT, METHODS
 from grace.validity.predictors import cosine
-from grace.validity.spans import Span, mean, span
+from grace.core.stats import Span, bootstrap, mean
 from grace.validity.study import Measured
 
 Floats = NDArray[np.float64]
@@ -65,9 +65,9 @@ def policies(cases: Sequence[Measured], figure: str = "rmse") -> list[Policy]:
 def _policy(name: str, loss: Floats, source: Floats, simplest: Floats) -> Policy:
     return Policy(
         name,
-        regret=span(mean, loss),
-        to_source=span(mean, loss - source),
-        to_simplest=span(mean, loss - simplest),
+        regret=bootstrap(mean, loss),
+        to_source=bootstrap(mean, loss - source),
+        to_simplest=bootstrap(mean, loss - simplest),
         best=float((loss == 0).mean()),
     )
 

@@ -12,7 +12,7 @@ from grace.validity.judge import judge
 from grace.validity.outcomes import EPOCHS, JOINT, METHODS, SEEDS, STEPS
 from grace.validity.policies import SOURCE_RULE, Policy, policies
 from grace.validity.predictors import COMBINATIONS, PREDICTORS
-from grace.validity.spans import Span
+from grace.core.stats import Span
 from grace.validity.study import Measured
 
 TRAINING = EPOCHS * STEPS

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from grace.alignment.interval import over_initialisations
+from grace.core.stats import over_initialisations
 
 
 def test_equals_scipy_on_the_initialisations_means() -> None:
