@@ -85,7 +85,7 @@ def summarise(
     rows: list[Row] = []
     for dataset, found in sorted(values.items()):
         methods = dict(sorted(found.items(), key=lambda item: known.index(item[0]) if item[0] in known else len(known)))
-        errors = {name: math.nan for name in methods}
+        errors = dict.fromkeys(methods, math.nan)
         if protocol == "honest" and metric in ("rmse", "rmse_uncapped"):
             errors = {name: engine_error(_runs(every, dataset, name), metric == "rmse") for name in methods}
         rows += _data_set(dataset, methods, reference, errors, -1 if metric in LARGER_IS_BETTER else 1)

@@ -135,7 +135,7 @@ def _rule(bands: str, overrides: list[str]) -> Thresholds:
         raise GraceError(f"`--bands` should be one of {', '.join(RULES)}. Found {bands!r}.")
     if not overrides:
         return RULES[bands]
-    names = [f.name for f in fields(SOURCE) if f.name != "always"]
+    names = [f.name for f in fields(SOURCE) if f.name != "prescribes"]
     values: dict[str, float] = {}
     for text in overrides:
         name, _, value = text.partition("=")
