@@ -15,20 +15,31 @@ from grace.controllers.titles import TITLES
 from grace.core.stats import UNCLEAR, Estimate, family
 from grace.training.record import Record
 
+BANDS = ((0, 50), (50, 100), (100, 126))
+
 
 def intervals(records: list[Record]) -> str:
-    """Coverage and half width of the 90 % intervals, mean over all methods and seeds of a data set."""
+    """Coverage and half width of the 90 % intervals, mean over all methods and seeds of a data set; coverage by true RUL."""
     lines = [
-        "| data set | runs | half width, cycles | coverage on the test engines (range over runs) |",
-        "|---|---|---|---|",
+        "| data set | runs | half width, cycles | coverage on the test engines (range over runs) | "
+        "RUL 0-49 | 50-99 | 100 or more |",
+        "|---|---|---|---|---|---|---|",
     ]
     for dataset in sorted({record.spec["dataset"] for record in records}):
-        found = [r.interval for r in records if r.spec["dataset"] == dataset and r.interval.get("half_width")]
-        halves = [float(i["half_width"] or 0) for i in found]
-        covered = [float(i["coverage"] or 0) for i in found]
-        share = f"{sum(covered) / len(covered):.1%} ({min(covered):.1%}-{max(covered):.1%})"
-        lines.append(f"| {dataset} | {len(found)} | {sum(halves) / len(halves):.1f} | {share} |")
+        found = [r for r in records if r.spec["dataset"] == dataset and r.interval.get("half_width")]
+        halves = [float(r.interval["half_width"] or 0) for r in found]
+        covered = [float(r.interval["coverage"] or 0) for r in found]
+        share = f"{np.mean(covered):.1%} ({min(covered):.1%}-{max(covered):.1%})"
+        bands = " | ".join(f"{value:.0%}" for value in np.mean([covered_by_rul(r) for r in found], axis=0))
+        lines.append(f"| {dataset} | {len(found)} | {np.mean(halves):.1f} | {share} | {bands} |")
     return "\n".join(lines) + "\n"
+
+
+def covered_by_rul(record: Record) -> list[float]:
+    """Share of the test engines whose label lies in the interval, by capped label."""
+    true = np.minimum(record.predictions["true"], record.spec["conventions"]["cap"])
+    inside = np.abs(np.array(record.predictions["rul"]) - true) <= float(record.interval["half_width"] or 0)
+    return [float(inside[(true >= low) & (true < high)].mean()) for low, high in BANDS]
 
 
 def claims(records: list[Record]) -> str:

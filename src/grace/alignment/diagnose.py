@@ -36,7 +36,7 @@ def diagnose_fleet(
     executor: Executor | None = None,
     on_progress: Progress | None = None,
 ) -> Diagnosis:
-    """Does the health task help the RUL task on this fleet, how sure is that, and which method follows?
+    """Does the health task help the RUL task on this fleet, how sure is that, and what follows?
 
     Args:
         fleet: Training engines, run to failure.

@@ -228,7 +228,8 @@ def _read(result: Diagnosis) -> Panel:
 
     prescription = result.prescription
     style = "bold" if prescription.decided else "bold yellow"
-    text = Text.assemble(("What the labels follow: ", ""), (result.reading, style))
+    reading = result.reading if prescription.decided else f"{result.reading} what the labels follow"
+    text = Text(reading[0].upper() + reading[1:], style)
     if prescription.next_step:
         text.append(f"\n{prescription.next_step}")
     text.append("\nWhether sharing pays does not follow from it. ")
