@@ -90,8 +90,8 @@ def diagnose(
 ) -> Diagnosis:
     """Do the other tasks help the first one, and how sure is that? Before any long training.
 
-    The same measurement and interval as :func:`grace.diagnose_fleet`, on your own network. rho says whether the tasks ask the shared
-    parameters for the same; whether sharing pays does not follow from it: :func:`grace.compare` trains both ways.
+    The same measurement and interval as :func:`grace.diagnose_fleet`, on your own network. rho says whether the tasks ask the
+    shared parameters for the same; whether sharing pays does not follow from it: :func:`grace.compare` trains both ways.
     The global random state is left as it was.
 
     Args:
