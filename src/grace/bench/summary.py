@@ -34,6 +34,7 @@ class Row:
         engines: Standard error over the test engines, which all seeds share (RMSE alone); NaN where it is not known.
         difference: Paired difference to the reference method, by seed; None for the reference, or where no seeds are shared.
         adjusted: Its p value after Benjamini and Hochberg's adjustment for all differences of the table; NaN without one.
+        looked_at: How many differences of the table have a p value.
         rank: Rank among the methods of this data set by mean, 1 is best.
         rank_low: 1 and the methods that are measurably better, paired by seed.
         rank_high: All methods less those that are measurably worse.
@@ -46,6 +47,7 @@ class Row:
     engines: float
     difference: Estimate | None
     adjusted: float
+    looked_at: int
     rank: int
     rank_low: int
     rank_high: int
@@ -118,9 +120,11 @@ def engine_error(records: Sequence[Record], capped: bool = True) -> float:
 def _adjusted(rows: Sequence[Row]) -> list[Row]:
     """The rows with their differences adjusted for one another."""
     held = [index for index, row in enumerate(rows) if row.difference is not None]
-    adjusted = family([d for row in rows if (d := row.difference) is not None]).adjusted
-    found = dict(zip(held, adjusted, strict=True))
-    return [replace(row, adjusted=found.get(index, math.nan)) for index, row in enumerate(rows)]
+    found = family([d for row in rows if (d := row.difference) is not None])
+    adjusted = dict(zip(held, found.adjusted, strict=True))
+    return [
+        replace(row, adjusted=adjusted.get(index, math.nan), looked_at=found.looked_at) for index, row in enumerate(rows)
+    ]
 
 
 def figures_of(record: Record) -> dict[str, float]:
@@ -182,6 +186,7 @@ def _data_set(dataset: str, methods: Values, reference: str, errors: Mapping[str
                 engines=errors[name],
                 difference=difference(methods, name, reference),
                 adjusted=math.nan,
+                looked_at=0,
                 rank=order.index(name) + 1,
                 rank_low=1 + verdicts.count(better),
                 rank_high=len(methods) - verdicts.count(worse),
