@@ -6,11 +6,12 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
 from grace.controllers.titles import TITLES
-from grace.core.stats import HIGHER, LOWER, RATE, UNCLEAR, Estimate, family, paired, rmse_error, student
+from grace.core.stats import RATE, UNCLEAR, Estimate, family, paired, rmse_error, student
 from grace.errors import GraceError
 from grace.training.record import DONE, Record
 
@@ -87,7 +88,7 @@ def summarise(
     rows: list[Row] = []
     for dataset, found in sorted(values.items()):
         methods = dict(sorted(found.items(), key=lambda item: known.index(item[0]) if item[0] in known else len(known)))
-        errors = {name: math.nan for name in methods}
+        errors = dict.fromkeys(methods, math.nan)
         if protocol == "honest" and metric in ("rmse", "rmse_uncapped"):
             errors = {name: engine_error(_runs(every, dataset, name), metric == "rmse") for name in methods}
         rows += _data_set(dataset, methods, reference, errors, -1 if metric in LARGER_IS_BETTER else 1)
@@ -123,7 +124,8 @@ def _adjusted(rows: Sequence[Row]) -> list[Row]:
     found = family([d for row in rows if (d := row.difference) is not None])
     adjusted = dict(zip(held, found.adjusted, strict=True))
     return [
-        replace(row, adjusted=adjusted.get(index, math.nan), looked_at=found.looked_at) for index, row in enumerate(rows)
+        replace(row, adjusted=adjusted.get(index, math.nan), looked_at=found.looked_at)
+        for index, row in enumerate(rows)
     ]
 
 
@@ -172,11 +174,9 @@ def values_by_seed(records: Iterable[Record], metric: str, protocol: str) -> dic
 def _data_set(dataset: str, methods: Values, reference: str, errors: Mapping[str, float], sign: int) -> list[Row]:
     means = {name: student([*found.values()]) for name, found in methods.items()}
     order = sorted(methods, key=lambda name: sign * means[name].mean)
-    better, worse = (LOWER, HIGHER) if sign > 0 else (HIGHER, LOWER)
+    least, most = _ranks(methods, sign)
     rows = []
     for name, found in methods.items():
-        others = [paired(methods[other], found) for other in methods if other != name]
-        verdicts = [d.verdict for d in others if d is not None]
         rows.append(
             Row(
                 dataset=dataset,
@@ -188,11 +188,23 @@ def _data_set(dataset: str, methods: Values, reference: str, errors: Mapping[str
                 adjusted=math.nan,
                 looked_at=0,
                 rank=order.index(name) + 1,
-                rank_low=1 + verdicts.count(better),
-                rank_high=len(methods) - verdicts.count(worse),
+                rank_low=least[name],
+                rank_high=most[name],
             )
         )
     return rows
+
+
+def _ranks(methods: Mapping[str, Mapping[int, float]], sign: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Lowest and highest rank that the measurable differences leave each method."""
+    least, most = dict.fromkeys(methods, 1), dict.fromkeys(methods, len(methods))
+    for first, second in combinations(methods, 2):
+        found = paired(methods[first], methods[second])
+        if found is not None and found.measurable:
+            better, worse = (first, second) if sign * found.mean < 0 else (second, first)
+            least[worse] += 1
+            most[better] -= 1
+    return least, most
 
 
 def difference(values: Values, method: str, reference: str) -> Estimate | None:

@@ -78,7 +78,7 @@ def student(values: Sequence[float] | NDArray[np.float64], level: float = LEVEL)
 
 
 def p_values(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Two-sided p values ``[...]`` of means of 0, from independent values ``[..., n]`` by Student's t; NaN with fewer than two."""
+    """Two-sided p values ``[...]`` of means of 0, of independent values ``[..., n]`` by Student's t; NaN with fewer than 2."""
     n = values.shape[-1]
     if n < 2:
         return np.full(values.shape[:-1], np.nan)
@@ -141,7 +141,7 @@ def family(estimates: Sequence[Estimate]) -> Family:
 
 
 def adjust(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The adjustment of :func:`family` for p values ``[..., m]``, each ``[m]`` a family of its own; NaN is of no family and stays."""
+    """The adjustment of :func:`family` for p values ``[..., m]``, each ``[m]`` a family of its own; NaN is of none and stays."""
     order = np.argsort(p, axis=-1, kind="stable")  # NaN comes last
     count = (~np.isnan(p)).sum(axis=-1, keepdims=True)
     raised = np.take_along_axis(p, order, axis=-1) * count / np.arange(1, p.shape[-1] + 1)

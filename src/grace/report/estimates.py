@@ -41,8 +41,8 @@ class Point:
         rmse: RMSE, cycles, with its difference to Baseline: a row of :func:`grace.bench.summary.summarise`.
         score: NASA score, likewise.
         loss: The RUL loss that its records name, as printed; empty where they name none or several.
-        alone: RMSE with its difference to RUL alone under the same loss; None where there is nothing to pair, or where
-            the method itself shares nothing.
+        alone: RMSE with its difference to RUL alone under the same loss; None where there is nothing to pair, where the
+            method itself shares nothing, and in other views than ``honest``.
         frontier: Whether no other method here has a lower mean in one figure without a higher one in the other.
         share: Mean RMSE and score, each from 0 (least of this data set's methods) to 1 (largest): what J weighs.
         standing: How it stands at every price of a late failure, see :mod:`grace.report.standing`.
@@ -89,9 +89,11 @@ def _view(records: Sequence[Record], view: str) -> list[Point]:
 
     rmse, score = (rows(name, BASELINE) for name in names)
     shares, best = _shares(rmse, score)
-    standing = standings(*(values_by_seed(held, name, protocol) for name in names), shares) if held else {}
+    by_seed = [values_by_seed(held, name, protocol) for name in names]
+    standing = standings(by_seed[0], by_seed[1], shares) if held else {}
     losses = _losses(held)
-    alone = _alone({name: rows(names[0], name) for name in ALONE if any(name == m for _, m in rmse)}, losses)
+    references = [name for name in ALONE if view == "honest" and any(name == method for _, method in rmse)]
+    alone = _alone({name: rows("rmse", name) for name in references}, losses)
     return [
         Point(
             dataset=dataset,
@@ -177,7 +179,7 @@ DIGITS = {"rmse": 2, "score": 0}
 
 
 def value_words(row: Row, metric: str) -> str:
-    """``12.91 [12.58, 13.24], SE over engines 1.19``: interval over seeds, and of an RMSE the standard error over test engines."""
+    """``12.91 [12.58, 13.24], SE over engines 1.19``: interval over seeds, and of an RMSE the error over test engines."""
     words = interval(row.value, DIGITS[metric])
     return words if math.isnan(row.engines) else f"{words}, SE over engines {row.engines:.{DIGITS[metric]}f}"
 

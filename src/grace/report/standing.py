@@ -14,8 +14,8 @@ POSITIONS: NDArray[np.float64] = np.arange(101) / 100
 """The slider's: w, the share of a late failure in the cost."""
 
 FIRST, UNKNOWN, TIED, OWN, TOLD = "1?=~<"
-"""A method at a position: the least mean J; one seed in common, or none; cannot be told from the first; can be told by its own 95 %
-interval, but not after Benjamini-Hochberg; can be told after it too."""
+"""A method at a position: the least mean J; fewer than two seeds in common with it; cannot be told from it; can be told by its
+own 95 % interval, but not after Benjamini-Hochberg; can be told after it too."""
 
 Shares = Mapping[str, tuple[float, float]]
 
@@ -50,12 +50,13 @@ def standings(
 
 def _first(shares: Shares) -> NDArray[np.str_]:
     """The method of the least mean J at every position ``[101]``."""
-    least = np.argmin([cost(share) for share in shares.values()], axis=0)
-    return np.array(list(shares))[least]
+    names = list(shares)
+    costs = np.array([cost(share) for share in shares.values()])
+    return np.array([names[index] for index in costs.argmin(axis=0)])
 
 
 def _differences(rmse: Values, score: Values, method: str, first: NDArray[np.str_]) -> NDArray[np.float64]:
-    """p values of a method's J against the first's at every position ``[101]``; NaN where it is the first or shares no two seeds."""
+    """p values of a method's J against the first's at every position ``[101]``; NaN where it is the first, or without pairs."""
     found = np.full(len(POSITIONS), np.nan)
     for other in set(first.tolist()) - {method}:
         seeds = sorted(rmse[method].keys() & rmse[other].keys())

@@ -89,7 +89,11 @@ def _best(points: Sequence[Point], titles: dict[str, str]) -> list[str]:
         here = [p for p in points if p.dataset == dataset]
         best = next(p for p in here if p.standing[0] == FIRST)
         own, left = (sum(p.standing[0] in marks for p in here) for marks in (OWN + TOLD, TOLD))
-        rest = f", {own} of {len(here) - 1} others measurably different, {left} after Benjamini-Hochberg" if here[1:] else ""
+        rest = (
+            f", {own} of {len(here) - 1} others measurably different, {left} after Benjamini-Hochberg"
+            if here[1:]
+            else ""
+        )
         error = f", SE over engines {best.rmse.engines:.2f}" if best.rmse.engines > 0 else ""
         found.append(f"on {inline(dataset)} {titles[best.method]} ({best.rmse.value.mean:.2f} cycles{error}{rest})")
     return [f"Lowest mean RMSE: {'; '.join(found)}."] if found else []
