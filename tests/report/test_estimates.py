@@ -134,9 +134,9 @@ def test_words_carry_the_adjusted_verdict() -> None:
     rows = points(sweep("A", {"baseline": base, "grace": far, "dwa": near, **many}))
     grace, dwa = (difference_words(found("A", name, rows).rmse, "rmse") for name in ("grace", "dwa"))
     assert grace.startswith("1.96 cycles lower RMSE, beyond noise (95 % interval -2.03 to -1.89, 5 seeds)")  # SD 0.055
-    assert grace.endswith(", which remains after Benjamini-Hochberg at 5% (11 looked at)")
+    assert grace.endswith(", which remains after Benjamini-Hochberg at 5 % (11 looked at)")
     assert dwa.startswith("0.02 cycles higher RMSE, beyond noise")
-    assert dwa.endswith(", which does not remain after Benjamini-Hochberg at 5% (11 looked at)")
+    assert dwa.endswith(", which does not remain after Benjamini-Hochberg at 5 % (11 looked at)")
     assert difference_words(found("A", "m1", rows).rmse, "rmse").endswith("5 seeds)")
 
 

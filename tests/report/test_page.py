@@ -113,7 +113,7 @@ def test_the_findings_are_counted_not_written_down() -> None:
     better = sweep("A", {"baseline": (12.0, 12.1, 12.2), "grace": (10.0, 10.1, 10.2), "rul-only": (12.0, 12.1, 12.3)})
     first = data_of(page(Material(tuple(better))))["summary"][0]
     assert first.startswith("1 of 2 comparisons show the RMSE below Baseline's beyond noise")
-    assert "1 remain after Benjamini-Hochberg at 5% (2 looked at): GRACE on A (2.00 lower, remains)" in first
+    assert "1 remain after Benjamini-Hochberg at 5 % (2 looked at): GRACE on A (2.00 lower, remains)" in first
     level = sweep("A", {"baseline": (12.0, 12.1, 12.2), "grace": (12.2, 12.0, 12.1)})
     assert data_of(page(Material(tuple(level))))["summary"][0].startswith("No method lowers the RMSE")
 

@@ -39,7 +39,7 @@ def read_words(words: str) -> tuple[str, str, int | None]:
     (way,) = re.findall(r"lower|higher", words)
     assert "beyond noise" in words
     (remains, count) = re.findall(
-        r"which (remains|does not remain) after Benjamini-Hochberg at 5% \((\d+) looked", words
+        r"which (remains|does not remain) after Benjamini-Hochberg at 5 % \((\d+) looked", words
     )[0]
     return way, way if remains == "remains" else "unclear", int(count)
 
@@ -88,7 +88,7 @@ def test_the_findings_count_what_the_table_counts(real: Material, data: Any) -> 
         beyond = [row for row in rows if row.verdict != "unclear"]
         remaining = [row for row in rows if row.adjusted_verdict != "unclear"]
         assert f"Of {len(rows)} paired differences {len(beyond)} leave their noise" in line
-        assert f"; {len(remaining)} remain after Benjamini-Hochberg at 5% ({rows[0].looked_at} looked at)" in line
+        assert f"; {len(remaining)} remain after Benjamini-Hochberg at 5 % ({rows[0].looked_at} looked at)" in line
         assert line.count("does not remain") == len(beyond) - len(remaining)
         for row in beyond:
             assert f"{data['methods'][row.method]['title']} on {row.dataset} (" in line

@@ -26,6 +26,8 @@ BASELINE = "baseline"
 ALONE = ("rul-only", "rul-only-weighted")
 """Methods that share nothing: what sharing is compared with, each for methods of its own RUL loss."""
 
+ADJUSTMENT = f"Benjamini-Hochberg at {100 * RATE:g} %"
+
 LOSS = {"mse": "plain MSE", "weighted_mse": "weighted MSE"}
 """RUL losses (the inner axis) as printed."""
 
@@ -201,4 +203,4 @@ def difference_words(row: Row, metric: str) -> str:
 
 def remains(row: Row) -> str:
     """Whether a verdict is left after the adjustment for all that were looked at."""
-    return f"{'remains' if row.adjusted <= RATE else 'does not remain'} after Benjamini-Hochberg at {RATE:.0%}"
+    return f"{'remains' if row.adjusted <= RATE else 'does not remain'} after {ADJUSTMENT}"

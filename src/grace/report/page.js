@@ -113,7 +113,7 @@ function differences(dataset) {
 
 function methodTable(card, dataset, index) {
   const body = make("tbody");
-  const head = make("tr", {}, ...["method", "RMSE [95\u00a0%]", "SE, engines", "score [95\u00a0%]"].map(text => make("th", { scope: "col", textContent: text })));
+  const head = make("tr", {}, ...["method", "RMSE [95\u00a0%]", "SE", "score [95\u00a0%]"].map(text => make("th", { scope: "col", textContent: text })));
   card.append(make("div", { className: "scroll" }, make("table", {}, make("thead", {}, head), body)));
   let built = "";
   return () => {

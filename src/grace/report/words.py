@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from grace.alignment.decide import STUDY
 from grace.bench.summary import Row
 from grace.core.stats import LEVEL, RATE
-from grace.report.estimates import BASELINE, Point
+from grace.report.estimates import ADJUSTMENT, BASELINE, Point
 from grace.report.marks import Mark, marks
 from grace.report.read import Diagnosed, Material
-from grace.report.standing import FIRST, OWN, TOLD
+from grace.report.standing import FIRST, OWN, TIED, TOLD
 from grace.training.record import Record
 
 
@@ -70,6 +70,8 @@ def _count(pairs: Sequence[tuple[Point, Row]], what: str, reference: str, titles
         for p, row, d in outside
     )
     lower = sum(difference.mean < 0 for *_, difference in outside)
+    looked = known[0][1].looked_at
+    others = "" if looked == len(known) else ", with those under another loss"
     begin = (
         f"{lower} of {_many(len(known), 'comparison')} show the {what} below {reference}'s beyond noise"
         if lower
@@ -78,13 +80,14 @@ def _count(pairs: Sequence[tuple[Point, Row]], what: str, reference: str, titles
     return (
         f"{begin}. Of {_many(len(known), 'paired difference')} {len(outside)} leave their noise, where chance alone "
         f"would make {(1 - LEVEL) * len(known):.1f}; {sum(row.adjusted <= RATE for _, row, _ in known)} remain after "
-        f"Benjamini-Hochberg at {RATE:.0%} ({known[0][1].looked_at} looked at)" + (f": {named}." if named else ".")
+        f"{ADJUSTMENT} ({looked} looked at{others})" + (f": {named}." if named else ".")
     )
 
 
 def _best(points: Sequence[Point], titles: dict[str, str]) -> list[str]:
     """Which method has the lowest mean RMSE on each data set, and how many others can be told from it: J at w = 0."""
     found = []
+    looked = sum(p.standing[0] in TIED + OWN + TOLD for p in points)
     for dataset in sorted({p.dataset for p in points}):
         here = [p for p in points if p.dataset == dataset]
         best = next(p for p in here if p.standing[0] == FIRST)
@@ -96,7 +99,7 @@ def _best(points: Sequence[Point], titles: dict[str, str]) -> list[str]:
         )
         error = f", SE over engines {best.rmse.engines:.2f}" if best.rmse.engines > 0 else ""
         found.append(f"on {inline(dataset)} {titles[best.method]} ({best.rmse.value.mean:.2f} cycles{error}{rest})")
-    return [f"Lowest mean RMSE: {'; '.join(found)}."] if found else []
+    return [f"Lowest mean RMSE ({looked} differences to it looked at): {'; '.join(found)}."] if found else []
 
 
 def _alignment(diagnoses: Sequence[Diagnosed]) -> list[str]:
