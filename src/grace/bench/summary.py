@@ -6,11 +6,12 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
 from grace.controllers.titles import TITLES
-from grace.core.stats import HIGHER, LOWER, RATE, UNCLEAR, Estimate, family, paired, rmse_error, student
+from grace.core.stats import RATE, UNCLEAR, Estimate, family, paired, rmse_error, student
 from grace.errors import GraceError
 from grace.training.record import DONE, Record
 
@@ -34,6 +35,7 @@ class Row:
         engines: Standard error over the test engines, which all seeds share (RMSE alone); NaN where it is not known.
         difference: Paired difference to the reference method, by seed; None for the reference, or where no seeds are shared.
         adjusted: Its p value after Benjamini and Hochberg's adjustment for all differences of the table; NaN without one.
+        looked_at: How many differences of the table have a p value.
         rank: Rank among the methods of this data set by mean, 1 is best.
         rank_low: 1 and the methods that are measurably better, paired by seed.
         rank_high: All methods less those that are measurably worse.
@@ -46,6 +48,7 @@ class Row:
     engines: float
     difference: Estimate | None
     adjusted: float
+    looked_at: int
     rank: int
     rank_low: int
     rank_high: int
@@ -118,9 +121,12 @@ def engine_error(records: Sequence[Record], capped: bool = True) -> float:
 def _adjusted(rows: Sequence[Row]) -> list[Row]:
     """The rows with their differences adjusted for one another."""
     held = [index for index, row in enumerate(rows) if row.difference is not None]
-    adjusted = family([d for row in rows if (d := row.difference) is not None]).adjusted
-    found = dict(zip(held, adjusted, strict=True))
-    return [replace(row, adjusted=found.get(index, math.nan)) for index, row in enumerate(rows)]
+    found = family([d for row in rows if (d := row.difference) is not None])
+    adjusted = dict(zip(held, found.adjusted, strict=True))
+    return [
+        replace(row, adjusted=adjusted.get(index, math.nan), looked_at=found.looked_at)
+        for index, row in enumerate(rows)
+    ]
 
 
 def figures_of(record: Record) -> dict[str, float]:
@@ -168,11 +174,9 @@ def values_by_seed(records: Iterable[Record], metric: str, protocol: str) -> dic
 def _data_set(dataset: str, methods: Values, reference: str, errors: Mapping[str, float], sign: int) -> list[Row]:
     means = {name: student([*found.values()]) for name, found in methods.items()}
     order = sorted(methods, key=lambda name: sign * means[name].mean)
-    better, worse = (LOWER, HIGHER) if sign > 0 else (HIGHER, LOWER)
+    least, most = _ranks(methods, sign)
     rows = []
     for name, found in methods.items():
-        others = [paired(methods[other], found) for other in methods if other != name]
-        verdicts = [d.verdict for d in others if d is not None]
         rows.append(
             Row(
                 dataset=dataset,
@@ -182,12 +186,25 @@ def _data_set(dataset: str, methods: Values, reference: str, errors: Mapping[str
                 engines=errors[name],
                 difference=difference(methods, name, reference),
                 adjusted=math.nan,
+                looked_at=0,
                 rank=order.index(name) + 1,
-                rank_low=1 + verdicts.count(better),
-                rank_high=len(methods) - verdicts.count(worse),
+                rank_low=least[name],
+                rank_high=most[name],
             )
         )
     return rows
+
+
+def _ranks(methods: Mapping[str, Mapping[int, float]], sign: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Lowest and highest rank that the measurable differences leave each method."""
+    least, most = dict.fromkeys(methods, 1), dict.fromkeys(methods, len(methods))
+    for first, second in combinations(methods, 2):
+        found = paired(methods[first], methods[second])
+        if found is not None and found.measurable:
+            better, worse = (first, second) if sign * found.mean < 0 else (second, first)
+            least[worse] += 1
+            most[better] -= 1
+    return least, most
 
 
 def difference(values: Values, method: str, reference: str) -> Estimate | None:

@@ -76,8 +76,18 @@ def student(values: Sequence[float] | NDArray[np.float64], level: float = LEVEL)
         return Estimate(mean, math.nan, math.nan, n)
     error = float(sample.std(ddof=1)) / n**0.5
     half = quantile(n - 1, level) * error
-    p = float(2 * stdtr(n - 1, -abs(mean) / error)) if error > 0 else float(mean == 0)
-    return Estimate(mean, mean - half, mean + half, n, p)
+    return Estimate(mean, mean - half, mean + half, n, float(p_values(sample)))
+
+
+def p_values(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Two-sided p values ``[...]`` of means of 0, of independent values ``[..., n]`` by Student's t; NaN with fewer than 2."""
+    n = values.shape[-1]
+    if n < 2:
+        return np.full(values.shape[:-1], np.nan)
+    mean, error = values.mean(axis=-1), values.std(axis=-1, ddof=1) / n**0.5
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = 2 * stdtr(n - 1, -np.abs(mean) / error)
+    return np.where((mean == 0) & (error == 0), 1.0, p)
 
 
 def quantile(freedom: int, level: float = LEVEL) -> float:
@@ -129,12 +139,19 @@ def family(estimates: Sequence[Estimate]) -> Family:
     With p values ascending, :math:`\tilde p_{(i)} = \min_{j \ge i} \min(1, p_{(j)}\, m / j)`.
     """
     p = np.array([estimate.p for estimate in estimates])
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    raised = p[order] * len(order) / np.arange(1, len(order) + 1)
-    adjusted = np.full(len(p), np.nan)
-    adjusted[order] = np.minimum.accumulate(raised[::-1])[::-1].clip(max=1)
-    return Family(len(known), sum(e.measurable for e in estimates), tuple(adjusted.tolist()))
+    known = int((~np.isnan(p)).sum())
+    return Family(known, sum(e.measurable for e in estimates), tuple(adjust(p).tolist()))
+
+
+def adjust(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The adjustment of :func:`family` for p values ``[..., m]``, each ``[m]`` a family of its own; NaN is of none and stays."""
+    order = np.argsort(p, axis=-1, kind="stable")  # NaN comes last
+    count = (~np.isnan(p)).sum(axis=-1, keepdims=True)
+    raised = np.take_along_axis(p, order, axis=-1) * count / np.arange(1, p.shape[-1] + 1)
+    least = np.fmin.accumulate(raised[..., ::-1], axis=-1)[..., ::-1].clip(max=1)
+    adjusted = np.empty_like(p)
+    np.put_along_axis(adjusted, order, least, axis=-1)
+    return adjusted
 
 
 @dataclass(frozen=True)

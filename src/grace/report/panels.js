@@ -14,8 +14,8 @@ cards("diagnosis-cards", () => true, (card, dataset) => {
   const found = data.points.filter(p => p.dataset === dataset && p.view === "honest" && p.alone !== undefined);
   card.append(make("h4", { textContent: "before: rho" }), mine.length ? before
     : make("p", { className: "note", textContent: `No diagnosis of ${inline(dataset)}. \`grace diagnose\` with --json prints one; name their folder with \`grace report --diagnosis\`.` }));
-  card.append(make("h4", { textContent: "after: against RUL alone" }), found.length ? after
-    : make("p", { className: "note", textContent: "The records hold no RUL alone to compare with." }));
+  card.append(make("h4", { textContent: "after: against RUL alone under the same RUL loss" }), ...(found.length ? [after] : []),
+    ...data.alone[dataset].map(line => make("p", { className: "note", textContent: line, dir: "auto" })));
   return async () => {
     const rule = data.decision.rules[state.rule];
     const chosen = data.diagnoses[state.diagnosis];
@@ -25,7 +25,7 @@ cards("diagnosis-cards", () => true, (card, dataset) => {
         { selected: chosen?.dataset === dataset ? chosen.recipe : "" }, datum => datum.recipe && fill(data.diagnoses.indexOf(
           mine.find(d => d.recipe === datum.recipe))));
     }
-    if (found.length) await draw(after, "sharing", `${dataset}: test RMSE against RUL alone by method`, { points: byOrder(found) });
+    if (found.length) await draw(after, "sharing", `${dataset}: test RMSE against RUL alone under the same RUL loss, by method`, { points: byOrder(found) });
   };
 });
 
