@@ -6,8 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from grace.bench.published import SOURCE
-from grace.bench.summary import values_by_seed
-from tests.docs.figures import SETS, gap, missing, records, rows, share, words
+from grace.bench.store import Store
+from grace.bench.summary import engine_error, values_by_seed
+from tests.docs.figures import ROOT, SETS, gap, missing, records, rows, share, words
 
 
 def test_what_the_pages_say_of_the_runs() -> None:
@@ -97,3 +98,12 @@ def test_what_the_pages_say_of_the_runs() -> None:
         f"with a standard error of {best['FD001'].engines:.2f} over its 100 test engines",
     ]
     assert not missing({"README.md": readme, "docs/results.md": results, "docs/log.md": log})
+
+
+def test_what_training_says_of_the_network_of_full_size() -> None:
+    (run,) = Store(ROOT / "results" / "paper").all_records()
+    short = Store(ROOT / "results" / "measured").all_records()
+    errors = [engine_error([record]) for record in short]
+    assert {f"{error:.1f}" for error in errors} == {"1.4"}
+    said = f"the test RMSE is {run.test['rmse']:.1f} (standard error over the test engines {engine_error([run]):.1f}; one seed)"
+    assert not missing({"docs/training.md": [said, "a standard error of about 1.4 over the 100 test engines"]})
