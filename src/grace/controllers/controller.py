@@ -17,11 +17,12 @@ class Controller(nn.Module, ABC):
     All state is in ``state_dict``: a controller that is saved and loaded goes on as if nothing had happened. Leading
     dimensions ``...`` are replicas: many trainings at once, each with weights of its own.
 
-    Class attributes say what it needs: a Gramian, the number of the epoch, a learning rate of its own, and how many steps may
-    lie between two measurements of the Gramian (``measure_every``, chosen by measurement: docs/training.md).
+    Class attributes declare what :meth:`forward` and :meth:`own_loss` read (``needs_losses``, ``needs_gramian``, ``needs_epoch``)
+    and how many steps may lie between two measurements of the Gramian (``measure_every``, chosen by measurement:
+    docs/training.md). Every loop believes them.
 
-    A controller that learns (it has parameters) sets their ``.grad`` in the call, in closed form; the training's
-    optimiser then steps them, without weight decay and with the learning rate ``learning_rate``, or its own where that is None.
+    A controller that learns has parameters and an :meth:`own_loss`; the training's optimiser steps them, without weight decay
+    and with the learning rate ``learning_rate``, or its own where that is None.
 
     Args:
         tasks: Number of tasks ``K``, at least 1.
@@ -31,10 +32,11 @@ class Controller(nn.Module, ABC):
         GraceError: ``tasks`` is not positive.
     """
 
+    needs_losses: ClassVar[bool] = True
     needs_gramian: ClassVar[bool] = False
     needs_epoch: ClassVar[bool] = False
     learning_rate: ClassVar[float | None] = None
-    measure_every: ClassVar[int] = 10
+    measure_every: int = 10
 
     def __init__(self, tasks: int, replicas: tuple[int, ...] = ()) -> None:
         super().__init__()
@@ -58,6 +60,18 @@ class Controller(nn.Module, ABC):
         Returns:
             Weights ``[..., K]``, detached.
         """
+
+    def own_loss(self, losses: Tensor, gramian: Tensor | None) -> Tensor | None:
+        """The term that a controller which learns adds to the weighted sum of the losses; called after :meth:`forward`.
+
+        Args:
+            losses: As in :meth:`forward`; constants here.
+            gramian: Likewise.
+
+        Returns:
+            A loss ``[...]`` of the controller's own parameters, one a replica; None where there is nothing to learn.
+        """
+        return None
 
 
 class Seen(nn.Module):

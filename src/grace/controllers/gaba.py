@@ -44,6 +44,7 @@ class GABA(Controller):
         tensor([0.2500, 0.7500])
     """
 
+    needs_losses = False
     needs_gramian = True
     average: Tensor
     measured: Tensor

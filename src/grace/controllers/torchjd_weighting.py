@@ -35,6 +35,7 @@ class TorchJDWeighting(Controller):
             does not weigh by the Gramian.
     """
 
+    needs_losses = False
     needs_gramian = True
     measure_every = 1
     last: Tensor
@@ -61,17 +62,15 @@ def as_torchjd(controller: Controller) -> Weighting[Any]:
     weighting no losses.
 
     Args:
-        controller: ``GABA(...)``, ``Fixed(...)`` or a :class:`TorchJDWeighting`.
+        controller: Any whose ``needs_losses`` and ``needs_epoch`` are False.
 
     Raises:
         GraceError: The controller reads the losses, or TorchJD is not installed.
     """
-    from grace.controllers.fixed import Fixed
-    from grace.controllers.gaba import GABA
-
-    if not isinstance(controller, GABA | Fixed | TorchJDWeighting):
+    if controller.needs_losses or controller.needs_epoch:
+        read = "the losses" if controller.needs_losses else "the number of the epoch"
         raise GraceError(
-            f"A TorchJD weighting should need the Gramian alone. Found {type(controller).__name__}, which reads the losses. "
+            f"A TorchJD weighting should need the Gramian alone. Found {type(controller).__name__}, which reads {read}. "
             "Use it with grace.backward."
         )
     base = _torchjd().Weighting

@@ -133,6 +133,8 @@ def backward(
         else:
             terms = [w.to(loss) * loss for w, loss in zip(weights, losses, strict=True) if loss is not None]
             torch.stack(terms).sum().backward()
+        if (own := outer.own_loss(seen.losses, gram)) is not None:
+            own.backward()
     seen.steps += 1
     return Combined(weights.clone(), detached, gram)
 

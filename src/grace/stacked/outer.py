@@ -62,14 +62,18 @@ class Group:
             table = [[rates[member].at(step, self._peak) for member in self.members] for step in steps]
             self._rates = torch.tensor(table, device=self.index.device)
 
-    @torch.no_grad()
     def weigh(self, losses: Tensor, gram: Tensor | None, step: int, epoch: int) -> Tensor:
         """Weights ``[n, K]`` from losses ``[n, K]``; the controller's own parameters are stepped."""
-        weights: Tensor = self.controller(losses, gram, epoch * self.per_epoch + step, epoch)
+        with torch.no_grad():
+            weights: Tensor = self.controller(losses, gram, epoch * self.per_epoch + step, epoch)
+        if (own := self.controller.own_loss(losses, gram)) is not None:
+            own.sum().backward()
         for learned in self._learned:
             if (grad := learned.value.grad) is not None:
                 learned.steps.add_(1)
-                adamw(learned.value, grad, learned.first, learned.second, learned.steps, self._rates[step], 0.0)
+                with torch.no_grad():
+                    adamw(learned.value, grad, learned.first, learned.second, learned.steps, self._rates[step], 0.0)
+            learned.value.grad = None
         return weights
 
     def state_dict(self) -> dict[str, Any]:

@@ -161,6 +161,8 @@ class Trainer:
         else:
             weights = weigh(None)
             (weights * torch.stack(list(losses))).sum().backward()
+        if (own := self.controller.own_loss(detached, gram)) is not None:
+            own.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.spec.schedule.clip)
         self._optimiser.step()
         self.average.update_parameters(self.model)
