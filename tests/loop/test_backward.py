@@ -228,7 +228,8 @@ def test_an_embedding_with_sparse_gradients() -> None:
     grace.backward([rows.square().mean(), (rows - 1).abs().mean()], table.parameters(), GABA(2))
     rows = head(table(torch.tensor([1, 5, 5])))
     expected = torch.autograd.grad(0.5 * (rows.square().mean() + (rows - 1).abs().mean()), table.weight)[0]
-    torch.testing.assert_close(table.weight.grad, expected.to_dense())
+    assert table.weight.grad is not None
+    torch.testing.assert_close(table.weight.grad.coalesce(), expected.coalesce())  # sparse, as autograd leaves it
 
 
 def test_a_task_without_labels_is_left_out(model: Foreign) -> None:
@@ -251,7 +252,8 @@ def test_tasks_that_never_meet_are_balanced_all_the_same(model: Foreign) -> None
     steps = []
     for turn in range(4):
         rul, health = losses(model, batch())
-        steps.append(grace.backward([rul, None] if turn % 2 == 0 else [None, health], model.shared(), outer))
+        both = [rul, None] if turn % 2 == 0 else [None, health]
+        steps.append(grace.backward(both, model.shared(), outer, measure_every=1))
     assert steps[0].weights.tolist() == [0.5, 0.5]  # nothing is known of the second task yet
     torch.testing.assert_close(steps[3].weights, torch.tensor([b / (a + b), a / (a + b)]))
     assert steps[3].rho is not None
@@ -299,12 +301,8 @@ def test_saved_and_loaded_it_goes_on(model: Foreign) -> None:
             "Loss 1 should depend on the shared param",
         ),
         (
-            lambda m, both: (both, [*m.shared(), nn.Parameter(torch.ones(7))], GABA(2)),
-            r"Found 1 that none reaches.*\[7\]",
-        ),
-        (
-            lambda m, both: (both, [*m.shared(), nn.Parameter(torch.ones(7))], Fixed(2)),
-            r"Found 1 that none reaches.*\[7\]",
+            lambda m, both: ([both[0], m.heads[1].weight.sum()], m.shared(), Fixed(2)),
+            "Loss 1 should depend on the shared param",
         ),
         (lambda m, both: (both, [], GABA(2)), "at least one parameter with requires_grad=True"),
         (lambda m, both: (both, m.trunk, GABA(2)), "should be an iterable of parameters. Found a LSTM"),

@@ -82,19 +82,35 @@ class Seen(nn.Module):
     """
 
     steps: Tensor
+    appearances: Tensor
     losses: Tensor
     gramian: Tensor
 
     def __init__(self, tasks: int) -> None:
         super().__init__()
         self.register_buffer("steps", torch.tensor(0))
+        self.register_buffer("appearances", torch.zeros(tasks, dtype=torch.int64))
         self.register_buffer("losses", torch.full((tasks,), torch.nan))
         self.register_buffer("gramian", torch.full((tasks, tasks), torch.nan))
+        self.names: tuple[str, ...] | None = None  # where losses come by name: in the order of the first call
 
-    def update(self, losses: Tensor, gramian: Tensor | None) -> None:
-        """Keep what is there: losses ``[K]`` and Gramian ``[K, K]``, NaN for an absent task."""
-        losses = losses.to(self.losses)
-        self.losses.copy_(torch.where(losses.isnan(), self.losses, losses))
+    def due(self, present: list[bool], every: int, accumulation: int) -> list[bool]:
+        """Which of the tasks that are present are to be measured: each in every N-th of its own appearances.
+
+        Args:
+            present: For each task whether some process has it in this call.
+            every: ``N``; with accumulation in optimiser steps, of which all calls are measured.
+            accumulation: Calls that make one optimiser step.
+        """
+        turns = (self.appearances // accumulation % every == 0).tolist()
+        return [there and turn for there, turn in zip(present, turns, strict=True)]
+
+    def update(self, losses: Tensor, gramian: Tensor | None, present: list[bool]) -> None:
+        """Keep what is there: losses ``[K]`` and Gramian ``[K, K]``, NaN for what was not measured."""
+        there = torch.tensor(present, device=self.losses.device)
+        self.losses.copy_(torch.where(there, losses.to(self.losses), self.losses))
         if gramian is not None:
             gramian = gramian.to(self.gramian)
             self.gramian.copy_(torch.where(gramian.isnan(), self.gramian, gramian))
+        self.appearances += there
+        self.steps += 1

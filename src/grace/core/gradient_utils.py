@@ -120,24 +120,6 @@ def deposit(
     torch.autograd.backward(list(found), list(found.values()))
 
 
-def leaves(losses: Iterable[Tensor]) -> list[Tensor]:
-    """Every trainable tensor that the losses' graphs reach, each once, in the order in which it is found."""
-    found: dict[Tensor, None] = {}
-    nodes = [loss.grad_fn for loss in losses]
-    seen = set(nodes)
-    while nodes:
-        node = nodes.pop()
-        if node is None:
-            continue
-        if hasattr(node, "variable"):
-            found[node.variable] = None
-        for following, _ in node.next_functions:
-            if following not in seen:
-                seen.add(following)
-                nodes.append(following)
-    return list(found)
-
-
 def gramian(gradients: Tensor) -> Tensor:
     """Inner products of task gradients, ``[..., K, P] -> [..., K, K]``."""
     return gradients @ gradients.mT
@@ -195,8 +177,8 @@ def compute_gradient_cosine(loss_a: Tensor, loss_b: Tensor, shared_params: Itera
     return float(cosines(gramian(task_gradients([loss_a, loss_b], shared_params, retain_graph=True)))[0, 1])
 
 
-def trainable(shared_params: Iterable[Tensor]) -> list[Tensor]:
-    """The trainable ones of the shared parameters, as a list.
+def trainable(shared_params: Iterable[Tensor | tuple[str, Tensor]]) -> list[Tensor]:
+    """The trainable ones of the shared parameters, each once; pairs of name and parameter will do.
 
     Raises:
         GraceError: There is none, or what was given is no iterable of tensors.
@@ -206,7 +188,8 @@ def trainable(shared_params: Iterable[Tensor]) -> list[Tensor]:
         raise GraceError(
             f"`shared_params` should be an iterable of parameters. Found a {kind}. Pass `backbone.parameters()`."
         )
-    shared = [parameter for parameter in shared_params if parameter.requires_grad]
+    given = [item[1] if isinstance(item, tuple) else item for item in shared_params]
+    shared = list({id(parameter): parameter for parameter in given if parameter.requires_grad}.values())
     if not shared:
         raise GraceError(
             "`shared_params` should hold at least one parameter with requires_grad=True. Found none. "
