@@ -1,9 +1,9 @@
 """Numbers that no change of the code may move unless it means to.
 
-Bit for bit would hold on one machine alone: a product of matrices adds up in an order that depends on the processor, and training
-multiplies what differs. In double precision that is far below 1e-10 after so few steps (a relative change of 1e-15 of the initial
-weights moves these numbers by less than 1e-11), in single precision (2e-7) less than 1e-3. Within one machine the exact claims are tested
-where they belong: a resumed run equals an undisturbed one bit for bit.
+Bit for bit would hold on one machine alone: a product of matrices adds up in an order that depends on the processor, and
+training multiplies what differs. After so few steps a relative change of 1e-15 of the initial weights moves the numbers in double
+precision by less than 1e-11, and one of 2e-7 those in single precision by less than 1e-3. What is exact within one machine is
+tested as exact: a run that is resumed, rows that stay on the disk.
 """
 
 from __future__ import annotations

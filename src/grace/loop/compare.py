@@ -17,6 +17,7 @@ from grace.alignment.interval import Interval, over_initialisations
 from grace.alignment.probe import MakeOptimiser, adamw
 from grace.alignment.replicate import Progress
 from grace.controllers.controller import Controller
+from grace.core.fit import Weighed, fit
 from grace.errors import GraceError
 from grace.loop.backward import backward
 
@@ -142,10 +143,15 @@ def _trained(
         rate = outer.learning_rate or optimiser.param_groups[0]["lr"]
         optimiser.add_param_group({"params": learned, "lr": rate, "weight_decay": 0.0})
     per_pass = len(problem.loader) if isinstance(problem.loader, Sized) else 1
-    for step, batch in enumerate(islice(problem.batches(0), steps)):
-        optimiser.zero_grad()
+
+    def losses(batch: Any) -> list[Tensor | None]:
         found = problem.loss_function(model, batch)
-        values = list(found.values()) if isinstance(found, Mapping) else list(found)
-        backward(values, shared, outer, epoch=step // per_pass, measure_every=measure_every)
-        optimiser.step()
+        return list(found.values()) if isinstance(found, Mapping) else list(found)
+
+    def weighted(values: list[Tensor | None], step: int) -> Weighed:
+        done = backward(values, shared, outer, epoch=step // per_pass, measure_every=measure_every)
+        return Weighed(done.losses, done.weights, done.gramian)
+
+    for _ in fit(islice(problem.batches(0), steps), losses, weighted, optimiser):
+        pass
     return model

@@ -1,0 +1,92 @@
+"""The step of many trainings at once: as :func:`grace.core.step.take_step`, replicas being the first dimension of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+Weigh = Callable[[Tensor | None], tuple[Tensor, Tensor | None]]
+"""Gramians ``[R, K, K]`` or None -> task weights ``[R, K]``, and the outer axes' own losses ``[R]`` or None."""
+
+Gradients = Sequence[Tensor | None]
+
+
+def step_of_replicas(
+    losses: Tensor,
+    weigh: Weigh,
+    shared: Sequence[Tensor],
+    own: Sequence[Tensor],
+    *,
+    due: bool,
+    measure_on: Sequence[Tensor] | None = None,
+) -> tuple[Tensor, Tensor | None]:
+    """Add to ``.grad`` what ``((w * L).sum() + own.sum()).backward()`` adds: replicas do not mix, so that each has its own.
+
+    Where the Gramian is measured on all shared parameters, the measured gradients are also the update: one backward pass a task.
+
+    Args:
+        losses: ``[R, K]``.
+        weigh: See :data:`Weigh`; called once.
+        shared: Shared parameters ``[R, ...]``, leaves.
+        own: All others, likewise.
+        due: Whether the Gramian is measured.
+        measure_on: The part of the shared parameters that it is taken of; None: all.
+
+    Returns:
+        Weights ``[R, K]`` and Gramians ``[R, K, K]``, or None where they were not measured.
+    """
+    if not due:
+        weights, extra = weigh(None)
+        _weighted_sum(losses, weights, extra).backward()
+        return weights, None
+    again = measure_on is None
+    read = shared if measure_on is None else measure_on
+    rows = task_gradients_of_replicas(losses, [*read, *own] if again else read, retain_graph=not again)
+    gram = gramian_of_replicas([row[: len(read)] for row in rows])
+    weights, extra = weigh(gram)
+    if again:
+        _deposit([*read, *own], rows, weights)
+        if extra is not None:
+            extra.sum().backward()
+    else:
+        _weighted_sum(losses, weights, extra).backward()
+    return weights, gram
+
+
+def task_gradients_of_replicas(losses: Tensor, inputs: Sequence[Tensor], *, retain_graph: bool) -> list[Gradients]:
+    """Gradients of every task, one pass a task for all replicas; None where a task does not use a parameter."""
+    last = losses.shape[1] - 1
+    return [
+        torch.autograd.grad(losses[:, task].sum(), inputs, retain_graph=retain_graph or task < last, allow_unused=True)
+        for task in range(last + 1)
+    ]
+
+
+def gramian_of_replicas(rows: Sequence[Gradients]) -> Tensor:
+    """Gramians ``[R, K, K]`` of task gradients, a sum over the parameters ``[R, ...]`` that they are of."""
+    example = next(g for row in rows for g in row if g is not None)
+    gram = example.new_zeros(len(example), len(rows), len(rows))
+    for task, row in enumerate(rows):
+        for other in range(task + 1):
+            pairs = [(a, b) for a, b in zip(row, rows[other], strict=True) if a is not None and b is not None]
+            if pairs:
+                parts = [torch.linalg.vecdot(a.flatten(1), b.flatten(1)) for a, b in pairs]
+                gram[:, task, other] = gram[:, other, task] = torch.stack(parts).sum(0)
+    return gram
+
+
+def _weighted_sum(losses: Tensor, weights: Tensor, extra: Tensor | None) -> Tensor:
+    total = (weights * losses).sum()
+    return total if extra is None else total + extra.sum()
+
+
+@torch.no_grad()
+def _deposit(leaves: Sequence[Tensor], rows: Sequence[Gradients], weights: Tensor) -> None:
+    for place, leaf in enumerate(leaves):
+        for row, weight in zip(rows, weights.to(leaf.dtype).unbind(1), strict=True):
+            if (gradient := row[place]) is not None:
+                if leaf.grad is None:
+                    leaf.grad = torch.zeros_like(leaf)
+                leaf.grad.addcmul_(gradient, weight.view(-1, *[1] * (leaf.dim() - 1)))
