@@ -43,7 +43,7 @@ _HOMES = {
     "rul_to_health_3class": "grace.data.health_labels",
     "simulate": "grace.data.simulated",
     "train": "grace.training.run",
-    "train_stacked": "grace.stacked.run",
+    "train_stacked": "grace.training.run",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]

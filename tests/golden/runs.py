@@ -104,7 +104,7 @@ def train_in_double(spec: RunSpec) -> dict[str, Any]:
 def train_resumed() -> dict[str, Any]:
     """The run of ``single``, stopped after its first epoch and begun again."""
 
-    def stop(entry: dict[str, Any], _: Any) -> None:
+    def stop(_: Any) -> None:
         raise KeyboardInterrupt
 
     spec, fleets = spec_of("grace"), simulate(SIMULATION)
