@@ -37,21 +37,20 @@ def step_of_replicas(
     Returns:
         Weights ``[R, K]`` and Gramians ``[R, K, K]``, or None where they were not measured.
     """
-    if not due:
-        weights, extra = weigh(None)
-        _weighted_sum(losses, weights, extra).backward()
-        return weights, None
-    again = measure_on is None
-    read = shared if measure_on is None else measure_on
-    rows = task_gradients_of_replicas(losses, [*read, *own] if again else read, retain_graph=not again)
-    gram = gramian_of_replicas([row[: len(read)] for row in rows])
+    leaves = [*shared, *own]
+    gram, again = None, due and measure_on is None
+    if due:
+        read = shared if measure_on is None else measure_on
+        rows = task_gradients_of_replicas(losses, leaves if again else read, retain_graph=not again)
+        gram = gramian_of_replicas([row[: len(read)] for row in rows])
     weights, extra = weigh(gram)
     if again:
-        _deposit([*read, *own], rows, weights)
-        if extra is not None:
-            extra.sum().backward()
+        for row, weight in zip(rows, weights.unbind(1), strict=True):
+            _add(leaves, row, weight)
     else:
-        _weighted_sum(losses, weights, extra).backward()
+        _add(leaves, torch.autograd.grad((weights * losses).sum(), leaves, allow_unused=True), None)
+    if extra is not None:
+        extra.sum().backward()
     return weights, gram
 
 
@@ -77,16 +76,15 @@ def gramian_of_replicas(rows: Sequence[Gradients]) -> Tensor:
     return gram
 
 
-def _weighted_sum(losses: Tensor, weights: Tensor, extra: Tensor | None) -> Tensor:
-    total = (weights * losses).sum()
-    return total if extra is None else total + extra.sum()
-
-
 @torch.no_grad()
-def _deposit(leaves: Sequence[Tensor], rows: Sequence[Gradients], weights: Tensor) -> None:
-    for place, leaf in enumerate(leaves):
-        for row, weight in zip(rows, weights.to(leaf.dtype).unbind(1), strict=True):
-            if (gradient := row[place]) is not None:
-                if leaf.grad is None:
-                    leaf.grad = torch.zeros_like(leaf)
-                leaf.grad.addcmul_(gradient, weight.view(-1, *[1] * (leaf.dim() - 1)))
+def _add(leaves: Sequence[Tensor], gradients: Gradients, weights: Tensor | None) -> None:
+    """Add gradients, times ``weights`` ``[R]``, to ``.grad``; autograd itself warns of a ``.grad`` that is a row of many."""
+    for leaf, gradient in zip(leaves, gradients, strict=True):
+        if gradient is None:
+            continue
+        if leaf.grad is None:
+            leaf.grad = torch.zeros_like(leaf)
+        if weights is None:
+            leaf.grad.add_(gradient)
+        else:
+            leaf.grad.addcmul_(gradient, weights.to(leaf.dtype).view(-1, *[1] * (leaf.dim() - 1)))
