@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,9 +69,9 @@ def _sharded_parameters() -> list[Tensor]:
     """Every shard of every ``FSDPModule`` in this process: a graph does not lead to them."""
     from torch.distributed.fsdp import FSDPModule
 
-    modules = [module for module in gc.get_objects() if isinstance(module, FSDPModule)]
+    modules: list[Any] = [module for module in gc.get_objects() if isinstance(module, FSDPModule)]
     for module in modules:
-        states = module._get_fsdp_state()  # type: ignore[attr-defined]
+        states = module._get_fsdp_state()
         if (group := states._fsdp_param_group) is not None and not group.reduce_grads:
             raise GraceError(
                 "A measured step of fully_shard should reduce gradients. Found set_requires_gradient_sync(False). "
