@@ -223,7 +223,9 @@ def absent(dtype: torch.dtype) -> Case:
     """Every task in the first call, later one without labels; its head stays without a gradient."""
     case = plain(dtype)
     net = case.model
-    case.losses = lambda number: [x if number == 0 or task != 1 else None for task, x in enumerate(net(inputs(number, dtype)))]
+    case.losses = lambda number: [
+        x if number == 0 or task != 1 else None for task, x in enumerate(net(inputs(number, dtype)))
+    ]
     return case
 
 
@@ -275,7 +277,10 @@ SITUATIONS: dict[str, tuple[Callable[[torch.dtype], Case], tuple[torch.dtype, ..
     "hooks on parameters, activations, modules and nodes": (hooks, BOTH),
     "gradient accumulation": (accumulation, BOTH),
     **{name: (partial(autocast, low, False, False), (torch.float32,)) for name, low in HALF.items()},
-    **{f"{name}, around the call too": (partial(autocast, low, True, False), (torch.float32,)) for name, low in HALF.items()},
+    **{
+        f"{name}, around the call too": (partial(autocast, low, True, False), (torch.float32,))
+        for name, low in HALF.items()
+    },
     "GradScaler": (partial(autocast, torch.float16, False, True), (torch.float32,)),
     "checkpointing, not reentrant": (partial(checkpointed, False), BOTH),
     "checkpointing, reentrant": (partial(checkpointed, True), BOTH),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -66,18 +65,20 @@ def sharded(tensors: Sequence[Tensor]) -> bool:
 
 
 def _sharded_parameters() -> list[Tensor]:
-    """Every shard of every ``FSDPModule`` in this process: a graph does not lead to them."""
+    """Every shard of every ``FSDPModule`` here: neither a graph nor ``parameters()`` after a forward pass leads to all."""
     from torch.distributed.fsdp import FSDPModule
 
-    modules: list[Any] = [module for module in gc.get_objects() if isinstance(module, FSDPModule)]
-    for module in modules:
-        states = module._get_fsdp_state()
-        if (group := states._fsdp_param_group) is not None and not group.reduce_grads:
+    found: list[Tensor] = []
+    for module in [thing for thing in gc.get_objects() if issubclass(type(thing), FSDPModule)]:
+        if (group := module._get_fsdp_state()._fsdp_param_group) is None:
+            continue
+        if not group.reduce_grads:
             raise GraceError(
                 "A measured step of fully_shard should reduce gradients. Found set_requires_gradient_sync(False). "
                 "Reduce them in every call, or measure on activations."
             )
-    return [p for module in modules for p in module.parameters() if p.requires_grad]
+        found += [parameter.sharded_param for parameter in group.fsdp_params if parameter.sharded_param.requires_grad]
+    return found
 
 
 def gramian_of(gradients: Sequence[Gradients | None], inputs: Sequence[Tensor], group: Group = False) -> Tensor:
