@@ -97,26 +97,23 @@ def gramian_of(gradients: Sequence[Gradients | None], inputs: Sequence[Tensor], 
     device = inputs[0].device
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
         if not inputs[0].is_leaf or sharded(inputs):  # each process has a part of it
-            small = total(_products(_local(rows)), group)
-            small = (
-                small / torch.distributed.get_world_size(group) ** 2
-                if group is not False and not sharded(inputs)
-                else small
-            )
+            small = total(_products(_local(rows), device), group)
+            if group is not False and not sharded(inputs):  # of the mean of the processes' losses
+                small = small / torch.distributed.get_world_size(group) ** 2
         else:
-            small = _products(rows if group is False else [_averaged(row, inputs, group) for row in rows])
+            rows = rows if group is False else [_averaged(row, inputs, group) for row in rows]
+            small = _products(rows, device)
         gram = small.new_full((len(gradients), len(gradients)), torch.nan)
         at = torch.tensor(tasks, device=device)
         gram[at[:, None], at] = small
     return gram
 
 
-def _products(rows: Sequence[Gradients]) -> Tensor:
+def _products(rows: Sequence[Gradients], device: torch.device) -> Tensor:
     """Gramian of rows of gradients ``[R, R]``, a sum over the tensors that they are of."""
     pairs = list(combinations_with_replacement(range(len(rows)), 2))
     there = [g for row in rows for g in row if g is not None]
     wide = torch.float64 if any(g.dtype in (torch.float64, torch.complex128) for g in there) else torch.float32
-    device = there[0].device if there else None
     zero = torch.zeros((), dtype=wide, device=device)
     found = [zero.new_zeros(len(pairs))]
     for column in zip(*rows, strict=True):

@@ -79,7 +79,7 @@ def compare(
     steps: int,
     seeds: int = 5,
     optimiser: MakeOptimiser = adamw,
-    measure_every: int = 1,
+    measure_every: int | None = None,
     on_progress: Progress | None = None,
 ) -> Comparison:
     """Train the same networks in several ways and compare them, paired by seed.
@@ -108,7 +108,7 @@ def compare(
         raise GraceError(
             f"`ways` and `seeds` should be at least 2 and `steps` at least 1. Found {len(ways)}, {seeds}, {steps}."
         )
-    problem = ModuleProblem(make_model, batches, losses, shared)
+    problem, _ = ModuleProblem.of(make_model, batches, losses, shared, 0)
     values: dict[str, list[float]] = {name: [] for name in ways}
     for number, (seed, name) in enumerate(((s, n) for s in range(seeds) for n in ways), start=1):
         with torch.random.fork_rng(devices=[]):
@@ -134,7 +134,7 @@ def compared(values: Mapping[str, Sequence[float]]) -> Comparison:
 
 
 def _trained(
-    problem: ModuleProblem, outer: Controller, steps: int, make: MakeOptimiser, measure_every: int
+    problem: ModuleProblem, outer: Controller, steps: int, make: MakeOptimiser, measure_every: int | None
 ) -> nn.Module:
     model = problem.model().train()
     shared, optimiser = problem.shared(model), make(model)
@@ -144,8 +144,8 @@ def _trained(
     per_pass = len(problem.loader) if isinstance(problem.loader, Sized) else 1
     for step, batch in enumerate(islice(problem.batches(0), steps)):
         optimiser.zero_grad()
-        found = problem.loss_function(model, batch)
-        values = list(found.values()) if isinstance(found, Mapping) else list(found)
-        backward(values, shared, outer, epoch=step // per_pass, measure_every=measure_every)
+        backward(
+            problem.loss_function(model, batch), shared, outer, epoch=step // per_pass, measure_every=measure_every
+        )
         optimiser.step()
     return model
