@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -177,15 +178,20 @@ def diagnose(
     chosen = replace(with_steps(recipe_named(recipe), steps), weights=_weights(weights, len(names)))
     seeds = check_reading(chosen, inits, reads, seed)
     traces = replicate(problem, chosen, seeds, reads, executor, on_progress, optimiser)
+    over = "initialisations"
+    if alike:
+        over = "batches and dropout alone, as every initialisation starts from the same values"
+        warnings.warn(
+            "`make_model` should give a new initialisation in each call. Found networks that start from the same values: rho's "
+            "interval is over batches and dropout alone. Initialise the heads anew, to have one that covers them.",
+            stacklevel=2,
+        )
     measured_as = {
         **counts,
         "recipe_steps": chosen.steps,
         "recipe_weights": list(chosen.weights) if chosen.warm == "joint" else None,
         "mode": "train (dropout and batch statistics on)",
-        "start": "the same values in every initialisation: the interval is over batches and dropout alone"
-        if alike
-        else "fresh",
-        "interval": "95 % over initialisations, random-effects model, Student's t; batches nested; data fixed",
+        "interval": f"95 % over {over}, random-effects model, Student's t; batches nested; data fixed",
         "reference_training": "training" if training_steps is None else f"{training_steps:,}-step",
         "seeds": seeds,
         "torch": torch.__version__,
