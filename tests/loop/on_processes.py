@@ -165,6 +165,27 @@ def absent_and_left_out(rank: int) -> float:
     return worst
 
 
+def drift_with_static_graph(rank: int) -> list[float]:
+    """Difference of the weights to a training on the whole batch, and between the processes, after five steps of SGD."""
+    net, alone = built(DTYPE), built(DTYPE)
+    model = DistributedDataParallel(net, static_graph=True)
+    both = [(grace.GABA(3, warmup=0, beta=0.5), torch.optim.SGD(each.parameters(), lr=0.1)) for each in (net, alone)]
+    for number in range(5):
+        parts = [alone(inputs(WORLD * number + r, DTYPE)) for r in range(WORLD)]
+        whole_ = [sum(pair) / WORLD for pair in zip(*parts, strict=True)]
+        for (outer, optimiser), losses, each, group in zip(
+            both, (model(inputs(WORLD * number + rank, DTYPE)), whole_), (net, alone), (None, False), strict=True
+        ):
+            optimiser.zero_grad()
+            grace.backward(losses, each.shared(), outer, measure_every=1, group=group)
+            optimiser.step()
+    flat = torch.cat([p.detach().reshape(-1) for p in net.parameters()])
+    other = flat.clone()
+    torch.distributed.broadcast(other, 0)
+    expected = torch.cat([p.detach().reshape(-1) for p in alone.parameters()])
+    return [float((flat - expected).abs().max()), float((flat - other).abs().max())]
+
+
 def results(rank: int) -> Iterator[tuple[str, Any]]:
     for row in FLAGS:
         for axis in AXES:
@@ -173,6 +194,7 @@ def results(rank: int) -> Iterator[tuple[str, Any]]:
                     yield f"{row}|{axis}|{measured}", error_of(row, axis, measured, rank)
                 except Exception as error:
                     yield f"{row}|{axis}|{measured}", repr(error)
+    yield "static graph", drift_with_static_graph(rank)
     yield "absent in one", absent_in_one(rank)
     yield "absent and left out", absent_and_left_out(rank)
 

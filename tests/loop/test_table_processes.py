@@ -49,6 +49,13 @@ def test_the_gradients_are_those_of_plain_autograd_on_the_whole_batch(
         assert between == 0
 
 
+def test_1_static_graph_keeps_the_processes_together(found: list[dict[str, Any]]) -> None:
+    for rank in (0, 1):
+        to_the_whole, between = found[rank]["static graph"]
+        assert to_the_whole <= 1e-6  # the weights have single precision
+        assert between == 0
+
+
 def test_a_task_that_one_process_lacks_is_named_before_anything_is_changed(found: list[dict[str, Any]]) -> None:
     for rank in (0, 1):
         assert "Found task 1 in 50% of them" in found[rank]["absent in one"]
