@@ -92,7 +92,7 @@ def test_replicas_have_their_own() -> None:
         ("torchjd:GradDrop", {}, "Found torchjd:GradDrop"),  # it needs the gradients themselves
         ("torchjd:MGDA", {"floor": 0}, "An option of torchjd:MGDA should be one of epsilon, max_iters. Found 'floor'"),
         ("torchjd:Krum", {}, "should have valid options"),
-        ("nothing", {}, "or torchjd:NAME. Found 'nothing'"),
+        ("nothing", {}, "torchjd:NAME or package.module:Class. Found 'nothing'"),
     ],
 )
 def test_bad_names_are_named(name: str, options: dict[str, Any], message: str) -> None:

@@ -114,8 +114,8 @@ def test_whole_trainings_of_every_method_equal_separate_ones(fleets: tuple[Fleet
         alone = one.replicas[0]
         assert (replica.step, replica.best_epoch) == (alone.step, alone.best_epoch)
         assert_same_history(replica.history, alone.history)
-        best = stack.best_state(number)
-        for name, value in one.best_state(0).items():
+        best = stack.best_model(number).state_dict()
+        for name, value in one.best_model(0).state_dict().items():
             torch.testing.assert_close(best[name], value, rtol=1e-6, atol=1e-8, msg=f"{spec.method} {name}")
 
 

@@ -85,6 +85,7 @@ class Seen(nn.Module):
     appearances: Tensor
     losses: Tensor
     gramian: Tensor
+    measured: Tensor
 
     def __init__(self, tasks: int) -> None:
         super().__init__()
@@ -92,6 +93,7 @@ class Seen(nn.Module):
         self.register_buffer("appearances", torch.zeros(tasks, dtype=torch.int64))
         self.register_buffer("losses", torch.full((tasks,), torch.nan))
         self.register_buffer("gramian", torch.full((tasks, tasks), torch.nan))
+        self.register_buffer("measured", torch.full((tasks,), -1))  # step of each task's last measurement
         self.names: tuple[str, ...] | None = None  # where losses come by name: in the order of the first call
 
     def due(self, present: list[bool], every: int, accumulation: int) -> list[bool]:
@@ -105,6 +107,15 @@ class Seen(nn.Module):
         turns = (self.appearances // accumulation % every == 0).tolist()
         return [there and turn for there, turn in zip(present, turns, strict=True)]
 
+    def known(self) -> Tensor | None:
+        """Gramian of the last measurement of each task ``[K, K]``; None before all were measured.
+
+        Tasks that were not measured together get a product of 0, so that it is the Gramian of some gradients.
+        """
+        if bool((self.measured < 0).any()):
+            return None
+        return torch.where(self.measured[:, None] == self.measured, self.gramian, 0.0)
+
     def update(self, losses: Tensor, gramian: Tensor | None, present: list[bool]) -> None:
         """Keep what is there: losses ``[K]`` and Gramian ``[K, K]``, NaN for what was not measured."""
         there = torch.tensor(present, device=self.losses.device)
@@ -112,5 +123,6 @@ class Seen(nn.Module):
         if gramian is not None:
             gramian = gramian.to(self.gramian)
             self.gramian.copy_(torch.where(gramian.isnan(), self.gramian, gramian))
+            self.measured.copy_(torch.where(gramian.diagonal().isnan(), self.measured, self.steps))
         self.appearances += there
         self.steps += 1

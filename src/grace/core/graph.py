@@ -75,7 +75,7 @@ class Graph:
     def muted(self) -> Iterator[None]:
         """Within, backward passes run no hook of a leaf, and no module takes them for its own."""
         held = [(hooks, dict(hooks)) for leaf in self.leaves for hooks in hooks_of(leaf)]
-        waiting = [sink for sink in self.sinks if not sink._static_graph_delay_allreduce_enqueued]
+        waiting = [sink for sink in self.sinks if not getattr(sink, "_static_graph_delay_allreduce_enqueued", True)]
         try:
             for hooks, _ in held:
                 hooks.clear()

@@ -65,18 +65,20 @@ def sharded(tensors: Sequence[Tensor]) -> bool:
 
 
 def _sharded_parameters() -> list[Tensor]:
-    """Every shard of every ``FSDPModule`` in this process: a graph does not lead to them."""
+    """Every shard of every ``FSDPModule`` here: neither a graph nor ``parameters()`` after a forward pass leads to all."""
     from torch.distributed.fsdp import FSDPModule
 
-    modules = [module for module in gc.get_objects() if isinstance(module, FSDPModule)]
-    for module in modules:
-        states = module._get_fsdp_state()  # type: ignore[attr-defined]
-        if (group := states._fsdp_param_group) is not None and not group.reduce_grads:
+    found: list[Tensor] = []
+    for module in [thing for thing in gc.get_objects() if issubclass(type(thing), FSDPModule)]:
+        if (group := module._get_fsdp_state()._fsdp_param_group) is None:
+            continue
+        if not group.reduce_grads:
             raise GraceError(
                 "A measured step of fully_shard should reduce gradients. Found set_requires_gradient_sync(False). "
                 "Reduce them in every call, or measure on activations."
             )
-    return [p for module in modules for p in module.parameters() if p.requires_grad]
+        found += [parameter.sharded_param for parameter in group.fsdp_params if parameter.sharded_param.requires_grad]
+    return found
 
 
 def gramian_of(gradients: Sequence[Gradients | None], inputs: Sequence[Tensor], group: Group = False) -> Tensor:
@@ -95,26 +97,23 @@ def gramian_of(gradients: Sequence[Gradients | None], inputs: Sequence[Tensor], 
     device = inputs[0].device
     with torch.no_grad(), torch.autocast(device.type, enabled=False):
         if not inputs[0].is_leaf or sharded(inputs):  # each process has a part of it
-            small = total(_products(_local(rows)), group)
-            small = (
-                small / torch.distributed.get_world_size(group) ** 2
-                if group is not False and not sharded(inputs)
-                else small
-            )
+            small = total(_products(_local(rows), device), group)
+            if group is not False and not sharded(inputs):  # of the mean of the processes' losses
+                small = small / torch.distributed.get_world_size(group) ** 2
         else:
-            small = _products(rows if group is False else [_averaged(row, inputs, group) for row in rows])
+            rows = rows if group is False else [_averaged(row, inputs, group) for row in rows]
+            small = _products(rows, device)
         gram = small.new_full((len(gradients), len(gradients)), torch.nan)
         at = torch.tensor(tasks, device=device)
         gram[at[:, None], at] = small
     return gram
 
 
-def _products(rows: Sequence[Gradients]) -> Tensor:
+def _products(rows: Sequence[Gradients], device: torch.device) -> Tensor:
     """Gramian of rows of gradients ``[R, R]``, a sum over the tensors that they are of."""
     pairs = list(combinations_with_replacement(range(len(rows)), 2))
     there = [g for row in rows for g in row if g is not None]
     wide = torch.float64 if any(g.dtype in (torch.float64, torch.complex128) for g in there) else torch.float32
-    device = there[0].device if there else None
     zero = torch.zeros((), dtype=wide, device=device)
     found = [zero.new_zeros(len(pairs))]
     for column in zip(*rows, strict=True):

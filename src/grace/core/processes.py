@@ -69,7 +69,7 @@ def check_absent(present: Sequence[float], leaves: Sequence[Tensor], group: Grou
     waits = any(
         not module.find_unused_parameters and any(p.requires_grad and p not in reached for p in module.parameters())
         for module in gc.get_objects()
-        if isinstance(module, DistributedDataParallel) and not reached.isdisjoint(module.parameters())
+        if issubclass(type(module), DistributedDataParallel) and not reached.isdisjoint(module.parameters())
     )
     device = leaves[0].device
     if bool(total(torch.tensor(float(waits), device=device), group) > 0):

@@ -153,8 +153,7 @@ def _weights(
     seen.update(losses, gram, present)
     if bool((seen.appearances == 0).any()):
         return torch.full((outer.tasks,), 1 / outer.tasks, device=losses.device), None
-    whole = gram is not None and not bool(seen.gramian.diagonal().isnan().any())
-    known = torch.nan_to_num(seen.gramian, nan=0.0) if whole else None  # tasks that never met: no cosine, but norms
+    known = None if gram is None else seen.known()
     weights: Tensor = outer(seen.losses, known, step, epoch)
     own = outer.own_loss(seen.losses.clone(), known)
     return weights.detach().to(losses.device), own if own is not None and own.requires_grad else None

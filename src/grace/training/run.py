@@ -19,7 +19,7 @@ from grace.data.windows import Windows
 from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
 from grace.models.lstm import EAGER, compiled
-from grace.models.rul_problem import RULProblem, build
+from grace.models.rul_problem import RULProblem
 from grace.training.checkpoint import load, save
 from grace.training.conformal import coverage, half_width
 from grace.training.evaluate import Predictions, figures, predict
@@ -188,9 +188,7 @@ def _run(stack: Stack, number: int) -> Run:
     spec, split = replica.spec, replica.split
     if replica.reason:
         return Run(_record(stack, number, status=FAILED, reason=replica.reason), None, split)
-    model = build(spec.size, split.train.rows.shape[1], spec.conventions.cap, spec.unit)
-    model.load_state_dict(stack.best_state(number), strict=False)  # all but BatchNorm's unread counters
-    model.to(stack.device).eval()
+    model = stack.best_model(number)
 
     def predicted(windows: Windows) -> Predictions:
         return predict(model, ResidentWindows(windows, stack.device), spec)

@@ -15,7 +15,7 @@ from grace.data.resident import ResidentWindows
 from grace.models.cnn_bilstm_attention import PARTS, WHOLE, CNNBiLSTMAttention
 from grace.models.function import Networks
 from grace.models.lstm import EAGER, Cell
-from grace.models.rul_problem import task_losses
+from grace.models.rul_problem import build, task_losses
 from grace.training.evaluate import figures, predict_all, together
 from grace.training.layout import Layout, State
 from grace.training.optimiser import RowOptimiser
@@ -186,12 +186,15 @@ class Stack:
             self.best[index] = self.state.average[index]
             self.best_statistics[index] = self.state.average_statistics[index]
 
-    def best_state(self, number: int) -> dict[str, Tensor]:
-        """State dict of the averaged network of a replica's best epoch, on the CPU."""
+    def best_model(self, number: int) -> CNNBiLSTMAttention:
+        """The averaged network of a replica's best epoch, in evaluation mode."""
+        spec, split = self.replicas[number].spec, self.replicas[number].split
         row = slice(number, number + 1)
-        tensors: dict[str, Any] = self.parameters.views(self.best[row])
-        tensors |= self.statistics.views(self.best_statistics[row])
-        return {name: tensor[0].cpu().clone() for name, tensor in tensors.items()}
+        tensors = self.parameters.views(self.best[row]) | self.statistics.views(self.best_statistics[row])
+        model = build(spec.size, split.train.rows.shape[1], spec.conventions.cap, spec.unit)
+        # all but BatchNorm's counters, which nobody reads
+        model.load_state_dict({name: tensor[0] for name, tensor in tensors.items()}, strict=False)
+        return model.to(self.device).eval()
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed stack needs to equal an uninterrupted one bit for bit."""
