@@ -1,8 +1,8 @@
 """Windows per second of training on one thread: GRACE, an idiomatic PyTorch loop, and Lightning with rul-datasets.
 
-All train the same network, GRACE as its one function and the others by PyTorch's layers, with both losses
- at 0.5 / 0.5, clipped, with AdamW. GRACE's own loop does more in the same step: the
-random offsets of its recipe, and the moving average of the weights. They take turns.
+All train the same network, GRACE as its one function and the others by PyTorch's layers, with both losses at 0.5 / 0.5, clipped,
+with AdamW. GRACE's own loop does more in the same step: the random offsets of its recipe, and the moving average of the weights.
+They take turns.
 """
 
 from __future__ import annotations
