@@ -53,16 +53,19 @@ def plain(model: Transformer, x: Tensor) -> None:
     sum(model.losses(x)[1]).backward()  # type: ignore[union-attr]
 
 
-def ours(every: int | None, features: bool = False, name: str = "gaba") -> Step:
-    """``grace.backward`` with one outer axis that goes on."""
+def ours(every: int | None, features: bool = False, name: str = "gaba", hook: bool = False) -> Step:
+    """``grace.backward`` with one outer axis that goes on; ``hook``: a hook on a parameter listens."""
     from grace.controllers.methods import build_outer
 
     outer = build_outer(name, TASKS)
 
     def step(model: Transformer, x: Tensor) -> None:
         z, losses = model.losses(x)
+        handle = model.heads[0].bias.register_hook(lambda g: g) if hook else None
         shared = model.backbone.parameters()
         grace.backward(losses, shared, outer, measure_every=every, measure_on=z if features else None)
+        if handle is not None:
+            handle.remove()
 
     return step
 
@@ -87,6 +90,7 @@ WAYS: dict[str, Callable[[], Step]] = {
     "plain sum": lambda: plain,
     "GABA, as it comes (every tenth)": lambda: ours(None),
     "GABA, measured in every step": lambda: ours(1),
+    "the same, where a hook listens": lambda: ours(1, hook=True),
     "GABA, measured in every step at the representation": lambda: ours(1, features=True),
     "UPGrad by grace.backward": lambda: ours(1, name="torchjd:UPGrad"),
     "TorchJD UPGrad, one task at a time": lambda: torchjd("UPGrad", 1),

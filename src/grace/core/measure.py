@@ -160,9 +160,11 @@ def _shard(gradient: Tensor) -> Tensor:
 
 
 def _averaged(row: Gradients, inputs: Sequence[Tensor], group: Group) -> Gradients:
-    """The mean over the processes, which have to speak of the same values: zeros where a task does not use a tensor."""
-    dense = (
-        torch.zeros_like(p) if g is None else g.to_dense() if g.is_sparse else g
-        for g, p in zip(row, inputs, strict=True)
-    )
-    return [mean(g.float() if g.dtype in NARROW else g, group) for g in dense]
+    """The mean over the processes, one message a precision: zeros where a task does not use a tensor, so that all say as much."""
+    pieces: dict[torch.dtype, list[Tensor]] = {}
+    for gradient, tensor in zip(row, inputs, strict=True):
+        dense = torch.zeros_like(tensor) if gradient is None else gradient
+        dense = dense.to_dense() if dense.is_sparse else dense
+        dense = dense.float() if dense.dtype in NARROW else dense
+        pieces.setdefault(dense.dtype, []).append(dense.reshape(-1))
+    return [mean(torch.cat(parts), group) for parts in pieces.values()]
