@@ -9,7 +9,7 @@ from itertools import combinations_with_replacement
 import torch
 from torch import Tensor
 
-from grace.core.graph import Graph, hooks_of
+from grace.core.graph import Graph, hooks_of, several
 from grace.core.processes import Group, mean, total
 from grace.errors import GraceError
 
@@ -38,6 +38,11 @@ def measure(losses: Sequence[Tensor], inputs: Sequence[Tensor], graph: Graph, *,
 
 def _by_whole_passes(losses: Sequence[Tensor], inputs: Sequence[Tensor], graph: Graph) -> list[Gradients]:
     """The same where only ``.backward()`` works: what lies in ``.grad`` is put aside meanwhile."""
+    if graph.reentrant and several():
+        raise GraceError(
+            "A measured step of several processes should find no reentrant checkpoint, as that allows no pass but the one that "
+            "they wait for. Found one. Give torch.utils.checkpoint use_reentrant=False."
+        )
     hidden = _sharded_parameters() if sharded(inputs) else []
     touched = list({id(p): p for p in (*inputs, *graph.leaves, *hidden)}.values())
     aside, quiet = [p.grad for p in touched], [(hooks, dict(hooks)) for p in hidden for hooks in hooks_of(p)]
