@@ -1,31 +1,24 @@
-"""What ``grace.backward`` costs in a loop of your own, beside TorchJD: python benchmarks/own_loop.py [--rounds N]
+"""What ``grace.backward`` costs in a loop of your own, beside TorchJD: python benchmarks/run.py --parts loop
 
 A transformer of 10 M parameters with three heads, forward and backward pass on one thread, as ratios to the plain sum of the
 losses. The ways take turns on the same network, so that whatever else the machine does falls on all of them. Peak memory is of a
-process of its own each. Writes results/own_loop.json and the table of docs/performance.md.
+process of its own each.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
-from pages import replace_between
 from peak import mark, peak_mib
 from torch import Tensor, nn
 
 import grace
-from grace.files import write_text
 
-ROOT = Path(__file__).parents[1]
-RESULTS, PAGE = ROOT / "results" / "own_loop.json", ROOT / "docs" / "performance.md"
 TASKS, BATCH, LENGTH, WIDTH, LAYERS = 3, 8, 64, 320, 8
 WARMUP = 2
 
@@ -53,16 +46,19 @@ def plain(model: Transformer, x: Tensor) -> None:
     sum(model.losses(x)[1]).backward()  # type: ignore[union-attr]
 
 
-def ours(every: int | None, features: bool = False, name: str = "gaba") -> Step:
-    """``grace.backward`` with one outer axis that goes on."""
+def ours(every: int | None, features: bool = False, name: str = "gaba", hook: bool = False) -> Step:
+    """``grace.backward`` with one outer axis that goes on; ``hook``: a hook on a parameter listens."""
     from grace.controllers.methods import build_outer
 
     outer = build_outer(name, TASKS)
 
     def step(model: Transformer, x: Tensor) -> None:
         z, losses = model.losses(x)
+        handle = model.heads[0].bias.register_hook(lambda g: g) if hook else None
         shared = model.backbone.parameters()
         grace.backward(losses, shared, outer, measure_every=every, measure_on=z if features else None)
+        if handle is not None:
+            handle.remove()
 
     return step
 
@@ -87,6 +83,7 @@ WAYS: dict[str, Callable[[], Step]] = {
     "plain sum": lambda: plain,
     "GABA, as it comes (every tenth)": lambda: ours(None),
     "GABA, measured in every step": lambda: ours(1),
+    "the same, where a hook listens": lambda: ours(1, hook=True),
     "GABA, measured in every step at the representation": lambda: ours(1, features=True),
     "UPGrad by grace.backward": lambda: ours(1, name="torchjd:UPGrad"),
     "TorchJD UPGrad, one task at a time": lambda: torchjd("UPGrad", 1),
@@ -136,7 +133,7 @@ def measured(rounds: int) -> dict[str, dict[str, float]]:
     found = {}
     for name in WAYS:
         ratios = [a / b for a, b in zip(times[name], times[first], strict=True)]
-        command = [sys.executable, __file__, "--peak", name]
+        command = [sys.executable, __file__, name]
         memory = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
         found[name] = {
             "ratio": statistics.median(ratios),
@@ -153,24 +150,9 @@ def table(found: dict[str, dict[str, float]]) -> str:
     lines = ["| forward and backward | to the plain sum (range) | peak memory, MiB |", "|---|---|---|"]
     for name, row in found.items():
         lines.append(f"| {name} | {row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f}) | {row['peak_mib']:.0f} |")
-    return "\n".join(lines)
-
-
-def main() -> None:
-    """Measure, write and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--peak", help="measure the memory of one way and print it")
-    chosen = parser.parse_args()
-    torch.set_num_threads(1)
-    if chosen.peak:
-        print(peak(chosen.peak))
-        return
-    found = measured(chosen.rounds)
-    write_text(RESULTS, json.dumps(found, indent=2) + "\n")
-    replace_between(PAGE, {"own loop": table(found) + "\n"})
-    print(table(found))
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(1)
+    print(peak(sys.argv[1]))

@@ -28,7 +28,7 @@ ALLOWED = {
     "bench": {"errors", "files", "core", "data", "controllers", "alignment", "training"},
     "demos": {"errors", "core", "data", "models", "alignment"},
     "validity": {"errors", "files", "core", "controllers", "data", "models", "alignment", "training", "bench"},
-    "report": {"errors", "files", "controllers", "alignment", "training", "bench", ""},
+    "report": {"errors", "files", "core", "controllers", "alignment", "training", "bench", ""},
     "cli": {
         "report",
         "errors",

@@ -71,12 +71,12 @@ def ours(row: str, rank: int) -> Case:
 
 
 class Checkpointed(nn.Module):
-    def __init__(self, net: Net) -> None:
+    def __init__(self, net: Net, reentrant: bool = False) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.reentrant = net, reentrant
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        h = torch.utils.checkpoint.checkpoint(self.net.features, x, use_reentrant=False)
+        h = torch.utils.checkpoint.checkpoint(self.net.features, x, use_reentrant=self.reentrant)
         return [(head(h) - task).square().mean() for task, head in enumerate(self.net.heads)]
 
 
@@ -111,6 +111,31 @@ def error_of(row: str, axis: str, measured: bool, rank: int) -> list[float]:
         distance(found[1], gradients(theirs)),
         float((flat - other).abs().max()),
     ]
+
+
+def reentrant(rank: int) -> str:
+    """What is said of a reentrant checkpoint, and whether anything was changed by then."""
+    net = built(DTYPE)
+    model, outer = DistributedDataParallel(Checkpointed(net, reentrant=True)), grace.GABA(3)
+    both = model(inputs(rank, DTYPE).requires_grad_())
+    try:
+        grace.backward(both, net.shared(), outer)
+    except grace.GraceError as error:
+        return (
+            str(error) + f" changed: {any(p.grad is not None for p in net.parameters()) or int(outer.seen.steps) != 0}"
+        )
+    return "nothing was said"
+
+
+def unsynchronised(rank: int) -> str:
+    """The same of FSDP2 that does not reduce gradients."""
+    case, outer = ours("fully_shard (FSDP2)", rank), grace.GABA(3)
+    case.model.set_requires_gradient_sync(False)  # type: ignore[operator]
+    try:
+        step(case, outer, 0, 1)
+    except grace.GraceError as error:
+        return str(error) + f" changed: {bool(sharded_gradients(case.model)) or int(outer.seen.steps) != 0}"
+    return "nothing was said"
 
 
 def absent_in_one(rank: int) -> str:
@@ -196,6 +221,8 @@ def results(rank: int) -> Iterator[tuple[str, Any]]:
                     yield f"{row}|{axis}|{measured}", repr(error)
     yield "static graph", drift_with_static_graph(rank)
     yield "absent in one", absent_in_one(rank)
+    yield "reentrant", reentrant(rank)
+    yield "unsynchronised", unsynchronised(rank)
     yield "absent and left out", absent_and_left_out(rank)
 
 

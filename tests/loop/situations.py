@@ -69,9 +69,10 @@ def built(dtype: torch.dtype, tasks: int = 3) -> Net:
     return Net(tasks).to(dtype)
 
 
-def plain(dtype: torch.dtype, tasks: int = 3) -> Case:
+def plain(dtype: torch.dtype, tasks: int = 3, part: bool = False, **options: Any) -> Case:
     net = built(dtype, tasks)
-    return Case(net, net.shared(), lambda number: net(inputs(number, dtype)))
+    chosen = options | ({"measure_on": net.shared()[2:]} if part else {})
+    return Case(net, net.shared(), lambda number: net(inputs(number, dtype)), chosen)
 
 
 def hooks(dtype: torch.dtype) -> Case:
@@ -245,12 +246,6 @@ def penalty(dtype: torch.dtype) -> Case:
     return case
 
 
-def retained(dtype: torch.dtype) -> Case:
-    case = plain(dtype)
-    case.options = {"retain_graph": True}
-    return case
-
-
 def at_features(dtype: torch.dtype) -> Case:
     case = plain(dtype)
     net: Any = case.model
@@ -261,12 +256,6 @@ def at_features(dtype: torch.dtype) -> Case:
         return [(head(kept[0]) - task).square().mean() for task, head in enumerate(net.heads)]
 
     case.losses, case.options = losses, {"measure_on": kept}
-    return case
-
-
-def on_a_part(dtype: torch.dtype) -> Case:
-    case = plain(dtype)
-    case.options = {"measure_on": case.shared[2:]}
     return case
 
 
@@ -294,8 +283,8 @@ SITUATIONS: dict[str, tuple[Callable[[torch.dtype], Case], tuple[torch.dtype, ..
     "an absent task": (absent, BOTH),
     "a gradient penalty": (penalty, BOTH),
     "20 tasks": (partial(plain, tasks=20), BOTH),
-    "retain_graph": (retained, BOTH),
+    "retain_graph": (partial(plain, retain_graph=True), BOTH),
     "measured on activations": (at_features, BOTH),
-    "measured on a part": (on_a_part, BOTH),
+    "measured on a part": (partial(plain, part=True), BOTH),
 }
 """Rows of the table on one process, and the precisions in which they are tested."""

@@ -62,6 +62,15 @@ def test_a_task_that_one_process_lacks_is_named_before_anything_is_changed(found
         assert found[rank]["absent in one"].endswith("changed: False")
 
 
+@pytest.mark.parametrize(
+    ("what", "words"), [("reentrant", "use_reentrant=False"), ("unsynchronised", "set_requires_gradient_sync(False)")]
+)
+def test_what_cannot_be_is_named_before_anything_is_changed(found: list[dict[str, Any]], what: str, words: str) -> None:
+    for rank in (0, 1):
+        assert words in found[rank][what]
+        assert found[rank][what].endswith("changed: False")
+
+
 def test_a_task_that_one_process_lacks_and_leaves_out(found: list[dict[str, Any]]) -> None:
     assert found[0]["absent and left out"] <= 1e-10
     assert found[1]["absent and left out"] <= 1e-10

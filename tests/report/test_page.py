@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import asdict
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -112,7 +113,7 @@ def test_the_findings_are_counted_not_written_down() -> None:
     better = sweep("A", {"baseline": (12.0, 12.1, 12.2), "grace": (10.0, 10.1, 10.2), "rul-only": (12.0, 12.1, 12.3)})
     first = data_of(page(Material(tuple(better))))["summary"][0]
     assert first.startswith("1 of 2 comparisons show the RMSE below Baseline's beyond noise")
-    assert "GRACE on A (2.00 lower)" in first
+    assert "1 remain after Benjamini-Hochberg at 5 % (2 looked at): GRACE on A (2.00 lower, remains)" in first
     level = sweep("A", {"baseline": (12.0, 12.1, 12.2), "grace": (12.2, 12.0, 12.1)})
     assert data_of(page(Material(tuple(level))))["summary"][0].startswith("No method lowers the RMSE")
 
@@ -121,11 +122,41 @@ def test_the_findings_are_those_of_the_results(html: str) -> None:
     lines = data_of(html)["summary"]
     written = (RESULTS.parent / "docs" / "results.md").read_text()
     for name in ("AMNL on FD002", "GRACE on FD002"):
-        assert f"{name} (" in written.split("Outside their noise")[1].split("\n")[0]
+        assert f"{name} (" in written.split("Those that do:")[1].split("\n")[0]
         assert name in lines[0]
-    assert "Of 32 paired differences 2 leave their noise, where chance alone would make 1.6" in lines[0]
-    assert "on FD001 GradNorm (12.83 cycles" in lines[3]
-    assert "On 4 of 4 the whole interval is above +0.18" in lines[4]
+    assert "Of 32 paired differences 2 leave their noise, where chance alone would make 1.6; 0 remain" in lines[0]
+    assert lines[2].startswith("No method lowers the RMSE below RUL alone under plain MSE's beyond noise. Of 20 paired")
+    assert lines[3].startswith(
+        "No method lowers the RMSE below RUL alone under weighted MSE's beyond noise. Of 8 paired"
+    )
+    assert "on FD001 GradNorm (12.83 cycles, SE over engines 1.21" in lines[4]
+    assert "On 4 of 4 the whole interval is above +0.18" in lines[5]
+
+
+def test_a_card_says_which_rul_alone_its_methods_are_compared_with_and_which_have_none() -> None:
+    runs = sweep("A", {"rul-only": (12.0, 12.1), "gaba": (11.0, 11.2), "grace": (11.0, 11.1), "dwa": (11.0, 11.3)})
+    inner = {"grace": "weighted_mse", "gaba": "mse", "rul-only": "mse"}
+    for run in runs:
+        run.spec.update({"inner": inner[run.spec["method"]]} if run.spec["method"] in inner else {})
+    data = data_of(page(Material((*runs, *sweep("B", {"rul-only": (12.0, 12.1)})))))
+    none = "Not compared, as the records hold no RUL alone under"
+    assert data["alone"]["A"] == [
+        f"{none} the same loss with a seed in common: DWA.",
+        "Against RUL alone under plain MSE: GABA.",
+        f"{none} weighted MSE with a seed in common: GRACE.",
+    ]
+    assert data["alone"]["B"] == ["The records hold no method that shares."]
+    (gaba,) = (p["to_alone"] for p in data["points"] if "to_alone" in p)
+    assert gaba.startswith("under plain MSE: 0.95 cycles lower RMSE, ")
+
+
+@pytest.mark.parametrize("name", ["page.js", "panels.js"])
+def test_the_script_computes_no_statistic(html: str, name: str) -> None:
+    """No root, no spread and no quantile in the panels' scripts, and none in their data to compute one from."""
+    script = files("grace.report").joinpath(name).read_text(encoding="utf-8")
+    assert script in html
+    assert not re.search(r"sqrt|\*\*|quantile|variance|spread|deviation", script, re.IGNORECASE)
+    assert "quantiles" not in data_of(html)
 
 
 def test_hostile_names_stay_inside_their_strings() -> None:

@@ -99,7 +99,7 @@ def assert_same_history(mine: list[dict[str, Any]], theirs: list[dict[str, Any]]
     for a, b in zip(mine, theirs, strict=True):
         assert a.keys() == b.keys()
         for name in a:
-            assert a[name] == pytest.approx(b[name], rel=1e-6, abs=1e-9), name
+            assert a[name] == pytest.approx(b[name], rel=1e-6, abs=1e-9, nan_ok=True), name
 
 
 @pytest.mark.usefixtures("in_double")

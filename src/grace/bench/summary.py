@@ -1,31 +1,26 @@
-"""Statistics of records: per data set only, with intervals; numpy alone."""
+"""Statistics of records: per data set only, with intervals; no torch."""
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from grace.controllers.titles import TITLES
+from grace.core.stats import RATE, UNCLEAR, Estimate, family, paired, rmse_error, student
 from grace.errors import GraceError
 from grace.training.record import DONE, Record
 
-DRAWS, LEVEL = 10_000, 0.95
 PROTOCOLS = ("honest", "source")
 METRICS = ("rmse", "score", "rmse_uncapped", "score_uncapped", "macro_f1")
 LARGER_IS_BETTER = ("macro_f1",)
 
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over seeds with its 95 % bootstrap interval, NaN with a single seed."""
-
-    mean: float
-    low: float
-    high: float
+Values = Mapping[str, Mapping[int, float]]
+"""A figure by method and seed."""
 
 
 @dataclass(frozen=True)
@@ -35,33 +30,44 @@ class Row:
     Attributes:
         dataset: Data set.
         method: Method.
-        runs: Seeds.
-        value: Mean and interval over seeds.
+        value: Mean over seeds with Student's interval.
         sd: Standard deviation over seeds; NaN with one.
+        engines: Standard error over the test engines, which all seeds share (RMSE alone); NaN where it is not known.
         difference: Paired difference to the reference method, by seed; None for the reference, or where no seeds are shared.
+        adjusted: Its p value after Benjamini and Hochberg's adjustment for all differences of the table; NaN without one.
+        looked_at: How many differences of the table have a p value.
         rank: Rank among the methods of this data set by mean, 1 is best.
-        rank_low: Lower end of the rank's 95 % bootstrap interval.
-        rank_high: Upper end.
+        rank_low: 1 and the methods that are measurably better, paired by seed.
+        rank_high: All methods less those that are measurably worse.
     """
 
     dataset: str
     method: str
-    runs: int
     value: Estimate
     sd: float
+    engines: float
     difference: Estimate | None
+    adjusted: float
+    looked_at: int
     rank: int
     rank_low: int
     rank_high: int
+
+    @property
+    def verdict(self) -> str:
+        """Of the difference: ``lower``, ``higher`` or ``unclear``; empty where there is none."""
+        return "" if self.difference is None else self.difference.verdict
+
+    @property
+    def adjusted_verdict(self) -> str:
+        """The verdict where it remains after the adjustment, else ``unclear``; empty where there is none."""
+        return self.verdict if self.adjusted <= RATE or not self.verdict else UNCLEAR
 
 
 def summarise(
     records: Iterable[Record], metric: str = "rmse", protocol: str = "honest", reference: str = "baseline"
 ) -> list[Row]:
     """Rows by data set, and within it by method in the order of the table of methods.
-
-    Seeds are drawn with replacement, the same draw for all methods of a data set (they share splits by seed). With five
-    seeds a percentile interval is somewhat too narrow: it covers about 85 to 90 % of the time.
 
     A data set without test engines is summarised on its validation engines, which the epoch was chosen on; whoever shows that has
     to say so (:func:`grace.bench.tables.report` does).
@@ -76,13 +82,51 @@ def summarise(
         GraceError: An unknown metric or protocol, a figure that the records do not hold, or runs of one method, data set
             and seed twice: mixed settings.
     """
-    values = values_by_seed(records, metric, protocol)
-    rows = []
+    every = list(records)
+    values = values_by_seed(every, metric, protocol)
     known = list(TITLES)
+    rows: list[Row] = []
     for dataset, found in sorted(values.items()):
         methods = dict(sorted(found.items(), key=lambda item: known.index(item[0]) if item[0] in known else len(known)))
-        rows += _data_set(dataset, methods, reference, -1 if metric in LARGER_IS_BETTER else 1)
-    return rows
+        errors = dict.fromkeys(methods, math.nan)
+        if protocol == "honest" and metric in ("rmse", "rmse_uncapped"):
+            errors = {name: engine_error(_runs(every, dataset, name), metric == "rmse") for name in methods}
+        rows += _data_set(dataset, methods, reference, errors, -1 if metric in LARGER_IS_BETTER else 1)
+    return _adjusted(rows)
+
+
+def _runs(records: Sequence[Record], dataset: str, method: str) -> list[Record]:
+    return [r for r in records if (r.spec["dataset"], r.spec["method"], r.status) == (dataset, method, DONE)]
+
+
+def engine_error(records: Sequence[Record], capped: bool = True) -> float:
+    """Standard error over test engines of the mean RMSE of some runs of one method; NaN where they hold no predictions.
+
+    Args:
+        records: Runs that read the same test engines.
+        capped: Whether labels are capped.
+    """
+    squared = []
+    for record in records:
+        if not record.predictions:
+            return math.nan
+        true = np.asarray(record.predictions["true"], dtype=float)
+        label = np.minimum(true, record.spec["conventions"]["cap"]) if capped else true
+        squared.append((np.asarray(record.predictions["rul"], dtype=float) - label) ** 2)
+    if len({len(row) for row in squared}) != 1:
+        return math.nan
+    return rmse_error(np.mean(squared, axis=0))
+
+
+def _adjusted(rows: Sequence[Row]) -> list[Row]:
+    """The rows with their differences adjusted for one another."""
+    held = [index for index, row in enumerate(rows) if row.difference is not None]
+    found = family([d for row in rows if (d := row.difference) is not None])
+    adjusted = dict(zip(held, found.adjusted, strict=True))
+    return [
+        replace(row, adjusted=adjusted.get(index, math.nan), looked_at=found.looked_at)
+        for index, row in enumerate(rows)
+    ]
 
 
 def figures_of(record: Record) -> dict[str, float]:
@@ -127,60 +171,42 @@ def values_by_seed(records: Iterable[Record], metric: str, protocol: str) -> dic
     return values
 
 
-def _data_set(dataset: str, methods: dict[str, dict[int, float]], reference: str, sign: int) -> list[Row]:
-    seeds = sorted({seed for found in methods.values() for seed in found})
-    table = np.array([[found.get(seed, np.nan) for seed in seeds] for found in methods.values()])
-    drawn = np.random.default_rng(0).integers(0, len(seeds), (DRAWS, len(seeds)))
-    means = np.array([_means(row, drawn) for row in table])  # [methods, draws]
-    ranks = np.argsort(np.argsort(sign * np.nan_to_num(means, nan=np.inf), axis=0), axis=0) + 1
-    order = np.argsort(np.argsort(sign * np.nanmean(table, axis=1))) + 1
+def _data_set(dataset: str, methods: Values, reference: str, errors: Mapping[str, float], sign: int) -> list[Row]:
+    means = {name: student([*found.values()]) for name, found in methods.items()}
+    order = sorted(methods, key=lambda name: sign * means[name].mean)
+    least, most = _ranks(methods, sign)
     rows = []
-    for index, (name, row) in enumerate(zip(methods, table, strict=True)):
-        low, high = np.percentile(ranks[index], [2.5, 97.5], method="nearest")
-        count = int(np.isfinite(row).sum())
+    for name, found in methods.items():
         rows.append(
             Row(
                 dataset=dataset,
                 method=name,
-                runs=count,
-                value=_estimate(row, drawn),
-                sd=float(np.nanstd(row, ddof=1)) if count > 1 else float("nan"),
-                difference=_difference(row, methods, table, reference, name, drawn),
-                rank=int(order[index]),
-                rank_low=int(low),
-                rank_high=int(high),
+                value=means[name],
+                sd=float(np.std([*found.values()], ddof=1)) if len(found) > 1 else math.nan,
+                engines=errors[name],
+                difference=difference(methods, name, reference),
+                adjusted=math.nan,
+                looked_at=0,
+                rank=order.index(name) + 1,
+                rank_low=least[name],
+                rank_high=most[name],
             )
         )
     return rows
 
 
-def _difference(
-    row: NDArray[np.float64],
-    methods: dict[str, dict[int, float]],
-    table: NDArray[np.float64],
-    reference: str,
-    name: str,
-    drawn: NDArray[np.int64],
-) -> Estimate | None:
-    if name == reference or reference not in methods:
-        return None
-    paired = row - table[list(methods).index(reference)]
-    return _estimate(paired, drawn) if np.isfinite(paired).any() else None
+def _ranks(methods: Mapping[str, Mapping[int, float]], sign: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Lowest and highest rank that the measurable differences leave each method."""
+    least, most = dict.fromkeys(methods, 1), dict.fromkeys(methods, len(methods))
+    for first, second in combinations(methods, 2):
+        found = paired(methods[first], methods[second])
+        if found is not None and found.measurable:
+            better, worse = (first, second) if sign * found.mean < 0 else (second, first)
+            least[worse] += 1
+            most[better] -= 1
+    return least, most
 
 
-def _estimate(row: NDArray[np.float64], drawn: NDArray[np.int64]) -> Estimate:
-    if np.isfinite(row).sum() < 2:  # one seed has no spread to draw from
-        return Estimate(float(np.nanmean(row)), float("nan"), float("nan"))
-    draws = _means(row, drawn)
-    low, high = np.nanpercentile(draws, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
-    return Estimate(float(np.nanmean(row)), float(low), float(high))
-
-
-def _means(row: NDArray[np.float64], drawn: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean of each draw over the seeds that are there; NaN where a draw holds none of them."""
-    sample = row[drawn]
-    there = np.isfinite(sample)
-    count = there.sum(axis=1)
-    total = np.where(there, sample, 0.0).sum(axis=1)
-    means: NDArray[np.float64] = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
-    return means
+def difference(values: Values, method: str, reference: str) -> Estimate | None:
+    """Difference of a method to a reference by seed; None for the reference itself or without shared seeds."""
+    return None if method == reference else paired(values[method], values.get(reference, {}))

@@ -8,8 +8,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from grace.bench.published import ANCHORS, SOURCE
-from grace.bench.summary import Estimate, Row, summarise
+from grace.bench.summary import Row, summarise
 from grace.controllers.titles import TITLES
+from grace.core.stats import RATE, UNCLEAR, Estimate, family
 from grace.errors import GraceError
 from grace.training.record import DONE, Record
 
@@ -21,10 +22,11 @@ TITLE = {
     "macro_f1": "Health macro-F1",
 }
 Cells = tuple[str, ...]
-HEADER: Cells = ("data set", "method", "seeds", "mean [95 %]", "SD", "to Baseline [95 %]", "rank [95 %]", "published*")
 NOTE = (
-    "Mean over seeds with a 95 % bootstrap interval over seeds; differences are paired by seed; * the source's table, whose "
-    "protocol picks the best epoch on the test set."
+    "Mean over seeds with Student's 95 % interval; SE, engines: standard error over the test engines, which all seeds share; "
+    "differences are paired by seed, and in brackets stands what remains of a verdict after Benjamini-Hochberg at "
+    f"{RATE:.0%} over all differences of the table; rank by mean, from 1 and those measurably better to all less those "
+    "measurably worse; * the source's table, whose protocol picks the best epoch on the test set."
 )
 OPTIMISTIC = "Best epoch chosen ON THE TEST SET, as the source does: optimistic, for comparison with its table only. "
 
@@ -46,7 +48,9 @@ def report(
         if words:
             title = TITLE.get(metric, metric).replace("cycles", " or ".join(units(records)))
             parts.append(f"**{title}**, {protocol} protocol\n\n")
-        parts.append(write(HEADER, cells(rows, metric)) + ("\n" if words else ""))
+        parts.append(write(header(reference), cells(rows, metric)) + ("\n" if words else ""))
+        if words:
+            parts.append(family([d for row in rows if (d := row.difference) is not None]).words + "\n\n")
     if words:
         datasets = tuple(sorted({record.spec["dataset"] for record in records}))
         parts.append((OPTIMISTIC if protocol == "source" else "") + NOTE + "\n\n")
@@ -65,19 +69,31 @@ def units(records: Sequence[Record]) -> list[str]:
     return sorted({"cycles" if table is None else str(table["unit"]) for table in tables})
 
 
+def header(reference: str = "baseline") -> Cells:
+    """What stands above :func:`cells`."""
+    to = f"to {TITLES.get(reference, reference)} [95 %]"
+    return ("data set", "method", "seeds", "mean [95 %]", "SD", "SE, engines", to, "verdict (BH)", "rank", "published*")
+
+
 def cells(rows: Sequence[Row], metric: str = "rmse") -> list[Cells]:
-    """The rows as text, in the order of :data:`HEADER`."""
+    """The rows as text, in the order of :func:`header`."""
     digits = {"macro_f1": 3, "score": 0, "score_uncapped": 0}.get(metric, 2)
     return [_cells(row, metric, digits) for row in rows]
 
 
 def _cells(row: Row, metric: str, digits: int) -> Cells:
     difference = "-" if row.difference is None else interval(row.difference, digits, "+")
-    rank = f"{row.rank} [{row.rank_low}-{row.rank_high}]" if row.runs > 1 else f"{row.rank}"
-    spread = "-" if math.isnan(row.sd) else f"{row.sd:.{digits}f}"
+    rank = f"{row.rank} [{row.rank_low}-{row.rank_high}]" if row.value.n > 1 else f"{row.rank}"
+    spread, engines = (_number(value, digits) for value in (row.sd, row.engines))
     value = interval(row.value, digits)
+    verdict = f"{row.verdict} ({row.adjusted_verdict})" if row.verdict not in ("", UNCLEAR) else row.verdict or "-"
     name = TITLES.get(row.method, row.method)
-    return (row.dataset, name, str(row.runs), value, spread, difference, rank, _published(row, metric))
+    seeds = str(row.value.n)
+    return (row.dataset, name, seeds, value, spread, engines, difference, verdict, rank, _published(row, metric))
+
+
+def _number(value: float, digits: int) -> str:
+    return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def interval(estimate: Estimate, digits: int, sign: str = "") -> str:

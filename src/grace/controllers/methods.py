@@ -119,11 +119,12 @@ def _class_of(name: str) -> type[Controller]:
 
 
 def method(name: str) -> Method:
-    """Look up a method by name.
+    """Look up a method by name, or make one of ``OUTER+INNER``: an outer axis as in :func:`build_outer`, and an inner one.
 
     Raises:
         GraceError: An unknown name.
     """
-    if name not in METHODS:
-        raise GraceError(f"`method` should be one of {', '.join(METHODS)}. Found {name!r}.")
-    return METHODS[name]
+    outer, pair, inner = name.rpartition("+")
+    if name not in METHODS and not pair:
+        raise GraceError(f"`method` should be one of {', '.join(METHODS)}, or OUTER+INNER. Found {name!r}.")
+    return METHODS.get(name) or Method(outer, inner)

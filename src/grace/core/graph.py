@@ -69,7 +69,7 @@ class Graph:
         Certain for PyTorch's own hooks: those of leaves can be seen, and every other kind that Python can register moves a
         counter and hangs on a node, so that a graph without them is one that is younger than the counter's last move.
         """
-        return self.foreign or any(map(_heard, self.leaves)) or not _nothing_since(self.oldest) or _several()
+        return self.foreign or any(map(_heard, self.leaves)) or not _nothing_since(self.oldest) or several()
 
     @contextmanager
     def muted(self) -> Iterator[None]:
@@ -98,7 +98,8 @@ def _heard(leaf: Tensor) -> bool:
     return bool(hooks_of(leaf)) or type(leaf) not in (Tensor, nn.Parameter)
 
 
-def _several() -> bool:
+def several() -> bool:
+    """Whether this is one of several processes, whose modules may listen to gradients where Python cannot see it."""
     distributed = torch.distributed
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
 

@@ -9,7 +9,7 @@ from itertools import combinations_with_replacement
 import torch
 from torch import Tensor
 
-from grace.core.graph import Graph, hooks_of
+from grace.core.graph import Graph, hooks_of, several
 from grace.core.processes import Group, mean, total
 from grace.errors import GraceError
 
@@ -38,6 +38,11 @@ def measure(losses: Sequence[Tensor], inputs: Sequence[Tensor], graph: Graph, *,
 
 def _by_whole_passes(losses: Sequence[Tensor], inputs: Sequence[Tensor], graph: Graph) -> list[Gradients]:
     """The same where only ``.backward()`` works: what lies in ``.grad`` is put aside meanwhile."""
+    if graph.reentrant and several():
+        raise GraceError(
+            "A measured step of several processes should find no reentrant checkpoint, as that allows no pass but the one that "
+            "they wait for. Found one. Give torch.utils.checkpoint use_reentrant=False."
+        )
     hidden = _sharded_parameters() if sharded(inputs) else []
     touched = list({id(p): p for p in (*inputs, *graph.leaves, *hidden)}.values())
     aside, quiet = [p.grad for p in touched], [(hooks, dict(hooks)) for p in hidden for hooks in hooks_of(p)]
@@ -160,9 +165,11 @@ def _shard(gradient: Tensor) -> Tensor:
 
 
 def _averaged(row: Gradients, inputs: Sequence[Tensor], group: Group) -> Gradients:
-    """The mean over the processes, which have to speak of the same values: zeros where a task does not use a tensor."""
-    dense = (
-        torch.zeros_like(p) if g is None else g.to_dense() if g.is_sparse else g
-        for g, p in zip(row, inputs, strict=True)
-    )
-    return [mean(g.float() if g.dtype in NARROW else g, group) for g in dense]
+    """The mean over the processes, one message a precision: zeros where a task does not use a tensor, so that all say as much."""
+    pieces: dict[torch.dtype, list[Tensor]] = {}
+    for gradient, tensor in zip(row, inputs, strict=True):
+        dense = torch.zeros_like(tensor) if gradient is None else gradient
+        dense = dense.to_dense() if dense.is_sparse else dense
+        dense = dense.float() if dense.dtype in NARROW else dense
+        pieces.setdefault(dense.dtype, []).append(dense.reshape(-1))
+    return [mean(torch.cat(parts), group) for parts in pieces.values()]

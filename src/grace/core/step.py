@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -110,28 +110,28 @@ def _measured(
     if scale is not None:
         gram = gram / scale / scale
         return gram if _finite(gram, rows) else None, reuse
-    return gram if not check or _finite(gram, rows) else _again_in_double(rows, read, group), reuse
+    if check and not _finite(gram, rows):
+        _refuse(gram, rows)
+    return gram, reuse
 
 
 def _finite(gram: Tensor, rows: Sequence[Gradients | None]) -> bool:
-    there = [task for task, row in enumerate(rows) if row is not None]
+    there = _there(rows)
     return bool(gram[there][:, there].isfinite().all())
 
 
-def _again_in_double(rows: Sequence[Gradients | None], read: Sequence[Tensor], group: Group) -> Tensor:
-    """The Gramian where it did not fit single precision; refused where a gradient itself is not finite."""
-    double = [
-        None if row is None else [None if g is None else g.to(torch.promote_types(g.dtype, torch.float64)) for g in row]
-        for row in rows
-    ]
-    gram = gramian_of(double, read, group)
-    for task, row in enumerate(rows):
-        if row is not None and not bool(gram[task, task].isfinite()):
-            raise GraceError(
-                f"The gradient of loss {task} should be finite. Found NaN or infinity although the loss is finite. "
-                "Look for a division by zero or a square root of zero in the network."
-            )
-    return gram
+def _there(rows: Sequence[Gradients | None]) -> list[int]:
+    return [task for task, row in enumerate(rows) if row is not None]
+
+
+def _refuse(gram: Tensor, rows: Sequence[Gradients | None]) -> NoReturn:
+    """Name the first task whose gradient is not finite, or whose square does not fit its precision."""
+    there = _there(rows)
+    task = next((task for task in there if not bool(gram[task, task].isfinite())), there[0])
+    raise GraceError(
+        f"The gradient of loss {task} should be finite, and its square too. Found NaN or infinity although the loss is finite. "
+        "Look for a division by zero, a square root of zero, or a loss in units that are far too small."
+    )
 
 
 def _weighted_sum(losses: Sequence[Tensor | None], weights: Tensor, own: Tensor | None) -> Tensor:

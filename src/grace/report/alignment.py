@@ -52,8 +52,8 @@ def rho() -> Spec:
 
 
 def sharing(methods: Mapping[str, Mark]) -> Spec:
-    """What the second task did to the test RMSE: each method against RUL alone, paired by seed."""
-    title = "test RMSE minus RUL alone's, cycles"
+    """What the second task did to the test RMSE: each method against RUL alone under the same RUL loss, paired by seed."""
+    title = ["test RMSE minus RUL alone's", "under the same loss, cycles"]
     order = [mark.title for mark in methods.values()]
     y = {"field": "title", "type": "nominal", "sort": order, "title": None, "axis": {"grid": True}}
     colour, shape = by_method(methods, "colour"), by_method(methods, "shape")

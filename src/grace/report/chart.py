@@ -37,7 +37,15 @@ CONFIG: Spec = {
         "titleFontSize": 12,
         "labelLimit": 240,
     },
-    "title": {"color": INK, "fontSize": 14, "fontWeight": "normal", "anchor": "start", "limit": 400},
+    "title": {
+        "color": INK,
+        "fontSize": 14,
+        "fontWeight": "normal",
+        "anchor": "start",
+        "limit": 440,
+        "subtitleColor": MUTED,
+        "subtitleFontSize": 11,
+    },
     "view": {"stroke": None},
     "text": {"color": INK, "fontSize": 12},
 }
@@ -55,8 +63,8 @@ def chart(data: str, layers: Sequence[Spec], height: int, params: Mapping[str, o
     }
 
 
-def number(field: str, title: str) -> Spec:
-    """A quantity; axes need not begin at 0."""
+def number(field: str, title: str | list[str]) -> Spec:
+    """A quantity with a title of one line or several; axes need not begin at 0."""
     return {"field": field, "type": "quantitative", "title": title, "scale": {"zero": False}}
 
 

@@ -8,23 +8,16 @@ from dataclasses import asdict
 from typing import Any
 
 from grace import __version__
+from grace.bench.tables import interval
+from grace.core.stats import Estimate
 from grace.report import panels, rules
 from grace.report.chart import CONFIG
-from grace.report.estimates import (
-    DIGITS,
-    Estimate,
-    Point,
-    difference_words,
-    interval_words,
-    points,
-    published,
-    quantile,
-)
+from grace.report.estimates import DIGITS, Point, difference_words, points, published, value_words
 from grace.report.marks import Mark, marks
 from grace.report.read import Material, as_json
 from grace.report.runs import run_of
 from grace.report.tradeoff import REGIMES
-from grace.report.words import scope, summary
+from grace.report.words import alone_words, scope, summary
 
 Row = dict[str, Any]
 
@@ -38,7 +31,6 @@ def page_data(found: Material) -> Row:
     every = points(found.records)
     known = marks([*(r.spec["method"] for r in found.records), *(name for _, name, *_ in published(_datasets(found)))])
     runs = [run_of(record) for record in found.records]
-    seeds = max((p.rmse.runs for p in every), default=1)
     return {
         "version": __version__,
         "datasets": _datasets(found),
@@ -47,7 +39,7 @@ def page_data(found: Material) -> Row:
         "summary": summary(found, every),
         "points": [point_row(point, known[point.method]) for point in every],
         "published": published_rows(_datasets(found), known),
-        "quantiles": [round(quantile(freedom), 6) for freedom in range(1, max(seeds, 2))],
+        "alone": {name: alone_words([p for p in every if p.dataset == name], known) for name in _datasets(found)},
         "engines": _shared(runs),
         "runs": sorted(runs, key=lambda run: (run["dataset"], list(known).index(run["method"]), run["seed"])),
         "diagnoses": [as_json(d) for d in found.diagnoses],
@@ -83,21 +75,25 @@ def point_row(point: Point, mark: Mark) -> Row:
         "whose": "ours",
         "frontier": point.frontier,
         "share": list(point.share),
+        "standing": point.standing,
+        "engines": "" if math.isnan(point.rmse.engines) else f"{point.rmse.engines:.2f}",
     }
-    for name, digits in DIGITS.items():
-        estimate: Estimate = getattr(point, name)
-        row |= {name: estimate.mean, f"{name}_words": interval_words(estimate, digits)}
-        if not math.isnan(estimate.low):
-            row |= {f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-    if point.to_baseline is not None:
-        pairs = zip(point.to_baseline, DIGITS, strict=True)
-        row["to_baseline"] = [difference_words(difference, name) for difference, name in pairs]
-    if point.to_alone is not None:
-        row["to_alone"] = difference_words(point.to_alone, "rmse")
-        row |= {"alone": point.to_alone.mean}
-        if not math.isnan(point.to_alone.low):
-            row |= {"alone_low": point.to_alone.low, "alone_high": point.to_alone.high}
+    figures = {"rmse": point.rmse, "score": point.score}
+    for name, found in figures.items():
+        row |= _ends(name, found.value)
+        row |= {f"{name}_interval": interval(found.value, DIGITS[name]), f"{name}_words": value_words(found, name)}
+    if point.rmse.difference is not None:
+        row["to_baseline"] = [difference_words(found, name) for name, found in figures.items()]
+    if point.alone is not None and point.alone.difference is not None:
+        row |= _ends("alone", point.alone.difference)
+        row["to_alone"] = f"under {point.loss}: {difference_words(point.alone, 'rmse')}"
     return _six_digits(row)
+
+
+def _ends(name: str, estimate: Estimate) -> Row:
+    """A mean and the ends of its interval, where there is one."""
+    known = not math.isnan(estimate.low)
+    return {name: estimate.mean} | ({f"{name}_low": estimate.low, f"{name}_high": estimate.high} if known else {})
 
 
 def published_rows(datasets: Sequence[str], known: dict[str, Mark]) -> list[Row]:
@@ -111,8 +107,9 @@ def published_rows(datasets: Sequence[str], known: dict[str, Mark]) -> list[Row]
             "frontier": best,
             "rmse": rmse,
             "score": score,
-            "rmse_words": f"{rmse:g}",
-            "score_words": f"{score:g}",
+            "engines": "",
+            **{f"rmse_{part}": f"{rmse:g}" for part in ("interval", "words")},
+            **{f"score_{part}": f"{score:g}" for part in ("interval", "words")},
         }
         for dataset, name, rmse, score, best in published(datasets)
     ]

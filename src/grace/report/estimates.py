@@ -1,4 +1,4 @@
-"""What the page says of a method on a data set: means, intervals and paired differences over seeds, in numbers and words."""
+"""What the page says of a method on a data set: the rows of the table of each view, side by side, in numbers and words."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.special import stdtrit
-
 from grace.bench.published import SOURCE
-from grace.bench.summary import LEVEL, values_by_seed
+from grace.bench.summary import Row, summarise, values_by_seed
+from grace.bench.tables import interval
+from grace.core.stats import RATE
 from grace.report.frontier import frontier
+from grace.report.marks import marks
+from grace.report.standing import standings
 from grace.training.record import DONE, Record
 
 VIEWS = {
@@ -23,22 +24,12 @@ VIEWS = {
 
 BASELINE = "baseline"
 ALONE = ("rul-only", "rul-only-weighted")
-"""Methods that share nothing, the first one there is what sharing is compared with."""
+"""Methods that share nothing: what sharing is compared with, each for methods of its own RUL loss."""
 
+ADJUSTMENT = f"Benjamini-Hochberg at {100 * RATE:g} %"
 
-@dataclass(frozen=True)
-class Estimate:
-    """Mean of ``runs`` seeds with Student's 95 % interval; with one seed the ends are NaN."""
-
-    mean: float
-    low: float
-    high: float
-    runs: int
-
-    @property
-    def measurable(self) -> bool:
-        """Whether the interval leaves out 0."""
-        return self.low > 0 or self.high < 0
+LOSS = {"mse": "plain MSE", "weighted_mse": "weighted MSE"}
+"""RUL losses (the inner axis) as printed."""
 
 
 @dataclass(frozen=True)
@@ -49,44 +40,36 @@ class Point:
         dataset: Data set.
         view: Name in :data:`VIEWS`.
         method: Method.
-        seeds: Its seeds, ascending.
-        rmse: RMSE, cycles.
-        score: NASA score.
-        to_baseline: Differences of RMSE and score to Baseline, paired by seed; None where there is nothing to pair.
-        to_alone: RMSE difference to RUL alone, likewise.
+        rmse: RMSE, cycles, with its difference to Baseline: a row of :func:`grace.bench.summary.summarise`.
+        score: NASA score, likewise.
+        loss: The RUL loss that its records name, as printed; empty where they name none or several.
+        alone: RMSE with its difference to RUL alone under the same loss; None where there is nothing to pair, where the
+            method itself shares nothing, and in other views than ``honest``.
         frontier: Whether no other method here has a lower mean in one figure without a higher one in the other.
         share: Mean RMSE and score, each from 0 (least of this data set's methods) to 1 (largest): what J weighs.
+        standing: How it stands at every price of a late failure, see :mod:`grace.report.standing`.
     """
 
     dataset: str
     view: str
     method: str
-    seeds: tuple[int, ...]
-    rmse: Estimate
-    score: Estimate
-    to_baseline: tuple[Estimate, Estimate] | None
-    to_alone: Estimate | None
+    rmse: Row
+    score: Row
+    loss: str
+    alone: Row | None
     frontier: bool
     share: tuple[float, float]
+    standing: str
 
-
-def student(values: Sequence[float]) -> Estimate:
-    """Mean and Student's interval of independent values."""
-    sample = np.asarray(values, dtype=float)
-    mean, runs = float(sample.mean()), len(sample)
-    if runs < 2:
-        return Estimate(mean, float("nan"), float("nan"), runs)
-    half = quantile(runs - 1) * float(sample.std(ddof=1)) / runs**0.5
-    return Estimate(mean, mean - half, mean + half, runs)
-
-
-def quantile(freedom: int) -> float:
-    """Half width of Student's 95 % interval in standard errors."""
-    return float(stdtrit(freedom, (1 + LEVEL) / 2))
+    @property
+    def shares(self) -> bool:
+        """Whether the method trains a second task."""
+        return self.method not in ALONE
 
 
 def points(records: Iterable[Record]) -> list[Point]:
-    """Every method on every data set in every view that the records hold; data sets are never mixed.
+    """Every method on every data set in every view that the records hold, in the order of the marks; no figure mixes data sets,
+    only the adjustment for many verdicts reaches over them, as the table's does.
 
     Raises:
         GraceError: Runs of one method, data set and seed twice: mixed settings.
@@ -95,11 +78,74 @@ def points(records: Iterable[Record]) -> list[Point]:
     return [point for view in VIEWS for point in _view(every, view)]
 
 
+Rows = Mapping[tuple[str, str], Row]
+"""Rows of a table by data set and method."""
+
+
 def _view(records: Sequence[Record], view: str) -> list[Point]:
     protocol, *names = VIEWS[view]
     held = [record for record in records if record.status == DONE and figures(record, view)]
-    rmse, score = (values_by_seed(held, name, protocol) for name in names)
-    return [point for dataset in sorted(rmse) for point in _data_set(dataset, view, rmse[dataset], score[dataset])]
+
+    def rows(metric: str, reference: str) -> Rows:
+        return {(row.dataset, row.method): row for row in summarise(held, metric, protocol, reference)}
+
+    rmse, score = (rows(name, BASELINE) for name in names)
+    shares, best = _shares(rmse, score)
+    by_seed = [values_by_seed(held, name, protocol) for name in names]
+    standing = standings(by_seed[0], by_seed[1], shares) if held else {}
+    losses = _losses(held)
+    references = [name for name in ALONE if view == "honest" and any(name == method for _, method in rmse)]
+    alone = _alone({name: rows("rmse", name) for name in references}, losses)
+    return [
+        Point(
+            dataset=dataset,
+            view=view,
+            method=method,
+            rmse=rmse[dataset, method],
+            score=score[dataset, method],
+            loss=losses[dataset, method],
+            alone=alone.get((dataset, method)),
+            frontier=(dataset, method) in best,
+            share=shares[dataset][method],
+            standing=standing[dataset, method],
+        )
+        for dataset, found in shares.items()
+        for method in found
+    ]
+
+
+def _shares(rmse: Rows, score: Rows) -> tuple[dict[str, dict[str, tuple[float, float]]], set[tuple[str, str]]]:
+    """Means as shares of their range by data set and method, and who is on the frontier of its data set."""
+    shares, best = {}, set()
+    for dataset in sorted({dataset for dataset, _ in rmse}):
+        methods = list(marks(method for d, method in rmse if d == dataset))
+        pairs = [(rmse[dataset, m].value.mean, score[dataset, m].value.mean) for m in methods]
+        columns = (min_max(column) for column in zip(*pairs, strict=True))
+        shares[dataset] = dict(zip(methods, zip(*columns, strict=True), strict=True))
+        best |= {(dataset, methods[index]) for index in frontier(pairs)}
+    return shares, best
+
+
+def _losses(records: Iterable[Record]) -> dict[tuple[str, str], str]:
+    """The RUL loss of each method on each data set, as printed; empty where the records name none or several."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for record in records:
+        spec = record.spec
+        inner = spec.get("inner", "")
+        name = LOSS.get(inner, inner) if isinstance(inner, str) else ""
+        found.setdefault((spec["dataset"], spec["method"]), set()).add(name)
+    return {key: names.pop() if len(names) == 1 else "" for key, names in found.items()}
+
+
+def _alone(tables: Mapping[str, Rows], losses: Mapping[tuple[str, str], str]) -> dict[tuple[str, str], Row]:
+    """Of each method that shares, its row in the table whose reference is RUL alone under the same loss."""
+    return {
+        (dataset, method): row
+        for reference, rows in tables.items()
+        for (dataset, method), row in rows.items()
+        if method not in ALONE and losses[dataset, method] and row.difference is not None
+        if losses[dataset, method] == losses.get((dataset, reference))
+    }
 
 
 def figures(record: Record, view: str) -> tuple[float, float] | None:
@@ -111,47 +157,10 @@ def figures(record: Record, view: str) -> tuple[float, float] | None:
     return (found[0], found[1]) if all(isinstance(v, int | float) for v in found) else None  # type: ignore[return-value]
 
 
-Values = Mapping[str, Mapping[int, float]]
-
-
-def _data_set(dataset: str, view: str, rmse: Values, score: Values) -> list[Point]:
-    means = {name: (student([*rmse[name].values()]), student([*score[name].values()])) for name in sorted(rmse)}
-    pairs = [(first.mean, second.mean) for first, second in means.values()]
-    best = set(frontier(pairs))
-    shares = list(zip(*(min_max(column) for column in zip(*pairs, strict=True)), strict=True))
-    alone = next((name for name in ALONE if name in rmse), "")
-    return [
-        Point(
-            dataset,
-            view,
-            name,
-            tuple(sorted(rmse[name])),
-            *means[name],
-            _both(paired(rmse, name, BASELINE), paired(score, name, BASELINE)),
-            paired(rmse, name, alone),
-            index in best,
-            shares[index],
-        )
-        for index, name in enumerate(means)
-    ]
-
-
 def min_max(values: Sequence[float]) -> list[float]:
     """Values as shares of their range: 0 for the least, 1 for the largest, 0 for all where there is no range."""
     low, high = min(values), max(values)
     return [(value - low) / (high - low) if high > low else 0.0 for value in values]
-
-
-def paired(values: Values, method: str, reference: str) -> Estimate | None:
-    """Difference of a method to a reference by seed; None for the reference itself or without shared seeds."""
-    seeds = sorted(values[method].keys() & values.get(reference, {}).keys())
-    if method == reference or not seeds:
-        return None
-    return student([values[method][seed] - values[reference][seed] for seed in seeds])
-
-
-def _both(first: Estimate | None, second: Estimate | None) -> tuple[Estimate, Estimate] | None:
-    return None if first is None or second is None else (first, second)
 
 
 def published(datasets: Iterable[str]) -> list[tuple[str, str, float, float, bool]]:
@@ -171,20 +180,27 @@ def published(datasets: Iterable[str]) -> list[tuple[str, str, float, float, boo
 DIGITS = {"rmse": 2, "score": 0}
 
 
-def interval_words(estimate: Estimate, digits: int, sign: str = "") -> str:
-    """``mean [low, high]``; the mean alone with one seed."""
-    mean, low, high = (f"{value:{sign}.{digits}f}" for value in (estimate.mean, estimate.low, estimate.high))
-    return mean if math.isnan(estimate.low) else f"{mean} [{low}, {high}]"
+def value_words(row: Row, metric: str) -> str:
+    """``12.91 [12.58, 13.24], SE over engines 1.19``: interval over seeds, and of an RMSE the error over test engines."""
+    words = interval(row.value, DIGITS[metric])
+    return words if math.isnan(row.engines) else f"{words}, SE over engines {row.engines:.{DIGITS[metric]}f}"
 
 
-def difference_words(difference: Estimate, metric: str) -> str:
-    """A paired difference as a sentence's end, e.g. ``0.60 cycles lower RMSE, within noise``."""
-    digits = DIGITS[metric]
+def difference_words(row: Row, metric: str) -> str:
+    """A row's paired difference as a sentence's end, e.g. ``0.60 cycles lower RMSE, within noise (95 % interval ...)``."""
+    assert row.difference is not None
+    digits, difference = DIGITS[metric], row.difference
     size = f"{abs(difference.mean):.{digits}f}"
     way = "lower" if difference.mean < 0 else "higher"
     what = f"{size} cycles {way} RMSE" if metric == "rmse" else f"NASA score {size} {way}"
-    if math.isnan(difference.low):
+    if difference.n < 2:
         return f"{what}; one seed tells nothing of the noise"
     low, high = (f"{value:+.{digits}f}" for value in (difference.low, difference.high))
     noise = "beyond noise" if difference.measurable else "within noise"
-    return f"{what}, {noise} (95 % interval {low} to {high}, {difference.runs} seeds)"
+    words = f"{what}, {noise} (95 % interval {low} to {high}, {difference.n} seeds)"
+    return f"{words}, which {remains(row)} ({row.looked_at} looked at)" if difference.measurable else words
+
+
+def remains(row: Row) -> str:
+    """Whether a verdict is left after the adjustment for all that were looked at."""
+    return f"{'remains' if row.adjusted <= RATE else 'does not remain'} after {ADJUSTMENT}"

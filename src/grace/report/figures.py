@@ -61,12 +61,14 @@ def _panels(data: Row, charts: Mapping[str, Spec], dataset: str) -> dict[str, Sp
     run = min(runs, key=lambda r: r["method"] != "grace", default=None)  # the one that the page opens with
     found: dict[str, Spec] = {}
     if points:
-        found["pareto"] = filled(charts["pareto"], {"points": points, "seeds": []}, dataset)
+        found["pareto"] = filled(
+            charts["pareto"], {"points": points, "seeds": []}, _titled(dataset, *_engine_error(points))
+        )
         found["cost"] = filled(charts["cost"], {"lines": _lines(points)}, dataset)
     if diagnoses:
         found["rho"] = filled(charts["rho"], {"rho": diagnoses, "bands": _bands(), "edges": _edges()}, dataset)
     if alone:
-        found["sharing"] = filled(charts["sharing"], {"points": alone}, dataset)
+        found["sharing"] = filled(charts["sharing"], {"points": alone}, _titled(dataset, *data["alone"][dataset]))
     if run is not None:
         title = f"{dataset}, {data['methods'][run['method']]['title']}, seed {run['seed']}"
         engines = _engines(run, data["engines"][run["engines"]])
@@ -75,7 +77,18 @@ def _panels(data: Row, charts: Mapping[str, Spec], dataset: str) -> dict[str, Sp
     return found
 
 
-def filled(spec: Spec, rows: Mapping[str, Sequence[Row]], title: str, width: int = WIDTH) -> Spec:
+def _titled(text: str, *lines: str) -> Spec:
+    """A title with lines under it."""
+    return {"text": text, "subtitle": list(lines)}
+
+
+def _engine_error(points: Sequence[Row]) -> list[str]:
+    """The standard error that the intervals over seeds do not show."""
+    found = sorted({p["engines"] for p in points} - {""}, key=float)
+    return [f"intervals over seeds; SE of the RMSE over engines {found[0]} to {found[-1]} cycles"] if found else []
+
+
+def filled(spec: Spec, rows: Mapping[str, Sequence[Row]], title: str | Spec, width: int = WIDTH) -> Spec:
     """A chart with its data, a width and a title of its own."""
     unset = {"selected": "", "w": 0}  # nothing is chosen on paper
     params = [param | {"value": unset.get(param["name"], param["value"])} for param in spec["params"]]

@@ -98,6 +98,7 @@ function differences(dataset) {
   const published = theirs(dataset).find(p => p.method === state.method);
   const reference = theirs(dataset).find(p => p.method === "baseline");
   if (state.whose !== "published") {
+    if (row) lines.push(`${title}: RMSE ${row.rmse_words}; NASA score ${row.score_words}.`);
     lines.push(!row ? `No run of ${title} here that holds these figures.`
       : row.to_baseline ? `${title} to Baseline: ${row.to_baseline.join("; ")}.`
         : state.method === "baseline" ? "Baseline, which the others are compared with." : `${title}: no seed in common with Baseline.`);
@@ -112,7 +113,7 @@ function differences(dataset) {
 
 function methodTable(card, dataset, index) {
   const body = make("tbody");
-  const head = make("tr", {}, ...["method", "RMSE [95\u00a0%]", "score [95\u00a0%]"].map(text => make("th", { scope: "col", textContent: text })));
+  const head = make("tr", {}, ...["method", "RMSE [95\u00a0%]", "SE", "score [95\u00a0%]"].map(text => make("th", { scope: "col", textContent: text })));
   card.append(make("div", { className: "scroll" }, make("table", {}, make("thead", {}, head), body)));
   let built = "";
   return () => {
@@ -124,7 +125,7 @@ function methodTable(card, dataset, index) {
         input.addEventListener("change", () => choose(row.method, dataset));
         const notes = [row.whose === "published" ? "published" : "", row.frontier ? "frontier" : ""].filter(Boolean).join(", ");
         const label = make("label", {}, input, swatch(row.method, row.whose === "published"), make("span", {}, name(row.title), " ", make("small", { textContent: notes })));
-        const cells = ["rmse_words", "score_words"].map(key => make("td", { textContent: row[key].replace(", ", ",\u00a0") }));
+        const cells = ["rmse_interval", "engines", "score_interval"].map(key => make("td", { textContent: row[key].replace(", ", ",\u00a0") }));
         return make("tr", {}, make("td", {}, label), ...cells);
       }));
     }
@@ -155,20 +156,13 @@ cards("pareto-cards", trained, (card, dataset, index) => {
 // J(w): both figures on a scale from 0 (least of the data set's methods) to 1 (largest).
 const J = (row, w) => w * row.share[1] + (1 - w) * row.share[0];
 
-function tied(first, row, dataset, w) {
-  const rows = ours(dataset);
-  const range = key => Math.max(...rows.map(r => r[key])) - Math.min(...rows.map(r => r[key])) || Infinity;
-  const figures = method => new Map(data.runs.filter(run => run.dataset === dataset && run.method === method && run.figures[viewName()])
-    .map(run => [run.seed, run.figures[viewName()]]));
-  const [a, b] = [figures(row.method), figures(first.method)];
-  const values = [...a.keys()].filter(seed => b.has(seed)).map(seed =>
-    (1 - w) * (a.get(seed)[0] - b.get(seed)[0]) / range("rmse") + w * (a.get(seed)[1] - b.get(seed)[1]) / range("score"));
-  const count = values.length;
-  if (count < 2) return true;
-  const mean = values.reduce((sum, value) => sum + value, 0) / count;
-  const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1));
-  return Math.abs(mean) <= data.quantiles[count - 2] * spread / Math.sqrt(count);
-}
+// How a row stands at w, as grace.report.standing has computed it; what is not named here is the first, or told from it.
+const MARKS = {
+  "?": ["≈", "one seed in common with the first, or none: it cannot be told from it"],
+  "=": ["≈", "cannot be told from the first"],
+  "~": ["(≈)", "told from the first by its own interval, but not after Benjamini-Hochberg"],
+};
+const stands = row => row.standing[Math.round(100 * state.w)];
 
 cards("cost-cards", trained, (card, dataset) => {
   const host = make("div", { className: "chart" });
@@ -180,9 +174,9 @@ cards("cost-cards", trained, (card, dataset) => {
       const bar = make("span", { className: "bar" }, make("span"));
       bar.firstChild.style.inlineSize = `${100 * J(row, state.w)}%`;
       bar.firstChild.style.background = data.methods[row.method].colour;
-      const tie = row !== ranked[0] && tied(ranked[0], row, dataset, state.w);
+      const [tie, title] = MARKS[stands(row)] ?? ["", ""];
       const item = make("li", {}, swatch(row.method), name(row.title), bar,
-        make("span", { className: "tie", textContent: tie ? "≈" : "", title: tie ? "cannot be told from the first" : "" }),
+        make("span", { className: "tie", textContent: tie, title }),
         make("span", { className: "figure", textContent: J(row, state.w).toFixed(2) }));
       item.classList.toggle("chosen", row.method === state.method);
       return item;
@@ -199,6 +193,10 @@ panels.push(() => {
   $("w").setAttribute("aria-valuetext", `${state.w}`);
   $("w-words").textContent = state.w === 1 ? "w = 1: only late failures cost." : state.w === 0 ? "w = 0: the score does not count."
     : `w = ${state.w.toFixed(2)}: a late failure costs ${ratio < 10 ? ratio.toFixed(1) : Math.round(ratio)} times an early one.`;
+  const marks = data.points.filter(p => p.view === viewName()).map(stands);
+  const [own, left] = ["~<", "<"].map(kind => marks.filter(mark => kind.includes(mark)).length);
+  $("tie-words").textContent = `${marks.filter(mark => "=~<".includes(mark)).length} differences to the first looked at, all data sets: ${own} beyond noise, `
+    + `${left} after Benjamini-Hochberg at 5\u00a0%.`;
   for (const button of $("regimes").children) button.setAttribute("aria-pressed", Number(button.value) === state.w);
   const uncapped = state.protocol === "source";
   for (const input of $("labels").querySelectorAll("input")) input.disabled = uncapped;

@@ -14,8 +14,8 @@ cards("diagnosis-cards", () => true, (card, dataset) => {
   const found = data.points.filter(p => p.dataset === dataset && p.view === "honest" && p.alone !== undefined);
   card.append(make("h4", { textContent: "before: rho" }), mine.length ? before
     : make("p", { className: "note", textContent: `No diagnosis of ${inline(dataset)}. \`grace diagnose\` with --json prints one; name their folder with \`grace report --diagnosis\`.` }));
-  card.append(make("h4", { textContent: "after: against RUL alone" }), found.length ? after
-    : make("p", { className: "note", textContent: "The records hold no RUL alone to compare with." }));
+  card.append(make("h4", { textContent: "after: against RUL alone under the same RUL loss" }), ...(found.length ? [after] : []),
+    ...data.alone[dataset].map(line => make("p", { className: "note", textContent: line, dir: "auto" })));
   return async () => {
     const rule = data.decision.rules[state.rule];
     const chosen = data.diagnoses[state.diagnosis];
@@ -25,7 +25,7 @@ cards("diagnosis-cards", () => true, (card, dataset) => {
         { selected: chosen?.dataset === dataset ? chosen.recipe : "" }, datum => datum.recipe && fill(data.diagnoses.indexOf(
           mine.find(d => d.recipe === datum.recipe))));
     }
-    if (found.length) await draw(after, "sharing", `${dataset}: test RMSE against RUL alone by method`, { points: byOrder(found) });
+    if (found.length) await draw(after, "sharing", `${dataset}: test RMSE against RUL alone under the same RUL loss, by method`, { points: byOrder(found) });
   };
 });
 
@@ -71,7 +71,7 @@ function whatTrainingShowed(found) {
   const chosen = data.diagnoses[state.diagnosis];
   const lines = [];
   if (chosen) {
-    const wanted = { "single-task": "rul-only", "separate-models": "rul-only" }[found.method] ?? found.method;
+    const wanted = { "single-task": "rul-only", "separate-models": "rul-only", compare: "rul-only-weighted" }[found.method] ?? found.method;
     const title = data.methods[wanted]?.title ?? data.decision.methods[found.method];
     const dataset = inline(chosen.dataset);
     if (!honest(chosen.dataset, wanted)) lines.push(`${dataset}: the records hold no run of ${title}.`);
@@ -80,9 +80,8 @@ function whatTrainingShowed(found) {
       if (row) lines.push(`${dataset}, ${row.title}: test RMSE ${row.rmse_words}${row.to_alone ? `; against RUL alone ${row.to_alone}` : ""}.`);
     }
   }
-  const words = data.decision.rules[state.rule].study;
-  if (words && state.evidence.recipe === "joint") lines.push(words[band(state.evidence.rho, data.decision.rules[state.rule].thresholds)]);
-  if (!words) lines.push("The validity study does not bear the source's bands out (`grace validity`).");
+  const prescribes = data.decision.rules[state.rule].thresholds.prescribes;
+  lines.push(prescribes ? "The validity study does not bear the source's bands out (`grace validity`)." : data.decision.study);
   return lines;
 }
 
@@ -96,7 +95,9 @@ panels.push(() => {
   const found = decide(state.evidence, state.rule, data.decision);
   const title = data.decision.methods[found.method];
   $("path").replaceChildren(...found.answers.map(answerItem));
-  $("prescription").textContent = found.decided ? title : `Undecided; at the mean: ${title}`;
+  const reads = found.method === "compare"; // a rule that prescribes nothing says what the labels follow
+  const undecided = reads ? "Undecided what the labels follow. " : "Undecided; at the mean: ";
+  $("prescription").textContent = (found.decided ? (reads ? `${found.answers[1].reason}. ` : "") : undecided) + title;
   const strength = found.strength && `A recommendation that ${found.strength === "strong" ? "is strong" : "may still help"}.`;
   $("next-step").textContent = [strength, found.next_step].filter(Boolean).join(" ");
   $("showed").replaceChildren(...whatTrainingShowed(found).map(line => make("li", { textContent: line, dir: "auto" })));

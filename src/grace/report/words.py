@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from grace.alignment.decide import STUDY
-from grace.bench.summary import values_by_seed
-from grace.report.estimates import ALONE, BASELINE, Estimate, Point, figures, paired
-from grace.report.marks import marks
+from grace.bench.summary import Row
+from grace.core.stats import LEVEL, RATE
+from grace.report.estimates import ADJUSTMENT, BASELINE, Point
+from grace.report.marks import Mark, marks
 from grace.report.read import Diagnosed, Material
+from grace.report.standing import FIRST, OWN, TIED, TOLD
 from grace.training.record import Record
-
-CHANCE = 0.05  # of a paired difference to leave its 95 % interval though there is none
 
 
 def summary(found: Material, points: Sequence[Point]) -> list[str]:
@@ -20,14 +20,31 @@ def summary(found: Material, points: Sequence[Point]) -> list[str]:
     titles = {name: inline(mark.title) for name, mark in marks(r.spec["method"] for r in found.records).items()}
     lines = []
     if any(p.method == BASELINE for p in honest):
-        rmse = [(p, p.to_baseline[0]) for p in honest if p.to_baseline]
-        score = [(p, p.to_baseline[1]) for p in honest if p.to_baseline]
-        lines += [_count(rmse, "RMSE", "Baseline", titles, 2), _count(score, "NASA score", "Baseline", titles, 0)]
-    alone = [(p, p.to_alone) for p in honest if p.to_alone and p.method not in ALONE]
-    lines += [_count(alone, "RMSE", "RUL alone", titles, 2)]
-    lines += _best([r for r in found.records if figures(r, "honest")], honest, titles)
+        lines += [_count([(p, p.rmse) for p in honest], "RMSE", "Baseline", titles, 2)]
+        lines += [_count([(p, p.score) for p in honest], "NASA score", "Baseline", titles, 0)]
+    for loss in sorted({p.loss for p in honest}):
+        alone = [(p, p.alone) for p in honest if p.alone is not None and p.loss == loss]
+        lines += [_count(alone, "RMSE", f"RUL alone under {inline(loss)}", titles, 2)]
+    lines += _best(honest, titles)
     lines += _alignment(found.diagnoses)
     return [line for line in lines if line]
+
+
+def alone_words(points: Sequence[Point], known: Mapping[str, Mark]) -> list[str]:
+    """Which RUL alone the methods of one data set are compared with, and which have none; honest protocol, labels capped."""
+    lines: dict[str, list[str]] = {}
+    for p in points:
+        if p.view == "honest" and p.shares:
+            lines.setdefault(_reference(p), []).append(inline(known[p.method].title))
+    return [f"{words}: {', '.join(titles)}." for words, titles in lines.items()] or [
+        "The records hold no method that shares."
+    ]
+
+
+def _reference(point: Point) -> str:
+    if point.alone is not None:
+        return f"Against RUL alone under {inline(point.loss)}"
+    return f"Not compared, as the records hold no RUL alone under {inline(point.loss) or 'the same loss'} with a seed in common"
 
 
 def scope(records: Sequence[Record]) -> str:
@@ -41,19 +58,20 @@ def scope(records: Sequence[Record]) -> str:
     )
 
 
-def _count(
-    pairs: Sequence[tuple[Point, Estimate]], what: str, reference: str, titles: dict[str, str], digits: int
-) -> str:
-    """How many differences leave their noise, how many would by chance, and which they are."""
-    known = [(point, difference) for point, difference in pairs if difference.runs > 1]
+def _count(pairs: Sequence[tuple[Point, Row]], what: str, reference: str, titles: dict[str, str], digits: int) -> str:
+    """How many differences leave their noise, how many would by chance, which they are, and what remains after the adjustment."""
+    known = [(p, row, d) for p, row in pairs if (d := row.difference) is not None and d.n > 1]
     if not known:
         return ""
-    outside = [(point, difference) for point, difference in known if difference.measurable]
+    outside = [(point, row, difference) for point, row, difference in known if difference.measurable]
     named = ", ".join(
-        f"{titles[p.method]} on {inline(p.dataset)} ({abs(d.mean):.{digits}f} {'lower' if d.mean < 0 else 'higher'})"
-        for p, d in outside
+        f"{titles[p.method]} on {inline(p.dataset)} ({abs(d.mean):.{digits}f} {'lower' if d.mean < 0 else 'higher'}, "
+        f"{'remains' if row.adjusted <= RATE else 'does not remain'})"
+        for p, row, d in outside
     )
-    lower = sum(difference.mean < 0 for _, difference in outside)
+    lower = sum(difference.mean < 0 for *_, difference in outside)
+    looked = known[0][1].looked_at
+    others = "" if looked == len(known) else ", with those under another loss"
     begin = (
         f"{lower} of {_many(len(known), 'comparison')} show the {what} below {reference}'s beyond noise"
         if lower
@@ -61,20 +79,27 @@ def _count(
     )
     return (
         f"{begin}. Of {_many(len(known), 'paired difference')} {len(outside)} leave their noise, where chance alone "
-        f"would make {CHANCE * len(known):.1f}" + (f": {named}." if named else ".")
+        f"would make {(1 - LEVEL) * len(known):.1f}; {sum(row.adjusted <= RATE for _, row, _ in known)} remain after "
+        f"{ADJUSTMENT} ({looked} looked at{others})" + (f": {named}." if named else ".")
     )
 
 
-def _best(records: Sequence[Record], points: Sequence[Point], titles: dict[str, str]) -> list[str]:
-    """Which method has the lowest mean RMSE on each data set, and how many others can be told from it."""
+def _best(points: Sequence[Point], titles: dict[str, str]) -> list[str]:
+    """Which method has the lowest mean RMSE on each data set, and how many others can be told from it: J at w = 0."""
     found = []
-    for dataset, by_method in sorted(values_by_seed(records, "rmse", "honest").items()):
-        best = min((p for p in points if p.dataset == dataset), key=lambda p: p.rmse.mean)
-        others = [paired(by_method, name, best.method) for name in by_method if name != best.method]
-        told = sum(difference is not None and difference.measurable for difference in others)
-        rest = f", {told} of {len(others)} others measurably different" if others else ""
-        found.append(f"on {inline(dataset)} {titles[best.method]} ({best.rmse.mean:.2f} cycles{rest})")
-    return [f"Lowest mean RMSE: {'; '.join(found)}."] if found else []
+    looked = sum(p.standing[0] in TIED + OWN + TOLD for p in points)
+    for dataset in sorted({p.dataset for p in points}):
+        here = [p for p in points if p.dataset == dataset]
+        best = next(p for p in here if p.standing[0] == FIRST)
+        own, left = (sum(p.standing[0] in marks for p in here) for marks in (OWN + TOLD, TOLD))
+        rest = (
+            f", {own} of {len(here) - 1} others measurably different, {left} after Benjamini-Hochberg"
+            if here[1:]
+            else ""
+        )
+        error = f", SE over engines {best.rmse.engines:.2f}" if best.rmse.engines > 0 else ""
+        found.append(f"on {inline(dataset)} {titles[best.method]} ({best.rmse.value.mean:.2f} cycles{error}{rest})")
+    return [f"Lowest mean RMSE ({looked} differences to it looked at): {'; '.join(found)}."] if found else []
 
 
 def _alignment(diagnoses: Sequence[Diagnosed]) -> list[str]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from grace.core.gradient_utils import cosines, norm_ratio
+from grace.core.stats import student
 from grace.models.rul_problem import TASKS
 from grace.training.protocol import Split
 from grace.training.schedule import Rate
@@ -148,11 +149,8 @@ def prediction_trouble(epoch: int) -> str:
 def summary(measured: Measured) -> dict[str, Any]:
     """The epoch's means as plain numbers; rho's interval is over its measured batches, of this one initialisation."""
     entry: dict[str, Any] = {"losses": measured.losses.tolist(), "weights": measured.weights.tolist()}
-    count = len(measured.gramians)
-    if count:
-        rho = cosines(measured.gramians)[:, 0, 1]
-        half = 1.96 * float(rho.std()) / math.sqrt(count) if count > 1 else math.inf
-        mean = float(rho.mean())
-        entry |= {"rho": mean, "rho_low": mean - half, "rho_high": mean + half}
+    if len(measured.gramians):
+        rho = student(cosines(measured.gramians)[:, 0, 1].double().cpu().numpy())
+        entry |= {"rho": rho.mean, "rho_low": rho.low, "rho_high": rho.high}
         entry["ratio"] = float(norm_ratio(measured.gramians).median())
     return entry
