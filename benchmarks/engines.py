@@ -25,8 +25,9 @@ from grace.data.split import split_engines
 from grace.data.windows import training_windows, windows_of_cuts
 from grace.training.evaluate import predict
 from grace.training.protocol import Split
+from grace.training.run import initial_networks
 from grace.training.spec import run_spec
-from grace.training.trainer import Trainer
+from grace.training.stack import Stack
 
 SEEDS, ENGINES, NETWORKS = (1, 2, 3, 4), (40, 60, 80), 5
 ROOT = Path(__file__).parents[1]
@@ -52,10 +53,10 @@ def split_of(seed: int, engines: int, data: Path) -> Split:
 def trained(split: Split, seed: int) -> Any:
     """Predictions on the validation windows after a whole training."""
     spec = run_spec("FD001", "rul-only", seed=seed)
-    trainer = Trainer(spec, split)
-    while not trainer.finished:
-        trainer.run_epoch()
-    return predict(trainer.best_model(), ResidentWindows(split.validation), spec).rul
+    stack = Stack([spec], {seed: split}, initial_networks([spec], {seed: split}, "cpu"))
+    while stack.active:
+        stack.run_epoch()
+    return predict(stack.best_model(0), ResidentWindows(split.validation), spec).rul
 
 
 def measured(seed: int, engines: int, data: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from layers import ByLayers
 from operations import operations_of
 
 from grace.controllers.methods import SEVEN
@@ -29,16 +30,14 @@ from grace.data.simulated import Simulation, simulate
 from grace.errors import GraceError
 from grace.files import write_text
 from grace.models.cnn_bilstm_attention import SIZES, CNNBiLSTMAttention
-from grace.stacked.evaluate import predict
-from grace.stacked.lstm import EAGER, compiled
-from grace.stacked.network import StackedNetwork
-from grace.stacked.run import initial_networks, train_stacked
-from grace.stacked.stack import Stack
+from grace.models.function import Networks
+from grace.models.lstm import EAGER, compiled
+from grace.training.evaluate import predict_all
 from grace.training.protocol import split_for
-from grace.training.run import train
+from grace.training.run import initial_networks, train, train_stacked
 from grace.training.schedule import SCHEDULES
 from grace.training.spec import SEEDS, RunSpec, run_spec
-from grace.training.trainer import Trainer
+from grace.training.stack import Stack
 
 ROOT = Path(__file__).parents[1]
 EPOCHS, RUNS = 500, 35
@@ -107,23 +106,29 @@ def set_precision(matmul: str) -> None:
 
 
 def network_difference(size: str, device: str) -> float:
-    """Largest relative difference of a gradient between a stack and single networks, float64, dropout off."""
+    """Largest relative difference of a gradient between our function of three networks and PyTorch's layers, float64."""
     widths = replace(SIZES[size], dropout=0.0)
     single = [CNNBiLSTMAttention(widths, 17, rul_scale=125.0, rul_start=0.5).double().to(device) for _ in range(3)]
-    network = StackedNetwork(single[0])
-    p = network.parameters.leaves(network.parameters.pack([dict(one.named_parameters()) for one in single]))
-    running = network.statistics.pack([dict(one.named_buffers()) for one in single]).double().to(device)
+    p, running = rows_of(single)
     x = torch.randn(3, 16, 30, 17, dtype=torch.float64, device=device)
-    rul, logits = network(x.transpose(1, 2), p, network.statistics.views(running), True)
+    rul, logits = Networks(single[0], p, running, True)(x)
     found = torch.autograd.grad((rul.square().mean(1) + logits.square().mean((1, 2))).sum(), list(p.values()))
     mine, worst = dict(zip(p, found, strict=True)), 0.0
     for number, one in enumerate(single):
-        own_rul, own_logits = one(x[number])
+        own_rul, own_logits = ByLayers(one)(x[number])
         (own_rul.square().mean() + own_logits.square().mean()).backward()
         largest = max(float(q.grad.abs().max()) for q in one.parameters() if q.grad is not None)
         gaps = [(mine[name][number] - q.grad).abs().max() for name, q in one.named_parameters() if q.grad is not None]
         worst = max(worst, float(torch.stack(gaps).max()) / largest)
     return worst
+
+
+def rows_of(single: Sequence[CNNBiLSTMAttention]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters and running statistics of some networks, ``[R, ...]`` by name."""
+    named = [dict(one.named_parameters()) for one in single]
+    floats = [{name: b for name, b in one.named_buffers() if b.is_floating_point()} for one in single]
+    p = {name: torch.stack([one[name].detach() for one in named]).requires_grad_() for name in named[0]}
+    return p, {name: torch.stack([one[name] for one in floats]) for name in floats[0]}
 
 
 def training_difference(device: str) -> float:
@@ -158,18 +163,15 @@ def stacked_throughput(scale: Scale, mode: Mode, device: str) -> dict[str, Any]:
         windows = len(specs) * scale.batch * scale.steps
 
         def epoch(stack: Stack = stack) -> None:
-            stack._train(list(range(len(stack.specs))))
+            stack.train_epoch(list(range(len(stack.specs))))
             stack.epoch += 1
 
         epoch()  # warm-up; it holds step 0, which is always measured
         found[name] = summary([windows / seconds(epoch, device) for _ in range(scale.repeats)])
-    p = stack.network.parameters.views(stack.state.average)
-    running = stack.network.statistics.views(stack.state.average_statistics)
-    predicted = len(specs) * len(splits[specs[0].seed].validation)
-    spent = [
-        seconds(lambda: predict(stack.network, p, running, stack._validation, stack._part_of, 125), device)
-        for _ in range(scale.repeats + 1)
-    ]
+    p, running = stack.parameters.views(stack.state.average), stack.statistics.views(stack.state.average_statistics)
+    network, sides = Networks(stack.shape, p, running, False), [stack._validation[spec.seed] for spec in specs]
+    predicted = sum(map(len, sides))
+    spent = [seconds(lambda: predict_all(network, sides, specs), device) for _ in range(scale.repeats + 1)]
     return found | {"runs": len(specs), "predicted_per_s": predicted / min(spent)}
 
 
@@ -178,9 +180,10 @@ def single_throughput(scale: Scale, mode: Mode, device: str) -> dict[str, Any]:
     set_precision(mode.matmul)
     spec = specs_of(scale, mode, 10)[SEVEN.index("grace")]
     split = split_for(spec, simulate(Simulation(engines=scale.engines, test_engines=2))[0], None)
-    trainer = Trainer(spec, split, device)
-    trainer._train()
-    return summary([scale.batch * scale.steps / seconds(trainer._train, device) for _ in range(scale.repeats)])
+    stack = Stack([spec], {spec.seed: split}, initial_networks([spec], {spec.seed: split}, device), device)
+    stack.train_epoch([0])
+    spent = [seconds(lambda: stack.train_epoch([0]), device) for _ in range(scale.repeats)]
+    return summary([scale.batch * scale.steps / each for each in spent])
 
 
 def summary(rates: list[float]) -> dict[str, Any]:
@@ -190,23 +193,20 @@ def summary(rates: list[float]) -> dict[str, Any]:
 
 def work(size: str) -> tuple[float, float]:
     """Operations and bytes of one window in training, at least: products forwards and backwards, what is saved between them."""
-    one = CNNBiLSTMAttention(size, 17)
-    network = StackedNetwork(one)
-    p = network.parameters.leaves(network.parameters.pack([dict(one.named_parameters())]))
-    running = network.statistics.views(network.statistics.pack([dict(one.named_buffers())]))
-    batch, seen = 8, {}
+    one, batch = CNNBiLSTMAttention(size, 17).train(), 8
+    seen: dict[int, int] = {}
 
     def saved(tensor: torch.Tensor) -> torch.Tensor:
         seen[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
     def trained() -> None:
-        rul, logits = network(torch.randn(1, 30, batch, 17), p, running, True)
-        torch.autograd.grad(rul.sum() + logits.sum(), list(p.values()))
+        rul, logits = one(torch.randn(batch, 30, 17))
+        torch.autograd.grad(rul.sum() + logits.sum(), list(one.parameters()))
 
     with torch.autograd.graph.saved_tensors_hooks(saved, lambda t: t):
         operations = operations_of(trained)
-    weights = sum(view.numel() for view in p.values()) * 4
+    weights = sum(p.numel() for p in one.parameters()) * 4
     return operations / batch, 2 * max(sum(seen.values()) - weights, 0) / batch
 
 

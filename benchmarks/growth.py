@@ -64,25 +64,26 @@ def replicas(count: int) -> Callable[[], Any]:
     from dataclasses import replace
 
     from grace.data.simulated import Simulation, simulate
-    from grace.stacked.run import initial_networks
-    from grace.stacked.stack import Stack
     from grace.training.protocol import split_for
+    from grace.training.run import initial_networks
     from grace.training.schedule import schedule_named
     from grace.training.spec import run_spec
+    from grace.training.stack import Stack
 
     plan = replace(schedule_named("compact"), steps=1)
     specs = [run_spec("simulated", "baseline", seed=seed, schedule=plan) for seed in range(count)]
     split = split_for(specs[0], simulate(Simulation(engines=10, test_engines=1))[0], None)
     splits = dict.fromkeys(range(count), split)
     stack = Stack(specs, splits, initial_networks(specs, splits, "cpu"))
-    return lambda: stack._train(list(range(count)))
+    return lambda: stack.train_epoch(list(range(count)))
 
 
 def tasks(count: int) -> Callable[[], Any]:
     """The gradients of K regressions on one dense backbone."""
     from torch import nn
 
-    from grace.core.gradient_utils import weighted_backward
+    from grace.core.graph import remember
+    from grace.core.step import take_step
 
     torch.manual_seed(0)
     backbone = nn.Sequential(nn.Linear(64, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU())
@@ -91,11 +92,13 @@ def tasks(count: int) -> Callable[[], Any]:
     weights = torch.full((count,), 1 / count)
 
     def step() -> None:
+        remember()
         z = backbone(x)
         losses = [(head(z)[:, 0] - y[:, k]).square().mean() for k, head in enumerate(heads)]
         backbone.zero_grad()
         heads.zero_grad()
-        weighted_backward(losses, lambda _: weights, backbone.parameters(), heads.parameters(), check=False)
+        shared = list(backbone.parameters())
+        take_step(losses, lambda _: (weights, None), shared, due=[True] * count, check=False)
 
     return step
 

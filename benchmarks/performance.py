@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from growth import TITLES, exponent
+from own_loop import table as loop_table
 from throughput import ALONE
 
 Row = tuple[str, str, str, str, str]
@@ -20,6 +21,7 @@ def page_parts(found: dict[str, Any], gpu: dict[str, Any] | None) -> dict[str, s
         "machine": machine_line(found),
         "speed": head + "".join("| " + " | ".join(row) + " |\n" for row in rows),
         "profile": profile_table(found["profile"]),
+        "own loop": loop_table(found["loop"]),
         "growth": growth_table(found["growth"]),
     }
 

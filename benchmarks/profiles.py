@@ -9,12 +9,11 @@ from typing import Any
 
 import torch
 from operations import operations_of
-from throughput import STACKS, Grace, Stacked, spec_of
+from throughput import STACKS, Grace, spec_of
 
 from grace.core.weighted_mse import mse_loss
 from grace.data.fleet import Fleet
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
-from grace.stacked.network import StackedNetwork
 from grace.training.protocol import split_for
 
 KINDS = {
@@ -42,40 +41,26 @@ def peak() -> float:
 
 
 def training_operations(size: str, window: int, features: int) -> float:
-    """Operations of the products in one window's way forwards and backwards.
-
-    Counted on the stacked network of one replica, which does without keys and values.
-    """
-    one = CNNBiLSTMAttention(size, features)
-    network = StackedNetwork(one)
-    p = network.parameters.leaves(network.parameters.pack([dict(one.named_parameters())]))
-    running = network.statistics.views(network.statistics.pack([dict(one.named_buffers())]))
-    count = 8
+    """Operations of the products in one window's way forwards and backwards; the function does without keys and values."""
+    one, count = CNNBiLSTMAttention(size, features).train(), 8
 
     def both() -> None:
-        rul, logits = network(torch.randn(1, window, count, features), p, running, True)
+        rul, logits = one(torch.randn(count, window, features))
         loss = mse_loss(rul, torch.zeros_like(rul)) + logits.square().mean()
-        torch.autograd.grad(loss, list(p.values()), allow_unused=True)
+        torch.autograd.grad(loss, list(one.parameters()), allow_unused=True)
 
     return operations_of(both) / count
 
 
-def keys_and_values(size: str, window: int) -> float:
-    """Operations that attention of a separate run pays besides, per window: a product each, forwards and twice backwards."""
-    one = CNNBiLSTMAttention(size)
-    return 3.0 * 2 * (2 * one.attention.embed_dim**2) * (window // one.pool)
-
-
 def profile_training(size: str, steps: int, fleet: Fleet) -> dict[str, Any]:
-    """Of a separate run and of a stack: shares of a step by kind, and the share of the core's peak that its products reach."""
+    """Of a run and of a stack: shares of a step by kind, and the share of the core's peak that its products reach."""
     spec = spec_of(size, steps)
     split = split_for(spec, fleet, None)
-    window = spec.conventions.window
-    counted = training_operations(size, window, split.train.rows.shape[1])
+    counted = training_operations(size, spec.conventions.window, split.train.rows.shape[1])
     replicas = STACKS[size][0]
     return {
-        size: _profiled(Grace(spec, split, steps), steps, counted + keys_and_values(size, window)),
-        f"{size}, stack of {replicas}": _profiled(Stacked(spec, split, steps, replicas), steps, counted),
+        size: _profiled(Grace(spec, split, steps), steps, counted),
+        f"{size}, stack of {replicas}": _profiled(Grace(spec, split, steps, replicas), steps, counted),
     }
 
 

@@ -23,8 +23,9 @@ from grace.bench.store import Store
 from grace.core.metrics import rmse
 from grace.data.cmapss import read_test, read_train
 from grace.training.protocol import split_for
+from grace.training.run import initial_networks
 from grace.training.spec import SEEDS, run_spec
-from grace.training.trainer import Trainer
+from grace.training.stack import Stack
 
 ROOT = Path(__file__).parents[1]
 METHOD, SUBSETS = "baseline", ("FD001",)
@@ -40,16 +41,18 @@ def measured(dataset: str, seed: int, data: Path) -> dict[str, Any]:
         raise SystemExit(f"{honest.id} should have a record. Run `grace bench run` first.")
     fleet, test = read_train(data, dataset), read_test(data, dataset)
     spec = replace(honest, protocol="source")  # all engines are trained on; the epoch is not chosen on the test
-    trainer = Trainer(spec, split_for(spec, fleet, test))
+    every = {seed: split_for(spec, fleet, test)}
+    stack = Stack([spec], every, initial_networks([spec], every, "cpu"))
     for _ in range(record.best_epoch + 1):
-        trainer.run_epoch()
+        stack.run_epoch()
+    last = stack.replicas[0].history[-1]
     window = min(WINDOWS, key=lambda width: tree["validation"][f"window {width}"])
     split = split_for(replace(spec, conventions=replace(spec.conventions, window=window)), fleet, test)
     return {
         "dataset": dataset,
         "seed": seed,
-        "network": {"honest": record.test["rmse"], "refitted": trainer.history[-1]["test_rmse"]},
-        "network_score": {"honest": record.test["score"], "refitted": trainer.history[-1]["test_score"]},
+        "network": {"honest": record.test["rmse"], "refitted": last["test_rmse"]},
+        "network_score": {"honest": record.test["score"], "refitted": last["test_score"]},
         "tree": {
             "honest": tree["test"]["rmse"],
             "refitted": rmse(tree_predicts(fitted(split), split.validation), split.validation.rul),

@@ -168,6 +168,7 @@ def full(data: Path, parts: Sequence[str]) -> None:
     """Measure everything, or some parts anew, write results and page."""
     from diagnosis_cost import shares
     from growth import chart
+    from own_loop import measured as own_loop
 
     from grace.validity.figures import write_svg
 
@@ -179,6 +180,7 @@ def full(data: Path, parts: Sequence[str]) -> None:
         measures: dict[str, Callable[[], Any]] = {
             "quick": lambda: {name: ratio.value for name, ratio in ratios().items()},
             "step": measure_steps,
+            "loop": lambda: own_loop(9),
             "training": lambda: measure_training(data),
             "text": lambda: measure_text(data, scratch),
             "profile": lambda: measure_profile(data),

@@ -8,30 +8,40 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
+from layers import ByLayers
 from torch import Tensor, nn
 
-from grace.core.gradient_utils import cosines, gramian, norm_ratio, task_gradients, weighted_backward
+from grace.core.gradient_utils import cosines, gramian, norm_ratio, task_gradients
+from grace.core.graph import remember
+from grace.core.replicas import step_of_replicas
+from grace.core.step import take_step
 from grace.core.weighted_mse import moderate_weighted_mse_loss
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
-from grace.stacked.layout import State
-from grace.stacked.network import StackedNetwork
-from grace.stacked.optimiser import step as optimise
+from grace.models.function import Networks
+from grace.training.layout import Layout, State
+from grace.training.optimiser import RowOptimiser
+from grace.training.schedule import schedule_named
 
 HALF = torch.tensor([0.5, 0.5])
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class Way:
-    """One way to take a step: its own copy of the network and optimiser, and how gradients come about."""
+    """One way to take a step: its own copy of the network and optimiser, and how gradients come about.
+
+    Peers, and the plain step that all are divided by, train the network as PyTorch's own layers compute it.
+    """
+
+    by_layers = True
 
     def __init__(self, model: CNNBiLSTMAttention) -> None:
-        self.model = copy.deepcopy(model).train()
+        one = copy.deepcopy(model).train()
+        self.model: Any = ByLayers(one) if self.by_layers else one
         self.shared = self.model.shared_parameters()
-        known = {id(p) for p in self.shared}
-        self.own = [p for p in self.model.parameters() if id(p) not in known]
         self._optimiser = torch.optim.AdamW(self.model.parameters(), lr=1e-4, fused=True)
         self._average = copy.deepcopy(list(self.model.parameters()))
 
@@ -62,31 +72,44 @@ def losses_of(rul: Tensor, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor
 class Every(Way):
     """GRACE, the Gramian measured: one backward pass a task, whose gradients are also the update."""
 
+    by_layers = False
+
     def gradients(self, batch: Batch) -> None:
         """See :class:`Way`."""
-        weighted_backward(self.losses(batch), _weigh, self.shared, self.own, check=False)
+        remember()
+        take_step(self.losses(batch), _weigh, self.shared, due=[True, True], check=False)
 
 
 class StackedEvery(Way):
-    """The same in the stacked engine, a stack of one: the same function and Gramian with fewer products and calls."""
+    """The same in the training engine, a stack of one."""
 
     def __init__(self, model: CNNBiLSTMAttention) -> None:
-        self._network = StackedNetwork(model)
-        values = self._network.parameters.pack([dict(model.named_parameters())])
-        self._state = State.start(values, self._network.statistics.pack([dict(model.named_buffers())]))
+        named, shared = dict(model.named_parameters()), {id(p) for p in model.shared_parameters()}
+        layout, running = Layout.of(named), Layout.of(floats(model))
+        state = State.start(layout.pack([named]), running.pack([floats(model)]))
+        rates = torch.tensor(1e-4).expand(10_000, 1)
+        self._optimiser = RowOptimiser(state, layout, rates, replace(schedule_named("paper"), weight_decay=1e-2))
+        leaves = self._optimiser.leaves
+        self._network = Networks(model, leaves, running.views(state.statistics), True)
+        self._shared = [leaves[name] for name, p in named.items() if id(p) in shared]
+        self._own = [leaves[name] for name, p in named.items() if id(p) not in shared]
 
     def step(self, batch: Batch) -> None:
         """See :class:`Way`."""
-        layout, state = self._network.parameters, self._state
-        leaves = layout.leaves(state.values)
-        x = batch[0].transpose(0, 1)[None]
-        rul, logits = self._network(x, leaves, self._network.statistics.views(state.statistics), True)
-        tasks = torch.zeros(1, 2, state.values.shape[1])
-        for task, loss in enumerate(losses_of(rul[0], logits[0], batch)):
-            found = torch.autograd.grad(loss, list(leaves.values()), retain_graph=task == 0, allow_unused=True)
-            layout.write(tasks[:, task], found)
-        weights = _weigh(gramian(tasks[0, :, : self._network.shared_width]))
-        optimise(state, (weights @ tasks), torch.tensor([1e-4]), 1e-2, 1.0, 0.999)
+        self._optimiser.zero_grad()
+        rul, logits = self._network(batch[0][None])
+        losses = torch.stack(losses_of(rul[0], logits[0], batch))[None]
+
+        def weigh(gram: Tensor | None) -> tuple[Tensor, None]:
+            return _weigh(None if gram is None else gram[0])[0][None], None
+
+        step_of_replicas(losses, weigh, self._shared, self._own, due=True)
+        self._optimiser.step()
+
+
+def floats(model: nn.Module) -> dict[str, Tensor]:
+    """Running statistics by name."""
+    return {name: buffer for name, buffer in model.named_buffers() if buffer.is_floating_point()}
 
 
 class ThreePasses(Way):
@@ -95,28 +118,31 @@ class ThreePasses(Way):
     def gradients(self, batch: Batch) -> None:
         """See :class:`Way`."""
         losses = self.losses(batch)
-        weights = _weigh(gramian(task_gradients(losses, self.shared, retain_graph=True)))
+        weights, _ = _weigh(gramian(task_gradients(losses, self.shared, retain_graph=True)))
         (weights * torch.stack(losses)).sum().backward()
 
 
 class AtRepresentation(Way):
     """The Gramian of the losses at the representation alone, then one backward pass of the weighted sum."""
 
+    by_layers = False
+
     def gradients(self, batch: Batch) -> None:
         """See :class:`Way`."""
         z = self.model.represent(batch[0])
         losses = losses_of(self.model.rul_scale * self.model.rul_head(z)[:, 0], self.model.health_head(z), batch)
-        weights = _weigh(gramian(task_gradients(losses, [z], retain_graph=True)))
-        (weights * torch.stack(losses)).sum().backward()
+        take_step(losses, _weigh, self.shared, due=[True, True], measure_on=[z], check=False)
 
 
 class OnPart(Way):
     """GRACE, the Gramian measured on the upper part of the backbone (``measure_on``)."""
 
+    by_layers = False
+
     def gradients(self, batch: Batch) -> None:
         """See :class:`Way`."""
         upper = self.model.shared_parameters("upper")
-        weighted_backward(self.losses(batch), _weigh, self.shared, self.own, measured=upper, check=False)
+        take_step(self.losses(batch), _weigh, self.shared, due=[True, True], measure_on=upper, check=False)
 
 
 class TorchJD(Way):
@@ -155,9 +181,10 @@ WAYS: dict[str, type[Way]] = {
 """Ways by name; the first is what the others are divided by."""
 
 
-def _weigh(gram: Tensor) -> Tensor:
+def _weigh(gram: Tensor | None) -> tuple[Tensor, None]:
     """Any function of the Gramian: GABA's closed form costs as much as this one."""
-    return HALF + 0 * gram[0, 0]
+    assert gram is not None
+    return HALF + 0 * gram[0, 0], None
 
 
 def random_batch(size: int, window: int = 30, features: int = 17) -> Batch:
@@ -185,25 +212,21 @@ def step_seconds(
 def operations(batch_size: int = 4) -> dict[str, float]:
     """Operations of matrix products in a step relative to a plain one: what a ratio is bound by on a machine at its limit.
 
-    Counted on the stacked network with one replica, whose products the counter knows.
+    Counted on our function, whose products the counter knows.
     """
     from operations import operations_of
 
-    one = CNNBiLSTMAttention("paper")
-    network = StackedNetwork(one)
-    p = network.parameters.leaves(network.parameters.pack([dict(one.named_parameters())]))
-    running = network.statistics.views(network.statistics.pack([dict(one.named_buffers())]))
+    one = CNNBiLSTMAttention("paper").train()
     x, y, label = random_batch(batch_size)
 
     def counted(backward: Callable[[Tensor, Tensor], Any]) -> int:
         def step() -> None:
-            rul, logits = network(x.transpose(0, 1)[None], p, running, True)
-            backward(*losses_of(rul[0], logits[0], (x, y, label)))
+            backward(*losses_of(*one(x), (x, y, label)))
 
         return operations_of(step)
 
     def grad(loss: Tensor, keep: bool = False) -> Any:
-        return torch.autograd.grad(loss, list(p.values()), retain_graph=keep, allow_unused=True)
+        return torch.autograd.grad(loss, list(one.parameters()), retain_graph=keep, allow_unused=True)
 
     plain = counted(lambda a, b: grad(a + b))
     every = counted(lambda a, b: (grad(a, True), grad(b)))

@@ -1,7 +1,8 @@
 """Windows per second of training on one thread: GRACE, an idiomatic PyTorch loop, and Lightning with rul-datasets.
 
-All train the same network with both losses at 0.5 / 0.5, clipped, with AdamW. GRACE's own loop does more in the same step: the
-random offsets of its recipe, and the moving average of the weights. They take turns.
+All train the same network, GRACE as its one function and the others by PyTorch's layers, with both losses at 0.5 / 0.5, clipped,
+with AdamW. GRACE's own loop does more in the same step: the random offsets of its recipe, and the moving average of the weights.
+They take turns.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from layers import ByLayers
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -24,12 +26,11 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.windows import Windows
 from grace.models.rul_problem import build
-from grace.stacked.run import initial_networks
-from grace.stacked.stack import Stack
 from grace.training.protocol import split_for
+from grace.training.run import initial_networks
 from grace.training.schedule import schedule_named
 from grace.training.spec import CONVENTIONS, RunSpec, run_spec
-from grace.training.trainer import Trainer
+from grace.training.stack import Stack
 
 SIZES = {"compact": (60, 128), "paper": (30, 256)}
 """Window and batch of each size, as its schedule has them."""
@@ -50,24 +51,9 @@ def spec_of(size: str, steps: int) -> RunSpec:
 
 
 class Grace:
-    """The training loop of this package."""
+    """The training engine: ``replicas`` seeds in one process, on the same split, as it would have them from files."""
 
-    def __init__(self, spec: RunSpec, windows: Any, steps: int) -> None:
-        self._trainer = Trainer(spec, windows)
-        self.windows = spec.schedule.batch_size * self._trainer.steps_per_epoch
-
-    def seconds(self) -> float:
-        """Seconds of an epoch of ``steps`` steps."""
-        began = time.perf_counter()
-        self._trainer._train()
-        self._trainer.epoch += 1
-        return time.perf_counter() - began
-
-
-class Stacked:
-    """The stacked engine: ``replicas`` seeds in one process, on the same split, as it would have them from files."""
-
-    def __init__(self, spec: RunSpec, windows: Any, steps: int, replicas: int) -> None:
+    def __init__(self, spec: RunSpec, windows: Any, steps: int, replicas: int = 1) -> None:
         specs = [replace(spec, seed=spec.seed + number) for number in range(replicas)]
         splits = {one.seed: windows for one in specs}
         self._stack = Stack(specs, splits, initial_networks(specs, splits, "cpu"))
@@ -77,7 +63,7 @@ class Stacked:
     def seconds(self) -> float:
         """Seconds of an epoch of ``steps`` steps of all replicas."""
         began = time.perf_counter()
-        self._stack._train(self._rows)
+        self._stack.train_epoch(self._rows)
         self._stack.epoch += 1
         return time.perf_counter() - began
 
@@ -104,7 +90,7 @@ class Loop:
         torch.manual_seed(0)
         self._steps, self.windows, self._low = steps, steps * spec.schedule.batch_size, spec.precision == "bfloat16"
         self._loader = DataLoader(WindowDataset(windows.train), spec.schedule.batch_size, shuffle=True, drop_last=True)
-        self._model = build(spec.size, windows.train.rows.shape[1], 125, "cycles").train()
+        self._model = ByLayers(build(spec.size, windows.train.rows.shape[1], 125, "cycles")).train()
         self._optimiser = torch.optim.AdamW(self._model.parameters(), lr=1e-3, weight_decay=1e-4)
 
     def seconds(self) -> float:
@@ -131,7 +117,7 @@ class Alone:
         torch.manual_seed(0)
         self._steps, self.windows = steps, steps * spec.schedule.batch_size
         self._batch = next(iter(Loop(spec, windows, steps)._loader))
-        self._model = build(spec.size, windows.train.rows.shape[1], 125, "cycles").train()
+        self._model = ByLayers(build(spec.size, windows.train.rows.shape[1], 125, "cycles")).train()
 
     def seconds(self) -> float:
         """Seconds of ``steps`` pairs of passes."""
@@ -168,7 +154,7 @@ class Lightning:
 
             def __init__(self) -> None:
                 super().__init__()
-                self.model = build(spec.size, 14, 125, "cycles")
+                self.model = ByLayers(build(spec.size, 14, 125, "cycles"))
                 self.began = self.spent = 0.0
 
             def training_step(self, batch: Any, _: int) -> Tensor:
@@ -235,7 +221,7 @@ def rates(size: str, steps: int, rounds: int, fleet: Fleet, peers: bool = True) 
         ways |= {"GRACE, bfloat16": Grace(low, split, steps), "PyTorch loop, bfloat16": Loop(low, split, steps)}
         ways[ALONE] = Alone(spec, split, steps)
     for replicas in STACKS[size]:
-        ways[f"GRACE, stack of {replicas}"] = Stacked(spec, split, steps, replicas)
+        ways[f"GRACE, stack of {replicas}"] = Grace(spec, split, steps, replicas)
     found: dict[str, list[float]] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

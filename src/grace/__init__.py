@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Columns": "grace.data.columns",
+    "Controller": "grace.controllers.controller",
     "Conventions": "grace.data.conventions",
     "DWA": "grace.controllers.dwa",
     "Diagnosis": "grace.alignment.diagnosis",
@@ -23,6 +24,7 @@ _HOMES = {
     "Simulation": "grace.data.simulated",
     "TableSource": "grace.data.rows",
     "Thresholds": "grace.alignment.decide",
+    "TorchJDScalarizer": "grace.controllers.torchjd_scalarizer",
     "TorchJDWeighting": "grace.controllers.torchjd_weighting",
     "Uncertainty": "grace.controllers.uncertainty",
     "Watch": "grace.loop.watch",
@@ -43,7 +45,7 @@ _HOMES = {
     "rul_to_health_3class": "grace.data.health_labels",
     "simulate": "grace.data.simulated",
     "train": "grace.training.run",
-    "train_stacked": "grace.stacked.run",
+    "train_stacked": "grace.training.run",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]

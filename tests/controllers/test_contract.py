@@ -29,8 +29,11 @@ def drive(
     optimiser = torch.optim.SGD(learned, lr=0.05) if learned else None
     weights = []
     for step, (losses, gram) in enumerate(facts, start=first):
-        weights.append(controller(losses, gram if controller.needs_gramian else None, step, step // per_epoch).clone())
+        measured = gram if controller.needs_gramian else None
+        weights.append(controller(losses, measured, step, step // per_epoch).clone())
         if optimiser is not None:
+            optimiser.zero_grad()
+            controller.own_loss(losses, measured).sum().backward()  # type: ignore[union-attr]
             optimiser.step()
     return weights
 

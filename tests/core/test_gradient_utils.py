@@ -17,7 +17,6 @@ from grace.core.gradient_utils import (
     norm_ratio,
     norms,
     task_gradients,
-    weighted_backward,
 )
 from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
@@ -71,28 +70,6 @@ def test_rho_ignores_units_and_the_ratio_does_not() -> None:
     scaled = gramian(task_gradients([125**2 * rul, health], shared, retain_graph=True))
     assert cosines(scaled)[0, 1].item() == pytest.approx(cosines(gram)[0, 1].item(), abs=1e-5)
     assert norms(scaled)[0].item() == pytest.approx(15_625 * norms(gram)[0].item(), rel=1e-4)
-
-
-def test_weighted_backward_equals_backward_of_the_weighted_sum() -> None:
-    model, losses = two_losses()
-    shared = model.shared_parameters()
-    own = [*model.rul_head.parameters(), *model.health_head.parameters()]
-    gram, _ = weighted_backward(losses, lambda _: torch.tensor([0.3, 0.7]), shared, own)
-    found = [parameter.grad.clone() for parameter in model.parameters()]  # type: ignore[union-attr]
-    model, losses = two_losses()
-    expected_gram = gramian(task_gradients(losses, model.shared_parameters(), retain_graph=True))
-    (0.3 * losses[0] + 0.7 * losses[1]).backward()
-    for mine, parameter in zip(found, model.parameters(), strict=True):
-        torch.testing.assert_close(mine, parameter.grad)
-    torch.testing.assert_close(gram, expected_gram)
-
-
-def test_weighted_backward_accumulates() -> None:
-    point = nn.Parameter(torch.tensor([1.0, 2.0]))
-    for _ in range(2):
-        weighted_backward([point.sum(), point.square().sum()], lambda _: torch.tensor([1.0, 0.5]), [point], [])
-    assert point.grad is not None
-    assert point.grad.tolist() == [4.0, 6.0]
 
 
 def test_unused_and_frozen_parameters() -> None:

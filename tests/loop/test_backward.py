@@ -129,14 +129,6 @@ def test_measured_on_a_part(model: Foreign) -> None:
         )
 
 
-def test_frozen_parameters_stay_without_gradient(model: Foreign) -> None:
-    model.trunk.requires_grad_(False)
-    expected = by_hand(model, (0.5, 0.5))
-    grace.backward(losses(model, batch()), model.shared(), GABA(2))
-    same(gradients(model), expected)
-    assert all(p.grad is None for p in model.trunk.parameters())
-
-
 def test_a_parameter_that_one_task_does_not_use() -> None:
     torch.manual_seed(0)
     first, second, head = nn.Linear(3, 4), nn.Linear(4, 4), nn.Linear(4, 1)
@@ -179,24 +171,6 @@ def test_a_compiled_module(part: str) -> None:
     torch.testing.assert_close(step.gramian, gramian(torch.stack(rows)))
 
 
-def test_autocast_and_a_scaler(model: Foreign) -> None:
-    expected = by_hand(model, (0.5, 0.5))
-    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
-    before = copy.deepcopy(model.state_dict())
-    with torch.autocast("cpu", torch.bfloat16):
-        both = losses(model, batch())
-    step = grace.backward(both, model.shared(), GABA(2), scaler=scaler)
-    assert step.gramian is not None
-    sizes = step.gramian.diagonal().sqrt()
-    torch.testing.assert_close(sizes, torch.tensor(norms_by_hand(model)), rtol=0.1, atol=0.05)  # unscaled; bfloat16
-    scaler.step(optimiser)
-    scaler.update()
-    for name, gradient in expected.items():
-        moved = (before[name] - model.state_dict()[name]) / 0.1
-        torch.testing.assert_close(moved, gradient, rtol=0.2, atol=0.1, msg=name)
-
-
 def test_a_step_that_overflows_is_skipped_and_not_measured(model: Foreign) -> None:
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -221,16 +195,6 @@ def test_hooks_fire_once_a_call(model: Foreign) -> None:
         assert sorted(map(id, fired)) == sorted(id(p) for p in model.parameters())
 
 
-def test_an_embedding_with_sparse_gradients() -> None:
-    torch.manual_seed(0)
-    table, head = nn.Embedding(9, 4, sparse=True), nn.Linear(4, 1)
-    rows = head(table(torch.tensor([1, 5, 5])))
-    grace.backward([rows.square().mean(), (rows - 1).abs().mean()], table.parameters(), GABA(2))
-    rows = head(table(torch.tensor([1, 5, 5])))
-    expected = torch.autograd.grad(0.5 * (rows.square().mean() + (rows - 1).abs().mean()), table.weight)[0]
-    torch.testing.assert_close(table.weight.grad, expected.to_dense())
-
-
 def test_a_task_without_labels_is_left_out(model: Foreign) -> None:
     outer = Fixed(2, WEIGHTS)
     grace.backward(losses(model, batch()), model.shared(), outer)
@@ -251,7 +215,8 @@ def test_tasks_that_never_meet_are_balanced_all_the_same(model: Foreign) -> None
     steps = []
     for turn in range(4):
         rul, health = losses(model, batch())
-        steps.append(grace.backward([rul, None] if turn % 2 == 0 else [None, health], model.shared(), outer))
+        both = [rul, None] if turn % 2 == 0 else [None, health]
+        steps.append(grace.backward(both, model.shared(), outer, measure_every=1))
     assert steps[0].weights.tolist() == [0.5, 0.5]  # nothing is known of the second task yet
     torch.testing.assert_close(steps[3].weights, torch.tensor([b / (a + b), a / (a + b)]))
     assert steps[3].rho is not None
@@ -299,12 +264,8 @@ def test_saved_and_loaded_it_goes_on(model: Foreign) -> None:
             "Loss 1 should depend on the shared param",
         ),
         (
-            lambda m, both: (both, [*m.shared(), nn.Parameter(torch.ones(7))], GABA(2)),
-            r"Found 1 that none reaches.*\[7\]",
-        ),
-        (
-            lambda m, both: (both, [*m.shared(), nn.Parameter(torch.ones(7))], Fixed(2)),
-            r"Found 1 that none reaches.*\[7\]",
+            lambda m, both: ([both[0], m.heads[1].weight.sum()], m.shared(), Fixed(2)),
+            "Loss 1 should depend on the shared param",
         ),
         (lambda m, both: (both, [], GABA(2)), "at least one parameter with requires_grad=True"),
         (lambda m, both: (both, m.trunk, GABA(2)), "should be an iterable of parameters. Found a LSTM"),

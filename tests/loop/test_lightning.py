@@ -157,6 +157,114 @@ def test_the_module_gets_its_methods_back(tmp_path: Path) -> None:
     assert "backward" not in vars(module)
 
 
+class Stopped(Module):
+    """Ends in the third batch."""
+
+    def __init__(self, ending: type[BaseException]) -> None:
+        super().__init__()
+        self.ending: type[BaseException] | None = ending
+
+    def training_step(self, data: list[Tensor], index: int) -> Any:
+        if index == 2 and self.ending is not None:
+            raise self.ending("stopped")
+        return super().training_step(data, index)
+
+
+@pytest.mark.parametrize(("ending", "seen"), [(ValueError, ValueError), (KeyboardInterrupt, SystemExit)])
+def test_10_after_an_exception_or_ctrl_c_the_module_is_its_own(
+    tmp_path: Path, ending: type[BaseException], seen: type[BaseException]
+) -> None:
+    module = Stopped(ending)
+    with pytest.raises(seen):
+        fit(module, tmp_path, GraceCallback(shared, Fixed(2, (1, 0))))
+    assert not {"training_step", "backward"} & set(vars(module))
+
+
+def test_10_a_later_fit_without_the_callback_is_not_weighted(tmp_path: Path) -> None:
+    ours, plain = Stopped(ValueError), Module()
+    before = {name: value.clone() for name, value in ours.net.state_dict().items()}
+    with pytest.raises(ValueError, match="stopped"):
+        fit(ours, tmp_path, GraceCallback(shared, Fixed(2, (1, 0))))
+    ours.net.load_state_dict(before)
+    ours.ending = None
+    fit(ours, tmp_path)
+    fit(plain, tmp_path)
+    assert all(torch.equal(x, y) for x, y in zip(weights(ours), weights(plain), strict=True))
+
+
+def test_10_methods_of_the_users_own_come_back(tmp_path: Path) -> None:
+    module = Module()
+    own = module.training_step
+    module.training_step = own
+    fit(module, tmp_path, GraceCallback(shared, GABA(2)))
+    assert vars(module)["training_step"] is own
+
+
+def test_10_losses_by_name_are_taken_by_name(tmp_path: Path) -> None:
+    class Named(Module):
+        def training_step(self, data: list[Tensor], index: int) -> Any:
+            both = losses(self.net, tuple(data))  # type: ignore[arg-type]
+            return {"loss": both[0], "losses": {"health": both[1], "rul": both[0]}}
+
+    ours, plain = Named(), Module()
+    fit(ours, tmp_path, GraceCallback(shared, Fixed(2, (0.9, 0.1))))
+    fit(plain, tmp_path, GraceCallback(shared, Fixed(2, (0.9, 0.1))))
+    close(ours, plain)
+    with pytest.raises(grace.GraceError, match=r"named as the tasks of the callback, a, b\. Found health, rul"):
+        fit(Named(), tmp_path, GraceCallback(shared, Fixed(2), tasks=("a", "b")))
+
+
+def test_10_a_torchjd_weighting_is_measured_in_every_step(tmp_path: Path) -> None:
+    callback = GraceCallback(shared, grace.TorchJDWeighting(2, "UPGrad"))
+    fit(Module(), tmp_path, callback)
+    assert len(callback.watch._rho[0, 1]) == 16
+
+
+@pytest.mark.filterwarnings("ignore:.*returned `None`")
+def test_10_a_step_that_returns_none_is_skipped(tmp_path: Path) -> None:
+    class Skips(Module):
+        def training_step(self, data: list[Tensor], index: int) -> Any:
+            return None if index % 2 else super().training_step(data, index)
+
+    plain, ours = Skips(), Skips()
+    fit(plain, tmp_path)
+    fit(ours, tmp_path, GraceCallback(shared, Fixed(2)))
+    close(plain, ours)
+
+
+@pytest.mark.parametrize("axis", ["uncertainty", "gradnorm"])
+def test_3_learning_axes_under_accumulation(tmp_path: Path, axis: str) -> None:
+    """Two halves of a batch give what the whole gives; GradNorm needs them to be alike."""
+
+    class Learns(Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.outer = grace.Uncertainty(2) if axis == "uncertainty" else grace.GradNorm(2)
+
+    found = []
+    for repeats, share in ((1, 1), (2, 2)):
+        module = Learns()
+        rows = [torch.cat([values] * repeats) for values in batch(12)]
+        callback = GraceCallback(shared, module.outer, every=1)
+        options: dict[str, Any] = {"accumulate_grad_batches": share}
+        trainer = pl.Trainer(
+            max_epochs=2,
+            callbacks=[callback],
+            accelerator="cpu",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=tmp_path,
+            **options,
+        )
+        trainer.fit(module, DataLoader(TensorDataset(*rows), batch_size=12))
+        found.append([*weights(module), *(p.detach().clone() for p in module.outer.parameters())])
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+    assert float((found[0][-1] - found[0][-1].mean()).abs().max()) > 0 or axis == "gradnorm"
+
+
 def test_a_step_without_losses_is_named(tmp_path: Path) -> None:
     class Bare(Module):
         def training_step(self, data: list[Tensor], index: int) -> Any:

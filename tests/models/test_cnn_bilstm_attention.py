@@ -8,6 +8,7 @@ from torch import nn
 
 from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import SIZES, CNNBiLSTMAttention
+from grace.models.function import pooled
 
 PAPER_BLOCKS = {
     ("convolutions",): 53_184,
@@ -51,16 +52,6 @@ def test_shared_is_everything_but_the_heads(size: str) -> None:
     assert shared | heads == {id(p) for p in model.parameters()}
 
 
-def test_one_attention_query_equals_attention_of_every_cycle() -> None:
-    torch.manual_seed(0)
-    model = CNNBiLSTMAttention("compact").eval()
-    x = torch.randn(4, 30, 17)
-    h, _ = model.lstm(model._pooled(model.convolutions(x.mT)).mT)
-    attended, _ = model.attention(h, h, h)
-    z = model.dense(model.norm(h + attended)[:, -1])
-    torch.testing.assert_close(model(x)[1], model.health_head(z))
-
-
 def test_a_head_in_units_of_the_cap_starts_alive_and_in_cycles() -> None:
     for seed in range(20):
         torch.manual_seed(seed)
@@ -74,13 +65,11 @@ def test_unknown_size() -> None:
 
 
 def test_pooling_averages_whole_stretches_counted_from_the_last_cycle() -> None:
-    torch.manual_seed(0)
-    model = CNNBiLSTMAttention("compact").eval()
-    x = torch.arange(13.0).view(1, 1, 13)
+    x = torch.arange(13.0).view(1, 13, 1, 1)
     # 13 cycles in sixes: the oldest is left out, then means of 1..6 and 7..12
-    assert model._pooled(x).tolist() == [[[3.5, 9.5]]]
-    assert model._pooled(x[..., :3]).tolist() == [[[1.0]]]
-    assert CNNBiLSTMAttention("paper")._pooled(x) is x
+    assert pooled(x, 6).flatten().tolist() == [3.5, 9.5]
+    assert pooled(x[:, :3], 6).flatten().tolist() == [1.0]
+    assert torch.equal(pooled(x, 1), x)
 
 
 def test_the_heads_keep_full_precision_under_autocast() -> None:

@@ -8,21 +8,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from grace.core.gradient_utils import gramian, task_gradients
+from grace.core.weighted_mse import moderate_weighted_mse_loss
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.health_labels import rul_to_health_3class
+from grace.data.resident import ResidentWindows
 from grace.data.simulated import Simulation, simulate
 from grace.errors import GraceError
+from grace.models import function
+from grace.models.cnn_bilstm_attention import SIZES
+from grace.models.rul_problem import RULProblem
 from grace.training.checkpoint import load, save
 from grace.training.model_file import load_model, save_model
 from grace.training.predict import forecast
-from grace.training.protocol import split_for
-from grace.training.run import CHECKPOINT, train
-from grace.training.schedule import SCHEDULES, LearningRate, Schedule
+from grace.training.protocol import Split, split_for
+from grace.training.run import CHECKPOINT, initial_networks, train
+from grace.training.schedule import SCHEDULES, Rate, Schedule
 from grace.training.spec import RunSpec, run_spec
-from grace.training.trainer import Trainer
+from grace.training.stack import SPREAD, Stack, drawn
+from tests.models.layers import by_layers
 from tests.same import same
 
 METHODS = ("baseline", "amnl", "gaba", "grace", "uncertainty", "dwa", "gradnorm", "rul-only", "amnl-normalised")
@@ -44,76 +51,105 @@ def small(method: str = "grace", **choices: object) -> RunSpec:
     return run_spec("simulated", method, **choices)  # type: ignore[arg-type]
 
 
+def begun(spec: RunSpec, split: Split) -> Stack:
+    """A run before its first epoch."""
+    with torch.random.fork_rng():
+        return Stack([spec], {spec.seed: split}, initial_networks([spec], {spec.seed: split}, "cpu"))
+
+
+def steps_of(spec: RunSpec, fleets: tuple[Fleet, Fleet], count: int = 1) -> Stack:
+    """A run after some steps."""
+    spec = replace(spec, schedule=replace(spec.schedule, steps=count))
+    stack = begun(spec, split_for(spec, *fleets))
+    stack.train_epoch([0])
+    return stack
+
+
+@pytest.mark.parametrize("size", ["tiny", "dropping"])
 @pytest.mark.parametrize("method", METHODS)
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
-    method: str, fleets: tuple[Fleet, Fleet], tmp_path: Path
+    method: str, size: str, fleets: tuple[Fleet, Fleet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(SIZES, "dropping", replace(SIZES["tiny"], layers=2, dropout=0.2))
     schedule = replace(SCHEDULES["tiny"], offset=0.3)
-    spec = small(method, measure_every=3, monitor_every=7, schedule=schedule)
+    spec = small(method, size=size, measure_every=3, monitor_every=7, schedule=schedule)
     split = split_for(spec, *fleets)
-    with torch.random.fork_rng():
-        whole = Trainer(spec, split)
-        while not whole.finished:
-            whole.run_epoch()
-        first = Trainer(spec, split)
-        first.run_epoch()
-        path = tmp_path / "state.safetensors"
-        save(path, CHECKPOINT, first.state_dict())
-        torch.manual_seed(999)  # what another process would have
-        second = Trainer(spec, split)
-        second.load_state_dict(load(path, CHECKPOINT))
-        while not second.finished:
-            second.run_epoch()
+    whole = begun(spec, split)
+    while whole.active:
+        whole.run_epoch()
+    first = begun(spec, split)
+    first.run_epoch()
+    path = tmp_path / "state.safetensors"
+    save(path, CHECKPOINT, first.state_dict())
+    torch.manual_seed(999)  # what another process would have
+    second = begun(spec, split)
+    second.load_state_dict(load(path, CHECKPOINT))
+    while second.active:
+        second.run_epoch()
     a, b = whole.state_dict(), second.state_dict()
     for state in (a, b):
-        state["progress"].pop("seconds")
+        state.pop("seconds")
+        state["replicas"][0].pop("seconds")
     assert same(a, b)
 
 
 def test_an_offset_is_one_constant_a_window_and_feature(fleets: tuple[Fleet, Fleet]) -> None:
-    spec = small(schedule=replace(SCHEDULES["tiny"], offset=0.3))
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        trainer = Trainer(spec, split_for(spec, *fleets))
-        x, rul, label = next(trainer.problem.batches(0))
-        moved, same_rul, same_label = trainer._augmented((x, rul, label))
-        shift = moved - x
-        torch.testing.assert_close(shift, shift[:, :1].expand_as(shift), atol=1e-5, rtol=0)
-        assert 0.25 < float(shift[:, 0].std()) < 0.35
-        assert same_rul is rul
-        assert same_label is label
-        trainer.spec = small()
-        assert trainer._augmented((x, rul, label))[0] is x
+    plan = SCHEDULES["tiny"]
+    windows = ResidentWindows(split_for(small(), *fleets).train)
+    x, rul, label = next(drawn(windows, plan, 5, "cpu"))
+    moved, same_rul, same_label = next(drawn(windows, replace(plan, offset=0.3), 5, "cpu"))
+    shift = moved - x
+    torch.testing.assert_close(shift, shift[:, :1].expand_as(shift), atol=1e-5, rtol=0)
+    assert 0.25 < float(shift[:, 0].std()) < 0.35
+    assert torch.equal(rul, same_rul)
+    assert torch.equal(label, same_label)
 
 
-def test_the_weights_come_from_the_gramian_of_this_very_batch(fleets: tuple[Fleet, Fleet]) -> None:
-    spec = small(options={"beta": 0.0, "floor": 0.0, "warmup": 0}, measure_every=1)
-    with torch.random.fork_rng():
-        trainer = Trainer(spec, split_for(spec, *fleets))
-        batch = next(trainer.problem.batches(0))
-        _, weights, gram = trainer._one_step(batch)
+@pytest.mark.parametrize("on", ["backbone", "upper"])
+def test_weights_and_gradient_come_from_the_gramian_of_this_very_batch(fleets: tuple[Fleet, Fleet], on: str) -> None:
+    """A step of plain gradient descent by the engine against one by autograd and PyTorch's own layers."""
+    plan = replace(SCHEDULES["tiny"], steps=1, warmup=0, clip=1e9, weight_decay=0.0)
+    options = {"beta": 0.0, "floor": 0.0, "warmup": 0}
+    spec = small(options=options, measure_every=1, measure_on=on, schedule=plan)
+    split = split_for(spec, *fleets)
+    stack = begun(spec, split)
+    model = RULProblem(split.train, size="tiny").model()
+    model.load_state_dict(
+        {name: view[0] for name, view in stack.parameters.views(stack.state.values).items()} | buffers(stack),
+        strict=False,
+    )
+    x, rul, label = next(drawn(ResidentWindows(split.train), plan, spec.seed * SPREAD, "cpu"))
+    predicted, logits = by_layers(model.train(), x)
+    losses = [moderate_weighted_mse_loss(predicted, rul, 125) / 125**2, nn.functional.cross_entropy(logits, label)]
+    gram = gramian(task_gradients(losses, model.shared_parameters(on), retain_graph=True))
     norms = gram.diagonal().sqrt()
-    torch.testing.assert_close(weights, norms.flip(0) / norms.sum())
+    weights = norms.flip(0) / norms.sum()
+    (weights * torch.stack(losses)).sum().backward()
+    sums = stack.train_epoch([0]).summaries()[0]
+    torch.testing.assert_close(sums.losses, torch.stack(losses).detach())
+    torch.testing.assert_close(sums.gramians[0], gram, rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(sums.weights, weights.detach(), rtol=1e-4, atol=1e-6)
+    first = stack.parameters.views(stack.state.first)  # AdamW's mean after one step: a tenth of the gradient
+    for name, parameter in model.named_parameters():
+        if "in_proj_bias" not in name:  # whose part for the keys is 0 here, and rounding noise there
+            torch.testing.assert_close(10 * first[name][0], parameter.grad, rtol=1e-3, atol=1e-7, msg=name)
 
 
-def test_the_gramian_of_a_part_of_the_backbone(fleets: tuple[Fleet, Fleet]) -> None:
-    found = {}
-    for on in ("backbone", "upper"):
-        spec = small(options={"warmup": 1000}, measure_every=1, measure_on=on)
-        with torch.random.fork_rng():
-            trainer = Trainer(spec, split_for(spec, *fleets))
-            batch = next(trainer.problem.batches(0))
-            blocks = [trainer.model.attention, trainer.model.norm, trainer.model.dense]
-            upper = [p for block in blocks for p in block.parameters()]
-            expected = gramian(task_gradients(trainer.problem.losses(trainer.model, batch), upper))
-            found[on] = (trainer._one_step(batch), [p.grad for p in trainer.model.parameters()])
-    torch.testing.assert_close(found["upper"][0][2], expected)
-    for a, b in zip(found["backbone"][1], found["upper"][1], strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)  # the warm-up's weights are equal, and so is the update
+def buffers(stack: Stack) -> dict[str, torch.Tensor]:
+    return {name: view[0] for name, view in stack.statistics.views(stack.state.statistics).items()}
 
 
-def test_one_backward_pass_where_no_gramian_is_needed_and_two_where_it_is(fleets: tuple[Fleet, Fleet]) -> None:
+def test_one_backward_pass_where_no_gramian_is_needed_and_two_where_it_is(
+    fleets: tuple[Fleet, Fleet], monkeypatch: pytest.MonkeyPatch
+) -> None:
     passes: list[int] = []
+    convolution = function._convolution
+
+    def counted(*arguments: torch.Tensor) -> torch.Tensor:  # a gradient that is here went through the whole backbone
+        out = convolution(*arguments)
+        out.register_hook(lambda _: passes.append(1))
+        return out
+
     for method, every, on, expected in (
         ("uncertainty", 1, "backbone", 4),
         ("grace", 1, "backbone", 8),
@@ -121,41 +157,27 @@ def test_one_backward_pass_where_no_gramian_is_needed_and_two_where_it_is(fleets
         ("grace", 1, "upper", 4),
         ("dwa", 1, "backbone", 4),
     ):
-        spec = small(method, measure_every=every, measure_on=on)
-        with torch.random.fork_rng():
-            trainer = Trainer(spec, split_for(spec, *fleets))
-            first = trainer.model.convolutions[0]  # a gradient that reaches its output went through the whole backbone
-            first.register_forward_hook(lambda module, x, out: out.register_hook(lambda _: passes.append(1)) and None)
-            batches = trainer.problem.batches(0)
-            passes.clear()
-            for _ in range(4):
-                trainer._one_step(next(batches))
+        spec = small(method, measure_every=every, measure_on=on, schedule=replace(SCHEDULES["tiny"], steps=4))
+        stack = begun(spec, split_for(spec, *fleets))
+        passes.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(function, "_convolution", counted)
+            stack.train_epoch([0])
         assert len(passes) == expected, (method, every, on)
 
 
 def test_measuring_does_not_change_what_is_trained(fleets: tuple[Fleet, Fleet]) -> None:
-    split = split_for(small("baseline"), *fleets)
-    gradients = []
-    for every in (0, 1):
-        with torch.random.fork_rng():
-            trainer = Trainer(small("baseline", monitor_every=every), split)
-            _, _, gram = trainer._one_step(next(trainer.problem.batches(0)))
-        assert (gram is None) == (every == 0)
-        gradients.append([p.grad for p in trainer.model.parameters()])
-    for a, b in zip(*gradients, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-7)
+    found = [steps_of(small("baseline", monitor_every=every), fleets) for every in (0, 1)]
+    torch.testing.assert_close(found[0].state.first, found[1].state.first, rtol=1e-4, atol=1e-8)
 
 
 def test_rul_alone_leaves_the_health_head_where_it_began(fleets: tuple[Fleet, Fleet]) -> None:
-    plan = replace(SCHEDULES["tiny"], weight_decay=0.0)
-    spec = small("rul-only", schedule=plan)
-    with torch.random.fork_rng():
-        trainer = Trainer(spec, split_for(spec, *fleets))
-        before = [p.clone() for p in trainer.model.health_head.parameters()]
-        backbone = [p.clone() for p in trainer.model.shared_parameters()]
-        trainer.run_epoch()
-    assert all(torch.equal(a, b) for a, b in zip(before, trainer.model.health_head.parameters(), strict=True))
-    assert not all(torch.equal(a, b) for a, b in zip(backbone, trainer.model.shared_parameters(), strict=True))
+    spec = small("rul-only", schedule=replace(SCHEDULES["tiny"], weight_decay=0.0))
+    stack = begun(spec, split_for(spec, *fleets))
+    before = {name: view.clone() for name, view in stack.parameters.views(stack.state.values).items()}
+    stack.run_epoch()
+    for name, view in stack.parameters.views(stack.state.values).items():
+        assert torch.equal(view, before[name]) == name.startswith("health_head"), name
 
 
 @pytest.mark.parametrize("method", ["rul-only", "rul-only-weighted"])
@@ -219,7 +241,7 @@ def test_a_diverged_run_is_a_failed_record(fleets: tuple[Fleet, Fleet]) -> None:
 def test_a_checkpoint_of_another_run_is_refused(fleets: tuple[Fleet, Fleet], tmp_path: Path) -> None:
     path = tmp_path / "c"
     train(small(), *fleets, checkpoint=path)
-    with pytest.raises(GraceError, match="should be the checkpoint of run"):
+    with pytest.raises(GraceError, match="should be the checkpoint of"):
         train(small(seed=4), *fleets, checkpoint=path)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(GraceError, match="should be a file that GRACE wrote"):
@@ -228,11 +250,10 @@ def test_a_checkpoint_of_another_run_is_refused(fleets: tuple[Fleet, Fleet], tmp
 
 def test_early_stop_and_plateau() -> None:
     plan = Schedule(100, 10, 32, 1e-2, 0.0, 0, "plateau", patience=2, least=1e-3)
-    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-2)
-    rate = LearningRate(optimiser, plan, 10)
+    rate = Rate(plan, 10)
     seen = []
     for value in (5.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0, 6.0):
-        seen.append(rate.before(0))
+        seen.append(rate.at(0, 1e-2))
         rate.after_epoch(value)
     # halved after the third epoch in a row without a lower value, and so on, down to `least`
     assert seen == pytest.approx([1e-2] * 4 + [5e-3] * 3 + [2.5e-3] * 3 + [1.25e-3] * 3 + [1e-3] * 2)
@@ -240,15 +261,15 @@ def test_early_stop_and_plateau() -> None:
 
 def test_warm_up_is_linear_from_a_tenth() -> None:
     plan = SCHEDULES["paper"]
-    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=plan.learning_rate)
-    rate = LearningRate(optimiser, plan, 10)
-    assert [rate.before(step) for step in (0, 50, 100, 1000)] == pytest.approx([1e-4, 5.5e-4, 1e-3, 1e-3])
+    rate = Rate(plan, 10)
+    assert [rate.at(step, plan.learning_rate) for step in (0, 50, 100, 1000)] == pytest.approx(
+        [1e-4, 5.5e-4, 1e-3, 1e-3]
+    )
 
 
 def test_cosine_ends_at_zero() -> None:
     plan = Schedule(10, 10, 32, 1e-2, 0.0, 1, "cosine")
-    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-2)
-    rates = [LearningRate(optimiser, plan, 10).before(step) for step in (50, 99, 100)]
+    rates = [Rate(plan, 10).at(step, 1e-2) for step in (50, 99, 100)]
     assert rates[0] == pytest.approx(5e-3, rel=0.01)
     assert rates[1] < 1e-5
     assert rates[2] == pytest.approx(0, abs=1e-12)

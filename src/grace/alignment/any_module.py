@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -32,6 +34,33 @@ class ModuleProblem:
     loader: Iterable[Any]
     loss_function: Callable[[Any, Any], Losses]
     shared_of: Callable[[Any], Iterable[Tensor]]
+
+    @classmethod
+    def of(
+        cls,
+        make_model: Callable[[], nn.Module],
+        loader: Iterable[Any],
+        loss_function: Callable[[Any, Any], Losses],
+        shared_of: Callable[[Any], Iterable[Tensor]],
+        seed: int,
+    ) -> tuple[ModuleProblem, bool]:
+        """The problem, and whether all its networks start from the same values.
+
+        Where ``make_model`` gives the same tensors again and again (one pretrained network, or new heads on one backbone), each
+        training works on a copy: the next one starts where this one did, and the caller's network stays as it is.
+        """
+        with torch.random.fork_rng(devices=[]):
+            made = []
+            for number in (seed, seed + 1):
+                torch.manual_seed(number)
+                made.append(make_model())
+        for model in made:
+            if not isinstance(model, nn.Module):
+                raise GraceError(f"`make_model` should return a torch.nn.Module. Found a {type(model).__name__}.")
+        first, second = (list(model.state_dict(keep_vars=True).values()) for model in made)
+        again = not {id(value) for value in first}.isdisjoint(map(id, second))
+        alike = len(first) == len(second) and all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+        return cls(_Copied(make_model) if again else make_model, loader, loss_function, shared_of), alike
 
     def model(self) -> nn.Module:
         """A freshly initialised network."""
@@ -66,6 +95,16 @@ class ModuleProblem:
         return values  # type: ignore[return-value]
 
 
+@dataclass(frozen=True, eq=False)
+class _Copied:
+    """A maker of copies."""
+
+    make_model: Callable[[], nn.Module]
+
+    def __call__(self) -> nn.Module:
+        return copy.deepcopy(self.make_model())
+
+
 def diagnose(
     make_model: Callable[[], nn.Module],
     batches: Iterable[Any],
@@ -95,7 +134,8 @@ def diagnose(
     The global random state is left as it was.
 
     Args:
-        make_model: Makes one freshly initialised network; called once an initialisation, with torch's generator seeded.
+        make_model: Makes one freshly initialised network; called with torch's generator seeded. Where it gives a pretrained
+            network, or new heads on a pretrained backbone, each initialisation works on a copy of that.
         batches: Training batches: a ``DataLoader`` or anything else that can be iterated over again and again.
         losses: ``(model, batch)`` -> ``K`` scalar losses from one forward pass, as a sequence or by name. The task to be helped
             comes first.
@@ -133,17 +173,25 @@ def diagnose(
         (('a', 'b'), 'compare')
     """
     started = time.perf_counter()
-    problem = ModuleProblem(make_model, batches, losses, shared)
+    problem, alike = ModuleProblem.of(make_model, batches, losses, shared, seed)
     names, counts = _describe(problem, tasks, seed)
     chosen = replace(with_steps(recipe_named(recipe), steps), weights=_weights(weights, len(names)))
     seeds = check_reading(chosen, inits, reads, seed)
     traces = replicate(problem, chosen, seeds, reads, executor, on_progress, optimiser)
+    over = "initialisations"
+    if alike:
+        over = "batches and dropout alone, as every initialisation starts from the same values"
+        warnings.warn(
+            "`make_model` should give a new initialisation in each call. Found networks that start from the same values: rho's "
+            "interval is over batches and dropout alone. Initialise the heads anew, to have one that covers them.",
+            stacklevel=2,
+        )
     measured_as = {
         **counts,
         "recipe_steps": chosen.steps,
         "recipe_weights": list(chosen.weights) if chosen.warm == "joint" else None,
         "mode": "train (dropout and batch statistics on)",
-        "interval": "95 % over initialisations, random-effects model, Student's t; batches nested; data fixed",
+        "interval": f"95 % over {over}, random-effects model, Student's t; batches nested; data fixed",
         "reference_training": "training" if training_steps is None else f"{training_steps:,}-step",
         "seeds": seeds,
         "torch": torch.__version__,
@@ -173,8 +221,6 @@ def _describe(problem: ModuleProblem, tasks: Sequence[str] | None, seed: int) ->
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = problem.model()
-        if not isinstance(model, nn.Module):
-            raise GraceError(f"`make_model` should return a torch.nn.Module. Found a {type(model).__name__}.")
         found = problem.loss_function(model.train(), next(problem.batches(seed)))
     count = len(found)
     if count < 2:

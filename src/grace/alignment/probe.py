@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from grace.alignment.recipes import Recipe
-from grace.core.gradient_utils import gramian, norms, task_gradients, trainable, weighted_backward
+from grace.core.fit import Step, Weighed, fit
+from grace.core.gradient_utils import check_losses, gramian, norms, task_gradients, trainable
+from grace.core.step import take_step
 from grace.errors import GraceError
 
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-4  # the source's AdamW
@@ -124,10 +127,10 @@ class _Recorder:
         self.forwards += forwards
         self.backwards += backwards
 
-    def measured(self, step: int, gram: Tensor, losses: Sequence[Tensor]) -> None:
+    def measured(self, step: int, gram: Tensor, losses: Tensor) -> None:
         self.step.append(step)
         self.gramian.append(gram.double().numpy(force=True))
-        self.losses.append([loss.item() for loss in losses])
+        self.losses.append(losses.tolist())
 
     def trace(self) -> Trace:
         step, gram, losses = np.array(self.step), np.array(self.gramian), np.array(self.losses)
@@ -138,22 +141,20 @@ def _along_joint_steps(
     problem: Problem, model: nn.Module, stream: Iterator[Any], recipe: Recipe, batches: int, make: MakeOptimiser
 ) -> Trace:
     record = _Recorder()
-    shared = problem.shared(model)
-    own = _others(model, shared)
+    shared = trainable(problem.shared(model))
     weights = torch.tensor(recipe.weights)
-    optimiser = make(model)
     steps = max(recipe.steps, batches)
-    for step, batch in enumerate(islice(stream, steps)):
-        optimiser.zero_grad()
-        losses = problem.losses(model, batch)
-        if step >= steps - batches or step % CURVE_EVERY == 0:
-            gram, _ = weighted_backward(losses, lambda _: weights, shared, own)
-            record.measured(step, gram, losses)
-            record.paid(1, len(losses))
-        else:
-            sum(w * loss for w, loss in zip(recipe.weights, losses, strict=True)).backward()  # type: ignore[union-attr]
-            record.paid(1, 1)
-        optimiser.step()
+
+    def backward(losses: Sequence[Tensor], step: int) -> Weighed:
+        due = step >= steps - batches or step % CURVE_EVERY == 0
+        if due:
+            check_losses(losses)
+        return weighted(losses, weights, shared, due)
+
+    for step in fit(islice(stream, steps), partial(problem.losses, model), backward, make(model)):
+        if step.gramian is not None:
+            record.measured(step.number, step.gramian, step.losses)
+        record.paid(1, 1 if step.gramian is None else len(step.losses))
     return record.trace()
 
 
@@ -165,13 +166,21 @@ def _warm(
         return [model], 0, 0
     tasks = len(problem.losses(model, next(problem.batches(0))))
     models = [copy.deepcopy(model) for _ in range(tasks)] if recipe.warm == "each" else [model] * tasks
-    optimisers = [make(m) for m in dict.fromkeys(models)]
+    distinct = list(dict.fromkeys(models))
+    optimisers = [make(m) for m in distinct]
+    alone = torch.eye(tasks)
+
+    def turn(task: int, owner: nn.Module) -> Iterator[Step]:
+        def backward(losses: Sequence[Tensor], _: int) -> Weighed:
+            losses[task].backward()
+            return Weighed(detached(losses), alone[task], None)
+
+        return fit(stream, partial(problem.losses, owner), backward, optimisers[distinct.index(owner)])
+
+    turns = [turn(task, owner) for task, owner in enumerate(models)]
     for _ in range(recipe.steps):
-        for task, owner in enumerate(models):
-            optimiser = optimisers[task % len(optimisers)]
-            optimiser.zero_grad()
-            problem.losses(owner, next(stream))[task].backward()
-            optimiser.step()
+        for steps in turns:
+            next(steps)
     paid = recipe.steps * tasks
     return models, paid + 1, paid
 
@@ -190,10 +199,18 @@ def _read(problem: Problem, warmed: tuple[list[nn.Module], int, int], batches: I
             rows = [task_gradients([loss], problem.shared(m)) for loss, m in zip(losses, models, strict=True)]
             gradients = torch.cat(rows)
         record.paid(len(distinct), len(losses))
-        record.measured(steps, gramian(gradients), losses)
+        record.measured(steps, gramian(gradients), detached(losses))
     return record.trace()
 
 
-def _others(model: nn.Module, shared: list[nn.Parameter]) -> list[nn.Parameter]:
-    known = {id(parameter) for parameter in trainable(shared)}
-    return [p for p in model.parameters() if p.requires_grad and id(p) not in known]
+def weighted(
+    losses: Sequence[Tensor], weights: Tensor, shared: Sequence[Tensor], due: bool, check: bool = True
+) -> Weighed:
+    """The backward pass of :func:`grace.core.fit.fit` with fixed weights ``[K]``; the Gramian is measured where it is due."""
+    fixed, gram = take_step(losses, lambda _: (weights, None), shared, due=[due] * len(losses), check=check)
+    return Weighed(detached(losses), fixed, gram)
+
+
+def detached(losses: Sequence[Tensor]) -> Tensor:
+    """Losses as one tensor ``[K]`` without their graph."""
+    return torch.stack([loss.detach() for loss in losses])

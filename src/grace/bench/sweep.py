@@ -15,9 +15,8 @@ from grace.bench.store import STATES, Store
 from grace.data.fleet import Fleet
 from grace.data.source import Tables, load_test, load_train
 from grace.errors import GraceError
-from grace.stacked.run import name_of, stacks, train_stacked
 from grace.training.record import FAILED
-from grace.training.run import train
+from grace.training.run import name_of, stacks, train_stacked
 from grace.training.spec import RunSpec
 
 MOST_BREAKS = 5
@@ -49,7 +48,7 @@ def sweep(
         pool: Opens the executor.
         retry_failed: Run failed runs again; without it they stay failed.
         on_run: Told after each run.
-        stack: Runs that train together, at most; 0 for all that can. See :mod:`grace.stacked`.
+        stack: Runs that train together, at most; 0 for all that can. See :func:`grace.training.run.train_stacked`.
         device: Where they train.
 
     Returns:
@@ -69,7 +68,7 @@ def sweep(
             done = len(specs) - len(waiting)
             report = _reporter(on_run, done, len(specs))
             try:
-                _run_through(_units(waiting, stack), store, data, pool, report, device, stack != 1)
+                _run_through(_units(waiting, stack), store, data, pool, report, device)
             except (BrokenProcessPool, CancelledError):
                 breaks += 1
             left = sum(store.record(spec.id) is None for spec in specs)
@@ -99,9 +98,8 @@ def _run_through(
     pool: Pool,
     report: Callable[[int], None],
     device: str,
-    stacked: bool,
 ) -> None:
-    calls = [([spec.to_json() for spec in unit], data, store.folder, device, stacked) for unit in units]
+    calls = [([spec.to_json() for spec in unit], data, store.folder, device) for unit in units]
     sizes = [len(unit) for unit in units]
     with pool() as executor:
         if executor is None:
@@ -123,21 +121,15 @@ def _run_through(
 
 
 def run_unit(
-    specs_json: Sequence[dict[str, Any]],
-    data: Path | Tables | None,
-    folder: Path,
-    device: str = "cpu",
-    stacked: bool = False,
+    specs_json: Sequence[dict[str, Any]], data: Path | Tables | None, folder: Path, device: str = "cpu"
 ) -> None:
-    """Train runs one by one, or in a stack, and write their records; the unit of work of every executor.
+    """Train runs together, on one thread, and write their records; the unit of work of every executor.
+
+    A run that another process trains, or that has its record, is left out.
 
     Raises:
-        GraceError: See :func:`run_one`.
+        GraceError: The data or the folder cannot be used.
     """
-    if not stacked:
-        for values in specs_json:
-            run_one(values, data, folder, device)
-        return
     specs, store = [RunSpec.from_json(values) for values in specs_json], Store(folder)
     with ExitStack() as held:
         mine = [spec for spec in specs if held.enter_context(store.running(spec.id))]
@@ -148,31 +140,6 @@ def run_unit(
             for run in on_one_thread(train_stacked, waiting, fleet, test, device=device, checkpoint=checkpoint):
                 store.finish(run.record)
             checkpoint.unlink(missing_ok=True)
-
-
-def run_one(spec_json: dict[str, Any], data: Path | Tables | None, folder: Path, device: str = "cpu") -> str:
-    """Train one spec on one thread and write its record.
-
-    Returns:
-        The record's status, or ``busy`` where another process trains it.
-
-    Raises:
-        GraceError: The data or the folder cannot be used.
-    """
-    spec, store = RunSpec.from_json(spec_json), Store(folder)
-    with store.running(spec.id) as mine:
-        if not mine:
-            return "busy"
-        record = store.record(spec.id)
-        if record is None:
-            fleet, test = _engines(spec.dataset, data)
-            record = on_one_thread(_train, spec, fleet, test, store, device).record
-            store.finish(record)
-    return record.status
-
-
-def _train(spec: RunSpec, fleet: Fleet, test: Fleet | None, store: Store, device: str) -> Any:
-    return train(spec, fleet, test, device=device, checkpoint=store.checkpoint(spec.id))
 
 
 @lru_cache(maxsize=4)

@@ -34,7 +34,10 @@ DEFAULT = Path("results")
 
 Datasets = Annotated[str, typer.Option("--datasets", help="Data sets, with commas between; a table is one of its own.")]
 Methods = Annotated[
-    str, typer.Option("--methods", help="Methods; default the source's seven, and RUL alone with either loss.")
+    str,
+    typer.Option(
+        "--methods", help="Methods, or OUTER+INNER; default the source's seven, and RUL alone with either loss."
+    ),
 ]
 Seeds = Annotated[str, typer.Option("--seeds", help="Seeds, with commas between.")]
 Folder = Annotated[Path, typer.Option("--to", help="Folder of the sweep; records go to its records/.")]

@@ -9,7 +9,7 @@ from grace.cli.train import described
 
 if TYPE_CHECKING:
     from grace.training.spec import RunSpec
-    from grace.training.trainer import Trainer
+    from grace.training.stack import Stack
 
 
 class Live:
@@ -35,9 +35,13 @@ class Live:
         if kind is KeyboardInterrupt:
             self._out.print("interrupted; the same command goes on at the last finished epoch", style="yellow")
 
-    def epoch(self, entry: dict[str, Any], trainer: Trainer) -> None:
-        """Show one epoch."""
-        mark = "*" if trainer.best_epoch == entry["epoch"] else " "
+    def epoch(self, stack: Stack) -> None:
+        """Show one epoch of a stack of one; of one that diverged there is nothing to show."""
+        replica = stack.replicas[0]
+        if replica.reason:
+            return
+        entry = replica.history[-1]
+        mark = "*" if replica.best_epoch == entry["epoch"] else " "
         self._out.print(line(entry, self._spec.conventions.unit) + mark, markup=False, soft_wrap=True)
         alarm = self._monitor.told(entry)
         if alarm:

@@ -22,7 +22,10 @@ def train(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the files.", envvar="GRACE_DATA")] = None,
     method: Annotated[str | None, typer.Option(help="Method of the table, e.g. grace; see below.")] = None,
-    outer: Annotated[str | None, typer.Option(help="Outer axis in place of the method's, or torchjd:NAME.")] = None,
+    outer: Annotated[
+        str | None,
+        typer.Option(help="Outer axis in place of the method's; torchjd:NAME, or your package.module:Class."),
+    ] = None,
     inner: Annotated[str | None, typer.Option(help="Inner axis in place of the method's: mse, weighted_mse.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="Of the outer axis, e.g. floor=0; repeatable.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of split, initialisation and batches.")] = 42,

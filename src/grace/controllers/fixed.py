@@ -29,6 +29,7 @@ class Fixed(Controller):
         tensor([0.5000, 0.5000])
     """
 
+    needs_losses = False
     weights: Tensor
 
     def __init__(self, tasks: int, weights: Sequence[float] | None = None, replicas: tuple[int, ...] = ()) -> None:

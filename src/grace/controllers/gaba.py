@@ -31,7 +31,8 @@ class GABA(Controller):
     Args:
         tasks: Number of tasks ``K``, at least 2.
         beta: Memory of the moving average, in [0, 1).
-        floor: Smallest weight before renormalising, in [0, 1/K).
+        floor: Smallest weight before renormalising, in [0, 1/K). Default: the published 0.05, and half of the uniform weight,
+            ``0.5 / K``, for more than ten tasks.
         warmup: Steps with uniform weights.
         replicas: Leading dimensions.
 
@@ -44,6 +45,7 @@ class GABA(Controller):
         tensor([0.2500, 0.7500])
     """
 
+    needs_losses = False
     needs_gramian = True
     average: Tensor
     measured: Tensor
@@ -52,7 +54,7 @@ class GABA(Controller):
         self,
         tasks: int,
         beta: float = 0.99,
-        floor: float = 0.05,
+        floor: float | None = None,
         warmup: int = 100,
         replicas: tuple[int, ...] = (),
     ) -> None:
@@ -61,6 +63,7 @@ class GABA(Controller):
             raise GraceError(f"GABA should balance at least 2 tasks. Found `tasks = {tasks}`.")
         if not 0 <= beta < 1:
             raise GraceError(f"Parameter `beta` should be in [0, 1). Found `beta = {beta}`.")
+        floor = min(0.05, 0.5 / tasks) if floor is None else floor
         if not 0 <= floor < 1 / tasks:
             raise GraceError(f"Parameter `floor` should be in [0, 1/K). Found `floor = {floor}` with K = {tasks}.")
         if warmup < 0:

@@ -22,9 +22,8 @@ class GradNorm(Controller):
         L_{grad} = \sum_i \bigl| G_i - \bar G \, r_i^\alpha \bigr|, \qquad G_i = w_i |g_i|, \qquad
         r_i = \frac{L_i / L_i(0)}{\mathrm{mean}_j\, L_j / L_j(0)}
 
-    The target :math:`\bar G r_i^\alpha` is held constant, so that the gradient on :math:`w_i` is
-    :math:`\mathrm{sign}(G_i - \bar G r_i^\alpha) |g_i|`, in closed form. After each update the weights are renormalised to
-    sum ``K``. The optimiser's moments make the step independent of the losses' units.
+    The target :math:`\bar G r_i^\alpha` and the norms :math:`|g_i|` are held constant. Before each step the weights are
+    renormalised to sum ``K``. The optimiser's moments make the step independent of the losses' units.
 
     Differs from the paper: norms are taken on all shared parameters, of which the paper takes the last shared layer
     only to save time; here they come with the Gramian.
@@ -52,15 +51,18 @@ class GradNorm(Controller):
 
     @torch.no_grad()
     def forward(self, losses: Tensor, gramian: Tensor | None, step: int, epoch: int) -> Tensor:
-        """See :class:`Controller`; sets the gradient of the weights where the Gramian was measured."""
+        """See :class:`Controller`."""
         self.initial.copy_(torch.where(self.initial.isnan(), losses, self.initial))
         positive = self.weights.clamp_min(SMALLEST)
         self.weights.copy_(self.tasks * positive / positive.sum(-1, keepdim=True))
-        self.weights.grad = None
-        if gramian is not None:
-            sizes = norms(gramian)
-            contributions = self.weights * sizes
-            rate = losses / self.initial.clamp_min(torch.finfo(losses.dtype).tiny)
-            target = contributions.mean(-1, keepdim=True) * (rate / rate.mean(-1, keepdim=True)) ** self.alpha
-            self.weights.grad = torch.sign(contributions - target) * sizes
         return self.weights.detach().clone()
+
+    def own_loss(self, losses: Tensor, gramian: Tensor | None) -> Tensor | None:
+        """:math:`L_{grad}` above where the Gramian was measured; norms and target are constants."""
+        if gramian is None:
+            return None
+        contributions = self.weights * norms(gramian)
+        mean = contributions.detach().mean(-1, keepdim=True)
+        rate = losses / self.initial.clamp_min(torch.finfo(losses.dtype).tiny)
+        target = mean * (rate / rate.mean(-1, keepdim=True)) ** self.alpha
+        return (contributions - target).abs().sum(-1)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +16,8 @@ from grace.controllers.fixed import Fixed
 from grace.controllers.gaba import GABA
 from grace.controllers.gradnorm import GradNorm
 from grace.controllers.loss_normalised import LossNormalised
-from grace.controllers.torchjd_weighting import PREFIX, TorchJDWeighting
+from grace.controllers.torchjd_scalarizer import TorchJDScalarizer
+from grace.controllers.torchjd_weighting import PREFIX, TorchJDWeighting, scalarizers
 from grace.controllers.uncertainty import Uncertainty
 from grace.errors import GraceError
 
@@ -65,33 +69,62 @@ SEVEN = ("baseline", "dwa", "gradnorm", "uncertainty", "amnl", "gaba", "grace")
 
 
 def build_outer(name: str, tasks: int = 2, replicas: tuple[int, ...] = (), **options: Any) -> Controller:
-    """A fresh controller by name: one of :data:`OUTER`, or ``torchjd:NAME`` for a Gramian weighting of TorchJD.
+    """A fresh controller by name.
+
+    Args:
+        name: One of :data:`OUTER`, ``torchjd:NAME`` for a weighting or scalarizer of TorchJD, or ``package.module:Class`` for a
+            :class:`Controller` of your own, in a package that is installed or in the current folder.
+        tasks: Number of tasks ``K``.
+        replicas: Leading dimensions.
+        options: Parameters of the controller.
 
     Raises:
         GraceError: An unknown name, an option that this controller does not have, or one out of its range.
     """
     if name.startswith(PREFIX):
-        return TorchJDWeighting(tasks, name.removeprefix(PREFIX), replicas=replicas, **options)
-    if name not in OUTER:
-        raise GraceError(f"`outer` should be one of {', '.join(OUTER)} or {PREFIX}NAME. Found {name!r}.")
-    known = [n for n in inspect.signature(OUTER[name]).parameters if n not in ("tasks", "replicas")]
+        inner = name.removeprefix(PREFIX)
+        kind = TorchJDScalarizer if inner in scalarizers() else TorchJDWeighting
+        return kind(tasks, inner, replicas=replicas, **options)
+    known = inspect.signature(found := _class_of(name)).parameters
+    mine = [n for n in known if n not in ("tasks", "replicas")]
     for option in options:
-        if option not in known:
-            raise GraceError(f"An option of {name} should be one of {', '.join(known) or '(none)'}. Found {option!r}.")
-    return OUTER[name](tasks, replicas=replicas, **options)
+        if option not in mine:
+            raise GraceError(f"An option of {name} should be one of {', '.join(mine) or '(none)'}. Found {option!r}.")
+    if not {"tasks", "replicas"} <= set(known):
+        raise GraceError(f"{name} should take `tasks` and `replicas`. Found {', '.join(known) or 'no parameters'}.")
+    return found(tasks, replicas=replicas, **options)
 
 
-def measured_every(name: str) -> int:
-    """Steps between two Gramians where nobody says otherwise, for an outer axis by name."""
-    return TorchJDWeighting.measure_every if name.startswith(PREFIX) else Controller.measure_every
+def _class_of(name: str) -> type[Controller]:
+    if name in OUTER:
+        return OUTER[name]
+    path, _, attribute = name.partition(":")
+    if not attribute:
+        raise GraceError(
+            f"`outer` should be one of {', '.join(OUTER)}, {PREFIX}NAME or package.module:Class. Found {name!r}."
+        )
+    here = os.getcwd()
+    sys.path.append(here)  # as `python -m` has it
+    try:
+        found = getattr(importlib.import_module(path), attribute, None)
+    except ImportError as error:
+        raise GraceError(
+            f"`outer` {name} should be importable. Found: {error}. Look at the path and the folder."
+        ) from None
+    finally:
+        sys.path.remove(here)
+    if not (inspect.isclass(found) and issubclass(found, Controller)):
+        raise GraceError(f"`outer` {name} should be a class that extends grace.Controller. Found {found!r}.")
+    return found
 
 
 def method(name: str) -> Method:
-    """Look up a method by name.
+    """Look up a method by name, or make one of ``OUTER+INNER``: an outer axis as in :func:`build_outer`, and an inner one.
 
     Raises:
         GraceError: An unknown name.
     """
-    if name not in METHODS:
-        raise GraceError(f"`method` should be one of {', '.join(METHODS)}. Found {name!r}.")
-    return METHODS[name]
+    outer, pair, inner = name.rpartition("+")
+    if name not in METHODS and not pair:
+        raise GraceError(f"`method` should be one of {', '.join(METHODS)}, or OUTER+INNER. Found {name!r}.")
+    return METHODS.get(name) or Method(outer, inner)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from typing import TYPE_CHECKING, Any, final
 
@@ -26,7 +27,7 @@ class TorchJDWeighting(Controller):
 
     Args:
         tasks: Number of tasks ``K``.
-        name: An aggregator of ``torchjd.aggregation`` that weighs by the Gramian: ``UPGrad``, ``MGDA``, ``PCGrad``, ...
+        name: An aggregator of ``torchjd.aggregation`` that weighs by the Gramian: ``UPGrad``, ``MGDA``, ``NashMTL``, ...
         replicas: Leading dimensions; each replica has its own weighting.
         options: Parameters of the aggregator.
 
@@ -35,6 +36,7 @@ class TorchJDWeighting(Controller):
             does not weigh by the Gramian.
     """
 
+    needs_losses = False
     needs_gramian = True
     measure_every = 1
     last: Tensor
@@ -42,7 +44,7 @@ class TorchJDWeighting(Controller):
     def __init__(self, tasks: int, name: str, replicas: tuple[int, ...] = (), **options: Any) -> None:
         super().__init__(tasks, replicas)
         count = int(torch.Size(replicas).numel())
-        self.weightings = torch.nn.ModuleList(_aggregator(name, options).gramian_weighting for _ in range(count))
+        self.weightings = torch.nn.ModuleList(_weighting(name, tasks, options) for _ in range(count))
         self.register_buffer("last", torch.full(self.shape, 1 / tasks))
 
     def forward(self, losses: Tensor, gramian: Tensor | None, step: int, epoch: int) -> Tensor:
@@ -53,6 +55,39 @@ class TorchJDWeighting(Controller):
             self.last.copy_(torch.stack(found).reshape(self.shape))
         return self.last.clone()
 
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """TorchJD makes its buffers in the first call: where saved ones are to be loaded, they are made here."""
+        for number, weighting in enumerate(self.weightings):
+            inside = f"{prefix}weightings.{number}."
+            saved = [value for key, value in state_dict.items() if key.startswith(inside) and isinstance(value, Tensor)]
+            if any(buffer is None for buffer in weighting._buffers.values()) and saved:
+                with torch.random.fork_rng(devices=[]):
+                    weighting(torch.eye(self.tasks, dtype=saved[0].dtype, device=saved[0].device))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+class _Nash(torch.nn.Module):
+    """Nash-MTL of a Gramian: TorchJD's wants the gradients, but reads their products alone, and any root has those."""
+
+    def __init__(self, weighting: Any) -> None:
+        super().__init__()
+        self.weighting = weighting
+
+    def forward(self, gram: Tensor) -> Tensor:
+        values, vectors = torch.linalg.eigh(gram)
+        found: Tensor = self.weighting(vectors * values.clamp_min(0).sqrt())
+        return found
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """What TorchJD keeps outside of buffers."""
+        return {"step": self.weighting.step, "alpha": torch.as_tensor(self.weighting.prvs_alpha).clone()}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Go on from it."""
+        self.weighting.prvs_alpha, self.weighting.step = state["alpha"].numpy(force=True), state["step"]
+        if state["step"]:
+            self.weighting._init_optim_problem()
+
 
 def as_torchjd(controller: Controller) -> Weighting[Any]:
     """A controller as a TorchJD weighting, e.g. for ``GramianWeightedAggregator`` or as part of a TorchJD training loop.
@@ -61,17 +96,15 @@ def as_torchjd(controller: Controller) -> Weighting[Any]:
     weighting no losses.
 
     Args:
-        controller: ``GABA(...)``, ``Fixed(...)`` or a :class:`TorchJDWeighting`.
+        controller: Any whose ``needs_losses`` and ``needs_epoch`` are False.
 
     Raises:
         GraceError: The controller reads the losses, or TorchJD is not installed.
     """
-    from grace.controllers.fixed import Fixed
-    from grace.controllers.gaba import GABA
-
-    if not isinstance(controller, GABA | Fixed | TorchJDWeighting):
+    if controller.needs_losses or controller.needs_epoch:
+        read = "the losses" if controller.needs_losses else "the number of the epoch"
         raise GraceError(
-            f"A TorchJD weighting should need the Gramian alone. Found {type(controller).__name__}, which reads the losses. "
+            f"A TorchJD weighting should need the Gramian alone. Found {type(controller).__name__}, which reads {read}. "
             "Use it with grace.backward."
         )
     base = _torchjd().Weighting
@@ -92,39 +125,62 @@ def as_torchjd(controller: Controller) -> Weighting[Any]:
     return Controlled()
 
 
-def _aggregator(name: str, options: dict[str, Any]) -> Any:
-    aggregation = _torchjd()
-    kind = getattr(aggregation, name, None)
-    base = aggregation.GramianWeightedAggregator
-    if not (inspect.isclass(kind) and issubclass(kind, base) and kind is not base):
-        raise GraceError(f"`outer` should be {PREFIX} and one of {', '.join(_names())}. Found {PREFIX}{name}.")
-    known = list(inspect.signature(kind).parameters)
+def _weighting(name: str, tasks: int, options: dict[str, Any]) -> Any:
+    kind = _named(_torchjd(), _names(), name)
+    if name == "NashMTL":
+        return _Nash(made(kind, name, {"n_tasks": tasks}, options).weighting)
+    return made(kind, name, {}, options).gramian_weighting
+
+
+def made(kind: Any, name: str, given: dict[str, Any], options: dict[str, Any]) -> Any:
+    """An object of TorchJD from our own arguments and the user's options.
+
+    Raises:
+        GraceError: An option that it does not have, one out of its range, or a package that it needs is missing.
+    """
+    known = {n: str(p.annotation) for n, p in inspect.signature(kind).parameters.items() if n not in given}
     for option in options:
         if option not in known:
             raise GraceError(
                 f"An option of {PREFIX}{name} should be one of {', '.join(known) or '(none)'}. Found {option!r}."
             )
+    values = {
+        n: torch.tensor(v) if "Tensor" in known[n] and isinstance(v, tuple | list) else v for n, v in options.items()
+    }
     try:
-        return kind(**options)
+        return kind(**given, **values)
     except ImportError as error:
         raise GraceError(f"`outer` {PREFIX}{name} should find its packages installed. Found: {error}") from None
     except (TypeError, ValueError) as error:
         raise GraceError(f"{PREFIX}{name} should have valid options. Found: {error}.") from None
 
 
+def _named(module: Any, names: list[str], name: str) -> Any:
+    if name not in names:
+        known = sorted({*names, *scalarizers()})
+        raise GraceError(f"`outer` should be {PREFIX} and one of {', '.join(known)}. Found {PREFIX}{name}.")
+    return getattr(module, name)
+
+
 def _names() -> list[str]:
     aggregation = _torchjd()
     base = aggregation.GramianWeightedAggregator
     kinds = {name: getattr(aggregation, name) for name in aggregation.__all__}
-    return sorted(n for n, k in kinds.items() if inspect.isclass(k) and issubclass(k, base) and k is not base)
+    found = [n for n, k in kinds.items() if inspect.isclass(k) and issubclass(k, base) and k is not base]
+    return sorted([*found, "NashMTL"])
 
 
-def _torchjd() -> Any:
+def scalarizers() -> list[str]:
+    """Names of TorchJD's scalarizers that can be an outer axis; for its DWA there is ``dwa``."""
+    scalarization = _torchjd("scalarization")
+    return sorted(set(scalarization.__all__) - {"Scalarizer", "DWA"})
+
+
+def _torchjd(part: str = "aggregation") -> Any:
     try:
-        import torchjd.aggregation
+        return importlib.import_module(f"torchjd.{part}")
     except ImportError as error:
         raise GraceError(
             f"`outer` {PREFIX}... should find TorchJD installed. Found no module `{error.name}`. "
             "Run pip install 'grace-rul[torchjd]'."
         ) from None
-    return torchjd.aggregation

@@ -22,9 +22,8 @@ class Uncertainty(Controller):
         L = \sum_i c_i e^{-s_i} L_i + \tfrac{1}{2} s_i, \qquad s_i = \log \sigma_i^2
 
     with :math:`c_i = 1/2` for a regression and 1 for a classification. The weight of task ``i`` is
-    :math:`c_i e^{-s_i}`; the gradient on :math:`s_i`, :math:`\tfrac{1}{2} - c_i e^{-s_i} L_i`, needs no backward pass.
-    The log-variances start at 0 and are stepped by the training's own optimiser, as in the paper: with a loss in
-    cycles^2 the RUL task needs thousands of steps of 1e-3 to reach its :math:`s = \log L`.
+    :math:`c_i e^{-s_i}`. The log-variances start at 0 and are stepped by the training's own optimiser, as in the paper: with a
+    loss in cycles^2 the RUL task needs thousands of steps of 1e-3 to reach its :math:`s = \log L`.
 
     Args:
         tasks: Number of tasks ``K``.
@@ -50,7 +49,9 @@ class Uncertainty(Controller):
 
     @torch.no_grad()
     def forward(self, losses: Tensor, gramian: Tensor | None, step: int, epoch: int) -> Tensor:
-        """See :class:`Controller`; sets the gradient of the log-variances."""
-        weights = self.factors * torch.exp(-self.log_variances)
-        self.log_variances.grad = 0.5 - weights * losses
-        return weights
+        """See :class:`Controller`."""
+        return self.factors * torch.exp(-self.log_variances)
+
+    def own_loss(self, losses: Tensor, gramian: Tensor | None) -> Tensor:
+        """:math:`L` above as a function of :math:`s` alone."""
+        return (self.factors * torch.exp(-self.log_variances) * losses + 0.5 * self.log_variances).sum(-1)

@@ -7,7 +7,7 @@ of the Gramian :math:`G_{ij} = \langle g_i, g_j \rangle`: norms :math:`|g_i| = \
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -41,101 +41,6 @@ def task_gradients(losses: Sequence[Tensor], shared_params: Iterable[Tensor], *,
     gradients = torch.stack(rows)
     check_finite(gradients)
     return gradients
-
-
-def weighted_backward(
-    losses: Sequence[Tensor],
-    weigh: Callable[[Tensor], Tensor],
-    shared_params: Iterable[Tensor],
-    own_params: Iterable[Tensor],
-    *,
-    measured: Iterable[Tensor] | None = None,
-    check: bool = True,
-) -> tuple[Tensor, Tensor]:
-    """Set ``.grad`` as ``sum(w * L).backward()`` would, with weights that may depend on the Gramian of this very batch.
-
-    One backward pass a task and no further one: the shared gradient is ``weights @ task_gradients``. With ``measured`` a pass of
-    each task that ends at these parameters, and one whole pass.
-
-    Args:
-        losses: ``K`` scalar losses.
-        weigh: Gramian ``[K, K]`` of the unweighted task gradients -> task weights ``[K]``.
-        shared_params: Parameters whose task gradients are measured.
-        own_params: All other parameters to train (the heads); a head that a task does not use is skipped.
-        measured: The part of the shared parameters that the Gramian is taken of; None: all of them. The gradients that are set
-            are exact for the weights either way.
-        check: Refuse losses and gradients that are not finite. It waits for the device; a training loop checks later.
-
-    Returns:
-        Gramian ``[K, K]`` on the measured parameters, and the weights ``[K]``.
-
-    Raises:
-        GraceError: As :func:`task_gradients`.
-    """
-    shared, own = trainable(shared_params), [p for p in own_params if p.requires_grad]
-    read, also = (shared, own) if measured is None else (trainable(measured), [])
-    if check:
-        check_losses(losses)
-    rows, heads = [], []
-    for task, loss in enumerate(losses):
-        keep = measured is not None or task < len(losses) - 1
-        gradients = torch.autograd.grad(loss, [*read, *also], retain_graph=keep, allow_unused=True)
-        rows.append(flat(gradients[: len(read)], read))
-        heads.append(gradients[len(read) :])
-    matrix = torch.stack(rows)
-    if check:
-        check_finite(matrix)
-    gram = gramian(matrix)
-    weights = weigh(gram)
-    if measured is None:
-        deposit(shared, own, weights, matrix, heads)
-    else:
-        (weights * torch.stack(list(losses))).sum().backward()
-    return gram, weights
-
-
-def deposit(
-    shared: Sequence[Tensor],
-    own: Sequence[Tensor],
-    weights: Tensor,
-    rows: Tensor,
-    heads: Sequence[Sequence[Tensor | None]],
-) -> None:
-    """Add the weighted sum of measured task gradients to ``.grad``, through autograd itself, so that its hooks fire.
-
-    Args:
-        shared: Shared parameters, ``P`` values together.
-        own: All others.
-        weights: Task weights ``[K]``.
-        rows: Task gradients on the shared parameters ``[K, P]``.
-        heads: Gradients of each task on ``own``; None where it does not use one.
-    """
-    pieces = (weights.to(rows) @ rows).split([p.numel() for p in shared])
-    found = {p: g.view_as(p).to(p.dtype) for p, g in zip(shared, pieces, strict=True)}
-    for weight, gradients in zip(weights, heads, strict=True):
-        for parameter, gradient in zip(own, gradients, strict=True):
-            if gradient is not None:
-                part = weight.to(gradient) * gradient
-                found[parameter] = found[parameter] + part if parameter in found else part
-    torch.autograd.backward(list(found), list(found.values()))
-
-
-def leaves(losses: Iterable[Tensor]) -> list[Tensor]:
-    """Every trainable tensor that the losses' graphs reach, each once, in the order in which it is found."""
-    found: dict[Tensor, None] = {}
-    nodes = [loss.grad_fn for loss in losses]
-    seen = set(nodes)
-    while nodes:
-        node = nodes.pop()
-        if node is None:
-            continue
-        if hasattr(node, "variable"):
-            found[node.variable] = None
-        for following, _ in node.next_functions:
-            if following not in seen:
-                seen.add(following)
-                nodes.append(following)
-    return list(found)
 
 
 def gramian(gradients: Tensor) -> Tensor:
@@ -195,8 +100,8 @@ def compute_gradient_cosine(loss_a: Tensor, loss_b: Tensor, shared_params: Itera
     return float(cosines(gramian(task_gradients([loss_a, loss_b], shared_params, retain_graph=True)))[0, 1])
 
 
-def trainable(shared_params: Iterable[Tensor]) -> list[Tensor]:
-    """The trainable ones of the shared parameters, as a list.
+def trainable(shared_params: Iterable[Tensor | tuple[str, Tensor]]) -> list[Tensor]:
+    """The trainable ones of the shared parameters, each once; pairs of name and parameter will do.
 
     Raises:
         GraceError: There is none, or what was given is no iterable of tensors.
@@ -206,7 +111,8 @@ def trainable(shared_params: Iterable[Tensor]) -> list[Tensor]:
         raise GraceError(
             f"`shared_params` should be an iterable of parameters. Found a {kind}. Pass `backbone.parameters()`."
         )
-    shared = [parameter for parameter in shared_params if parameter.requires_grad]
+    given = [item[1] if isinstance(item, tuple) else item for item in shared_params]
+    shared = list({id(parameter): parameter for parameter in given if parameter.requires_grad}.values())
     if not shared:
         raise GraceError(
             "`shared_params` should hold at least one parameter with requires_grad=True. Found none. "

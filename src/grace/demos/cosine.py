@@ -21,7 +21,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from grace.demos.replicas import BATCH, CLASSES, INPUTS, backbone_cosine, forward, gradients, initialise
+from grace.core.fit import Weighed, fit
+from grace.core.gradient_utils import cosines
+from grace.core.replicas import gramian_of_replicas, step_of_replicas, task_gradients_of_replicas
+from grace.demos.replicas import BATCH, CLASSES, INPUTS, SHARED, forward, initialise, losses
 from grace.errors import GraceError
 
 CAP = 125.0
@@ -149,7 +152,9 @@ def train(initialisations: int = 30, steps: int = 400, seed: int = 0, bins: int 
 
 def measure(parameters: list[Tensor], x: Tensor, rul: Tensor, labels: Tensor) -> Tensor:
     """Cosine on the backbone of the gradients of RUL loss and cross entropy, one batch a replica, ``[R]``."""
-    return backbone_cosine(*gradients([p.detach().requires_grad_() for p in parameters], x, rul, labels))
+    leaves = [p.detach().requires_grad_() for p in parameters]
+    found = losses(leaves, x, rul, labels)
+    return _rho(gramian_of_replicas(task_gradients_of_replicas(found, leaves[:SHARED], retain_graph=False)))
 
 
 def toy(replicas: int, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -178,16 +183,21 @@ def _fit(
     optimiser = torch.optim.Adam(parameters, lr=5e-3)
     replica = torch.arange(len(x)).unsqueeze(1)
     seen = torch.zeros(rul.shape, dtype=torch.long) if labels is None else labels
-    rho = []
-    for batch in batches:
-        ours, theirs = gradients(parameters, x[replica, batch], rul[replica, batch] / CAP, seen[replica, batch])
-        rho.append(backbone_cosine(ours, theirs))
-        share = 0.0 if labels is None else 1.0
-        joint = [a + share * b for a, b in zip(ours[:2], theirs[:2], strict=True)]
-        for parameter, gradient in zip(parameters, [*joint, *ours[2:], *theirs[2:]], strict=True):
-            parameter.grad = gradient
-        optimiser.step()
+    weights = torch.tensor([1.0, 0.0 if labels is None else 1.0]).expand(len(x), 2)
+
+    def losses_of(batch: Tensor) -> Tensor:
+        return losses(parameters, x[replica, batch], rul[replica, batch] / CAP, seen[replica, batch])
+
+    def backward(found: Tensor, _: int) -> Weighed:
+        shared, own = parameters[:SHARED], parameters[SHARED:]
+        return Weighed(found.detach(), *step_of_replicas(found, lambda gram: (weights, None), shared, own, due=True))
+
+    rho = [_rho(step.gramian) for step in fit(batches, losses_of, backward, optimiser) if step.gramian is not None]
     return parameters, torch.stack(rho)
+
+
+def _rho(gram: Tensor) -> Tensor:
+    return cosines(gram)[:, 0, 1]
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 from grace.alignment.decide import SOURCE
 from grace.alignment.diagnose import diagnose_fleet
 from grace.alignment.diagnosis import Diagnosis
+from grace.alignment.probe import weighted
 from grace.alignment.replicate import Progress, run_all
+from grace.core.fit import fit
 from grace.core.metrics import rmse
 from grace.core.stats import EFFECT, Estimate, student
 from grace.data.conventions import Conventions
@@ -140,11 +143,11 @@ def trained(simulation: Simulation, weights: tuple[float, float], setup: Setup) 
     model = problem.model().train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, fused=True)
     decay = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, total_iters=setup.steps)  # no jitter at the end
-    for batch in islice(problem.batches(simulation.seed), setup.steps):
-        optimiser.zero_grad()
-        rul, health = problem.losses(model, batch)
-        (weights[0] * rul + weights[1] * health).backward()
-        optimiser.step()
+    fixed, shared = torch.tensor(weights), problem.shared(model)
+    batches = islice(problem.batches(simulation.seed), setup.steps)
+    for _ in fit(
+        batches, partial(problem.losses, model), lambda losses, _: weighted(losses, fixed, shared, False), optimiser
+    ):
         decay.step()
     windows = last_windows(test, prepared.conditioner.transform(test), conventions)
     x, rul, _ = ResidentWindows(windows).batch(torch.arange(len(windows)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -16,6 +17,7 @@ from grace.alignment.diagnosis import Diagnosis
 from grace.alignment.probe import MakeOptimiser, adamw
 from grace.alignment.replicate import Progress
 from grace.controllers.controller import Controller
+from grace.core.fit import Weighed, fit
 from grace.core.stats import EFFECT, Estimate, student
 from grace.errors import GraceError
 from grace.loop.backward import backward
@@ -79,7 +81,7 @@ def compare(
     steps: int,
     seeds: int = 5,
     optimiser: MakeOptimiser = adamw,
-    measure_every: int = 1,
+    measure_every: int | None = None,
     on_progress: Progress | None = None,
 ) -> Comparison:
     """Train the same networks in several ways and compare them, paired by seed.
@@ -108,7 +110,7 @@ def compare(
         raise GraceError(
             f"`ways` and `seeds` should be at least 2 and `steps` at least 1. Found {len(ways)}, {seeds}, {steps}."
         )
-    problem = ModuleProblem(make_model, batches, losses, shared)
+    problem, _ = ModuleProblem.of(make_model, batches, losses, shared, 0)
     values: dict[str, list[float]] = {name: [] for name in ways}
     for number, (seed, name) in enumerate(((s, n) for s in range(seeds) for n in ways), start=1):
         with torch.random.fork_rng(devices=[]):
@@ -130,7 +132,7 @@ def compared(values: Mapping[str, Sequence[float]]) -> Comparison:
 
 
 def _trained(
-    problem: ModuleProblem, outer: Controller, steps: int, make: MakeOptimiser, measure_every: int
+    problem: ModuleProblem, outer: Controller, steps: int, make: MakeOptimiser, measure_every: int | None
 ) -> nn.Module:
     model = problem.model().train()
     shared, optimiser = problem.shared(model), make(model)
@@ -138,10 +140,11 @@ def _trained(
         rate = outer.learning_rate or optimiser.param_groups[0]["lr"]
         optimiser.add_param_group({"params": learned, "lr": rate, "weight_decay": 0.0})
     per_pass = len(problem.loader) if isinstance(problem.loader, Sized) else 1
-    for step, batch in enumerate(islice(problem.batches(0), steps)):
-        optimiser.zero_grad()
-        found = problem.loss_function(model, batch)
-        values = list(found.values()) if isinstance(found, Mapping) else list(found)
-        backward(values, shared, outer, epoch=step // per_pass, measure_every=measure_every)
-        optimiser.step()
+
+    def weighted(found: Losses, step: int) -> Weighed:
+        done = backward(found, shared, outer, epoch=step // per_pass, measure_every=measure_every)
+        return Weighed(done.losses, done.weights, done.gramian)
+
+    for _ in fit(islice(problem.batches(0), steps), partial(problem.loss_function, model), weighted, optimiser):
+        pass
     return model

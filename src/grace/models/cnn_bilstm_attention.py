@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from grace.errors import GraceError
+from grace.models.function import Networks
 
 
 @dataclass(frozen=True)
@@ -111,36 +110,21 @@ class CNNBiLSTMAttention(nn.Module):
 
     def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
         """Predict RUL in cycles ``[B]`` and health logits ``[B, classes]`` from windows ``[B, T, F]``."""
-        z = self.represent(windows)
-        with full_precision(z.device.type):
-            z = z.to(self.norm.weight.dtype)
-            return self.rul_scale * self.rul_head(z)[:, 0], self.health_head(z)
+        rul, logits = self._one()(windows[None])
+        return rul[0], logits[0]
 
     def represent(self, windows: Tensor) -> Tensor:
         """The backbone's output, which both heads read: ``[B, T, F] -> [B, shared[-1]]``."""
-        x = self._pooled(self.convolutions(windows.mT)).mT
-        x, _ = self.lstm(x)
-        # only the last cycle is read on, so attention is asked for that one query: the same result at a fraction
-        last = x[:, -1:]
-        attended, _ = self.attention(last, x, x, need_weights=False)
-        features: Tensor = self.dense(self.norm(last + attended)[:, 0])
-        return features
+        return self._one().represent(windows[None])[0]
 
-    def _pooled(self, x: Tensor) -> Tensor:
-        """Means of ``pool`` cycles, ``[B, C, T] -> [B, C, T // pool]``; the oldest cycles that fill no mean are left out."""
-        if self.pool == 1:
-            return x
-        whole = x.shape[-1] % self.pool if x.shape[-1] >= self.pool else 0
-        return nn.functional.avg_pool1d(x[..., whole:], min(self.pool, x.shape[-1]))
+    def _one(self) -> Networks:
+        """The function that all trainings share, with this one network."""
+        statistics = {name: b[None] for name, b in self.named_buffers() if b.is_floating_point()}
+        return Networks(self, {name: p[None] for name, p in self.named_parameters()}, statistics, self.training)
 
     def shared_parameters(self, part: str = WHOLE) -> list[nn.Parameter]:
         """Parameters of the backbone or of a part of it, see :data:`PARTS`; both heads excluded."""
         return [parameter for block in PARTS[part] for parameter in getattr(self, block).parameters()]
-
-
-def full_precision(device: str) -> AbstractContextManager[None]:
-    """No autocast for the heads, where there is one: bfloat16 tells 124 cycles from 124.5 and nothing between."""
-    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
 
 
 def architecture(size: str | Architecture) -> Architecture:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -36,6 +36,35 @@ def build(size: str, features: int, cap: int, unit: str) -> CNNBiLSTMAttention:
     if UNITS[unit].head == "cap":
         return CNNBiLSTMAttention(size, features, rul_scale=float(cap), rul_start=CAP_START)
     return CNNBiLSTMAttention(size, features)
+
+
+def loss_scale(unit: str, cap: int) -> float:
+    """Cycles per unit of the RUL loss."""
+    return float(cap) if UNITS[unit].loss == "cap" else 1.0
+
+
+def task_losses(
+    predicted: Tensor, logits: Tensor, rul: Tensor, label: Tensor, inners: Sequence[str], cap: int, unit: str
+) -> tuple[Tensor, Tensor]:
+    """RUL loss (in units of :func:`loss_scale`, squared) and health cross entropy (nats) of ``R`` networks, ``[R]`` each.
+
+    Args:
+        predicted: RUL ``[R, B]``, cycles.
+        logits: Of the health states ``[R, B, C]``.
+        rul: Target ``[R, B]``, cycles.
+        label: Health state, int64 ``[R, B]``.
+        inners: Name of each network's RUL loss.
+        cap: Largest target, cycles.
+        unit: A name in :data:`UNITS`.
+    """
+    health = nn.functional.cross_entropy(logits.flatten(0, 1), label.flatten(), reduction="none").view_as(rul).mean(1)
+    if len(inners) == 1:
+        own = INNER[inners[0]](predicted[0], rul[0], float(cap))[None]
+    else:  # every inner loss is taken of all, and each keeps its own: they cost next to nothing
+        names = sorted(set(inners))
+        found = torch.stack([torch.vmap(INNER[name], (0, 0, None))(predicted, rul, float(cap)) for name in names])
+        own = found.gather(0, torch.tensor([[names.index(name) for name in inners]], device=rul.device))[0]
+    return own / loss_scale(unit, cap) ** 2, health
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +106,7 @@ class RULProblem:
     @property
     def scale(self) -> float:
         """Cycles per unit of the RUL loss."""
-        return float(self.cap) if UNITS[self.unit].loss == "cap" else 1.0
+        return loss_scale(self.unit, self.cap)
 
     def model(self) -> CNNBiLSTMAttention:
         """A freshly initialised network."""
@@ -92,13 +121,9 @@ class RULProblem:
         """Endless batches ``(windows [B, T, F], RUL [B] in cycles, label [B])``, one permutation an epoch."""
         return self._resident.stream(self.batch_size, seed)
 
-    def epoch(self, order: torch.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Full batches of one permutation, as :meth:`batches`."""
-        return self._resident.epoch(self.batch_size, order)
-
     def losses(self, model: Any, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, ...]:
         """RUL loss (in units of ``scale`` squared) and health cross entropy (nats)."""
         x, rul, label = batch
-        predicted, logits = model(x)
-        rul_loss = INNER[self.inner](predicted, rul, float(self.cap)) / self.scale**2
-        return rul_loss, nn.functional.cross_entropy(logits, label)
+        predicted, logits = (found[None] for found in model(x))
+        ours, theirs = task_losses(predicted, logits, rul[None], label[None], [self.inner], self.cap, self.unit)
+        return ours[0], theirs[0]

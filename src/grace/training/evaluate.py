@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from grace.core.metrics import macro_f1, nasa_score, rmse
 from grace.data.health_labels import rul_to_health_3class
@@ -15,7 +16,7 @@ from grace.data.resident import ResidentWindows
 from grace.data.windows import Windows
 from grace.training.spec import RunSpec
 
-BATCH = 1024
+BATCH = 256  # of each network at once: 35 of full size then take some 3 GiB
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,21 +32,52 @@ class Predictions:
     health: NDArray[np.int64]
 
 
-@torch.no_grad()
 def predict(model: nn.Module, windows: ResidentWindows, spec: RunSpec) -> Predictions:
-    """Predict all windows, in evaluation mode, RUL at most the cap as the targets; the model's mode is restored.
+    """Predict all windows, in evaluation mode; the model's mode is restored."""
+    training = model.training
+    model.eval()
+
+    def forward(x: Tensor) -> tuple[Tensor, Tensor]:
+        rul, logits = model(x[0])
+        return rul[None], logits[None]
+
+    found = predict_all(forward, [windows], [spec])[0]
+    model.train(training)
+    return found
+
+
+@torch.no_grad()
+def predict_all(
+    forward: Callable[[Tensor], tuple[Tensor, Tensor]], windows: Sequence[ResidentWindows], specs: Sequence[RunSpec]
+) -> list[Predictions]:
+    """Predictions of ``R`` networks, each of its own windows; RUL at most the cap, as the targets.
 
     A network that was trained on RUL alone has a health head that never learned: its health states follow from its RUL by the
     cuts of the conventions.
+
+    Args:
+        forward: Windows ``[R, B, T, F]`` -> RUL ``[R, B]`` in cycles and logits ``[R, B, C]``, in evaluation mode.
+        windows: Of each network.
+        specs: What it was trained by.
     """
-    training = model.training
-    model.eval()
-    parts = [model(x) for x, _, _ in windows.in_order(BATCH)]
-    model.train(training)
-    rul = torch.cat([rul for rul, _ in parts]).float().clamp(max=float(spec.conventions.cap)).cpu().numpy()
-    if not spec.trains("health") and np.isfinite(rul).all():
-        return Predictions(rul, rul_to_health_3class(rul, *spec.conventions.health_cuts))
-    return Predictions(rul, torch.cat([logits.argmax(-1) for _, logits in parts]).cpu().numpy())
+    cap = float(specs[0].conventions.cap)
+    parts = []
+    for index in torch.arange(max(map(len, windows))).split(BATCH):
+        rul, logits = forward(together([side.batch(index.clamp(max=len(side) - 1))[0] for side in windows]))
+        parts.append((rul.float().clamp(max=cap).cpu(), logits.argmax(-1).cpu()))
+    every_rul, every_health = (torch.cat(side, 1).numpy() for side in zip(*parts, strict=True))
+    found = []
+    for side, spec, rul, health in zip(windows, specs, every_rul, every_health, strict=True):
+        rul, health = rul[: len(side)], health[: len(side)]
+        if not spec.trains("health") and np.isfinite(rul).all():
+            health = rul_to_health_3class(rul, *spec.conventions.health_cuts)
+        found.append(Predictions(rul, health))
+    return found
+
+
+def together(parts: Sequence[Tensor]) -> Tensor:
+    """Tensors of the replicas as one, replicas first; a single one is not copied."""
+    return torch.stack(list(parts)) if len(parts) > 1 else parts[0][None]
 
 
 def figures(predicted: Predictions, windows: Windows) -> dict[str, float]:

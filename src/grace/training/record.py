@@ -15,6 +15,9 @@ from grace.files import write_text
 
 FORMAT = 1
 DONE, FAILED = "done", "failed"
+ENGINE = "2"
+"""1: one network at a time through ``nn.LSTM``; where its environment has ``stack``, a first stack with one dropout mask for all.
+2: runs are stacks of one or more, each with its own dropout. Without dropout the numbers are the same to rounding."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Record:
         source: Epoch, RMSE and score of the epoch that is best *on the test set*: the source's protocol, optimistic.
         interval: Half width (cycles) and level of the conformal interval, and its coverage on the test engines.
         predictions: Of each test engine: number, true RUL, predicted RUL (cycles) and predicted health state.
-        environment: Versions and machine.
+        environment: Versions and machine; ``engine``, what trained it (see :data:`ENGINE`; "1" in records that do not say), and
+            ``stack``, the number of runs that trained together.
         seconds: Wall time, over all sessions of a resumed run.
         steps: Optimiser steps.
         format: Version of this layout.
@@ -109,6 +113,7 @@ def environment(device: str) -> dict[str, str]:
     )
     return {
         "grace": __version__,
+        "engine": ENGINE,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",

@@ -1,46 +1,42 @@
-"""A run is a function: from a spec and its engines to a record, resumable at every epoch."""
+"""A run is a function: from a spec and its engines to a record, resumable at every epoch; runs that are alike train together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
 
+from grace.alignment.probe import live_model
 from grace.data.fleet import Fleet
 from grace.data.resident import ResidentWindows
 from grace.data.windows import Windows
 from grace.errors import GraceError
+from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
+from grace.models.lstm import EAGER, compiled
+from grace.models.rul_problem import RULProblem
 from grace.training.checkpoint import load, save
 from grace.training.conformal import coverage, half_width
 from grace.training.evaluate import Predictions, figures, predict
 from grace.training.protocol import Split, split_for
 from grace.training.record import DONE, FAILED, Record, environment
 from grace.training.spec import RunSpec
-from grace.training.trainer import DivergedError, Trainer
+from grace.training.stack import Stack
 
 LEVEL = 0.9
-CHECKPOINT = "training checkpoint"
+CHECKPOINT = "checkpoint of runs"
+SELDOM = 300.0  # seconds between checkpoints of several runs: 35 networks of full size are some 3 GB
 
-OnEpoch = Callable[[dict[str, Any], Trainer], None]
-"""Told each epoch's entry of the history, and the trainer."""
+FREE = ("method", "outer", "inner", "options", "seed")
+"""Fields of a spec that may differ among runs that train together."""
 
-
-class Trained(Protocol):
-    """What a record is made of: a trainer, or one replica of a stack."""
-
-    device: str
-    history: list[dict[str, Any]]
-    best_epoch: int
-    step: int
-    seconds: float
-
-    def best_model(self) -> nn.Module:
-        """The averaged network of the best epoch, in evaluation mode."""
-        ...
+OnEpoch = Callable[[Stack], None]
+"""Told the stack after each epoch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,49 +80,118 @@ def train(
         GraceError: The fleet cannot be trained on, or the checkpoint is of another run or cannot be written. A run that
             diverges raises nothing: its record says ``failed``.
     """
-    split = split_for(spec, fleet, test)
-    with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
-        trainer = Trainer(spec, split, device)
-        if checkpoint is not None and checkpoint.exists():
-            resume(trainer, checkpoint)
-        try:
-            while not trainer.finished:
-                entry = trainer.run_epoch()
-                if checkpoint is not None:
-                    save(checkpoint, CHECKPOINT, {"id": spec.id, **trainer.state_dict()})
-                if on_epoch is not None:
-                    on_epoch(entry, trainer)
-            return finished_run(spec, split, trainer)
-        except DivergedError as reason:
-            return failed_run(spec, split, trainer, str(reason))
+    return train_stacked([spec], fleet, test, device=device, checkpoint=checkpoint, on_epoch=on_epoch)[0]
 
 
-def resume(trainer: Trainer, path: Path) -> None:
-    """Load a checkpoint into a trainer.
+def train_stacked(
+    specs: Sequence[RunSpec],
+    fleet: Fleet,
+    test: Fleet | None = None,
+    *,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
+    every: float | None = None,
+    fuse: bool = False,
+    on_epoch: OnEpoch | None = None,
+) -> list[Run]:
+    """Train several runs of one data set together, as :func:`train` would train each.
+
+    Every run has the split, the initial weights, the batches, the offsets and the dropout of its separate run, so that its
+    figures are those to rounding. A run's ``seconds`` are its share of the stack's.
+
+    Args:
+        specs: What to train; they differ in method, options and seed alone.
+        fleet: Training engines, run to failure.
+        test: Test engines with their RUL.
+        device: ``cpu``, ``cuda``, ...
+        checkpoint: File that the stack's state is written to, and resumed from where it is there.
+        every: Seconds between two checkpoints, at the end of an epoch; default 300, and 0 for a single run.
+        fuse: Compile the element-wise part of the LSTM with ``torch.compile``.
+        on_epoch: Told each epoch.
+
+    Returns:
+        Runs in the order of ``specs``.
 
     Raises:
-        GraceError: It is damaged, or of another run.
+        GraceError: The specs cannot train together, a split of one of several fills no batch, or see :func:`train`.
     """
-    state = load(path, CHECKPOINT, trainer.device)
-    if state["id"] != trainer.spec.id:
+    if len(stacks(specs)) != 1:
         raise GraceError(
-            f"{path} should be the checkpoint of run {trainer.spec.id}. Found run {state['id']}. Remove it, or restore the "
-            "options that it was begun with."
+            "Runs of a stack should be at least one, and differ in method, options and seed alone. Found "
+            f"{len(stacks(specs))} kinds among {len(specs)} runs. Train each kind in a stack of its own."
         )
-    trainer.load_state_dict(state)
+    splits = {spec.seed: split_for(spec, fleet, test) for spec in specs}
+    with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
+        networks = initial_networks(specs, splits, device)
+        stack = Stack(specs, splits, networks, device, compiled() if fuse else EAGER)
+        _to_the_end(stack, checkpoint, SELDOM * (len(specs) > 1) if every is None else every, on_epoch)
+        return [_run(stack, number) for number in range(len(specs))]
 
 
-def failed_run(spec: RunSpec, split: Split, trainer: Trained, reason: str) -> Run:
-    """The run of a training that diverged."""
-    return Run(_record(spec, trainer, status=FAILED, reason=reason), None, split)
+def stacks(specs: Sequence[RunSpec], size: int = 0) -> list[list[RunSpec]]:
+    """Specs in groups that can train together: alike but for method, options and seed; 0 sets no limit on their size."""
+    groups: dict[str, list[RunSpec]] = {}
+    for spec in specs:
+        fixed = {name: value for name, value in spec.to_json().items() if name not in FREE}
+        groups.setdefault(repr(fixed), []).append(spec)
+    most = size or len(specs)
+    return [group[i : i + most] for group in groups.values() for i in range(0, len(group), most)]
 
 
-def finished_run(spec: RunSpec, split: Split, trainer: Trained) -> Run:
-    """The run of a training that came to its end: figures and interval of the best epoch's network."""
-    model = trainer.best_model()
+def name_of(specs: Sequence[RunSpec]) -> str:
+    """What a checkpoint of these runs is called: the id of a single one, twelve hexadecimal digits of several."""
+    if len(specs) == 1:
+        return specs[0].id
+    return sha256(",".join(spec.id for spec in specs).encode()).hexdigest()[:12]
+
+
+def initial_networks(specs: Sequence[RunSpec], splits: dict[int, Split], device: str) -> list[CNNBiLSTMAttention]:
+    """The initial network of each run: of its seed, and alive under its RUL loss."""
+    drawn: dict[tuple[int, str], Any] = {}
+    for spec in specs:
+        split, size = splits[spec.seed], spec.schedule.batch_size
+        if len(specs) > 1 and len(split.train) < size:
+            raise GraceError(
+                f"Every split of a stack should fill a batch of {size} windows. Found {len(split.train)} with seed "
+                f"{spec.seed}. Train these runs one by one."
+            )
+        if (spec.seed, spec.inner) not in drawn:
+            problem = RULProblem(split.train, spec.conventions.cap, spec.size, spec.unit, spec.inner, size, device)
+            torch.manual_seed(spec.seed)
+            drawn[spec.seed, spec.inner] = live_model(problem, spec.seed)[0]
+    return [drawn[spec.seed, spec.inner] for spec in specs]
+
+
+def _to_the_end(stack: Stack, checkpoint: Path | None, every: float, on_epoch: OnEpoch | None) -> None:
+    name = name_of(stack.specs)
+    if checkpoint is not None and checkpoint.exists():
+        state = load(checkpoint, CHECKPOINT, stack.device)
+        if state["id"] != name:
+            raise GraceError(
+                f"{checkpoint} should be the checkpoint of {name}. Found {state['id']}. Remove it, or restore the options that "
+                "it was begun with."
+            )
+        stack.load_state_dict(state)
+    saved = time.monotonic()
+    while stack.active:
+        stack.run_epoch()
+        if checkpoint is not None and time.monotonic() - saved >= every:
+            save(checkpoint, CHECKPOINT, {"id": name, **stack.state_dict()})
+            saved = time.monotonic()
+        if on_epoch is not None:
+            on_epoch(stack)
+
+
+def _run(stack: Stack, number: int) -> Run:
+    """A replica that has come to its end as a run: figures and interval of the best epoch's network."""
+    replica = stack.replicas[number]
+    spec, split = replica.spec, replica.split
+    if replica.reason:
+        return Run(_record(stack, number, status=FAILED, reason=replica.reason), None, split)
+    model = stack.best_model(number)
 
     def predicted(windows: Windows) -> Predictions:
-        return predict(model, ResidentWindows(windows, trainer.device), spec)
+        return predict(model, ResidentWindows(windows, stack.device), spec)
 
     chosen = predicted(split.validation)
     half = half_width(chosen.rul.astype(float) - split.validation.rul, split.validation.engine, LEVEL)
@@ -134,21 +199,22 @@ def finished_run(spec: RunSpec, split: Split, trainer: Trained) -> Run:
     interval: dict[str, float | None] = {"level": LEVEL, "half_width": half}
     if split.test is not None:
         found = predicted(split.test)
-        facts |= {"test": figures(found, split.test), "source": _best_on_test(trainer.history)}
+        facts |= {"test": figures(found, split.test), "source": _best_on_test(replica.history)}
         facts["predictions"] = _predictions(found, split.test)
         interval["coverage"] = coverage(found.rul, split.test.rul, half)
-    return Run(_record(spec, trainer, status=DONE, interval=interval, **facts), model, split)
+    return Run(_record(stack, number, status=DONE, interval=interval, **facts), model, split)
 
 
-def _record(spec: RunSpec, trainer: Trained, **facts: Any) -> Record:
+def _record(stack: Stack, number: int, **facts: Any) -> Record:
+    replica = stack.replicas[number]
     return Record(
-        id=spec.id,
-        spec=spec.to_json(),
-        best_epoch=trainer.best_epoch,
-        history=trainer.history,
-        environment=environment(trainer.device),
-        seconds=trainer.seconds,
-        steps=trainer.step,
+        id=replica.spec.id,
+        spec=replica.spec.to_json(),
+        best_epoch=replica.best_epoch,
+        history=replica.history,
+        environment=environment(stack.device) | {"stack": str(len(stack.specs))},
+        seconds=replica.seconds,
+        steps=replica.step,
         **facts,
     )
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
-
 from grace.errors import GraceError
 
 
@@ -133,18 +131,3 @@ class Rate:
     def load_state_dict(self, state: dict[str, float]) -> None:
         """Go on from a saved state."""
         self._factor, self._best, self._bad = state["factor"], state["best"], int(state["bad"])
-
-
-class LearningRate(Rate):
-    """Sets the learning rate of an optimiser's groups, each as a share of its own."""
-
-    def __init__(self, optimiser: torch.optim.Optimizer, schedule: Schedule, steps_per_epoch: int) -> None:
-        super().__init__(schedule, steps_per_epoch)
-        self._optimiser = optimiser
-        self._peaks = [group["lr"] for group in optimiser.param_groups]
-
-    def before(self, step: int) -> float:
-        """Set the rate of this step, from 0; returns the first group's."""
-        for group, peak in zip(self._optimiser.param_groups, self._peaks, strict=True):
-            group["lr"] = self.at(step, peak)
-        return float(self._optimiser.param_groups[0]["lr"])

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from grace.controllers.methods import build_outer, measured_every, method
+from grace.controllers.methods import build_outer, method
 from grace.core.weighted_mse import INNER
 from grace.data.columns import Columns
 from grace.data.conventions import FEATURES, Conventions
@@ -188,7 +188,7 @@ def run_spec(
         schedule=plan,
         schedule_name=schedule if isinstance(schedule, str) else "custom",
         seed=seed,
-        measure_every=measured_every(chosen_outer) if measure_every is None else measure_every,
+        measure_every=build_outer(chosen_outer, **merged).measure_every if measure_every is None else measure_every,
         **choices,
     )
 

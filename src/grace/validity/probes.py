@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from grace.alignment.diagnose import diagnose_fleet
-from grace.alignment.probe import LEARNING_RATE, WEIGHT_DECAY, live_model, probe
+from grace.alignment.probe import adamw, live_model, probe, weighted
 from grace.alignment.recipes import RECIPES
-from grace.core.gradient_utils import gramian, task_gradients, weighted_backward
+from grace.core.fit import Weighed, fit
+from grace.core.gradient_utils import gramian, task_gradients
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.resident import ResidentWindows
@@ -130,24 +131,27 @@ def along_joint_steps(problem: _ThreeLosses, seed: int, held: Batch) -> Raw:
     model, _ = live_model(problem, seed)
     model.train()
     shared = problem.shared(model)
-    own = [p for p in model.parameters() if all(p is not s for s in shared)]
-    optimiser = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
     weights = torch.tensor(JOINT_WEIGHTS)
-    grams, values, looks, length = [], [], [], 0.0
-    for step, batch in enumerate(islice(problem.batches(seed), STEPS)):
-        look = step % LOOK_EVERY == LOOK_EVERY - 1
-        if look:
-            looks.append({"step": step, **look_ahead(problem, model, shared, batch, held, length)})
-        optimiser.zero_grad()
-        losses = problem.losses(model, batch)
-        gram, _ = weighted_backward(losses, lambda _: weights, shared, own, check=False)
-        before = [p.detach().clone() for p in shared] if (step + 1) % LOOK_EVERY == LOOK_EVERY - 1 else None
-        optimiser.step()
-        if before is not None:
-            moved = float(sum((p.detach() - b).square().sum() for p, b in zip(shared, before, strict=True)))
-            length = LOOK_LENGTH * moved**0.5
-        grams.append(gram.numpy())
-        values.append([loss.item() for loss in losses])
+    grams: list[NDArray[np.float32]] = []
+    values, looks, length = [], [], 0.0
+    before = [p.detach().clone() for p in shared]
+
+    def losses(batch: Batch) -> tuple[Tensor, ...]:
+        if len(grams) % LOOK_EVERY == LOOK_EVERY - 1:
+            looks.append({"step": len(grams), **look_ahead(problem, model, shared, batch, held, length)})
+        return problem.losses(model, batch)
+
+    def backward(losses: tuple[Tensor, ...], step: int) -> Weighed:
+        for copy, parameter in zip(before, shared, strict=True):
+            copy.copy_(parameter.detach())
+        return weighted(losses, weights, shared, True, check=False)
+
+    for step in fit(islice(problem.batches(seed), STEPS), losses, backward, adamw(model)):
+        moved = float(sum((p.detach() - b).square().sum() for p, b in zip(shared, before, strict=True)))
+        length = LOOK_LENGTH * moved**0.5
+        assert step.gramian is not None
+        grams.append(step.gramian.numpy())
+        values.append(step.losses.tolist())
     columns = {name: _rounded([look[name] for look in looks]) for name in looks[0]}
     return {"gramian": _rounded(grams), "losses": _rounded(values), "looks": columns}
 
@@ -246,12 +250,14 @@ def trained_heads(features: Tensor, rul: Tensor, label: Tensor) -> Any:
     z = (features - mean) / scale
     layer = nn.Linear(z.shape[1], 1 + CLASSES)
     optimiser = torch.optim.Adam(layer.parameters(), lr=0.05, weight_decay=1e-4)
-    for _ in range(HEAD_STEPS):
+    alike = torch.ones(2)
+
+    def losses(z: Tensor) -> tuple[Tensor, Tensor]:
         out = layer(z)
-        loss = (out[:, 0] - rul).square().mean() + nn.functional.cross_entropy(out[:, 1:], label)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        return (out[:, 0] - rul).square().mean(), nn.functional.cross_entropy(out[:, 1:], label)
+
+    for _ in fit(repeat(z, HEAD_STEPS), losses, lambda found, _: weighted(found, alike, [], False), optimiser):
+        pass
 
     def heads(features: Tensor) -> tuple[Tensor, Tensor]:
         out = layer((features - mean) / scale)

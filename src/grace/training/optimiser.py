@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from grace.stacked.layout import State
+from grace.training.layout import Layout, State
+from grace.training.schedule import Schedule
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # torch's defaults, which separate runs have too
 
@@ -57,3 +58,30 @@ def step(state: State, grad: Tensor, rate: Tensor, decay: float, largest: float,
     share = torch.where(state.steps == 1, 1.0, 1 - memory)[:, None].to(grad.dtype)
     state.average.lerp_(state.values, share)
     state.average_statistics.lerp_(state.statistics, share)
+
+
+class RowOptimiser:
+    """The optimiser of an epoch's steps, in torch's manner: leaves whose ``.grad`` are views of one row a replica.
+
+    Args:
+        state: What is stepped, in place.
+        layout: Where each parameter lies in a row.
+        rates: Learning rate of every step and replica, ``[steps, R]``.
+        plan: Decay, clip and averaging.
+    """
+
+    def __init__(self, state: State, layout: Layout, rates: Tensor, plan: Schedule) -> None:
+        self._state, self._rates, self._plan = state, iter(rates), plan
+        self._grad = torch.zeros_like(state.values)
+        self.leaves = layout.leaves(state.values)
+        for name, view in layout.views(self._grad).items():
+            self.leaves[name].grad = view
+
+    def zero_grad(self) -> None:
+        """Forget the last gradients."""
+        self._grad.zero_()
+
+    def step(self) -> None:
+        """Clip, step and average."""
+        plan = self._plan
+        step(self._state, self._grad, next(self._rates), plan.weight_decay, plan.clip, plan.average)

@@ -2,15 +2,25 @@
 
 ``torch.vmap`` has no rule for ``nn.LSTM``, and one call a replica leaves a GPU idle. Here the input's share of the gates is one
 product before the loop, the loop holds the recurrent product and the cell, and the weights' gradients are one product after it.
+Where torch's own layer is the faster one it is called.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+WIDE = 32
+"""Hidden size from which our layer is ahead of torch's in training on a CPU."""
+
+Drop = Callable[[Tensor, float], Tensor]
+"""Tensor and share -> the tensor with that share of it dropped."""
 
 SIGMOID_BACKWARD = torch.ops.aten.sigmoid_backward.grad_input
 TANH_BACKWARD = torch.ops.aten.tanh_backward
@@ -74,6 +84,8 @@ def compiled() -> Cell:
 class _Layer(torch.autograd.Function):
     """One layer in one direction of ``Q`` networks, from a zero state; its backward pass can be taken several times."""
 
+    linear_backward = True  # see grace.core.graph
+
     @staticmethod
     def forward(ctx: Any, x: Tensor, w_in: Tensor, w_state: Tensor, bias: Tensor, cell: Cell) -> Tensor:
         """``x`` [Q, T, B, I], ``w_in`` [Q, 4H, I], ``w_state`` [Q, 4H, H], ``bias`` [Q, 4H] -> [Q, T, B, H]."""
@@ -125,27 +137,61 @@ class _Layer(torch.autograd.Function):
         return first, d_in.to(kinds[1]), d_state.to(kinds[2]), rows.sum(1).to(kinds[3]), None
 
 
-def lstm(x: Tensor, p: Mapping[str, Tensor], shape: nn.LSTM, training: bool, cell: Cell = EAGER) -> Tensor:
+def lstm(x: Tensor, p: Mapping[str, Tensor], shape: nn.LSTM, training: bool, drop: Drop, cell: Cell = EAGER) -> Tensor:
     """``R`` bidirectional LSTMs, ``[R, T, B, I] -> [R, T, B, 2H]``, as ``nn.LSTM`` from a zero state.
 
     Args:
         x: Inputs, the cycles before the batch.
         p: Parameters ``[R, ...]`` by the names of ``nn.LSTM``, after ``lstm.``.
         shape: A network of the shape; its own weights are not read.
-        training: Whether to drop out between layers.
+        training: Whether gradients will be asked for, and dropout is on.
+        drop: Dropout between layers.
         cell: Element-wise part.
     """
     for layer in range(shape.num_layers):
-        if layer and shape.dropout:
-            x = nn.functional.dropout(x, shape.dropout, training)
-        w_in, w_state, b_in, b_state = (
-            _both(p, name, layer) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        )
-        both = torch.stack([x, x.flip(1)], 1).flatten(0, 1)
-        out: Tensor = _Layer.apply(both, w_in, w_state, b_in + b_state, cell)  # type: ignore[no-untyped-call]
-        forwards, backwards = out.unflatten(0, (-1, 2)).unbind(1)
-        x = torch.cat([forwards, backwards.flip(1)], -1)
+        if layer and training and shape.dropout:
+            x = drop(x, shape.dropout)
+        low = torch.is_autocast_enabled(x.device.type)
+        x = _torchs(x, p, shape, layer) if torchs_is_faster(x, shape, training, low) else _ours(x, p, layer, cell)
     return x
+
+
+def torchs_is_faster(x: Tensor, shape: nn.LSTM, training: bool, low: bool) -> bool:
+    """Whether one call of torch's own LSTM a replica is the way (docs/performance.md).
+
+    Measured on a CPU: in training our products are ahead from :data:`WIDE` on, and torch's is in evaluation and where the layer
+    is so narrow that calls are all it costs. No GPU could be measured: there a single network keeps cuDNN's. A graph that is
+    compiled or exported holds one operation in place of a loop.
+    """
+    if torch.compiler.is_compiling():
+        return True
+    if x.is_cuda:
+        return len(x) == 1
+    return not low and (not training or shape.hidden_size < WIDE)
+
+
+def _torchs(x: Tensor, p: Mapping[str, Tensor], shape: nn.LSTM, layer: int) -> Tensor:
+    kind = x.device.type
+    if torch.is_autocast_enabled(kind):
+        x = x.to(torch.get_autocast_dtype(kind))
+    names = [f"lstm.{name}_l{layer}{side}" for side in ("", "_reverse") for name in NAMES]
+    start = x.new_zeros(2, x.shape[2], shape.hidden_size)
+    outs = []
+    with warnings.catch_warnings() if x.is_cuda else nullcontext():
+        if x.is_cuda:  # the weights of a stack lie in its rows
+            warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
+        for row, one in enumerate(x):
+            weights = [p[name][row].to(x.dtype) for name in names]
+            outs.append(torch.lstm(one, (start, start), weights, True, 1, 0.0, False, True, False)[0])
+    return torch.stack(outs) if len(outs) > 1 else outs[0][None]
+
+
+def _ours(x: Tensor, p: Mapping[str, Tensor], layer: int, cell: Cell) -> Tensor:
+    w_in, w_state, b_in, b_state = (_both(p, name, layer) for name in NAMES)
+    both = torch.stack([x, x.flip(1)], 1).flatten(0, 1)
+    out: Tensor = _Layer.apply(both, w_in, w_state, b_in + b_state, cell)  # type: ignore[no-untyped-call]
+    forwards, backwards = out.unflatten(0, (-1, 2)).unbind(1)
+    return torch.cat([forwards, backwards.flip(1)], -1)
 
 
 def _both(p: Mapping[str, Tensor], name: str, layer: int) -> Tensor:

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from grace.core.gradient_utils import cosines, norm_ratio
+from grace.core.stats import student
 from grace.models.rul_problem import TASKS
 from grace.training.protocol import Split
 from grace.training.schedule import Rate
 from grace.training.spec import RunSpec
-from grace.training.trainer import Measured, loss_trouble, prediction_trouble, summary
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Sums over an epoch, on the device until the epoch ends.
+
+    Attributes:
+        losses: Mean losses ``[K]``.
+        weights: Mean task weights ``[K]``.
+        gramians: Gramians of the measured steps ``[M, K, K]``; ``M`` is 0 where none was measured.
+    """
+
+    losses: Tensor
+    weights: Tensor
+    gramians: Tensor
 
 
 class Sums:
@@ -63,7 +80,7 @@ class Replica:
     def __init__(self, spec: RunSpec, split: Split, device: str) -> None:
         self.spec, self.split, self.device = spec, split, device
         plan = spec.schedule
-        whole = len(split.train) // plan.batch_size
+        whole = max(1, len(split.train) // min(plan.batch_size, len(split.train)))
         self.per_epoch = min(plan.steps, whole) or whole
         self.rate = Rate(plan, self.per_epoch)
         self.history: list[dict[str, Any]] = []
@@ -114,3 +131,26 @@ class Replica:
         for name, value in state.items():
             if name != "rate":
                 setattr(self, name, value)
+
+
+def loss_trouble(losses: Tensor, epoch: int) -> str:
+    """Why a training with these mean losses ``[K]`` cannot go on, or an empty text."""
+    if bool(torch.isfinite(losses).all()):
+        return ""
+    values = ", ".join(f"{name} {value:g}" for name, value in zip(TASKS, losses.tolist(), strict=True))
+    return f"losses should be finite. Found {values} in epoch {epoch}. Lower the learning rate."
+
+
+def prediction_trouble(epoch: int) -> str:
+    """Why a training whose predictions are not finite cannot go on."""
+    return f"predictions should be finite. Found NaN in epoch {epoch}. Lower the learning rate."
+
+
+def summary(measured: Measured) -> dict[str, Any]:
+    """The epoch's means as plain numbers; rho's interval is over its measured batches, of this one initialisation."""
+    entry: dict[str, Any] = {"losses": measured.losses.tolist(), "weights": measured.weights.tolist()}
+    if len(measured.gramians):
+        rho = student(cosines(measured.gramians)[:, 0, 1].double().cpu().numpy())
+        entry |= {"rho": rho.mean, "rho_low": rho.low, "rho_high": rho.high}
+        entry["ratio"] = float(norm_ratio(measured.gramians).median())
+    return entry

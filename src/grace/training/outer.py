@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from grace.controllers.controller import Controller
 from grace.controllers.methods import build_outer
 from grace.models.rul_problem import TASKS
-from grace.stacked.optimiser import adamw
+from grace.training.optimiser import adamw
 from grace.training.schedule import Rate
 from grace.training.spec import RunSpec
 
 
-@dataclass(eq=False)
 class Learned:
-    """A controller's parameter ``[n, K]`` with its moments."""
+    """A parameter of a controller of ``n`` replicas, as rows ``[n, ...]`` with their moments; torch's AdamW, without decay.
 
-    value: nn.Parameter
-    first: Tensor
-    second: Tensor
-    steps: Tensor
+    Args:
+        parameter: ``[n, K]``, or ``[K]`` of a single replica.
+        replicas: ``n``.
+    """
+
+    def __init__(self, parameter: Tensor, replicas: int) -> None:
+        self._parameter = parameter
+        self._value = parameter.detach().view(replicas, -1)
+        self.first, self.second = torch.zeros_like(self._value), torch.zeros_like(self._value)
+        self.steps = torch.zeros(replicas, device=parameter.device)
+
+    @torch.no_grad()
+    def step(self, rate: Tensor) -> None:
+        """One step, where there is a gradient, with the rates ``[n]``."""
+        if self._parameter.grad is not None:
+            self.steps.add_(1)
+            grad = self._parameter.grad.view_as(self._value)
+            adamw(self._value, grad, self.first, self.second, self.steps, rate, 0.0)
+            self._parameter.grad = None
 
 
 class Group:
-    """Replicas with the same outer axis, options and steps an epoch.
+    """Replicas with the same outer axis, options and steps an epoch; a single one is a controller without a leading dimension.
 
     Args:
         members: Their numbers in the stack.
@@ -40,20 +53,18 @@ class Group:
     def __init__(self, members: list[int], spec: RunSpec, per_epoch: int, device: str) -> None:
         self.members, self.per_epoch = members, per_epoch
         self.index = torch.tensor(members, device=device)
-        self.controller: Controller = build_outer(
-            spec.outer, len(TASKS), replicas=(len(members),), **dict(spec.options)
-        ).to(device)
-        self.every = spec.measure_every if self.controller.needs_gramian else spec.monitor_every
+        replicas = (len(members),) if len(members) > 1 else ()
+        self.controller: Controller = build_outer(spec.outer, len(TASKS), replicas=replicas, **dict(spec.options)).to(
+            device
+        )
+        self._every = spec.measure_every if self.controller.needs_gramian else spec.monitor_every
         self._peak = self.controller.learning_rate or spec.schedule.learning_rate
         self._rates = torch.zeros(per_epoch, len(members), device=device)
-        self._learned = [
-            Learned(p, torch.zeros_like(p), torch.zeros_like(p), torch.zeros(len(members), device=device))
-            for p in self.controller.parameters()
-        ]
+        self._learned = [Learned(parameter, len(members)) for parameter in self.controller.parameters()]
 
     def measures(self, step: int, epoch: int) -> bool:
         """Whether this group's Gramians are measured in this step of the epoch."""
-        return bool(self.every) and (epoch * self.per_epoch + step) % self.every == 0
+        return bool(self._every) and (epoch * self.per_epoch + step) % self._every == 0
 
     def begin_epoch(self, epoch: int, rates: Sequence[Rate]) -> None:
         """Set the learning rates of the parameters for every step of the epoch."""
@@ -62,15 +73,19 @@ class Group:
             table = [[rates[member].at(step, self._peak) for member in self.members] for step in steps]
             self._rates = torch.tensor(table, device=self.index.device)
 
-    @torch.no_grad()
-    def weigh(self, losses: Tensor, gram: Tensor | None, step: int, epoch: int) -> Tensor:
-        """Weights ``[n, K]`` from losses ``[n, K]``; the controller's own parameters are stepped."""
-        weights: Tensor = self.controller(losses, gram, epoch * self.per_epoch + step, epoch)
+    def weigh(self, losses: Tensor, gram: Tensor | None, step: int, epoch: int) -> tuple[Tensor, Tensor | None]:
+        """Weights ``[n, K]`` from losses ``[n, K]`` and Gramians ``[n, K, K]``, and the sum of the controllers' own losses."""
+        if len(self.members) == 1:
+            losses, gram = losses[0], None if gram is None else gram[0]
+        with torch.no_grad():
+            weights: Tensor = self.controller(losses, gram, epoch * self.per_epoch + step, epoch)
+        own = self.controller.own_loss(losses, gram)
+        return weights.view(len(self.members), -1), None if own is None else own.sum()
+
+    def step(self, step: int) -> None:
+        """Step the controller's own parameters, in this step of the epoch."""
         for learned in self._learned:
-            if (grad := learned.value.grad) is not None:
-                learned.steps.add_(1)
-                adamw(learned.value, grad, learned.first, learned.second, learned.steps, self._rates[step], 0.0)
-        return weights
+            learned.step(self._rates[step])
 
     def state_dict(self) -> dict[str, Any]:
         """The controller's state and the moments of its parameters."""
@@ -107,16 +122,18 @@ class Outer:
 
     def weigh(
         self, groups: Sequence[Group], rows: Tensor, losses: Tensor, gram: Tensor | None, step: int, epoch: int
-    ) -> Tensor:
-        """Weights ``[n, K]`` of the replicas at ``rows``, from their losses ``[n, K]`` and Gramians ``[n, K, K]``.
+    ) -> tuple[Tensor, Tensor | None]:
+        """Weights ``[n, K]`` of the replicas at ``rows``, from their losses ``[n, K]`` and Gramians ``[n, K, K]``; own losses.
 
         Replicas that have stopped stay in their group with their last losses; nobody reads their weights.
         """
         self.losses[rows] = losses
         if gram is not None:
             self.gramians[rows] = gram
-        weights = torch.ones_like(self.losses)
+        weights, own = torch.ones_like(self.losses), []
         for group in groups:
             seen = self.gramians[group.index] if gram is not None and group.measures(step, epoch) else None
-            weights[group.index] = group.weigh(self.losses[group.index], seen, step, epoch).to(weights.dtype)
-        return weights[rows]
+            found, learns = group.weigh(self.losses[group.index], seen, step, epoch)
+            weights[group.index] = found.to(weights.dtype)
+            own += [] if learns is None else [learns]
+        return weights[rows], torch.stack(own) if own else None

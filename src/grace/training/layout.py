@@ -53,14 +53,6 @@ class Layout:
         """As :meth:`views`, each a leaf that gradients are taken of."""
         return {name: view.detach().requires_grad_() for name, view in self.views(flat).items()}
 
-    def write(self, flat: Tensor, tensors: Sequence[Tensor | None]) -> None:
-        """Copy tensors ``[R, *shape]``, in the layout's order, into rows ``[R, P]``; None writes zeros."""
-        for view, tensor in zip(self.views(flat).values(), tensors, strict=True):
-            if tensor is None:
-                view.zero_()
-            else:
-                view.copy_(tensor)
-
 
 @dataclass(frozen=True, eq=False)
 class State:

@@ -1,0 +1,90 @@
+"""The step of many trainings at once: as :func:`grace.core.step.take_step`, replicas being the first dimension of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+Weigh = Callable[[Tensor | None], tuple[Tensor, Tensor | None]]
+"""Gramians ``[R, K, K]`` or None -> task weights ``[R, K]``, and the outer axes' own losses ``[R]`` or None."""
+
+Gradients = Sequence[Tensor | None]
+
+
+def step_of_replicas(
+    losses: Tensor,
+    weigh: Weigh,
+    shared: Sequence[Tensor],
+    own: Sequence[Tensor],
+    *,
+    due: bool,
+    measure_on: Sequence[Tensor] | None = None,
+) -> tuple[Tensor, Tensor | None]:
+    """Add to ``.grad`` what ``((w * L).sum() + own.sum()).backward()`` adds: replicas do not mix, so that each has its own.
+
+    Where the Gramian is measured on all shared parameters, the measured gradients are also the update: one backward pass a task.
+
+    Args:
+        losses: ``[R, K]``.
+        weigh: See :data:`Weigh`; called once.
+        shared: Shared parameters ``[R, ...]``, leaves.
+        own: All others, likewise.
+        due: Whether the Gramian is measured.
+        measure_on: The part of the shared parameters that it is taken of; None: all.
+
+    Returns:
+        Weights ``[R, K]`` and Gramians ``[R, K, K]``, or None where they were not measured.
+    """
+    leaves = [*shared, *own]
+    gram, again = None, due and measure_on is None
+    if due:
+        read = shared if measure_on is None else measure_on
+        rows = task_gradients_of_replicas(losses, leaves if again else read, retain_graph=not again)
+        gram = gramian_of_replicas([row[: len(read)] for row in rows])
+    weights, extra = weigh(gram)
+    if again:
+        for row, weight in zip(rows, weights.unbind(1), strict=True):
+            _add(leaves, row, weight)
+    else:
+        _add(leaves, torch.autograd.grad((weights * losses).sum(), leaves, allow_unused=True), None)
+    if extra is not None:
+        extra.sum().backward()
+    return weights, gram
+
+
+def task_gradients_of_replicas(losses: Tensor, inputs: Sequence[Tensor], *, retain_graph: bool) -> list[Gradients]:
+    """Gradients of every task, one pass a task for all replicas; None where a task does not use a parameter."""
+    last = losses.shape[1] - 1
+    return [
+        torch.autograd.grad(losses[:, task].sum(), inputs, retain_graph=retain_graph or task < last, allow_unused=True)
+        for task in range(last + 1)
+    ]
+
+
+def gramian_of_replicas(rows: Sequence[Gradients]) -> Tensor:
+    """Gramians ``[R, K, K]`` of task gradients, a sum over the parameters ``[R, ...]`` that they are of."""
+    example = next(g for row in rows for g in row if g is not None)
+    gram = example.new_zeros(len(example), len(rows), len(rows))
+    for task, row in enumerate(rows):
+        for other in range(task + 1):
+            pairs = [(a, b) for a, b in zip(row, rows[other], strict=True) if a is not None and b is not None]
+            if pairs:
+                parts = [torch.linalg.vecdot(a.flatten(1), b.flatten(1)) for a, b in pairs]
+                gram[:, task, other] = gram[:, other, task] = torch.stack(parts).sum(0)
+    return gram
+
+
+@torch.no_grad()
+def _add(leaves: Sequence[Tensor], gradients: Gradients, weights: Tensor | None) -> None:
+    """Add gradients, times ``weights`` ``[R]``, to ``.grad``; autograd itself warns of a ``.grad`` that is a row of many."""
+    for leaf, gradient in zip(leaves, gradients, strict=True):
+        if gradient is None:
+            continue
+        if leaf.grad is None:
+            leaf.grad = torch.zeros_like(leaf)
+        if weights is None:
+            leaf.grad.add_(gradient)
+        else:
+            leaf.grad.addcmul_(gradient, weights.to(leaf.dtype).view(-1, *[1] * (leaf.dim() - 1)))

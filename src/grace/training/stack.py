@@ -1,0 +1,254 @@
+"""The engine: trainings of one data set at once, ``R`` replicas that differ in seed and method, epoch by epoch; a run is one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grace.core.fit import Weighed, fit
+from grace.core.replicas import step_of_replicas
+from grace.data.resident import ResidentWindows
+from grace.models.cnn_bilstm_attention import PARTS, WHOLE, CNNBiLSTMAttention
+from grace.models.function import Networks
+from grace.models.lstm import EAGER, Cell
+from grace.models.rul_problem import build, task_losses
+from grace.training.evaluate import figures, predict_all, together
+from grace.training.layout import Layout, State
+from grace.training.optimiser import RowOptimiser
+from grace.training.outer import Group, Outer
+from grace.training.protocol import Split
+from grace.training.replica import Replica, Sums
+from grace.training.schedule import Schedule
+from grace.training.spec import RunSpec
+
+Batch = tuple[Tensor, Tensor, Tensor]
+SPREAD = 1_000_003  # between the seeds of two runs' epochs
+DROPOUT = 1 << 40  # so that masks and offsets of one epoch have streams of their own
+
+
+class Stack:
+    """Trains replicas in step; each has the numbers that it would have alone, to rounding.
+
+    Replicas may have splits, and so steps an epoch, of their own: those that have made theirs wait for the others.
+    A replica that has stopped early is frozen and no longer computed. Each epoch's randomness is a function of (seed, epoch),
+    so that no generator is kept.
+
+    Args:
+        specs: What is trained; they differ in method, options and seed alone.
+        splits: Split of each seed.
+        networks: The initial network of each.
+        device: ``cpu``, ``cuda``, ...
+        cell: Element-wise part of the LSTM in training; a compiled one is compiled anew for every shape.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[RunSpec],
+        splits: dict[int, Split],
+        networks: Sequence[CNNBiLSTMAttention],
+        device: str = "cpu",
+        cell: Cell = EAGER,
+    ) -> None:
+        self.specs, self.device, self.plan = list(specs), device, specs[0].schedule
+        self.shape, self._cell = networks[0], cell
+        named, shared = dict(self.shape.named_parameters()), {id(p) for p in self.shape.shared_parameters()}
+        self._shared = [name for name, p in named.items() if id(p) in shared]
+        self._own = [name for name in named if name not in self._shared]
+        self._measured = [name for name in self._shared if name.split(".")[0] in PARTS[specs[0].measure_on]]
+        self.parameters = Layout.of(named)
+        self.statistics = Layout.of({name: b for name, b in self.shape.named_buffers() if b.is_floating_point()})
+        values = self.parameters.pack([dict(network.named_parameters()) for network in networks])
+        statistics = self.statistics.pack([dict(network.named_buffers()) for network in networks])
+        self.state = State.start(values.to(device), statistics.to(device))
+        self.best, self.best_statistics = self.state.average.clone(), self.state.average_statistics.clone()
+        self.replicas = [Replica(spec, splits[spec.seed], device) for spec in specs]
+        self.epoch, self.seconds = 0, 0.0
+        self._train_on = {seed: ResidentWindows(split.train, device) for seed, split in splits.items()}
+        self._validation = {seed: ResidentWindows(split.validation, device) for seed, split in splits.items()}
+        tests = {seed: split.test for seed, split in splits.items() if split.test is not None and specs[0].watch_test}
+        self._test = {seed: ResidentWindows(windows, device) for seed, windows in tests.items()}
+        self.outer = Outer(specs, [replica.per_epoch for replica in self.replicas], device)
+
+    @property
+    def active(self) -> list[int]:
+        """Numbers of the replicas that go on."""
+        return [number for number, replica in enumerate(self.replicas) if not replica.finished]
+
+    def run_epoch(self) -> None:
+        """Train one epoch of every active replica, evaluate the averaged weights and enter it into the histories."""
+        began, active = time.perf_counter(), self.active
+        sums = self.train_epoch(active)
+        means = sums.summaries()
+        going = [number for number in active if self.replicas[number].trained(means[number].losses)]
+        if going:
+            self._evaluate(going, sums)
+        self.epoch += 1
+        spent = time.perf_counter() - began
+        self.seconds += spent
+        for number in active:
+            self.replicas[number].seconds += spent / len(active)
+
+    def train_epoch(self, active: list[int]) -> Sums:
+        """One epoch of steps of the replicas at ``active``; nothing in it waits for the device."""
+        for group in self.outer.groups:
+            group.begin_epoch(self.epoch, [replica.rate for replica in self.replicas])
+        longest = max(replica.per_epoch for replica in self.replicas)
+        rates = torch.tensor([replica.rates(self.epoch, longest) for replica in self.replicas], device=self.device).T
+        mixed = {seed: seed * SPREAD + self.epoch for seed in self._train_on}
+        draws = {seed: drawn(self._train_on[seed], self.plan, mixed[seed], self.device) for seed in mixed}
+        streams = [torch.Generator(self.device).manual_seed(mixed[spec.seed] + DROPOUT) for spec in self.specs]
+        sums, done = Sums(len(self.specs), self.device), 0
+        for until in sorted({self.replicas[number].per_epoch for number in active}):
+            rows = [number for number in active if self.replicas[number].per_epoch >= until]
+            batches = self._batches(rows, draws, until - done)
+            self._train(rows, batches, rates[done:until], [streams[row] for row in rows], done, sums)
+            done = until
+        return sums
+
+    def _batches(self, rows: list[int], draws: dict[int, Iterator[Batch]], steps: int) -> Iterator[Batch]:
+        """Windows ``[n, B, T, F]``, RUL and health states ``[n, B]`` of the replicas at ``rows``; one seed, one batch."""
+        seeds = [self.specs[row].seed for row in rows]
+        for _ in range(steps):
+            one = {seed: next(draws[seed]) for seed in dict.fromkeys(seeds)}
+            x, rul, label = (together([one[seed][side] for seed in seeds]) for side in range(3))
+            yield x, rul, label
+
+    def _train(
+        self,
+        rows: list[int],
+        batches: Iterator[Batch],
+        rates: Tensor,
+        streams: list[torch.Generator],
+        first: int,
+        sums: Sums,
+    ) -> None:
+        """Some steps of an epoch, from step ``first``, of the replicas at ``rows``."""
+        index = torch.tensor(rows, device=self.device)
+        whole, groups = len(rows) == len(self.specs), self.outer.at_work(rows)
+        state = self.state if whole else self.state.select(index)
+        optimiser = _Optimiser(RowOptimiser(state, self.parameters, rates[:, index], self.plan), groups, first)
+        leaves = optimiser.rows.leaves
+        network = Networks(self.shape, leaves, self.statistics.views(state.statistics), True, streams, self._cell)
+        shared, own, measured = ([leaves[n] for n in names] for names in (self._shared, self._own, self._measured))
+        part = None if self.specs[0].measure_on == WHOLE else measured
+
+        def losses(batch: Batch) -> Tensor:
+            return self._losses(network, rows, batch)
+
+        def backward(found: Tensor, number: int) -> Weighed:
+            step, detached = first + number, found.detach()
+
+            def weigh(gram: Tensor | None) -> tuple[Tensor, Tensor | None]:
+                return self.outer.weigh(groups, index, detached, gram, step, self.epoch)
+
+            due = any(group.measures(step, self.epoch) for group in groups)
+            return Weighed(detached, *step_of_replicas(found, weigh, shared, own, due=due, measure_on=part))
+
+        for step in fit(batches, losses, backward, optimiser):
+            sums.add(index, step.losses, step.weights)
+            if step.gramian is not None:
+                due = [group for group in groups if group.measures(first + step.number, self.epoch)]
+                sums.measured(self.outer.gramians, [number for group in due for number in group.members])
+        if not whole:
+            self.state.put(index, state)
+
+    def _losses(self, network: Networks, rows: list[int], batch: Batch) -> Tensor:
+        """Losses ``[n, K]`` of the replicas at ``rows``."""
+        (x, rul, label), one = batch, self.specs[0]
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=one.precision == "bfloat16"):
+            predicted, logits = network(x)
+            inners = [self.specs[row].inner for row in rows]
+            return torch.stack(task_losses(predicted, logits, rul, label, inners, one.conventions.cap, one.unit), 1)
+
+    def _evaluate(self, going: list[int], sums: Sums) -> None:
+        rows, specs = torch.tensor(going, device=self.device), [self.specs[number] for number in going]
+        p = self.parameters.views(self.state.average[rows])
+        network = Networks(self.shape, p, self.statistics.views(self.state.average_statistics[rows]), False)
+        chosen_on = predict_all(network, [self._validation[spec.seed] for spec in specs], specs)
+        on_test = predict_all(network, [self._test[spec.seed] for spec in specs], specs) if self._test else []
+        summaries, better = sums.summaries(), []
+        for place, (number, spec) in enumerate(zip(going, specs, strict=True)):
+            replica = self.replicas[number]
+            found = figures(chosen_on[place], replica.split.validation)
+            entry = {"validation_rmse": found["rmse"]}
+            if not spec.trains("rul"):
+                entry["validation_f1"] = found["macro_f1"]
+            if on_test and replica.split.test is not None:
+                found = figures(on_test[place], replica.split.test)
+                entry |= {"test_rmse": found["rmse"], "test_score": found["score"]}
+            better += [number] if replica.judged(entry, summaries[number]) else []
+        if better:
+            index = torch.tensor(better, device=self.device)
+            self.best[index] = self.state.average[index]
+            self.best_statistics[index] = self.state.average_statistics[index]
+
+    def best_model(self, number: int) -> CNNBiLSTMAttention:
+        """The averaged network of a replica's best epoch, in evaluation mode."""
+        spec, split = self.replicas[number].spec, self.replicas[number].split
+        row = slice(number, number + 1)
+        tensors = self.parameters.views(self.best[row]) | self.statistics.views(self.best_statistics[row])
+        model = build(spec.size, split.train.rows.shape[1], spec.conventions.cap, spec.unit)
+        # all but BatchNorm's counters, which nobody reads
+        model.load_state_dict({name: tensor[0] for name, tensor in tensors.items()}, strict=False)
+        return model.to(self.device).eval()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resumed stack needs to equal an uninterrupted one bit for bit."""
+        return {
+            "state": self.state.tensors(),
+            "best": self.best,
+            "best_statistics": self.best_statistics,
+            "outer": [group.state_dict() for group in self.outer.groups],
+            "losses": self.outer.losses,
+            "gramians": self.outer.gramians,
+            "replicas": [replica.state_dict() for replica in self.replicas],
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state."""
+        self.state = State(**state["state"])
+        self.best, self.best_statistics = state["best"], state["best_statistics"]
+        for group, values in zip(self.outer.groups, state["outer"], strict=True):
+            group.load_state_dict(values)
+        self.outer.losses, self.outer.gramians = state["losses"], state["gramians"]
+        for replica, values in zip(self.replicas, state["replicas"], strict=True):
+            replica.load_state_dict(values)
+        self.epoch, self.seconds = state["epoch"], state["seconds"]
+
+
+class _Optimiser:
+    """Steps the networks' rows, and the parameters of the controllers with them."""
+
+    def __init__(self, rows: RowOptimiser, groups: Sequence[Group], first: int) -> None:
+        self.rows, self._groups, self._step = rows, groups, first
+
+    def zero_grad(self) -> None:
+        self.rows.zero_grad()
+
+    def step(self) -> None:
+        self.rows.step()
+        for group in self._groups:
+            group.step(self._step)
+        self._step += 1
+
+
+def drawn(windows: ResidentWindows, plan: Schedule, seed: int, device: str) -> Iterator[Batch]:
+    """Batches of an epoch; each feature of each window is shifted by a constant of its own, see :class:`Schedule`.
+
+    Args:
+        windows: What is drawn from.
+        plan: Batch size and size of the offsets.
+        seed: Of the order and of the offsets.
+        device: Where the windows lie.
+    """
+    order, noise = torch.Generator().manual_seed(seed), torch.Generator(device).manual_seed(seed)
+    for x, rul, label in windows.epoch(plan.batch_size, order):
+        if plan.offset:
+            x = x + plan.offset * torch.randn(len(x), 1, x.shape[2], generator=noise, device=device)
+        yield x, rul, label
