@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 from pages import replace_between
-from scipy import stats
 
 from grace.alignment.replicate import processes
 from grace.bench.store import Store
 from grace.bench.sweep import counted, sweep
+from grace.bench.tables import interval
+from grace.core.stats import student
 from grace.data.conventions import Conventions
 from grace.training.spec import CONVENTIONS, RunSpec, run_spec
 
@@ -60,12 +61,7 @@ def table(store: Store) -> str:
         rmse = np.array([record.test["rmse"] for record in done])
         first = rmse if first is None else first
         gain = rmse - first
-        half = float(stats.t.ppf(0.975, len(gain) - 1) * gain.std(ddof=1) / len(gain) ** 0.5)
-        change = (
-            "-"
-            if way == next(iter(WAYS))
-            else f"{gain.mean():+.2f} [{gain.mean() - half:+.2f}, {gain.mean() + half:+.2f}]"
-        )
+        change = "-" if way == next(iter(WAYS)) else interval(student(gain), 2, "+")
         seconds = np.mean([record.seconds for record in done])
         lines.append(f"| {way} | " + " | ".join(f"{value:.2f}" for value in rmse) + f" | {change} | {seconds:.0f} |")
     return "\n".join(lines) + "\n"

@@ -7,16 +7,16 @@ trained; `grace validity run --data DIR` makes the records.
 from __future__ import annotations
 
 import json
-from dataclasses import astuple
+from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 from pages import replace_between
 
 from grace.alignment.decide import STUDY
 from grace.bench.tables import markdown
+from grace.core.stats import student
 from grace.files import write_text
-from grace.validity.adopt import edge, outcomes_of
+from grace.validity.adopt import edge, outcomes_of, study_of
 from grace.validity.effects import effect
 from grace.validity.figures import KINDS, advice_against_outcome, draw, kind_of, write_svg
 from grace.validity.outcomes import JOINT
@@ -25,6 +25,7 @@ from grace.validity.tables import predictors, report
 
 ROOT = Path(__file__).parents[1]
 BEST = "rho+gap+race"
+STUDY_FILE = ROOT / "src" / "grace" / "alignment" / "study.json"
 
 
 def groups(cases: list[Measured]) -> str:
@@ -52,26 +53,29 @@ def _group(mine: list[Measured], simulated: bool, kind: str, share: float, recip
     for method in JOINT:
         found = [effect(case, method) for case in mine]
         verdicts = [one.verdict for one in found]
-        mean = np.mean([one.mean for one in found])
-        cells.append(f"{mean:+.1f} % ({verdicts.count('helps')} / {verdicts.count('hurts')})")
+        change = student([one.change.mean for one in found])
+        ends = "" if change.n < 2 else f" [{change.low:+.1f}, {change.high:+.1f}]"
+        cells.append(f"{change.mean:+.1f}{ends} ({verdicts.count('helps')} / {verdicts.count('hurts')})")
     return (data, kind, str(len(mine)), *cells)
+
+
+def blocks(cases: list[Measured]) -> dict[str, str]:
+    """Every block of the page by its mark."""
+    return {"groups": groups(cases), "report": report(cases), "baseline": predictors(cases, "baseline")}
 
 
 def main() -> None:
     """Write everything that follows from the records."""
     cases = load(ROOT / "results" / "validity")
-    outcomes = outcomes_of(cases)
-    rows = ",\n".join(json.dumps(astuple(outcome)) for outcome in outcomes)
-    write_text(ROOT / "src" / "grace" / "alignment" / "study.json", f"[\n{rows}\n]\n")
+    write_text(STUDY_FILE, json.dumps(asdict(study_of(cases)), indent=1) + "\n")
     print(
-        f"edge of rho that splits the effects best: {edge(outcomes):.3f}; STUDY in alignment/decide.py has {STUDY.weak}"
+        f"edge of rho that splits the effects best: {edge(outcomes_of(cases)):.3f}; STUDY in alignment/decide.py has {STUDY.weak}"
     )
     figures = ROOT / "docs" / "figures"
     draw(cases, "grace", figures)
     best = f"predicted gain from the other data sets, % ({BEST})"
     write_svg(advice_against_outcome(cases, BEST, "grace", best), figures / "combination.svg")
-    parts = {"groups": groups(cases), "report": report(cases), "baseline": predictors(cases, "baseline")}
-    replace_between(ROOT / "docs" / "validity.md", parts)
+    replace_between(ROOT / "docs" / "validity.md", blocks(cases))
 
 
 if __name__ == "__main__":

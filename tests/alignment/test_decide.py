@@ -91,15 +91,22 @@ def test_an_unreliable_recipe_never_decides() -> None:
     assert "joint" in found.next_step
 
 
-@given(st.floats(-1, 1))
-def test_the_studys_rule_prescribes_one_method_and_its_band_says_what_sharing_costs(rho: float) -> None:
-    found = rules.decide(at(rho))  # the default
-    assert found == rules.decide(at(rho), STUDY)
-    assert (found.method, found.decided, found.strength) == ("rul-only-weighted", True, "")
+@given(st.floats(-1, 1), st.floats(0, 0.5))
+def test_the_studys_rule_says_what_the_labels_follow_and_prescribes_nothing(rho: float, half: float) -> None:
+    low, high = max(rho - half, -1.0), min(rho + half, 1.0)
+    found = rules.decide(Evidence(rho, low, high, 500, 0.17, 6, inits=8), STUDY)
+    assert (found.method, found.strength) == ("compare", "")
     band = next(answer for answer in found.answers if answer.question == "Band")
     assert band.passed == (rho > STUDY.weak)
-    assert STUDY.bands()[band.passed] in band.reason
-    assert found.crossed == ((STUDY.weak,) if rho == STUDY.weak else ())
+    assert band.reason == STUDY.bands()[band.passed]
+    assert found.decided == (not low <= STUDY.weak <= high)
+    assert ("Undecided: the interval crosses +0.18" in found.next_step) == (not found.decided)
+
+
+@given(st.floats(-1, 1))
+def test_decide_prescribes_as_published_where_no_rule_is_named(rho: float) -> None:
+    assert rules.decide(at(rho)) == rules.decide(at(rho), SOURCE)
+    assert rules.decide(at(rho)).method != "compare"
 
 
 def test_a_single_task_is_single_task_by_any_rule() -> None:

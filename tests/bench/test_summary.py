@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import bootstrap
+from scipy import stats
 
 from grace.bench.published import SOURCE
-from grace.bench.summary import mean_across_data_sets, summarise
+from grace.bench.summary import engine_error, mean_across_data_sets, summarise
 from grace.bench.tables import report
 from grace.controllers.methods import METHODS
 from grace.controllers.titles import TITLES
@@ -42,18 +42,59 @@ def test_means_deviations_and_paired_differences_by_hand() -> None:
     assert base.difference is None
     assert grace.difference is not None
     assert grace.difference.mean == pytest.approx(-1)  # -1, -0.5, -1, -0.5, -2
-    assert grace.difference.low >= -2
-    assert grace.difference.high <= -0.5
+    low, high = stats.t.interval(0.95, 4, -1, stats.sem([-1, -0.5, -1, -0.5, -2]))
+    assert (grace.difference.low, grace.difference.high) == pytest.approx((low, high))
+    assert grace.verdict == "lower"
     assert (base.rank, grace.rank) == (2, 1)
     assert (grace.rank_low, grace.rank_high) == (1, 1)
 
 
-def test_the_interval_is_scipys_percentile_bootstrap() -> None:
+def test_the_interval_is_students() -> None:
     values = (10.0, 11.5, 12.0, 13.0, 16.0)
     (row,) = summarise([record("FD001", "baseline", s, v) for s, v in zip(SEEDS, values, strict=True)])
-    expected = bootstrap((values,), np.mean, method="percentile", n_resamples=50_000, rng=np.random.default_rng(1))
-    assert row.value.low == pytest.approx(expected.confidence_interval.low, abs=0.1)
-    assert row.value.high == pytest.approx(expected.confidence_interval.high, abs=0.1)
+    low, high = stats.t.interval(0.95, 4, np.mean(values), stats.sem(values))
+    assert (row.value.low, row.value.high) == pytest.approx((low, high))
+
+
+def test_differences_are_adjusted_for_all_of_the_table() -> None:
+    rows = [record(d, "baseline", s, v) for d in ("A", "B") for s, v in zip(SEEDS, (10, 11, 12, 13, 14), strict=True)]
+    near = zip(SEEDS, (10.02, 11.01, 12.03, 13.02, 13.99), strict=True)
+    rows += [record("A", "grace", s, v) for s, v in near]
+    rows += [record("B", m, s, 12.0 - s % 7) for m in ("grace", "gaba", "amnl") for s in SEEDS]
+    found = {(row.dataset, row.method): row for row in summarise(rows)}
+    p = [row.difference.p for row in found.values() if row.difference]
+    adjusted = [row.adjusted for row in found.values() if row.difference]
+    np.testing.assert_allclose(adjusted, stats.false_discovery_control(p))
+    assert np.isnan(found["A", "baseline"].adjusted)
+    assert found["A", "baseline"].verdict == found["A", "baseline"].adjusted_verdict == ""
+
+
+def test_a_verdict_that_does_not_survive_says_so() -> None:
+    values = {"baseline": (10.0, 11, 12, 13, 14), "grace": (9.9, 10.8, 11.98, 12.9, 13.8), "dwa": (12.0, 9, 14, 10, 15)}
+    rows = [record("A", m, s, v) for m, vs in values.items() for s, v in zip(SEEDS, vs, strict=True)]
+    rows += [record("A", m, s, v) for m in ("gaba", "amnl") for s, v in zip(SEEDS, (12.0, 9, 14, 10, 15), strict=True)]
+    (grace,) = (row for row in summarise(rows) if row.method == "grace")
+    assert grace.difference is not None
+    assert grace.difference.p < 0.05 < grace.adjusted
+    assert (grace.verdict, grace.adjusted_verdict) == ("lower", "unclear")
+    text = report(rows, ["rmse"], "honest", "markdown")
+    assert "| lower (unclear) |" in text
+    assert "4 paired differences looked at: 1 leave out 0" in text
+
+
+def test_the_error_over_test_engines_is_of_the_mean_squares() -> None:
+    def run(seed: int, rul: list[float]) -> Record:
+        predictions = {"engine": [1, 2, 3], "true": [10, 50, 200], "rul": rul, "health": [0, 0, 0]}
+        made = record("A", "baseline", seed, 1.0, predictions=predictions)
+        made.spec["conventions"] = {"cap": 125}
+        return made
+
+    runs = [run(1, [12, 40, 125]), run(2, [10, 44, 115])]
+    squared = np.array([(4 + 0) / 2, (100 + 36) / 2, (0 + 100) / 2])  # the third engine's label is capped
+    assert engine_error(runs) == pytest.approx(squared.std(ddof=1) / (2 * 3**0.5 * squared.mean() ** 0.5))
+    assert engine_error(runs, capped=False) > engine_error(runs)
+    assert summarise(runs)[0].engines == engine_error(runs)
+    assert np.isnan(engine_error([*runs, record("A", "baseline", 3, 1.0)]))
 
 
 def test_rank_of_methods_that_cannot_be_told_apart_is_uncertain() -> None:
@@ -65,7 +106,7 @@ def test_rank_of_methods_that_cannot_be_told_apart_is_uncertain() -> None:
 def test_differences_pair_by_seed_even_where_some_are_missing() -> None:
     rows = records((10, 11, 12, 13, 14), (9, 10, 11, 12, 13))[:-2]
     grace = summarise(rows)[1]
-    assert grace.runs == 3
+    assert grace.value.n == 3
     assert grace.difference is not None
     assert grace.difference.mean == pytest.approx(-1)
 

@@ -78,11 +78,11 @@ def test_diagnose_json_has_the_promised_keys() -> None:
     assert set(found["rho"]) >= {"mean", "low", "high", "inits", "batches", "sd_inits", "sd_batches"}
     assert set(found["ratio"]) >= {"median", "unit", "unit_free"}
     assert set(found["prescription"]) >= {"method", "decided", "reasons"}
-    assert found["prescription"]["method"] == "rul-only-weighted"
-    assert found["source_prescription"]["method"] != "rul-only-weighted"
-    study = found["study"]
-    assert 0 <= study["helped"] + study["hurt"] <= study["cases"] <= study["studied"]
-    assert str(study["studied"]) in study["words"]
+    assert found["prescription"]["method"] == "compare"
+    assert found["source_prescription"]["method"] != "compare"
+    assert found["reading"] in ("labels follow RUL", "labels do not follow RUL", "undecided")
+    assert found["study"]["covers_this"] == (not found["study"]["outside"])
+    assert "rho did not predict benefit in the validity study's 106 cases" in found["study"]["words"]
     assert set(found["cost"]) >= {"forward_backward", "share_of_training", "seconds"}
     assert (found["dataset"], found["recipe"], found["rho"]["inits"], found["rho"]["batches"]) == (
         "simulated",

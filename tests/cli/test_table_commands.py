@@ -80,7 +80,8 @@ def test_diagnose_says_what_it_made_of_the_table(folder: Path) -> None:
     assert "note (no numbers)" in shown
     assert "classes fine, old, worn" in shown
     assert "RUL loss in hours^2" in shown
-    assert "grace train --method rul-only-weighted" in shown
+    assert "The study says nothing of this: an own table." in shown
+    assert "To find out: grace bench run --table" in shown
     found = json.loads(call("diagnose", *table, *quick, "--json", cwd=folder))
     assert found["dataset"] == "fleet"
     assert found["conditions"] == 3

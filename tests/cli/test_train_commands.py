@@ -16,7 +16,10 @@ import polars as pl
 import pytest
 import torch
 
+from grace.bench.store import Store
+from grace.bench.summary import engine_error
 from grace.cli.main import main
+from grace.cli.render_train import show_run
 from grace.data.cmapss import read_plain, read_test, read_train
 from grace.data.simulated import Simulation, simulate, write_cmapss
 from grace.training.model_file import load_model
@@ -187,3 +190,12 @@ def test_interrupted_training_goes_on(trained: Path) -> None:
     assert "epoch   1 " not in again.stderr
     a, b = (load_model(trained / name).model.state_dict() for name in ("whole.safetensors", "cut.safetensors"))
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_the_error_over_test_engines_stands_beside_the_rmse(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a committed run: seeds do not show what another draw of engines would move."""
+    (run,) = Store(Path(__file__).parents[2] / "results" / "paper").all_records()
+    show_run(run, Path("net.safetensors"))
+    shown = capsys.readouterr().out
+    count, error = len(run.predictions["true"]), engine_error([run])
+    assert f"standard error of the test RMSE over its {count} engines: {error:.2f}, uncapped" in shown

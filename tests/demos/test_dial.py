@@ -7,8 +7,9 @@ import pytest
 
 from grace.alignment.replicate import processes
 from grace.cli.render_demo import show_dial
+from grace.core.stats import student
 from grace.data.simulated import Simulation
-from grace.demos.dial import Outcome, Setup, paired, run
+from grace.demos.dial import Outcome, Setup, run
 
 QUICK = Setup(
     fleets=2, fleet=Simulation(engines=4, test_engines=4), steps=5, inits=2, probe_steps=10, batches=4, batch_size=16
@@ -42,11 +43,11 @@ def test_progress_reaches_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "effect"), [([-2, -1.5, -1.8], "helps"), ([2, 1.5, 1.8], "hurts"), ([-2, 1.5, 1], "no difference seen")]
+    ("values", "effect"), [([-2, -1.5, -1.8], "helps"), ([2, 1.5, 1.8], "hurts"), ([-2, 1.5, 1], "unclear")]
 )
 def test_effect_in_words(quick: list[Outcome], values: list[float], effect: str) -> None:
     found = quick[0]
-    difference = paired(np.array(values, dtype=float))
+    difference = student(np.array(values, dtype=float))
     assert Outcome(1.0, found.diagnosis, found.alone, found.together, difference).effect == effect
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 import grace
 from grace.loop.watch import FEWEST, Watch
@@ -21,8 +20,8 @@ def test_the_running_interval_is_of_the_last_measurements() -> None:
     for cosine in drawn:
         watch.measured(gram(cosine))
     last = drawn[-20:]
-    half = 1.96 * last.std(ddof=1) / math.sqrt(20)
-    assert watch.rho() == pytest.approx((last.mean(), last.mean() - half, last.mean() + half), abs=1e-5)
+    low, high = stats.t.interval(0.95, 19, last.mean(), stats.sem(last))
+    assert watch.rho() == pytest.approx((last.mean(), low, high), abs=1e-5)
     assert watch.values()["ratio"] == pytest.approx(2.0)
 
 

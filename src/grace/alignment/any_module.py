@@ -88,10 +88,10 @@ def diagnose(
     executor: Executor | None = None,
     on_progress: Progress | None = None,
 ) -> Diagnosis:
-    """Do the other tasks help the first one, how sure is that, and which method follows? Before any long training.
+    """Do the other tasks help the first one, and how sure is that? Before any long training.
 
-    The same measurement, interval and decision as :func:`grace.diagnose_fleet`, on your own network. What the decision's rule
-    was calibrated on is RUL with health state; for anything else rho and its interval hold and the advice is the cautious one.
+    The same measurement and interval as :func:`grace.diagnose_fleet`, on your own network. rho says whether the tasks ask the
+    shared parameters for the same; whether sharing pays does not follow from it: :func:`grace.compare` trains both ways.
     The global random state is left as it was.
 
     Args:
@@ -130,7 +130,7 @@ def diagnose(
         ...     return {"a": (net.a(h) - x.sum(1, keepdim=True)).square().mean(), "b": (net.b(h) - x[:, :1]).square().mean()}
         >>> found = diagnose(Net, [torch.randn(32, 4)], losses, lambda net: net.body.parameters(), inits=3)
         >>> found.tasks, found.prescription.method
-        (('a', 'b'), 'single-task')
+        (('a', 'b'), 'compare')
     """
     started = time.perf_counter()
     problem = ModuleProblem(make_model, batches, losses, shared)

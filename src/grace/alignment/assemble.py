@@ -8,10 +8,10 @@ import numpy as np
 
 from grace.alignment.decide import SOURCE, Thresholds, decide
 from grace.alignment.diagnosis import Cost, Diagnosis, Ratio
-from grace.core.stats import over_initialisations
 from grace.alignment.measures import curve_of, evidence_of, groups_of, pairs_of, rho_of
 from grace.alignment.probe import Trace
 from grace.alignment.recipes import Recipe
+from grace.core.stats import over_initialisations
 from grace.errors import GraceError
 
 

@@ -14,7 +14,7 @@ is the finer statement. It also precedes Q2: fixed equal weights do not mend tas
 
 @dataclass(frozen=True)
 class Thresholds:
-    """A rule by its numbers; the defaults are the source's (its section 21.3), which no study has borne out.
+    """A rule by its numbers; the defaults are the source's (its section 21.3), which our study does not bear out.
 
     Attributes:
         strong: rho above which GRACE is prescribed (band 1 and Q3).
@@ -23,8 +23,8 @@ class Thresholds:
         ratio: Ratio of the gradient norms, RUL loss in cycles^2, above which adaptive weights are worth having (Q2).
         near_failure: Share of samples near failure above which the inner axis is switched on (Q4).
         conditions: Operating conditions from which the recommendation is called strong (Q5).
-        always: Method that is prescribed whatever rho says; empty where the bands prescribe. The one edge of rho, ``weak``, then
-            says whether the labels follow RUL.
+        prescribes: Whether the bands prescribe a method. Where they do not, the one edge of rho, ``weak``, says whether the
+            labels follow RUL, and no method follows from it.
     """
 
     strong: float = 0.20
@@ -33,7 +33,7 @@ class Thresholds:
     ratio: float = 100.0
     near_failure: float = 0.10
     conditions: int = 2
-    always: str = ""
+    prescribes: bool = True
 
     def __post_init__(self) -> None:
         if not self.opposed <= self.weak <= self.strong:
@@ -44,11 +44,11 @@ class Thresholds:
 
     def edges(self) -> tuple[float, ...]:
         """Edges of the bands of rho, ascending."""
-        return (self.weak,) if self.always else (self.opposed, self.weak, self.strong)
+        return (self.opposed, self.weak, self.strong) if self.prescribes else (self.weak,)
 
     def bands(self) -> tuple[str, ...]:
         """What each band says, ascending; one more than edges."""
-        if self.always:
+        if not self.prescribes:
             return "labels do not follow RUL", "labels follow RUL"
         return "separate models", "single-task or AMNL", "GABA", "GRACE"
 
@@ -58,12 +58,15 @@ MOST_INITS = 200  # more than this nobody should be sent to measure
 SOURCE = Thresholds()
 """Thresholds as published."""
 
-STUDY = Thresholds(opposed=0.18, weak=0.18, strong=0.18, always="rul-only-weighted")
-"""What the validity study bears out (docs/validity.md): nothing that looks at rho, and nothing that shares, lost less than RUL
-alone with weighted MSE. The edge is the one that splits the effects of the second task best."""
+STUDY = Thresholds(opposed=0.18, weak=0.18, strong=0.18, prescribes=False)
+"""What the validity study leaves (docs/validity.md): rho tells what the labels follow, and did not tell whether sharing pays. The
+edge is the one that splits the effects of the second task best; without one of the families it lies elsewhere."""
 
 RULES = {"study": STUDY, "source": SOURCE}
-"""Rules by name; ``study`` is the default."""
+"""Rules by name; ``grace diagnose`` goes by ``study``, which prescribes nothing, :func:`decide` by ``source``."""
+
+COMPARE = "compare"
+"""In place of a method where none follows: train both ways and look."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +114,9 @@ class Prescription:
     """What to train.
 
     Attributes:
-        method: ``grace``, ``gaba``, ``amnl``, ``baseline``, ``single-task``, ``separate-models`` or ``rul-only-weighted``.
-        decided: False where the method depends on rho, and its interval crosses the edge of a band or is known to say
-            nothing.
+        method: ``grace``, ``gaba``, ``amnl``, ``baseline``, ``single-task`` or ``separate-models``; :data:`COMPARE` by a rule
+            that prescribes nothing.
+        decided: False where rho's interval crosses the edge of a band, or is known to say nothing.
         answers: Every question in order.
         strength: ``strong``, ``may still help`` or empty (Q5; only where sharing is advised).
         crossed: Edges of the bands that lie inside the interval.
@@ -134,17 +137,17 @@ class Prescription:
         return [*lines, self.next_step] if self.next_step else lines
 
 
-def decide(evidence: Evidence, thresholds: Thresholds = STUDY) -> Prescription:
+def decide(evidence: Evidence, thresholds: Thresholds = SOURCE) -> Prescription:
     """Prescribe a method from measured alignment and facts of the data. Pure: the same evidence, the same answer.
 
-    With :data:`STUDY` the method is RUL alone with weighted MSE, and rho says whether the labels follow RUL. With :data:`SOURCE`:
+    With :data:`STUDY` no method follows, and rho says whether the labels follow RUL. With :data:`SOURCE`, as published:
     precedence :data:`PRECEDENCE`; the bands of rho (source, 21.3): above +0.20 GRACE; +0.05..+0.20 GABA with plain MSE;
     -0.05..+0.05 single-task, or AMNL where Q4 passes (the axes are switched separately); below -0.05 separate models.
     A value on an edge belongs to the lower band, as the source's ``>`` has it, except ``opposed``, where ``<`` holds.
 
     Args:
         evidence: What was measured.
-        thresholds: The rule; that of the validity study by default.
+        thresholds: The rule; the source's by default.
 
     Raises:
         GraceError: rho outside [-1, 1], or an interval that does not hold it, a ratio under 1, a share outside [0, 1].
@@ -156,15 +159,15 @@ def decide(evidence: Evidence, thresholds: Thresholds = STUDY) -> Prescription:
     band, q2, q4, q5 = (question(evidence, thresholds) for question in (_band, _q2, _q4, _q5))
     method = _method(evidence, thresholds, bool(q2.passed), bool(q4.passed))
     crossed = tuple(edge for edge in thresholds.edges() if evidence.low <= edge <= evidence.high)
-    decided = bool(thresholds.always) or (evidence.reliable and not crossed)
+    decided = evidence.reliable and not crossed
     strength = ("strong" if q5.passed else "may still help") if method in ("grace", "gaba") else ""
     next_step = "" if decided else _next_step(evidence, crossed)
     return Prescription(method, decided, (several, band, q2, q4, q5), strength, crossed, next_step)
 
 
 def _method(e: Evidence, t: Thresholds, adaptive: bool, near_failure: bool) -> str:
-    if t.always:  # the inner axis that the study's method has is of an RUL loss
-        return t.always if e.near_failure_share is not None else "single-task"
+    if not t.prescribes:
+        return COMPARE
     if e.rho < t.opposed:
         return "separate-models"
     if e.rho <= t.weak:
@@ -182,7 +185,7 @@ def _q1(e: Evidence) -> Answer:
 
 def _band(e: Evidence, t: Thresholds) -> Answer:
     measured = f"{e.rho:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
-    if t.always:
+    if not t.prescribes:
         ours = ("the other tasks do not ask for what the first one needs", "the tasks ask for the same features")
         words = (t.bands() if e.near_failure_share is not None else ours)[e.rho > t.weak]
         return Answer("Band", f"rho > {t.weak:+.2f}?", measured, e.rho > t.weak, words)

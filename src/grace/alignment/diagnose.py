@@ -1,4 +1,4 @@
-"""Diagnose a fleet: from recordings to a prescription."""
+"""Diagnose a fleet: from recordings to a report."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def diagnose_fleet(
     executor: Executor | None = None,
     on_progress: Progress | None = None,
 ) -> Diagnosis:
-    """Does the health task help the RUL task on this fleet, how sure is that, and which method follows?
+    """Does the health task help the RUL task on this fleet, how sure is that, and what follows?
 
     Args:
         fleet: Training engines, run to failure.
@@ -49,7 +49,7 @@ def diagnose_fleet(
         batch_size: Windows in a batch.
         steps: Optimiser steps, in place of the recipe's own.
         seed: Seed of the first initialisation; the others follow it.
-        thresholds: The rule of the decision; that of the validity study by default.
+        thresholds: The rule of the decision; that of the validity study by default, which prescribes nothing.
         executor: Where the initialisations run, e.g. of :func:`grace.alignment.replicate.processes`; None runs them here.
             The numbers do not depend on it.
         on_progress: Told (initialisations done, initialisations in all).
@@ -75,7 +75,9 @@ def diagnose_fleet(
         conditions=prepared.conditions,
         thresholds=thresholds,
         cost=cost_of(traces, batch_size, len(prepared.windows), time.perf_counter() - started),
-        conventions=conventions.to_json() | _measured_as(chosen, problem, prepared.windows.rows.shape, seeds),
+        conventions=conventions.to_json()
+        | {"labels": "cut from RUL" if fleet.labels is None else "own"}
+        | _measured_as(chosen, problem, prepared.windows.rows.shape, seeds),
     )
 
 

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 
 from grace.alignment.decide import PRECEDENCE, Prescription, Thresholds
 from grace.alignment.groups import Groups
+from grace.alignment.recipes import RECIPES, Recipe
+from grace.alignment.study import study
 from grace.core.stats import Interval
-from grace.alignment.recipes import Recipe
-from grace.alignment.study import Alike, alike
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,28 @@ class Diagnosis:
     conventions: dict[str, object]
 
     @property
-    def study(self) -> Alike | None:
-        """How cases with such a rho came out in the validity study; None for a recipe or tasks that it did not look at."""
-        studied = self.recipe.name == "joint" and self.near_failure_share is not None
-        return alike(self.rho.mean) if studied else None
+    def reading(self) -> str:
+        """What the labels follow, by rho and its edge; ``undecided`` where the interval crosses the edge."""
+        band = self.prescription.answers[1]
+        return band.reason if self.prescription.decided else "undecided"
+
+    @property
+    def outside(self) -> str:
+        """Why the validity study says nothing of this case; empty where it does."""
+        seen = self.conventions
+        simulated = self.dataset.startswith("simulated")
+        size = "tiny" if simulated else "compact"
+        reasons = {
+            "other tasks than RUL and health": self.near_failure_share is None,
+            "an own table": bool(seen.get("table")),
+            "own labels": seen.get("labels") == "own" and not simulated,
+            f"a cap of {seen.get('cap')}": seen.get("cap") != 125,
+            f"the recipe {self.recipe.name}": self.recipe.name != "joint",
+            "another number of steps": self.recipe.name == "joint" and self.recipe.steps != RECIPES["joint"].steps,
+            f"the network {seen.get('size')}": seen.get("size") != size,
+            "own engines": not self.dataset.startswith(("FD00", "simulated")),
+        }
+        return next((reason for reason, holds in reasons.items() if holds), "")
 
     @property
     def training(self) -> str:
@@ -169,7 +187,8 @@ class Diagnosis:
                 "method": self.source_prescription.method,
                 "decided": self.source_prescription.decided,
             },
-            "study": None if self.study is None else asdict(self.study) | {"words": self.study.words},
+            "reading": self.reading,
+            "study": {"covers_this": not self.outside, "outside": self.outside, "words": study().words},
             "cost": asdict(self.cost),
             "conventions": self.conventions,
         }

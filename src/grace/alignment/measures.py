@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from grace.alignment.decide import Evidence, Thresholds
 from grace.alignment.diagnosis import Cost, CurvePoint, Pair, Ratio
 from grace.alignment.groups import Groups, group_tasks
-from grace.core.stats import Interval, over_initialisations
 from grace.alignment.probe import Trace
 from grace.alignment.recipes import Recipe
+from grace.core.stats import Interval, over_initialisations
 
 UNIT_GIVEN = "losses as given"
 REFERENCE_EPOCHS = 500  # the source's full training

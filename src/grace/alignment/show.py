@@ -26,7 +26,7 @@ METHOD_WORDS = {
     "baseline": "Baseline: fixed equal weights and plain MSE",
     "single-task": "single-task: train RUL alone",
     "separate-models": "separate models: one network a task",
-    "rul-only-weighted": "RUL alone with weighted MSE: grace train --method rul-only-weighted",
+    "compare": "no method follows from rho: train both ways",
 }
 
 
@@ -103,7 +103,7 @@ def _scale_group(result: Diagnosis) -> Group:
 
 
 def _bands(result: Diagnosis) -> tuple[str, ...]:
-    if result.thresholds.always and result.near_failure_share is None:
+    if not result.thresholds.prescribes and result.near_failure_share is None:
         return "the tasks ask for different features", "for the same features"
     return result.thresholds.bands()
 
@@ -185,8 +185,8 @@ def _curve_row(point: CurvePoint, thresholds: Thresholds) -> tuple[str, str, str
 def _questions(prescription: Prescription, thresholds: Thresholds) -> Table:
     from grace.alignment.decide import PRECEDENCE
 
-    words = "The study's rule prescribes one method whatever the answers; the source's goes by them."
-    caption = words if thresholds.always else f"Precedence: {PRECEDENCE}."
+    words = "No method follows from the answers; the source's rule (--bands source) goes by them."
+    caption = f"Precedence: {PRECEDENCE}." if thresholds.prescribes else words
     table = Table(title="Decision", title_justify="left", caption=caption, caption_justify="left")
     for name in ("", "question", "measured", "", "what follows"):
         table.add_column(name)
@@ -204,6 +204,10 @@ def _method_words(result: Diagnosis) -> str:
 
 
 def _verdict(result: Diagnosis) -> Panel:
+    return _prescribed(result) if result.thresholds.prescribes else _read(result)
+
+
+def _prescribed(result: Diagnosis) -> Panel:
     prescription = result.prescription
     method = _method_words(result)
     strength = f" ({prescription.strength} recommendation)" if prescription.strength == "strong" else ""
@@ -214,24 +218,41 @@ def _verdict(result: Diagnosis) -> Panel:
     else:
         text = Text.assemble(("undecided", "bold yellow"), "; at the mean: ", (method, "bold"), strength)
         text.append(f"\n{prescription.next_step}")
-    text.append("\n" + _backing(result), style="dim")
+    text.append("\nBy the source's bands, which the validity study does not bear out (`grace validity`).", style="dim")
     return Panel(text, title="Prescription", title_align="left")
 
 
-def _backing(result: Diagnosis) -> str:
-    """What the advice rests on."""
-    if not result.thresholds.always:
-        return "By the source's bands, which the validity study does not bear out (`grace validity`)."
-    if result.near_failure_share is None:
-        return (
-            "The rule comes from a study of RUL and health state, where sharing hardly ever paid. "
-            "Of other tasks it says nothing: grace.compare trains both ways and tells."
+def _read(result: Diagnosis) -> Panel:
+    """What the labels follow, what that is worth, and how to find out the rest."""
+    from grace.alignment.study import study
+
+    prescription = result.prescription
+    style = "bold" if prescription.decided else "bold yellow"
+    reading = result.reading if prescription.decided else f"{result.reading} what the labels follow"
+    text = Text(reading[0].upper() + reading[1:], style)
+    if prescription.next_step:
+        text.append(f"\n{prescription.next_step}")
+    text.append("\nWhether sharing pays does not follow from it. ")
+    text.append(f"The study says nothing of this: {result.outside}." if result.outside else study().words)
+    text.append(f"\nTo find out: {_find_out(result)}", style="bold")
+    if result.near_failure_share is not None:
+        source = result.source_prescription
+        words = METHOD_WORDS[source.method].split(":")[0]
+        text.append(
+            f"\nThe source's rule (--bands source) says {words if source.decided else 'nothing: undecided'}.",
+            style="dim",
         )
-    source = result.source_prescription
-    words = METHOD_WORDS[source.method].split(":")[0]
-    other = f"The source's rule (--bands source) says {words if source.decided else 'nothing: undecided'}."
-    known = "" if result.study is None else result.study.words + " "
-    return f"{known}See `grace validity`. {other}"
+    return Panel(text, title="What follows", title_align="left")
+
+
+def _find_out(result: Diagnosis) -> str:
+    """How to train both ways, paired by seed."""
+    if result.near_failure_share is None:
+        return "grace.compare trains both ways, paired by seed."
+    where = "--table ..." if result.conventions.get("table") else f"--datasets {result.dataset}"
+    # in units of the cap: with the RUL loss in cycles^2 no weight of the table lets the second task have a say
+    run = f"grace bench run {where} --unit cap --methods rul-only-weighted,amnl,grace"
+    return f"{run}, then grace bench table --reference rul-only-weighted"
 
 
 def _unit(conventions: dict[str, Any]) -> str:

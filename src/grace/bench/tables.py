@@ -25,8 +25,8 @@ Cells = tuple[str, ...]
 NOTE = (
     "Mean over seeds with Student's 95 % interval; SE, engines: standard error over the test engines, which all seeds share; "
     "differences are paired by seed, and in brackets stands what remains of a verdict after Benjamini-Hochberg at "
-    f"{RATE:.0%} over all differences of the table; rank by mean, from 1 and those measurably better to all less those measurably "
-    "worse; * the source's table, whose protocol picks the best epoch on the test set."
+    f"{RATE:.0%} over all differences of the table; rank by mean, from 1 and those measurably better to all less those "
+    "measurably worse; * the source's table, whose protocol picks the best epoch on the test set."
 )
 OPTIMISTIC = "Best epoch chosen ON THE TEST SET, as the source does: optimistic, for comparison with its table only. "
 

@@ -1,4 +1,4 @@
-"""``grace diagnose``: measure alignment on a fleet and say which method follows."""
+"""``grace diagnose``: measure alignment on a fleet and say what follows."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def diagnose(
     jobs: Annotated[int, typer.Option(help="Processes; 0 is one a core. The numbers do not depend on it.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Standard output holds one JSON object alone.")] = False,
 ) -> None:
-    """Measure how the two tasks' gradients align, with an interval, and say which method follows.
+    """Measure how the two tasks' gradients align, with an interval, and say what follows.
 
     \b
       grace diagnose FD003 --data cmapss                         the recommended recipe
@@ -61,7 +61,7 @@ def diagnose(
     (single-task steps first, the source's text; warmup-each: one backbone a task), published (init with one
     initialisation: unreliable).
     \b
-    Rules: study prescribes what the validity study bears out; source goes by its bands of rho, with the thresholds strong
+    Rules: study says what the labels follow and prescribes nothing; source prescribes by its bands of rho, thresholds strong
     0.20, weak 0.05, opposed -0.05, ratio 100, near_failure 0.10, conditions 2. --threshold takes the source's rule.
     """
     from grace.alignment.diagnose import diagnose_fleet
@@ -135,7 +135,7 @@ def _rule(bands: str, overrides: list[str]) -> Thresholds:
         raise GraceError(f"`--bands` should be one of {', '.join(RULES)}. Found {bands!r}.")
     if not overrides:
         return RULES[bands]
-    names = [f.name for f in fields(SOURCE) if f.name != "always"]
+    names = [f.name for f in fields(SOURCE) if f.name != "prescribes"]
     values: dict[str, float] = {}
     for text in overrides:
         name, _, value = text.partition("=")

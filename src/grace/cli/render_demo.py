@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from grace.demos.two_regimes import TwoRegimes
 
 DIAL_WORDS = {1.0: "+1 follow the wear", 0.0: " 0 say nothing", -1.0: "-1 compete"}
-EFFECT_STYLES = {"helps": "green", "hurts": "red", "no difference seen": "yellow"}
+EFFECT_STYLES = {"helps": "green", "hurts": "red", "unclear": "yellow"}
 
 
 def show_dial(outcomes: Sequence[Outcome], setup: Setup, console: Console | None = None) -> None:
@@ -111,7 +111,7 @@ def show_cosine(found: AtInitialisation, trained: Training, console: Console | N
 
 
 def _show_training(trained: Training, out: Console) -> None:
-    from grace.demos.dial import paired
+    from grace.core.stats import student
 
     table = Table(
         title="The same network trained: rho along the steps, mean (SD over initialisations)", title_justify="left"
@@ -123,7 +123,7 @@ def _show_training(trained: Training, out: Console) -> None:
         table.add_column(f"{starts[index]}-{trained.bin_ends[index]}", justify="right")
     table.add_column("RMSE against RUL alone, cycles [95 %]")
     for t in trained.trained:
-        gain = paired(t.difference)
+        gain = student(t.difference)
         cells = [f"{t.rho_mean[i]:+.2f} ({t.rho_sd[i]:.2f})" for i in shown]
         table.add_row(t.labels, *cells, f"{gain.mean:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]")
     out.print(table)

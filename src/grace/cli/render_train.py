@@ -44,6 +44,8 @@ def show_run(record: Record, path: Path, console: Console | None = None) -> None
             names = ("rmse", "score", "rmse_uncapped", "score_uncapped", "macro_f1")
             table.add_row(name, *(f"{figures[key]:.{digits.get(key, 2)}f}" for key in names))
     out.print(table)
+    if words := _error(record):
+        out.print(words, style="dim")
     out.print(_interval(record), style="dim")
     out.print(
         f"epoch {record.best_epoch + 1} of {len(record.history)} kept, chosen on the "
@@ -56,6 +58,19 @@ def show_run(record: Record, path: Path, console: Console | None = None) -> None
 def unit_of(spec: dict[str, Any]) -> str:
     """Unit of RUL of a run, from its spec as JSON values."""
     return str((spec["conventions"].get("table") or {"unit": "cycles"})["unit"])
+
+
+def _error(record: Record) -> str:
+    """What another draw of test engines would move; seeds do not show it."""
+    from grace.bench.summary import engine_error
+
+    errors = [engine_error([record], capped) for capped in (True, False)]
+    if math.isnan(errors[0]):
+        return ""
+    count = len(record.predictions["true"])
+    return (
+        f"standard error of the test RMSE over its {count} engines: {errors[0]:.2f}, uncapped {errors[1]:.2f}; one seed"
+    )
 
 
 def _interval(record: Record) -> str:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from grace.alignment.decide import SOURCE
 from grace.alignment.diagnose import diagnose_fleet
 from grace.alignment.diagnosis import Diagnosis
-from grace.core.stats import Interval, over_initialisations
 from grace.alignment.replicate import Progress, run_all
 from grace.core.metrics import rmse
+from grace.core.stats import EFFECT, Estimate, student
 from grace.data.conventions import Conventions
 from grace.data.prepare import prepare_training
 from grace.data.resident import ResidentWindows
@@ -74,14 +74,12 @@ class Outcome:
     diagnosis: Diagnosis
     alone: NDArray[np.float64]
     together: NDArray[np.float64]
-    difference: Interval
+    difference: Estimate
 
     @property
     def effect(self) -> str:
-        """``helps``, ``hurts`` or ``no difference seen``, by whether the interval leaves out 0."""
-        if self.difference.high < 0:
-            return "helps"
-        return "hurts" if self.difference.low > 0 else "no difference seen"
+        """``helps``, ``hurts`` or ``unclear``, by whether the interval leaves out 0."""
+        return EFFECT[self.difference.verdict]
 
 
 def run(
@@ -111,7 +109,7 @@ def run(
     errors = np.array(run_all(trained, calls, executor, lambda done, _: report(len(dials) + done, total)))
     alone, *together = errors.reshape(-1, setup.fleets)
     return [
-        Outcome(dial, diagnosis, alone, row, paired(row - alone))
+        Outcome(dial, diagnosis, alone, row, student(row - alone))
         for dial, diagnosis, row in zip(dials, diagnoses, together, strict=True)
     ]
 
@@ -152,8 +150,3 @@ def trained(simulation: Simulation, weights: tuple[float, float], setup: Setup) 
     x, rul, _ = ResidentWindows(windows).batch(torch.arange(len(windows)))
     with torch.no_grad():
         return rmse(model.eval()(x)[0].numpy(), rul.numpy())
-
-
-def paired(difference: NDArray[np.float64]) -> Interval:
-    """Interval of paired differences ``[fleets]``, in cycles; unbounded with a single fleet."""
-    return over_initialisations(difference[:, None], bounds=(-np.inf, np.inf))

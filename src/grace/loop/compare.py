@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from grace.alignment.any_module import Losses, ModuleProblem
 from grace.alignment.diagnosis import Diagnosis
-from grace.core.stats import Interval, over_initialisations
 from grace.alignment.probe import MakeOptimiser, adamw
 from grace.alignment.replicate import Progress
 from grace.controllers.controller import Controller
+from grace.core.stats import EFFECT, Estimate, student
 from grace.errors import GraceError
 from grace.loop.backward import backward
 
@@ -33,29 +33,29 @@ class Comparison:
 
     values: dict[str, tuple[float, ...]]
     reference: str
-    differences: dict[str, Interval]
+    differences: dict[str, Estimate]
 
     def verdict(self, way: str) -> str:
         """``helps`` or ``hurts`` where the interval leaves out 0, else ``unclear``."""
         found = self.differences[way]
-        return "helps" if found.high < 0 else "hurts" if found.low > 0 else "unclear"
+        return EFFECT[found.verdict]
 
     def against(self, diagnosis: Diagnosis) -> str:
-        """What was advised beside what training showed, in one line.
+        """What was measured beforehand beside what training showed, in one line.
 
-        Advice to train the first task alone is borne out if no way that shares was measurably better than the reference; any
-        other advice if one was.
+        Where the diagnosis' rule prescribes (the source's does), what it prescribes too: to train the first task alone is borne
+        out if no way that shares was measurably better than the reference; any other advice if one was.
         """
         verdicts = {way: self.verdict(way) for way in self.differences}
-        alone = diagnosis.prescription.method in ("single-task", "separate-models", "rul-only-weighted")
-        right = alone != ("helps" in verdicts.values())
+        advice, judged = diagnosis.reading, ""
+        if diagnosis.thresholds.prescribes:
+            alone = diagnosis.prescription.method in ("single-task", "separate-models")
+            advice = "train alone" if alone else "share"
+            judged = ": borne out" if alone != ("helps" in verdicts.values()) else ": not borne out"
         words = {"helps": "helps", "hurts": "hurts", "unclear": "makes no clear difference"}
         shown = ", ".join(f"{way} {words[verdict]}" for way, verdict in verdicts.items())
         rho = diagnosis.rho
-        return (
-            f"Diagnosis: rho {rho.mean:+.2f} [{rho.low:+.2f}, {rho.high:+.2f}], {'train alone' if alone else 'share'}. "
-            f"Training: {shown}: {'borne out' if right else 'not borne out'}."
-        )
+        return f"Diagnosis: rho {rho.mean:+.2f} [{rho.low:+.2f}, {rho.high:+.2f}], {advice}. Training: {shown}{judged}."
 
     def __str__(self) -> str:
         seeds = len(self.values[self.reference])
@@ -125,11 +125,7 @@ def compared(values: Mapping[str, Sequence[float]]) -> Comparison:
     """Paired differences to the first way."""
     reference = next(iter(values))
     first = np.array(values[reference])
-    differences = {
-        name: over_initialisations((np.array(found) - first)[:, None], bounds=(-np.inf, np.inf))
-        for name, found in values.items()
-        if name != reference
-    }
+    differences = {n: student(np.array(found) - first) for n, found in values.items() if n != reference}
     return Comparison({name: tuple(found) for name, found in values.items()}, reference, differences)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from grace.core.gradient_utils import cosines, norm_ratio
+from grace.core.stats import student
 from grace.errors import GraceError
 from grace.loop.backward import Combined
 
@@ -19,10 +20,10 @@ FEWEST = 10  # measurements before an alarm
 
 
 class Watch:
-    r"""Collects what :func:`grace.backward` returns.
+    """Collects what :func:`grace.backward` returns.
 
-    For each pair of tasks the mean cosine over the last ``window`` measurements and
-    :math:`\bar\rho \pm 1.96\, s / \sqrt{n}`. The interval is over batches of this one training: it says nothing of other
+    For each pair of tasks the mean cosine over the last ``window`` measurements with Student's interval
+    (:func:`grace.core.stats.student`). It is over batches of this one training: it says nothing of other
     initialisations (see :func:`grace.diagnose`), and neighbouring batches are alike, so that it is narrow rather than wide.
 
     Args:
@@ -72,8 +73,8 @@ class Watch:
         seen = np.array(self._rho[min(first, second), max(first, second)])
         if len(seen) < 2:
             return math.nan, math.nan, math.nan
-        mean, half = float(seen.mean()), 1.96 * float(seen.std(ddof=1)) / math.sqrt(len(seen))
-        return mean, mean - half, mean + half
+        found = student(seen)
+        return found.mean, found.low, found.high
 
     @property
     def alarmed(self) -> bool:

@@ -20,12 +20,12 @@ function refusal(e) {
 }
 
 function band(rho, t) {
-  if (t.always) return Number(rho > t.weak);
+  if (!t.prescribes) return Number(rho > t.weak);
   return rho < t.opposed ? 0 : rho <= t.weak ? 1 : rho <= t.strong ? 2 : 3;
 }
 
 function methodOf(e, t, adaptive, nearFailure) {
-  if (t.always) return t.always;
+  if (!t.prescribes) return "compare";
   const at = band(e.rho, t);
   if (at === 0) return "separate-models";
   if (at === 1) return nearFailure ? "amnl" : "single-task";
@@ -61,14 +61,14 @@ function decide(e, name, table) {
   const rho = `${signed(e.rho, 3)} [${signed(e.low, 3)}, ${signed(e.high, 3)}]`;
   const answers = [
     first,
-    answer("Band", rho, e.rho > (t.always ? t.weak : t.strong), band_words[band(e.rho, t)]),
+    answer("Band", rho, e.rho > (t.prescribes ? t.strong : t.weak), band_words[band(e.rho, t)]),
     answer("Q2", general(e.ratio), e.ratio > t.ratio),
     answer("Q4", `${round(100 * e.near_failure_share, 1)}%`, e.near_failure_share > t.near_failure),
     answer("Q5", String(e.conditions), e.conditions >= t.conditions),
   ];
   const method = methodOf(e, t, answers[2].passed, answers[3].passed);
   const crossed = edges.filter(edge => e.low <= edge && edge <= e.high);
-  const decided = Boolean(t.always) || (e.reliable && !crossed.length);
+  const decided = e.reliable && !crossed.length;
   const shares = ["grace", "gaba"].includes(method);
   const strength = shares ? (answers[4].passed ? "strong" : "may still help") : "";
   return { method, decided, answers, strength, crossed, next_step: decided ? "" : nextStep(e, crossed, table) };

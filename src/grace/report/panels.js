@@ -71,7 +71,7 @@ function whatTrainingShowed(found) {
   const chosen = data.diagnoses[state.diagnosis];
   const lines = [];
   if (chosen) {
-    const wanted = { "single-task": "rul-only", "separate-models": "rul-only" }[found.method] ?? found.method;
+    const wanted = { "single-task": "rul-only", "separate-models": "rul-only", compare: "rul-only-weighted" }[found.method] ?? found.method;
     const title = data.methods[wanted]?.title ?? data.decision.methods[found.method];
     const dataset = inline(chosen.dataset);
     if (!honest(chosen.dataset, wanted)) lines.push(`${dataset}: the records hold no run of ${title}.`);
@@ -80,9 +80,8 @@ function whatTrainingShowed(found) {
       if (row) lines.push(`${dataset}, ${row.title}: test RMSE ${row.rmse_words}${row.to_alone ? `; against RUL alone ${row.to_alone}` : ""}.`);
     }
   }
-  const words = data.decision.rules[state.rule].study;
-  if (words && state.evidence.recipe === "joint") lines.push(words[band(state.evidence.rho, data.decision.rules[state.rule].thresholds)]);
-  if (!words) lines.push("The validity study does not bear the source's bands out (`grace validity`).");
+  const prescribes = data.decision.rules[state.rule].thresholds.prescribes;
+  lines.push(prescribes ? "The validity study does not bear the source's bands out (`grace validity`)." : data.decision.study);
   return lines;
 }
 
@@ -96,7 +95,9 @@ panels.push(() => {
   const found = decide(state.evidence, state.rule, data.decision);
   const title = data.decision.methods[found.method];
   $("path").replaceChildren(...found.answers.map(answerItem));
-  $("prescription").textContent = found.decided ? title : `Undecided; at the mean: ${title}`;
+  const reads = found.method === "compare"; // a rule that prescribes nothing says what the labels follow
+  const undecided = reads ? "Undecided what the labels follow. " : "Undecided; at the mean: ";
+  $("prescription").textContent = (found.decided ? (reads ? `${found.answers[1].reason}. ` : "") : undecided) + title;
   const strength = found.strength && `A recommendation that ${found.strength === "strong" ? "is strong" : "may still help"}.`;
   $("next-step").textContent = [strength, found.next_step].filter(Boolean).join(" ");
   $("showed").replaceChildren(...whatTrainingShowed(found).map(line => make("li", { textContent: line, dir: "auto" })));

@@ -8,10 +8,14 @@ from typing import Any
 
 from grace.alignment.decide import MOST_INITS, RULES, Answer, Evidence, Thresholds, decide
 from grace.alignment.recipes import RECIPES
-from grace.alignment.study import alike
+from grace.alignment.study import study
 from grace.controllers.titles import TITLES
 
-METHODS = TITLES | {"single-task": "Single task: RUL alone", "separate-models": "Separate models, one a task"}
+METHODS = TITLES | {
+    "single-task": "Single task: RUL alone",
+    "separate-models": "Separate models, one a task",
+    "compare": "No method follows from rho: train both ways",
+}
 """What can be prescribed, as printed."""
 
 
@@ -26,6 +30,7 @@ def exported() -> dict[str, Any]:
         "methods": METHODS,
         "recipes": list(RECIPES),
         "most_inits": MOST_INITS,
+        "study": study().words,
         "unreliable": decide(Evidence(0, 0, 0, 1, 0, 1, reliable=False), RULES["source"]).next_step,
     }
 
@@ -38,14 +43,12 @@ def _rule(thresholds: Thresholds) -> dict[str, Any]:
     words = {a.question: {"text": a.text, "yes": a.reason, "no": b.reason} for a, b in _both(yes, no, thresholds)}
     words["Q1"]["no"] = decide(Evidence(1, 1, 1, 1, 0, 0, tasks=1), thresholds).answers[0].reason
     bands = [decide(Evidence(rho, rho, rho, 1, 0, 0), thresholds).answers[1].reason for rho in middles]
-    known = [alike(rho, thresholds.edges()).words for rho in middles] if thresholds.always else None
     return {
         "thresholds": asdict(thresholds),
         "edges": thresholds.edges(),
         "bands": thresholds.bands(),
         "words": words,
         "band_words": bands,
-        "study": known,
     }
 
 

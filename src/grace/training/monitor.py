@@ -24,7 +24,7 @@ class Monitor:
 
     def __init__(self, method: str, outer: str, thresholds: Thresholds = SOURCE) -> None:
         self.edge = thresholds.strong if method.startswith("grace") else thresholds.weak
-        self._silent = method in ("rul-only", "health-only")
+        self._silent = method.startswith("rul-only") or method == "health-only"
         self._low = 0
         self.method = method if "+" not in method else outer
 

@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from grace.alignment.probe import live_model
 from grace.controllers.methods import build_outer
 from grace.core.gradient_utils import cosines, norm_ratio, weighted_backward
+from grace.core.stats import student
 from grace.data.resident import ResidentWindows
 from grace.data.windows import Windows
 from grace.errors import GraceError
@@ -241,9 +242,7 @@ def summary(measured: Measured) -> dict[str, Any]:
     entry: dict[str, Any] = {"losses": measured.losses.tolist(), "weights": measured.weights.tolist()}
     count = len(measured.gramians)
     if count:
-        rho = cosines(measured.gramians)[:, 0, 1]
-        half = 1.96 * float(rho.std()) / math.sqrt(count) if count > 1 else math.inf
-        mean = float(rho.mean())
-        entry |= {"rho": mean, "rho_low": mean - half, "rho_high": mean + half}
+        rho = student(cosines(measured.gramians)[:, 0, 1].double().cpu().numpy())
+        entry |= {"rho": rho.mean, "rho_low": rho.low, "rho_high": rho.high}
         entry["ratio"] = float(norm_ratio(measured.gramians).median())
     return entry

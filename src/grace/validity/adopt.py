@@ -1,37 +1,60 @@
-"""From the study to what `grace diagnose` prints: the outcomes by rho, and the edge between its two bands."""
+"""From the study to what `grace diagnose` says of it: did rho tell what the second task did, and where its edge lies."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from grace.alignment.decide import STUDY
-from grace.alignment.study import Outcome
-from grace.validity.effects import difference, effect, half_width
-from grace.validity.outcomes import JOINT
-from grace.validity.study import Measured
+from grace.alignment.study import Study
+from grace.core.stats import bootstrap
+from grace.validity.effects import effect, power
+from grace.validity.judge import spearman
+from grace.validity.study import Measured, families_of
 
 SHARED = "grace"
-"""The method that stands for sharing: the source's own. Its regret is level with AMNL's, the least of those that share."""
+"""The method that stands for sharing: the source's own."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training showed in one case.
+
+    Attributes:
+        family: Its family.
+        rho: What ``grace diagnose`` measured beforehand, mean over initialisations.
+        effect: Change of the test RMSE by the second task under :data:`SHARED`, per cent.
+    """
+
+    family: str
+    rho: float
+    effect: float
 
 
 def outcomes_of(cases: Sequence[Measured]) -> list[Outcome]:
-    """The rows of ``grace/alignment/study.json``."""
-    return [_outcome(case) for case in cases]
+    """rho before training and the effect after it."""
+    return [
+        Outcome(
+            case.case.family,
+            float(np.mean([values["rho"] for values in case.diagnoses.values()])),
+            effect(case, SHARED).change.mean,
+        )
+        for case in cases
+    ]
 
 
-def _outcome(case: Measured) -> Outcome:
-    found = effect(case, SHARED)
-    rho = float(np.mean([values["rho"] for values in case.diagnoses.values()]))
-    beaten = any(is_better(case, method, STUDY.always) for method in JOINT)
-    return Outcome(case.case.name, round(rho, 3), round(found.mean, 2), found.verdict, beaten)
-
-
-def is_better(case: Measured, method: str, reference: str) -> bool:
-    """Whether a method's test RMSE is lower with an interval over seeds that leaves out 0."""
-    found = difference(case, method, reference)
-    return bool(found.mean() + half_width(found) < 0)
+def study_of(cases: Sequence[Measured]) -> Study:
+    """What stands in ``grace/alignment/study.json``."""
+    outcomes, families = outcomes_of(cases), families_of(cases)
+    rho, gain = np.array([o.rho for o in outcomes]), -np.array([o.effect for o in outcomes])
+    found, cost = bootstrap(spearman, rho, gain, families=families), power(cases, SHARED).effect
+    return Study(
+        cases=len(cases),
+        families=len(set(families.tolist())),
+        correlation=tuple(round(value, 3) for value in (found.value, found.low, found.high)),
+        cost=tuple(round(value, 2) for value in (cost.value, cost.low, cost.high)),
+    )
 
 
 def edge(outcomes: Sequence[Outcome]) -> float:
@@ -43,3 +66,9 @@ def edge(outcomes: Sequence[Outcome]) -> float:
     spread = [n * effects[:n].var() + (len(rho) - n) * effects[n:].var() for n in cuts]
     best = cuts[int(np.argmin(spread))]
     return float(rho[best - 1] + rho[best]) / 2
+
+
+def edge_without(cases: Sequence[Measured]) -> list[float]:
+    """The edge fitted without each family in turn."""
+    outcomes = outcomes_of(cases)
+    return [edge([o for o in outcomes if o.family != family]) for family in sorted({o.family for o in outcomes})]

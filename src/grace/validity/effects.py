@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from grace.controllers.methods import METHODS as ROWS
+from grace.core.stats import EFFECT, Estimate, Family, Span, bootstrap, family, mean, paired, quantile
 from grace.validity.outcomes import ALONE
-from grace.validity.study import Measured
-
-LEVEL = 0.95
-
-Floats = NDArray[np.float64]
+from grace.validity.study import Measured, families_of
 
 
 @dataclass(frozen=True)
@@ -23,27 +19,19 @@ class Effect:
     """Effect of the second task: test RMSE of a method minus that of RUL alone with the same inner axis, paired by seed.
 
     Attributes:
-        mean: In per cent of the RMSE of RUL alone; below 0 the task helps.
-        low: Lower end of the 95 % interval over seeds (Student's t).
-        high: Upper end.
+        change: In per cent of the RMSE of RUL alone, with Student's interval over seeds; below 0 the task helps.
         cycles: The mean in cycles.
-        score: The mean difference of the NASA score.
-        seeds: Seeds.
+        score: The mean difference of the NASA score, labels capped.
     """
 
-    mean: float
-    low: float
-    high: float
+    change: Estimate
     cycles: float
     score: float
-    seeds: int
 
     @property
     def verdict(self) -> str:
         """``helps`` or ``hurts`` where the interval leaves out 0, else ``unclear``."""
-        if self.high < 0:
-            return "helps"
-        return "hurts" if self.low > 0 else "unclear"
+        return EFFECT[self.change.verdict]
 
 
 def alone_of(method: str) -> str:
@@ -59,73 +47,82 @@ def effect(case: Measured, method: str, figure: str = "rmse") -> Effect:
         method: A joint method.
         figure: ``rmse``: in the epoch chosen on the validation engines. ``last``: in the last epoch, which nothing chose.
     """
-    reference = alone_of(method)
-    found = difference(case, method, reference, figure)
-    score = float(difference(case, method, reference, "score").mean())
-    seeds = _seeds(case, method, reference)
-    percent = 100 / float(np.mean([case.outcomes[reference][seed][figure] for seed in seeds]))
-    mean, half = float(found.mean()), half_width(found)
-    return Effect(percent * mean, percent * (mean - half), percent * (mean + half), mean, score, len(seeds))
+    return compared(case, method, alone_of(method), figure)
 
 
-def difference(case: Measured, method: str, reference: str, figure: str = "rmse") -> Floats:
-    """Paired differences of a figure, method minus reference, ``[seeds]``; seeds that one side lacks are left out."""
-    one, other = case.outcomes[method], case.outcomes[reference]
-    return np.array([one[seed][figure] - other[seed][figure] for seed in _seeds(case, method, reference)])
+def compared(case: Measured, method: str, reference: str, figure: str = "rmse") -> Effect:
+    """Paired difference of two methods, in per cent of the reference's RMSE on the same seeds."""
+    one, other = values_of(case, method, figure), values_of(case, reference, figure)
+    cycles, score = paired(one, other), paired(values_of(case, method, "score"), values_of(case, reference, "score"))
+    assert cycles is not None  # a case is loaded with every method or not at all
+    percent = 100 / float(np.mean([other[seed] for seed in sorted(one.keys() & other.keys())]))
+    level, low, high = (percent * value for value in (cycles.mean, cycles.low, cycles.high))
+    return Effect(Estimate(level, low, high, cycles.n, cycles.p), cycles.mean, score.mean if score else float("nan"))
 
 
-def _seeds(case: Measured, method: str, reference: str) -> list[int]:
-    one, other = case.outcomes[method], case.outcomes[reference]
-    return [seed for seed in sorted(one) if one[seed] and other.get(seed)]
-
-
-def half_width(difference: Floats) -> float:
-    """Half width of Student's 95 % interval of a mean; infinite with a single value."""
-    count = len(difference)
-    if count < 2:
-        return float("inf")
-    return float(stats.t.ppf((1 + LEVEL) / 2, count - 1) * difference.std(ddof=1) / count**0.5)
+def values_of(case: Measured, method: str, figure: str = "rmse") -> Mapping[int, float]:
+    """A figure by seed; failed runs are left out."""
+    return {seed: figures[figure] for seed, figures in case.outcomes[method].items() if figures and figure in figures}
 
 
 @dataclass(frozen=True)
 class Power:
-    """What the study can see.
+    """What the study can see of one method, and what it saw.
 
     Attributes:
         sd: Standard deviation over seeds of a paired difference, per cent of the RMSE: median over cases.
         detectable: Smallest true effect that a case shows with 80 % probability, per cent, by number of seeds.
+        chance: Probability that a case shows a true effect of 2 %, by number of seeds.
+        effect: Mean effect over cases, per cent, with its interval over families.
         helps: Cases whose interval lies below 0.
         hurts: Cases whose interval lies above 0.
-        cases: Cases.
+        family: All cases' verdicts, adjusted for one another.
     """
 
     sd: float
     detectable: dict[int, float]
+    chance: dict[int, float]
+    effect: Span
     helps: int
     hurts: int
-    cases: int
+    family: Family
+
+
+SMALL = 2.0
+"""A change of the RMSE, per cent, that a user would want to know of."""
 
 
 def power(cases: Sequence[Measured], method: str, figure: str = "rmse") -> Power:
     """How large an effect this many seeds can see, and how many cases show one."""
     effects = [effect(case, method, figure) for case in cases]
-    spread = []
-    for found in effects:
-        if found.seeds > 1:
-            half = (found.high - found.low) / 2
-            spread.append(half * found.seeds**0.5 / stats.t.ppf((1 + LEVEL) / 2, found.seeds - 1))
-    sd = float(np.median(spread))
-    detectable = {seeds: sd * _detectable(seeds) for seeds in (3, 5, 10)}
     verdicts = [found.verdict for found in effects]
-    return Power(sd, detectable, verdicts.count("helps"), verdicts.count("hurts"), len(cases))
+    changes = [found.change for found in effects]
+    sd = float(np.median([_sd(change) for change in changes if change.n > 1]))
+    return Power(
+        sd=sd,
+        detectable={seeds: sd * _detectable(seeds) for seeds in (3, 5)},
+        chance={seeds: float(_found(SMALL / sd, seeds)) for seeds in (3, 5)},
+        effect=bootstrap(mean, np.array([change.mean for change in changes]), families=families_of(cases)),
+        helps=verdicts.count("helps"),
+        hurts=verdicts.count("hurts"),
+        family=family(changes),
+    )
+
+
+def _sd(change: Estimate) -> float:
+    """Standard deviation of the values behind an estimate."""
+    return float((change.high - change.mean) * change.n**0.5 / quantile(change.n - 1))
+
+
+def _found(size: float, seeds: int) -> float:
+    """Probability that a t test at 5 % finds an effect of ``size`` SDs, on its own side (noncentral t)."""
+    return float(stats.nct.sf(quantile(seeds - 1), seeds - 1, size * seeds**0.5))
 
 
 def _detectable(seeds: int) -> float:
-    """Effect in SDs that a two-sided t test at 5 % finds with probability 0.8 (noncentral t, by bisection)."""
-    critical = stats.t.ppf((1 + LEVEL) / 2, seeds - 1)
+    """Effect in SDs that a two-sided t test at 5 % finds with probability 0.8, by bisection."""
     low, high = 0.0, 50.0
     for _ in range(60):
         middle = (low + high) / 2
-        found = stats.nct.sf(critical, seeds - 1, middle * seeds**0.5)
-        low, high = (low, middle) if found > 0.8 else (middle, high)
+        low, high = (low, middle) if _found(middle, seeds) > 0.8 else (middle, high)
     return high

@@ -44,16 +44,16 @@ def kind_of(case: Case) -> str:
 def advice_against_outcome(cases: Sequence[Measured], predictor: str, method: str, title: str) -> Spec:
     """One dot a case: the score before training against the effect after it, with its interval over seeds."""
     effects = [effect(case, method) for case in cases]
-    scores = all_scores(cases, -np.array([found.mean for found in effects]))[predictor]
+    scores = all_scores(cases, -np.array([found.change.mean for found in effects]))[predictor]
     values = [
         {
             "case": case.case.name,
             "labels": kind_of(case.case),
             "data": "simulated" if case.case.simulated else "C-MAPSS",
             "score": round(float(score), 4),
-            "effect": round(found.mean, 3),
-            "low": round(found.low, 3),
-            "high": round(found.high, 3),
+            "effect": round(found.change.mean, 3),
+            "low": round(found.change.low, 3),
+            "high": round(found.change.high, 3),
         }
         for case, score, found in zip(cases, scores, effects, strict=True)
         if np.isfinite(score)
@@ -66,7 +66,7 @@ def advice_against_outcome(cases: Sequence[Measured], predictor: str, method: st
     }
     x = {"field": "score", "type": "quantitative", "title": title, "scale": {"zero": False}}
     y_title = "RMSE with the second task against RUL alone, %"
-    inside = {"domain": _range([found.mean for found in effects]), "nice": False}
+    inside = {"domain": _range([found.change.mean for found in effects]), "nice": False}
     return _chart(
         [
             _rule({"y": {"datum": 0}}),
@@ -117,7 +117,7 @@ def regret_of_policies(found: Sequence[Policy], shown: int = 14) -> Spec:
         "scale": {"domain": ["advice", "fixed, random or published"], "range": ["#0072B2", "#E69F00"]},
         "legend": {"title": None, "orient": "bottom"},
     }
-    x_title = "regret against the best of six methods in hindsight, % of RMSE"
+    x_title = "regret against the method that is best on other seeds, % of RMSE"
     return _chart(
         [
             {

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from grace.core.stats import Span, bootstrap
 from grace.errors import GraceError
 from grace.validity.effects import effect
 from grace.validity.predictors import COMBINATIONS, costs, scores
-from grace.core.stats import Span, bootstrap
-from grace.validity.study import Measured
+from grace.validity.study import Measured, families_of
 
 SHRINKAGE = 1.0
 
@@ -45,7 +45,7 @@ class Judged:
 def judge(cases: Sequence[Measured], method: str = "baseline", figure: str = "rmse") -> list[Judged]:
     """Judge all predictors and combinations by the effect of the second task under one method."""
     effects = [effect(case, method, figure) for case in cases]
-    gain = -np.array([found.mean for found in effects])
+    gain = -np.array([found.change.mean for found in effects])
     helps = np.array([found.verdict == "helps" for found in effects])
     hurts = np.array([found.verdict == "hurts" for found in effects])
     families = families_of(cases)
@@ -53,14 +53,15 @@ def judge(cases: Sequence[Measured], method: str = "baseline", figure: str = "rm
     return [
         Judged(
             name,
-            correlation=bootstrap(spearman, score[known], gain[known]),
-            auc=bootstrap(area, score[known & (helps | hurts)], helps[known & (helps | hurts)]),
-            harm_auc=bootstrap(area, score[known], ~hurts[known]),
+            correlation=bootstrap(spearman, score[known], gain[known], families=families[known]),
+            auc=bootstrap(area, score[told], helps[told], families=families[told]),
+            harm_auc=bootstrap(area, score[known], ~hurts[known], families=families[known]),
             calibration=brier(score, hurts, families),
             steps=steps[name],
         )
         for name, score in all_scores(cases, gain).items()
         for known in (np.isfinite(score),)
+        for told in (known & (helps | hurts),)
     ]
 
 
@@ -83,31 +84,29 @@ def all_scores(cases: Sequence[Measured], gain: Floats) -> dict[str, Floats]:
     return single | combined
 
 
-def families_of(cases: Sequence[Measured]) -> NDArray[np.str_]:
-    """Family of each case: what is held out together."""
-    return np.array([case.case.family for case in cases])
-
-
-def spearman(score: Floats, gain: Floats) -> Floats:
-    """Rank correlation over the last axis; NaN where one of them does not vary."""
-    one, other = (_centred(stats.rankdata(values, axis=-1)) for values in (score, gain))
-    size = np.sqrt((one**2).sum(-1) * (other**2).sum(-1))
-    product = (one * other).sum(-1)
-    found: Floats = np.divide(product, size, out=np.full_like(product, np.nan), where=size > 0)
+def spearman(score: Floats, gain: Floats, weights: Floats) -> Floats:
+    """Rank correlation of cases that count ``weights`` ``[..., cases]`` times; NaN where one of the two does not vary."""
+    one, other = (_ranks(values, weights) for values in (score, gain))
+    total = weights.sum(-1, keepdims=True)
+    one, other = (ranks - (weights * ranks).sum(-1, keepdims=True) / total for ranks in (one, other))
+    size = np.sqrt((weights * one**2).sum(-1) * (weights * other**2).sum(-1))
+    product = (weights * one * other).sum(-1)
+    found: Floats = np.divide(product, size, out=np.full_like(product, np.nan), where=size > 1e-9)
     return found
 
 
-def _centred(values: Floats) -> Floats:
-    centred: Floats = values - values.mean(-1, keepdims=True)
-    return centred
+def _ranks(values: Floats, weights: Floats) -> Floats:
+    """Mid-ranks of cases that count several times, ``[..., cases]``."""
+    below = (values[:, None] > values) + 0.5 * (values[:, None] == values)
+    ranks: Floats = weights @ below.T
+    return ranks
 
 
-def area(score: Floats, positive: Bools) -> Floats:
-    """Area under the ROC curve over the last axis, by ranks (Mann and Whitney); NaN without a pair."""
-    ranks = stats.rankdata(score, axis=-1)
-    count = positive.sum(-1).astype(float)
-    pairs = count * (positive.shape[-1] - count)
-    wins = (ranks * positive).sum(-1) - count * (count + 1) / 2
+def area(score: Floats, positive: Bools, weights: Floats) -> Floats:
+    """Area under the ROC curve (Mann and Whitney), cases counted ``weights`` ``[..., cases]`` times; NaN without a pair."""
+    yes, no = weights * positive, weights * ~positive
+    pairs = yes.sum(-1) * no.sum(-1)
+    wins = (yes * _ranks(score, no)).sum(-1)
     found: Floats = np.divide(wins, pairs, out=np.full_like(wins, np.nan), where=pairs > 0)
     return found
 
@@ -130,6 +129,12 @@ def brier(score: Floats, hurts: Bools, families: NDArray[np.str_]) -> float:
         if mine.any():
             chance[mine] = fitted.predict_proba(((score[mine] - mean) / scale)[:, None])[:, 1]
     return float(np.nanmean((chance - hurts) ** 2))
+
+
+def base_rate(hurts: Bools, families: NDArray[np.str_]) -> float:
+    """Brier score of saying, for every case, how often the second task hurt in the other families: what needs no predictor."""
+    chance = np.array([hurts[families != family].mean() for family in families])
+    return float(((chance - hurts) ** 2).mean())
 
 
 def _held_out(features: Floats, gain: Floats, families: NDArray[np.str_]) -> Floats:

@@ -1,4 +1,4 @@
-"""What a user loses by following an advice, or a fixed habit, against the best method in hindsight."""
+"""What a user loses by following an advice, or a fixed habit, against the method that other seeds show to be best."""
 
 from __future__ import annotations
 
@@ -8,78 +8,133 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.alignment.decide import SOURCE, STUDY, Evidence, decide
-from grace.validity.effects import effect
-from grace.validity.judge import all_scores, families_of
+from grace.alignment.decide import SOURCE, Evidence, decide
+from grace.core.stats import Span, bootstrap, mean
+from grace.validity.effects import effect, values_of
+from grace.validity.judge import all_scores
 from grace.validity.outcomes import ALONE, JOINT, METHODS
 from grace.validity.predictors import cosine
-from grace.core.stats import Span, bootstrap, mean
-from grace.validity.study import Measured
+from grace.validity.study import Measured, families_of
 
 Floats = NDArray[np.float64]
+
+SOURCE_RULE = "source's rule"
+SIMPLEST = "rul-only-weighted"
+"""The fixed method with the least regret over all cases; not over those of the tuned recipe."""
+
+PERMUTATIONS = 200
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What a user loses by a policy, against the best method in hindsight.
+    """What a user loses by a policy.
 
     Attributes:
         name: Name.
-        regret: Mean regret, per cent of the best method's RMSE.
+        regret: Mean regret, per cent of RMSE, against the method that is best on the *other* seeds: :func:`regrets`.
         to_source: Its paired difference to the source's rule.
-        to_simplest: Its paired difference to always RUL alone with weighted MSE, the best fixed method.
-        best: Share of the cases where it picks the method that was best in hindsight.
+        to_simplest: Its paired difference to always :data:`SIMPLEST`.
+        hindsight: Mean regret against the best of six methods in hindsight: too large by about :func:`noise_floor`.
     """
 
     name: str
     regret: Span
     to_source: Span
     to_simplest: Span
-    best: float
-
-
-SOURCE_RULE = "source's rule"
+    hindsight: Span
 
 
 def policies(cases: Sequence[Measured], figure: str = "rmse") -> list[Policy]:
     """Regret of fixed policies, of picking at random, of the source's rule and of every predictor's advice.
 
     A predictor's advice: a joint method where its score exceeds a threshold, RUL alone (with either inner axis) below; both
-    methods and the threshold are those with the least regret on the other families. The best method in hindsight is the
-    least of six noisy means, so that all regrets are somewhat too large, and alike.
+    methods and the threshold are those with the least regret on the other families. The source's rule is asked in every
+    initialisation that was measured, and its regret is the mean over them.
     """
-    values = np.array([[mean_rmse(case, method, figure) for method in METHODS] for case in cases])
-    regret = 100 * (values / values.min(axis=1, keepdims=True) - 1)
-    gain = -np.array([effect(case, "baseline", figure).mean for case in cases])
-    losses: dict[str, Floats] = {f"always {method}": regret[:, i] for i, method in enumerate(METHODS)}
-    losses["random"] = regret.mean(axis=1)
-    picked = [METHODS.index(source_rule(case)) for case in cases]
-    losses[SOURCE_RULE] = regret[np.arange(len(cases)), picked]
     families = families_of(cases)
-    for name, score in all_scores(cases, gain).items():
-        losses[name] = advised(score, regret, families)
-    simplest = losses[f"always {STUDY.always}"]
-    return [_policy(name, loss, losses[SOURCE_RULE], simplest) for name, loss in losses.items()]
+    values = [by_seed(case, figure) for case in cases]
+    lost, late = np.array([regrets(v) for v in values]), np.array([in_hindsight(v) for v in values])
+    gain = -np.array([effect(case, "baseline", figure).change.mean for case in cases])
+    shares = {f"always {method}": np.eye(len(METHODS))[[i] * len(cases)] for i, method in enumerate(METHODS)}
+    shares["random"] = np.full_like(lost, 1 / len(METHODS))
+    shares[SOURCE_RULE] = np.mean([_one_hot(picked) for picked in source_rules(cases)], axis=0)
+    shares |= {name: advised(score, lost, families) for name, score in all_scores(cases, gain).items()}
+    rows = {name: ((share * lost).sum(1), (share * late).sum(1)) for name, share in shares.items()}
+    source, simplest = rows[SOURCE_RULE][0], rows[f"always {SIMPLEST}"][0]
+
+    def over_cases(loss: Floats) -> Span:
+        return bootstrap(mean, loss, families=families)
+
+    return [
+        Policy(name, over_cases(loss), over_cases(loss - source), over_cases(loss - simplest), over_cases(hindsight))
+        for name, (loss, hindsight) in rows.items()
+    ]
 
 
-def _policy(name: str, loss: Floats, source: Floats, simplest: Floats) -> Policy:
-    return Policy(
-        name,
-        regret=bootstrap(mean, loss),
-        to_source=bootstrap(mean, loss - source),
-        to_simplest=bootstrap(mean, loss - simplest),
-        best=float((loss == 0).mean()),
-    )
+def by_seed(case: Measured, figure: str = "rmse") -> Floats:
+    """A figure of every method on the seeds that all of them have, ``[methods, seeds]``, cycles."""
+    found = [values_of(case, method, figure) for method in METHODS]
+    seeds = sorted(set.intersection(*(set(values) for values in found)))
+    return np.array([[values[seed] for seed in seeds] for values in found])
 
 
-def mean_rmse(case: Measured, method: str, figure: str = "rmse") -> float:
-    """Mean test RMSE over seeds, cycles."""
-    return float(np.mean([figures[figure] for figures in case.outcomes[method].values() if figures]))
+def regrets(values: Floats) -> Floats:
+    """Regret of each method ``[methods]``, per cent, against an oracle that the noise of a seed cannot flatter.
+
+    For each seed the oracle takes the method that is best on average over the *other* seeds; what it takes is judged on this one.
+    A regret below 0 is possible: the method was better than the oracle's choices.
+
+    Args:
+        values: ``[methods, seeds]``, two seeds or more.
+    """
+    count = values.shape[1]
+    others = (values.sum(1, keepdims=True) - values) / (count - 1)
+    oracle = values[others.argmin(0), np.arange(count)].mean()
+    found: Floats = 100 * (values.mean(1) / oracle - 1)
+    return found
 
 
-def source_rule(case: Measured) -> str:
+def in_hindsight(values: Floats) -> Floats:
+    """Regret of each method against the least of the methods' means: noise alone makes it positive for all."""
+    means = values.mean(1)
+    found: Floats = 100 * (means / means.min() - 1)
+    return found
+
+
+def noise_floor(cases: Sequence[Measured], figure: str = "rmse") -> Span:
+    """Regret in hindsight that every fixed method would show if all six were equal.
+
+    Each method's deviations from its own mean, widened for the mean that was fitted, are given the methods at random within each
+    seed, :data:`PERMUTATIONS` times.
+    """
+    rng = np.random.default_rng(0)
+    floors = np.array([_floor(by_seed(case, figure), rng) for case in cases])
+    return bootstrap(mean, floors, families=families_of(cases))
+
+
+def _floor(values: Floats, rng: np.random.Generator) -> float:
+    count = values.shape[1]
+    deviations = (values - values.mean(1, keepdims=True)) * (count / (count - 1)) ** 0.5
+    drawn = values.mean() + rng.permuted(np.tile(deviations, (PERMUTATIONS, 1, 1)), axis=1)
+    means = drawn.mean(2)
+    return float((100 * (means.mean(1) / means.min(1) - 1)).mean())
+
+
+def source_rules(cases: Sequence[Measured]) -> list[list[str]]:
+    """What the source's procedure prescribes in each case, once for every initialisation that was measured."""
+    turns = min(len(case.probes) for case in cases)
+    return [[source_rule(case, sorted(case.probes)[turn]) for case in cases] for turn in range(turns)]
+
+
+def source_losses(cases: Sequence[Measured], figure: str = "rmse") -> list[float]:
+    """Mean regret in hindsight of the source's rule, once for every initialisation."""
+    late = np.array([in_hindsight(by_seed(case, figure)) for case in cases])
+    return [float((_one_hot(picked) * late).sum(1).mean()) for picked in source_rules(cases)]
+
+
+def source_rule(case: Measured, seed: int) -> str:
     """The method that the source's procedure prescribes from one untrained network."""
-    raw = case.probes[min(case.probes)]
+    raw = case.probes[seed]
     gram = np.array(raw["published"]["gramian"])
     norm = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
     rho = float(np.clip(np.nanmean(cosine(gram)), -1, 1))
@@ -90,14 +145,17 @@ def source_rule(case: Measured) -> str:
     return method if method in METHODS else ALONE[0]
 
 
+def _one_hot(picked: Sequence[str]) -> Floats:
+    return np.eye(len(METHODS))[[METHODS.index(name) for name in picked]]
+
+
 def advised(score: Floats, regret: Floats, families: NDArray[np.str_]) -> Floats:
-    """Regret of following a score, methods and threshold chosen on the other families."""
-    loss = np.empty(len(score))
+    """What following a score picks, as a share of each method ``[cases, methods]``; chosen on the other families."""
+    share = np.zeros_like(regret)
     for family in np.unique(families):
         out = families == family
-        rule = best_rule(score[~out], regret[~out])
-        loss[out] = followed(rule, score[out], regret[out])
-    return loss
+        share[out] = followed(best_rule(score[~out], regret[~out]), score[out])
+    return share
 
 
 @dataclass(frozen=True)
@@ -109,10 +167,10 @@ class Rule:
     threshold: float
 
 
-def followed(rule: Rule, score: Floats, regret: Floats) -> Floats:
-    """Regret of every case under a rule."""
+def followed(rule: Rule, score: Floats) -> Floats:
+    """What a rule picks, as a share of each method ``[cases, methods]``."""
     share = np.nan_to_num(score, nan=-np.inf) > rule.threshold
-    return np.where(share, regret[:, rule.joint], regret[:, rule.alone])
+    return np.eye(len(METHODS))[np.where(share, rule.joint, rule.alone)]
 
 
 def best_rule(score: Floats, regret: Floats) -> Rule:

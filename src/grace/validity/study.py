@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from grace.alignment.replicate import on_one_thread
 from grace.errors import GraceError
 from grace.files import write_text
@@ -51,6 +54,11 @@ class Measured:
     outcomes: dict[str, dict[int, Figures]] = field(default_factory=dict)
     probes: dict[int, dict[str, Any]] = field(default_factory=dict)
     diagnoses: dict[int, dict[str, float]] = field(default_factory=dict)
+
+
+def families_of(cases: Sequence[Measured]) -> NDArray[np.str_]:
+    """Family of each case: they share engines, so they are held out, and drawn, together."""
+    return np.array([case.case.family for case in cases])
 
 
 def jobs(cases: Sequence[Case]) -> list[Job]:

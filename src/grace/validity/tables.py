@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from grace.alignment.decide import STUDY
 from grace.bench.tables import markdown
 from grace.controllers.titles import TITLES
-from grace.validity.effects import Power, power
-from grace.validity.judge import judge
-from grace.validity.outcomes import EPOCHS, JOINT, METHODS, SEEDS, STEPS
-from grace.validity.policies import SOURCE_RULE, Policy, policies
+from grace.core.stats import HIGHER, LOWER, RATE, Span, bootstrap, family, mean
+from grace.validity.adopt import edge_without, outcomes_of
+from grace.validity.effects import SMALL, compared, effect, power
+from grace.validity.judge import base_rate, judge
+from grace.validity.outcomes import ALONE, EPOCHS, JOINT, METHODS, SEEDS, STEPS
+from grace.validity.policies import SIMPLEST, SOURCE_RULE, Policy, noise_floor, policies, source_losses
 from grace.validity.predictors import COMBINATIONS, PREDICTORS
-from grace.core.stats import Span
-from grace.validity.study import Measured
+from grace.validity.study import Measured, families_of
 
 TRAINING = EPOCHS * STEPS
 COMPARISON = TRAINING * len(METHODS) * len(SEEDS)
@@ -28,27 +31,84 @@ def report(cases: Sequence[Measured], method: str = "grace", figure: str = "rmse
         method: Whose effect the predictors are judged by.
         figure: ``rmse``: of the epoch chosen on validation engines. ``last``: of the last epoch, which nothing chose.
     """
+    families, found = len(set(families_of(cases))), policies(cases, figure)
     return "\n".join(
         (
-            f"**What {len(cases)} cases show**, test RMSE against RUL alone with the same inner axis, paired by seed\n",
+            f"**What {len(cases)} cases show**, test RMSE against RUL alone with the same inner axis, paired by seed; mean with "
+            f"its 95 % bootstrap interval over {families} families; verdicts by Student's 95 % interval over seeds\n",
             powers(cases, figure),
-            f"**Predictors**, judged by the effect of the second task under {TITLES[method]}; 95 % bootstrap over cases\n",
+            "**Plain or weighted**: RUL alone with weighted MSE against RUL alone with plain MSE, change of RMSE\n",
+            inner_axis(cases, figure),
+            "**rho and harm**: cases in which the second task measurably helped / hurt, by rho of `grace diagnose` above and "
+            f"below {STUDY.weak:+.2f}\n",
+            around_edge(cases, figure),
+            f"**Predictors**, judged by the effect of the second task under {TITLES[method]}; 95 % bootstrap over {families} "
+            "families\n",
             predictors(cases, method, figure),
-            "**Policies**: regret against the best of six methods in hindsight, rules fitted on the other families\n",
-            regrets(policies(cases, figure)),
+            "**Policies**: regret against the method that is best on the other seeds, rules fitted on the other families, 95 % "
+            f"bootstrap over {families} families; {len(found)} policies were looked at\n",
+            regret_table(found),
+            f"If all six methods were equal, every fixed one would show {_span(noise_floor(cases, figure))} in hindsight. The "
+            f"{SOURCE_RULE} stands for the mean over initialisations; each alone loses "
+            + " and ".join(f"{loss:+.2f}" for loss in source_losses(cases, figure))
+            + " in hindsight.\n",
         )
     )
 
 
 def powers(cases: Sequence[Measured], figure: str) -> str:
-    """How large an effect the study can see, by method."""
-    rows = [_power(method, power(cases, method, figure)) for method in JOINT]
-    return markdown(("method", "cases", "helps", "hurts", "SD of a pair, %", "3 seeds see, %", "5 see, %"), rows)
+    """How large an effect the study can see, by method, and how many verdicts remain."""
+    rows = []
+    for method in JOINT:
+        found = power(cases, method, figure)
+        seen = (f"{found.detectable[seeds]:.1f}" for seeds in (3, 5))
+        chance = (f"{found.chance[seeds]:.2f}" for seeds in (3, 5))
+        verdicts = (str(found.helps), str(found.hurts), str(found.family.remaining))
+        rows.append(
+            (method, str(len(cases)), _span(found.effect), *verdicts, f"{found.sd:.1f}", *seen, " / ".join(chance))
+        )
+    header = ("method", "cases", "mean, %", "helps", "hurts", f"after BH at {RATE:.0%}", "SD of a pair, %")
+    return markdown((*header, "3 seeds see, %", "5 see, %", f"chance to see {SMALL:g} %, 3 / 5 seeds"), rows)
 
 
-def _power(method: str, found: Power) -> tuple[str, ...]:
-    seen = (f"{found.detectable[seeds]:.1f}" for seeds in (3, 5))
-    return (method, str(found.cases), str(found.helps), str(found.hurts), f"{found.sd:.1f}", *seen)
+def inner_axis(cases: Sequence[Measured], figure: str) -> str:
+    """What the weights inside the RUL loss do without any second task, by data and recipe."""
+    plain, weighted = ALONE
+    groups = {
+        "all": list(cases),
+        "C-MAPSS, plain recipe": [c for c in cases if not c.case.simulated and c.case.recipe == "plain"],
+        "C-MAPSS, tuned recipe": [c for c in cases if not c.case.simulated and c.case.recipe == "tuned"],
+        "simulated": [c for c in cases if c.case.simulated],
+    }
+    rows = []
+    for name, members in groups.items():
+        # cases of one data share these trainings: each counts once
+        mine = list({case.case.data: case for case in members}.values())
+        found = [compared(case, weighted, plain, figure).change for case in mine]
+        if not found:
+            continue
+        span = bootstrap(mean, np.array([e.mean for e in found]), families=families_of(mine))
+        verdicts = [e.verdict for e in found]
+        counts = (str(verdicts.count(LOWER)), str(verdicts.count(HIGHER)), str(family(found).remaining))
+        rows.append((name, str(len(mine)), str(len(members)), _span(span), *counts))
+    header = ("data", "trainings", "cases", "weighted to plain, %", "weighted lower", "plain lower")
+    return markdown((*header, f"after BH at {RATE:.0%}"), rows)
+
+
+def around_edge(cases: Sequence[Measured], figure: str) -> str:
+    """Verdicts of every method by the band of rho, and how far the edge moves with the data that it is fitted on."""
+    above = np.array([row.rho > STUDY.weak for row in outcomes_of(cases)])
+    rows = []
+    for method in JOINT:
+        verdicts = np.array([effect(case, method, figure).verdict for case in cases])
+        cells = (
+            f"{(verdicts[band] == 'helps').sum()} / {(verdicts[band] == 'hurts').sum()} of {band.sum()}"
+            for band in (above, ~above)
+        )
+        rows.append((method, *cells))
+    edges = edge_without(cases)
+    words = f"Fitted without one family, the edge lies between {min(edges):.3f} and {max(edges):.3f}.\n"
+    return markdown(("method", "above", "below"), rows) + "\n" + words
 
 
 def predictors(cases: Sequence[Measured], method: str, figure: str = "rmse") -> str:
@@ -67,23 +127,36 @@ def predictors(cases: Sequence[Measured], method: str, figure: str = "rmse") -> 
         )
         for row in judge(cases, method, figure)
     ]
+    hurts = np.array([effect(case, method, figure).verdict == "hurts" for case in cases])
+    rows.append(
+        ("-", "no predictor: the base rate", "-", "-", "-", f"{base_rate(hurts, families_of(cases)):.3f}", "0%", "0.0%")
+    )
     header = ("predictor", "what it is", "rank correlation", "AUC helps / hurts", "AUC hurts", "Brier")
-    return markdown((*header, "of a training", "of a comparison"), rows)
+    return (
+        markdown((*header, "of a training", "of a comparison"), rows)
+        + f"\n{len(rows) - 1} predictors were looked at.\n"
+    )
 
 
-def regrets(found: Sequence[Policy]) -> str:
+def regret_table(found: Sequence[Policy]) -> str:
     """Regret of every policy, least first."""
     rows = [
         (
             p.name,
             _span(p.regret),
             "-" if p.name == SOURCE_RULE else _span(p.to_source),
-            "-" if p.name == f"always {STUDY.always}" else _span(p.to_simplest),
-            f"{p.best:.0%}",
+            "-" if p.name == f"always {SIMPLEST}" else _span(p.to_simplest),
+            _span(p.hindsight),
         )
         for p in sorted(found, key=lambda policy: policy.regret.value)
     ]
-    header = ("policy", "regret, % of RMSE", f"to the {SOURCE_RULE}", f"to always {STUDY.always}", "picks the best")
+    header = (
+        "policy",
+        "regret, % of RMSE",
+        f"to the {SOURCE_RULE}",
+        f"to always {SIMPLEST}",
+        "against the best in hindsight",
+    )
     return markdown(header, rows)
 
 

@@ -1,0 +1,119 @@
+"""What the tests of the pages' figures share: the committed records, read once, and numbers as the pages print them."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grace.bench.store import Store
+from grace.bench.summary import Row, difference, summarise, values_by_seed
+from grace.core.stats import Estimate, Span, bootstrap, mean, student
+from grace.training.record import Record
+from grace.validity import study
+from grace.validity.effects import Power, compared, effect, power
+from grace.validity.figures import kind_of
+from grace.validity.judge import judge
+from grace.validity.policies import Policy, policies
+from grace.validity.study import Measured, families_of
+
+ROOT = Path(__file__).parents[2]
+SETS = ("FD001", "FD002", "FD003", "FD004")
+SHARING = ("baseline", "amnl", "gaba", "grace")
+
+
+def missing(pages: dict[str, list[str]]) -> str:
+    """The sentences that a page does not hold, one a line."""
+    lost = [
+        f"{page}: {sentence}"
+        for page, sentences in pages.items()
+        for sentence in sentences
+        if sentence not in text(page)
+    ]
+    return "\n".join(lost)
+
+
+@cache
+def text(name: str) -> str:
+    """A page on one line, so that no line break stands inside a sentence."""
+    return " ".join((ROOT / name).read_text().split())
+
+
+@cache
+def records() -> list[Record]:
+    return Store(ROOT / "results").all_records()
+
+
+@cache
+def cases() -> list[Measured]:
+    return study.load(ROOT / "results" / "validity")
+
+
+@cache
+def rows(metric: str = "rmse") -> dict[tuple[str, str], Row]:
+    return {(row.dataset, row.method): row for row in summarise(records(), metric)}
+
+
+@cache
+def policy() -> dict[str, Policy]:
+    return {found.name: found for found in policies(cases())}
+
+
+@cache
+def predictor() -> dict[str, Any]:
+    return {found.name: found for found in judge(cases(), "grace")}
+
+
+@cache
+def powers() -> dict[str, Power]:
+    return {method: power(cases(), method) for method in SHARING}
+
+
+def case(name: str) -> Measured:
+    return next(found for found in cases() if found.case.name == name)
+
+
+def gap(dataset: str, method: str, reference: str, metric: str = "rmse") -> Estimate:
+    """Paired difference of two methods in the 180 runs."""
+    found = difference(values_by_seed(records(), metric, "honest")[dataset], method, reference)
+    assert found is not None
+    return found
+
+
+def share(dataset: str, method: str, reference: str, metric: str) -> float:
+    """The same in per cent of the reference's mean."""
+    level = np.mean([*values_by_seed(records(), metric, "honest")[dataset][reference].values()])
+    return 100 * gap(dataset, method, reference, metric).mean / float(level)
+
+
+def inner(simulated: bool, recipe: str = "plain") -> Span:
+    """RUL alone, weighted against plain MSE, over the trainings of one part of the study."""
+    wanted = (simulated, recipe)
+    mine = list({c.case.data: c for c in cases() if (c.case.simulated, c.case.recipe) == wanted}.values())
+    changes = np.array([compared(c, "rul-only-weighted", "rul-only").change.mean for c in mine])
+    return bootstrap(mean, changes, families=families_of(mine))
+
+
+def group(kind: str, engines: float = 1.0, recipe: str = "plain") -> list[Measured]:
+    """C-MAPSS cases with one kind of labels."""
+    wanted = (kind, engines, recipe, False)
+    return [c for c in cases() if (kind_of(c.case), c.case.share, c.case.recipe, c.case.simulated) == wanted]
+
+
+def changes(members: list[Measured], *methods: str) -> Estimate:
+    """Mean over cases of the mean effect over methods, per cent."""
+    return student([float(np.mean([effect(found, m).change.mean for m in methods])) for found in members])
+
+
+def words(found: Estimate, digits: int = 2, unit: str = "") -> str:
+    """``+1.23 [+1.00, +1.46]``."""
+    value, low, high = (f"{v:+.{digits}f}" for v in (found.mean, found.low, found.high))
+    return f"{value}{unit} [{low}, {high}]"
+
+
+def span(found: Span, digits: int = 2, sign: str = "+", unit: str = "") -> str:
+    """The same of a bootstrap interval."""
+    value, low, high = (f"{v:{sign}.{digits}f}" for v in (found.value, found.low, found.high))
+    return f"{value}{unit} [{low}, {high}]"

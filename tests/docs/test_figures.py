@@ -1,0 +1,109 @@
+"""Figures of the pages: tables are what their scripts write, verdicts agree, and no figure stands without a source."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from grace.bench.summary import METRICS, summarise
+from grace.bench.tables import cells
+from grace.controllers.titles import TITLES
+from tests.docs.figures import ROOT, cases, records
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CONVENTIONS = {"commands.md", "conventions.md", "decision.md", "reference.md"}
+"""Pages that state conventions and options, not results."""
+
+OF_MANY = {"README.md", "log.md", "training.md"}
+"""Pages whose sections have sources of their own."""
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> object:
+    """A benchmark that writes blocks of a page."""
+    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
+    name = f"{request.param}"
+    sys.modules.pop(name, None)
+    found = importlib.import_module(name)
+    yield found
+    sys.modules.pop(name, None)
+
+
+def block(page: str, name: str) -> str:
+    return (ROOT / "docs" / page).read_text().split(f"<!-- {name} -->\n")[1].split(f"<!-- end {name} -->")[0]
+
+
+@pytest.mark.parametrize("script", ["results"], indirect=True)
+def test_the_tables_of_the_runs_are_those_of_the_records(script: object) -> None:
+    for name, made in script.blocks(records()).items():  # type: ignore[attr-defined]
+        assert block("results.md", name) == made, f"{name}: run python benchmarks/results.py"
+
+
+@pytest.mark.parametrize("script", ["validity"], indirect=True)
+def test_the_tables_of_the_study_are_those_of_its_records(script: object) -> None:
+    for name, made in script.blocks(cases()).items():  # type: ignore[attr-defined]
+        assert block("validity.md", name) == made, f"{name}: run python benchmarks/validity.py"
+
+
+@pytest.mark.parametrize("script", ["diagnoses"], indirect=True)
+def test_the_tables_of_the_diagnoses_are_those_of_the_results(script: object) -> None:
+    found = script.results()  # type: ignore[attr-defined]
+    for name, table in (("rho", script.rho_table), ("curve", script.curve_table), ("rest", script.rest_table)):  # type: ignore[attr-defined]
+        assert block("diagnosis.md", name) == table(found), f"{name}: run python benchmarks/diagnoses.py --tables"
+
+
+def test_every_verdict_of_the_page_of_results_is_that_of_the_summary() -> None:
+    """Bold in a table of differences, and the verdict's own column, say what `summarise` says, line by line."""
+    table = block("results.md", "table")
+    parts = [part for part in re.split(r"^\*\*", table, flags=re.M) if "honest protocol" in part]
+    assert len(parts) == len(METRICS)
+    seen = 0
+    for metric, part in zip(METRICS, parts, strict=True):
+        lines = [
+            [c.strip() for c in line.strip("|\n").split("|")]
+            for line in part.splitlines()
+            if re.match(r"\| FD\d", line)
+        ]
+        for line, row in zip(lines, summarise(records(), metric), strict=True):
+            assert line[:2] == [row.dataset, TITLES[row.method]]
+            assert line == [*cells([row], metric)[0]]
+            low, high = (
+                (float(v) for v in re.findall(r"[+-]\d+\.?\d*", line[6].split("[")[1]))
+                if "[" in line[6]
+                else (0.0, 0.0)
+            )
+            told = line[7].split(" ")[0]
+            if row.verdict in ("lower", "higher") and low * high > 0:  # a printed 0 says nothing of the side
+                assert told == ("lower" if high < 0 else "higher")
+            assert told in (row.verdict, "-" if not row.verdict else row.verdict)
+            seen += bool(row.verdict)
+    assert seen == 32 * len(METRICS)
+
+
+FIGURE = re.compile(r"(?<![\w./-])[+-]?\d+\.\d+(?![\w.]*\d*[A-Za-z/])|(?<![\w.])\d+ %")
+COMMAND = re.compile(r"`(python |pytest|grace |benchmarks/|examples/)[^`]*`|```sh")
+
+
+def unsourced(page: Path) -> list[str]:
+    """Sections that state figures and name no command, on a page whose opening names none for the whole of it."""
+    text = re.sub(r"<!-- (\w+) -->\n.*?<!-- end \1 -->", "", page.read_text(), flags=re.S)
+    sections = re.split(r"^(?=#)", re.sub(r"^```(?!sh).*?^```$", "", text, flags=re.M | re.S).lstrip(), flags=re.M)
+    opening = next(section for section in sections if section)
+    if page.name not in OF_MANY and COMMAND.search(opening):
+        return []
+    return [s.splitlines()[0] for s in sections if FIGURE.search(s) and not COMMAND.search(s)]
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name not in CONVENTIONS], ids=lambda p: p.name)
+def test_no_section_states_figures_without_their_source(page: Path) -> None:
+    assert unsourced(page) == []
+
+
+def test_a_figure_without_a_source_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# One\n\nIt lost 3.2 cycles.\n\n## Two\n\nIt lost 3.2 cycles (`grace validity`).\n")
+    assert unsourced(page) == ["# One"]
