@@ -96,7 +96,8 @@ def summarise(
 
 
 def _runs(records: Sequence[Record], dataset: str, method: str) -> list[Record]:
-    return [r for r in records if (r.spec["dataset"], r.spec["method"], r.status) == (dataset, method, DONE)]
+    keys = ("dataset", "method", "protocol")
+    return [r for r in records if r.status == DONE and [r.spec[key] for key in keys] == [dataset, method, "honest"]]
 
 
 def engine_error(records: Sequence[Record], capped: bool = True) -> float:

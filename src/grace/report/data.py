@@ -17,7 +17,7 @@ from grace.report.marks import Mark, marks
 from grace.report.read import Material, as_json
 from grace.report.runs import run_of
 from grace.report.tradeoff import REGIMES
-from grace.report.words import alone_words, scope, summary
+from grace.report.words import alone_words, inline, scope, summary
 
 Row = dict[str, Any]
 
@@ -86,7 +86,7 @@ def point_row(point: Point, mark: Mark) -> Row:
         row["to_baseline"] = [difference_words(found, name) for name, found in figures.items()]
     if point.alone is not None and point.alone.difference is not None:
         row |= _ends("alone", point.alone.difference)
-        row["to_alone"] = f"under {point.loss}: {difference_words(point.alone, 'rmse')}"
+        row["to_alone"] = f"under {inline(point.loss)}: {difference_words(point.alone, 'rmse')}"
     return _six_digits(row)
 
 
