@@ -3,7 +3,8 @@
 Without dropout in double precision two engines can be compared number by number (tests/golden). With dropout their masks differ,
 and in single precision rounding grows, so that whole trainings on simulated fleets are compared, paired by seed: the same fleet,
 split, initial weights and batches. Equivalent is what lies within 2 % of the RMSE with its 90 % interval (two one-sided tests at
-5 %). CHECKOUT is the other version's folder, e.g. of `git worktree add ../old 249eccd`. Writes results/equivalence.json.
+5 %). CHECKOUT is the other version's folder, e.g. of `git worktree add ../old 249eccd`. Writes results/equivalence.json and the
+table of docs/training.md.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pages import replace_between
 from scipy import stats
 
 from grace.data.conventions import Conventions
@@ -35,6 +37,10 @@ PLAN = replace(SCHEDULES["compact"], epochs=6, steps=50, batch_size=64)
 SIZES["narrow"] = replace(
     SIZES["paper"], channels=(16, 32, 16), hidden=32, heads=4, shared=(32, 16, 8), rul=(16, 8), health=(8, 4)
 )
+TITLE = {
+    "dropout": "narrow `paper` network with dropout, single precision",
+    "single precision": "`compact` network, single precision",
+}
 SIZE = {"dropout": "narrow", "single precision": "compact"}
 
 
@@ -79,6 +85,22 @@ def compared(old: list[dict[str, float]], new: list[dict[str, float]], side: str
     }
 
 
+def table(found: dict[str, Any]) -> str:
+    """The comparison as a table."""
+    lines = [
+        "| GRACE | RMSE of | first engine | second | difference, % [90 %] | seeds | within 2 % |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for case in SEEDS:
+        for side, row in found[case].items():
+            change = f"{100 * row['difference']:+.1f} [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
+            answer = "yes" if row["equivalent"] else "not shown"
+            lines.append(
+                f"| {TITLE[case]} | {side} | {row['old']:.2f} | {row['new']:.2f} | {change} | {row['seeds']} | {answer} |"
+            )
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Train with both and compare; or one case with the package that is found."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -94,6 +116,7 @@ def main() -> None:
         found[case] = {side: compared(old, new, side) for side in ("validation", "test")}
         print(case, json.dumps(found[case], indent=1), flush=True)
     write_text(ROOT / "results" / "equivalence.json", json.dumps(found, indent=1) + "\n")
+    replace_between(ROOT / "docs" / "training.md", {"equivalence": table(found) + "\n"})
 
 
 if __name__ == "__main__":
