@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, sync_playwright
 
 from grace.report.page import page
 from grace.report.read import material
 
 RESULTS = Path(__file__).parents[2] / "results"
+SETS = ["FD001", "FD002", "FD003", "FD004"]
 
 
 @pytest.fixture(scope="session")
@@ -94,3 +95,8 @@ def drawn(tab: Page) -> None:
 def data_of(tab: Page) -> Any:
     """The data that the page holds."""
     return tab.evaluate("JSON.parse(document.getElementById('data').textContent)")
+
+
+def card(tab: Page, panel: str, dataset: str) -> Locator:
+    """The card of a data set in a panel."""
+    return tab.locator(f"#{panel}-cards article", has=tab.get_by_role("heading", name=dataset, exact=True))
