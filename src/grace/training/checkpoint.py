@@ -76,12 +76,3 @@ def _restore(value: Any, tensors: dict[str, Tensor]) -> Any:
             return tensors[value[_TENSOR]]
         return {key: _restore(v, tensors) for key, v in value["keys"]}
     return [_restore(v, tensors) for v in value] if isinstance(value, list) else value
-
-
-def to_cpu(state: Any) -> Any:
-    """A copy of a tree with its tensors on the CPU."""
-    if isinstance(state, Tensor):
-        return state.detach().to("cpu", copy=True)
-    if isinstance(state, dict):
-        return {key: to_cpu(value) for key, value in state.items()}
-    return [to_cpu(value) for value in state] if isinstance(state, list | tuple) else state
