@@ -13,7 +13,8 @@ from typing import Any
 from grace.alignment.replicate import on_one_thread
 from grace.bench.store import STATES, Store
 from grace.data.fleet import Fleet
-from grace.data.source import Tables, load_test, load_train
+from grace.data.identity import Stamp, stamps
+from grace.data.source import Tables, files_read, load_test, load_train
 from grace.errors import GraceError
 from grace.training.record import FAILED
 from grace.training.run import name_of, stacks, train_stacked
@@ -142,8 +143,13 @@ def run_unit(
             checkpoint.unlink(missing_ok=True)
 
 
-@lru_cache(maxsize=4)
 def _engines(dataset: str, data: Path | Tables | None) -> tuple[Fleet, Fleet | None]:
+    """Training and test engines; read again when a file was changed or replaced since, as happens to long-lived workers."""
+    return _engines_of(dataset, data, stamps(files_read(dataset, data)))
+
+
+@lru_cache(maxsize=4)
+def _engines_of(dataset: str, data: Path | Tables | None, files: tuple[Stamp, ...]) -> tuple[Fleet, Fleet | None]:
     return load_train(dataset, data), load_test(dataset, data)
 
 

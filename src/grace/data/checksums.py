@@ -6,7 +6,6 @@ PHM08, DOI 10.1109/PHM.2008.4711414. The sums are those of the files in NASA's a
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from grace.errors import GraceError
@@ -36,15 +35,6 @@ MIRRORS = (
     # an outer archive that holds CMAPSSData.zip
     "https://phm-datasets.s3.amazonaws.com/NASA/6.+Turbofan+Engine+Degradation+Simulation+Data+Set.zip",
 )
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def verify(path: Path, found: str) -> bool:

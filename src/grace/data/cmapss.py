@@ -7,6 +7,7 @@ PHM08, DOI 10.1109/PHM.2008.4711414). The readme beside the files swaps the engi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from grace.data.checksums import verify
 from grace.data.fleet import SENSORS, SETTINGS, Fleet
-from grace.data.text import read_numbers
+from grace.data.identity import combined
+from grace.data.text import Numbers, read_numbers
 from grace.errors import GraceError
 
 COLUMNS = 2 + len(SETTINGS) + len(SENSORS)
@@ -28,7 +30,7 @@ def read_train(folder: Path, name: str) -> Fleet:
     """
     path = folder / f"train_{name}.txt"
     found = read_numbers(path, COLUMNS)
-    fleet = _engines_in(path, found.values, name)
+    fleet = _engines_in(path, found, name)
     verify(path, found.sha256)
     return fleet
 
@@ -41,7 +43,7 @@ def read_test(folder: Path, name: str) -> Fleet:
     """
     path, rul_path = folder / f"test_{name}.txt", folder / f"RUL_{name}.txt"
     found, found_rul = read_numbers(path, COLUMNS), read_numbers(rul_path, 1)
-    fleet, rul = _engines_in(path, found.values, name), found_rul.values[:, 0]
+    fleet, rul = _engines_in(path, found, name), found_rul.values[:, 0]
     _refuse(rul_path, (rul < 0) | (rul != np.rint(rul)), rul, "an RUL should be a whole number of cycles from 0")
     if len(rul) != len(fleet.engines):
         raise GraceError(
@@ -50,7 +52,8 @@ def read_test(folder: Path, name: str) -> Fleet:
         )
     verify(path, found.sha256)
     verify(rul_path, found_rul.sha256)
-    return Fleet(fleet.name, fleet.engines, fleet.starts, fleet.values, fleet.columns, rul.astype(np.int64))
+    sha256 = combined([found.sha256, found_rul.sha256])
+    return replace(fleet, last_rul=rul.astype(np.int64), sha256=sha256)
 
 
 def read_plain(path: Path) -> Fleet:
@@ -59,7 +62,7 @@ def read_plain(path: Path) -> Fleet:
     Raises:
         GraceError: As :func:`read_train`.
     """
-    return _engines_in(path, read_numbers(path, COLUMNS).values, path.stem)
+    return _engines_in(path, read_numbers(path, COLUMNS), path.stem)
 
 
 def subset_name(dataset: str, data: Path | None) -> tuple[Path, str]:
@@ -102,7 +105,8 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.stem.removeprefix("train_") for path in folder.glob("train_*.txt"))
 
 
-def _engines_in(path: Path, table: NDArray[np.float64], name: str) -> Fleet:
+def _engines_in(path: Path, found: Numbers, name: str) -> Fleet:
+    table = found.values
     engine, cycle = table[:, 0], table[:, 1]
     for label, column in (("engine", engine), ("cycle", cycle)):
         whole = (column < 1) | (column != np.rint(column))
@@ -119,6 +123,7 @@ def _engines_in(path: Path, table: NDArray[np.float64], name: str) -> Fleet:
         values=table[:, 2:],
         columns=(*SETTINGS, *SENSORS),
         last_rul=np.zeros(len(starts), dtype=np.int64),
+        sha256=found.sha256,
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.fleet import CHUNK, Fleet
+from grace.data.identity import stamps
 from grace.data.rows import TableSource, arrays_of, selected
 from grace.data.scan import Scan
 from grace.data.stored import StoredRows
@@ -25,7 +26,7 @@ from grace.files import unwritable
 if TYPE_CHECKING:
     import polars as pl
 
-VERSION = 1
+VERSION = 2
 
 
 def stored_fleet(table: Scan, source: TableSource) -> Fleet:
@@ -41,7 +42,7 @@ def stored_fleet(table: Scan, source: TableSource) -> Fleet:
     folder = source.cache / f"{source.name}-{_key(table, source)}"
     if not folder.is_dir():
         with _made_whole(folder) as part:
-            _Conversion(table, source, part).run()
+            table.unchanged(_Conversion(table, source, part).run)
     index = np.load(folder / "index.npz")
 
     def rows(name: str) -> StoredRows | None:
@@ -60,12 +61,13 @@ def stored_fleet(table: Scan, source: TableSource) -> Fleet:
         labels=rows("label"),
         row_rul=rows("rul"),
         last_time=index["last_time"],
+        sha256=str(index["sha256"]),
     )
 
 
 def _key(table: Scan, source: TableSource) -> str:
-    """A hash of all that the rows depend on: the files' sizes and times of change, and the columns."""
-    files = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in table.files]
+    """A hash of all that the rows depend on: the files' stamps, and the columns."""
+    files = stamps(table.files)
     columns = source.columns.to_json() | {"test": ""}
     text = json.dumps([VERSION, files, columns, source.values, source.side])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -119,6 +121,7 @@ class _Conversion:
             starts=self.starts,
             last_rul=last_rul,
             last_time=self.shown,
+            sha256=self.table.sha256(),
         )
         for path in self.folder.iterdir():
             with path.open("rb") as written:

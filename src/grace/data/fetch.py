@@ -13,7 +13,8 @@ from typing import IO
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from grace.data.checksums import MIRRORS, SUMS, sha256
+from grace.data.checksums import MIRRORS, SUMS
+from grace.data.identity import sha256
 from grace.errors import GraceError
 
 PART = ".CMAPSSData.zip.part"

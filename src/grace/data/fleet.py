@@ -32,6 +32,8 @@ class Fleet:
         labels: The user's own health label of each row, int64 ``[R]``, or None to derive labels from RUL.
         row_rul: RUL of each row where it does not follow from the count of rows, ``[R]``; never rises within an engine.
         last_time: Time of each engine's last row as in the file, ``[E]``; None: the count of its rows.
+        sha256: Of what it was read from, in hexadecimal: a file's bytes; of several files :func:`grace.data.identity.combined`;
+            a frame's columns and values. None for a fleet made in Python. A part of a fleet keeps that of the whole.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Fleet:
     labels: NDArray[np.int64] | StoredRows | None = None
     row_rul: NDArray[Any] | StoredRows | None = None
     last_time: NDArray[Any] | None = None
+    sha256: str | None = None
 
     @property
     def lengths(self) -> NDArray[np.int64]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from grace.data.fleet import Fleet
+from grace.data.identity import combined
 from grace.errors import GraceError
 
 CLASSES = ("0", "1", "2")
@@ -20,7 +22,8 @@ def with_labels(fleet: Fleet, path: Path) -> Fleet:
         GraceError: The file is missing or no text, a line holds anything else, or the counts differ.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split()
+        content = path.read_bytes()
+        lines = content.decode("utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
         raise GraceError(f"{path} should be a readable text file of labels. Found: {error}.") from None
     for number, text in enumerate(lines, start=1):
@@ -31,4 +34,9 @@ def with_labels(fleet: Fleet, path: Path) -> Fleet:
     rows = len(fleet.values)
     if len(lines) != rows:
         raise GraceError(f"{path} should hold {rows} labels, one a row of {fleet.name}. Found {len(lines)}.")
-    return replace(fleet, labels=np.array(lines, dtype=np.int64))
+    own = hashlib.sha256(content).hexdigest()
+    return replace(
+        fleet,
+        labels=np.array(lines, dtype=np.int64),
+        sha256=None if fleet.sha256 is None else combined([fleet.sha256, own]),
+    )

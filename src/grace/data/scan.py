@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from grace.data.identity import combined, frame_sha256, sha256, stamps
 from grace.errors import GraceError
 
 if TYPE_CHECKING:
     import polars as pl
 
+T = TypeVar("T")
 ENDINGS = (".csv", ".parquet")
 NCMAPSS = (".h5", ".hdf5")
 TRAIN, TEST = "dev", "test"
@@ -50,7 +52,7 @@ class Scan:
 
     Attributes:
         path: What the user named.
-        files: The files, one frame each.
+        files: The files, one frame each; none for a frame in memory.
         frames: Lazy frames of one schema.
         schema: Names and types of the columns.
     """
@@ -79,6 +81,27 @@ class Scan:
             return frame.collect(engine="streaming")
         except (OSError, pl.exceptions.PolarsError) as error:
             raise unreadable(self.path, error) from None
+
+    def sha256(self) -> str:
+        """Of the bytes of its files in the order of their names, which do not count; of a frame, of its columns and values."""
+        if not self.files:
+            return frame_sha256(self.collect(self.whole))
+        try:
+            return combined(map(sha256, self.files))
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+
+    def unchanged(self, read: Callable[[], T]) -> T:
+        """What ``read`` makes of the table.
+
+        Raises:
+            GraceError: A file was written or replaced meanwhile.
+        """
+        before = stamps(self.files)
+        found = read()
+        if stamps(self.files) != before:
+            raise GraceError(f"{self.path} should stay as it is while it is read. Found it changed. Read it again.")
+        return found
 
     def need(self, name: str, option: str, numeric: bool = True) -> None:
         """Refuse a column that is not there or holds no numbers, and a table that holds none for want of rows.
@@ -109,7 +132,7 @@ def scan(path: Path, side: str = TRAIN) -> Scan:
     Raises:
         GraceError: There is no such file, the folder is empty or mixed, a file is damaged, or schemas differ.
     """
-    files = _files(path)
+    files = files_of(path)
     if files[0].suffix.lower() in NCMAPSS:
         from grace.data.ncmapss import read_flights
 
@@ -124,7 +147,53 @@ def scan(path: Path, side: str = TRAIN) -> Scan:
     return table if len(files) == 1 else replace(table, schema=_schema(path, table.whole))
 
 
-def _files(path: Path) -> tuple[Path, ...]:
+class PandasFrame(Protocol):
+    """What is used of a pandas frame; pandas itself is not needed."""
+
+    @property
+    def columns(self) -> Any:
+        """Names."""
+
+    def __getitem__(self, name: Any) -> Any: ...
+
+
+def scan_frame(path: Path, frame: pl.DataFrame | PandasFrame) -> Scan:
+    """A frame of polars or pandas as an opened table, which messages call ``path``.
+
+    Raises:
+        GraceError: It is no frame, or a column mixes types.
+    """
+    import polars as pl
+
+    if not isinstance(frame, pl.DataFrame):
+        if type(frame).__module__.split(".")[0] != "pandas":
+            raise GraceError(
+                f"`table` should be a path, or a frame of polars or pandas. Found {type(frame).__name__}. Convert it."
+            )
+        frame = pl.DataFrame([_series(str(name), frame[name]) for name in frame.columns])
+    return Scan(path, (), (frame.lazy(),), dict(frame.schema))
+
+
+def _series(name: str, column: Any) -> pl.Series:
+    """A column of a pandas frame; missing values are null."""
+    import polars as pl
+
+    values = column.to_numpy()
+    if values.dtype.kind in "iufbmM":
+        return pl.Series(name, values, nan_to_null=True)
+    known = [None if missing else value for value, missing in zip(column.tolist(), column.isna(), strict=True)]
+    try:
+        return pl.Series(name, known)
+    except (TypeError, pl.exceptions.PolarsError) as error:
+        raise unreadable(Path("frame"), error) from None
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """The files of a table: itself, or all in a folder by name.
+
+    Raises:
+        GraceError: There is no such file, it has another ending, or the folder is empty or mixed.
+    """
     if path.is_dir():
         files = tuple(sorted(file for file in path.iterdir() if file.suffix.lower() in ENDINGS))
         endings = sorted({file.suffix.lower() for file in files})

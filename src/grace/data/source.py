@@ -8,6 +8,7 @@ from pathlib import Path
 from grace.data.cmapss import read_test, read_train, subset_name
 from grace.data.fleet import Fleet
 from grace.data.rows import TableSource
+from grace.data.scan import files_of
 from grace.data.simulated import Simulation, simulate
 from grace.data.table import read_table
 
@@ -39,6 +40,21 @@ def load_train(dataset: str, data: Path | Tables | None, dial: float = 1.0, seed
     if dataset == SIMULATED:
         return simulate(Simulation(dial=dial, seed=seed))[0]
     return read_train(*subset_name(dataset, data))
+
+
+def files_read(dataset: str, data: Path | Tables | None) -> tuple[Path, ...]:
+    """The files that :func:`load_train` and :func:`load_test` read; none for the simulation.
+
+    Raises:
+        GraceError: As theirs, where no file is found.
+    """
+    if isinstance(data, Tables):
+        return tuple(file for table in (data.train, data.test) if table is not None for file in files_of(table.path))
+    if dataset == SIMULATED:
+        return ()
+    folder, name = subset_name(dataset, data)
+    paths = (folder / f"{kind}_{name}.txt" for kind in ("train", "test", "RUL"))
+    return tuple(path for path in paths if path.exists())
 
 
 def load_test(dataset: str, data: Path | Tables | None, dial: float = 1.0, seed: int = 0) -> Fleet | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,28 +16,66 @@ from grace.data.columns import Columns
 from grace.data.convert import stored_fleet
 from grace.data.fleet import SETTINGS, Fleet
 from grace.data.rows import TableSource, arrays_of, check_schema, selected
-from grace.data.scan import TEST, TRAIN, scan
+from grace.data.scan import TEST, TRAIN, PandasFrame, Scan, scan, scan_frame
 from grace.data.timeline import Timeline, check_steps
 from grace.errors import GraceError
 
 ENGINE, CYCLE = "engine", "cycle"
-READERS: dict[str, Callable[[Path], pl.DataFrame]] = {".csv": pl.read_csv, ".parquet": pl.read_parquet}
+READERS: dict[str, Callable[[bytes], pl.DataFrame]] = {".csv": pl.read_csv, ".parquet": pl.read_parquet}
 
 
-def read_table(source: TableSource) -> Fleet:
+def read_table(
+    table: TableSource | Path | str | pl.DataFrame | PandasFrame,
+    columns: Columns | None = None,
+    values: Sequence[str] = (),
+) -> Fleet:
     """Engines of a table: rows in any order, sorted here by engine and time.
 
     RUL is the column ``target``, or else the engine's last time minus the row's, in the unit of time: the recording ends with
     the engine's life. Times need not be evenly spaced; a window counts rows.
 
+    Args:
+        table: A file, a folder, a frame of polars or pandas, or a :class:`~grace.data.rows.TableSource`, which
+            says all by itself.
+        columns: Roles of the columns.
+        values: Columns that are read as values, after the settings; none: all numeric ones without a role.
+
     Raises:
-        GraceError: The table is missing or damaged, a column is missing or of the wrong type, a value is missing, a time stands
-            twice in an engine, or the target or the engines' times contradict each other.
+        GraceError: ``columns`` is missing or given beside a source, the table is missing or damaged, a column is missing or of
+            the wrong type, a value is missing, a time stands twice in an engine, the target or the engines' times contradict
+            each other, or a file changes meanwhile.
     """
-    table = scan(source.path, source.side)
-    check_schema(table, source.columns, source.values)
+    opened, source = _opened(table, columns, tuple(values))
+    check_schema(opened, source.columns, source.values)
     if source.cache is not None and source.side == TRAIN:
-        return stored_fleet(table, source)
+        return stored_fleet(opened, source)
+    return opened.unchanged(lambda: _in_memory(opened, source))
+
+
+def _opened(table: Any, columns: Columns | None, values: tuple[str, ...]) -> tuple[Scan, TableSource]:
+    """The opened table and how it is read, of all that :func:`read_table` takes."""
+    if isinstance(table, TableSource):
+        if columns is not None or values:
+            raise GraceError(
+                "`columns` and `values` should be left out beside a TableSource, which has its own. Found them."
+            )
+        return scan(table.path, table.side), table
+    if columns is None:
+        raise GraceError(
+            "`columns` should say what the columns are. Found none. Give grace.Columns(engine=NAME, time=NAME) of this table."
+        )
+    if isinstance(table, (str, Path)):
+        path = Path(table)
+        opened = scan(path)
+    else:
+        path = Path("frame")
+        opened = scan_frame(path, table)
+    numeric = (n for n, kind in opened.schema.items() if kind.is_numeric() and n not in columns.named)
+    return opened, TableSource(path, columns, tuple(dict.fromkeys((*columns.settings, *(values or numeric)))))
+
+
+def _in_memory(table: Scan, source: TableSource) -> Fleet:
+    sha256 = table.sha256()
     frame = table.collect(table.whole.select(selected(table, source)))
     if frame.is_empty():
         raise GraceError(f"{source.path} should hold at least one row. Found none.")
@@ -56,6 +96,7 @@ def read_table(source: TableSource) -> Fleet:
         labels=found.get("label"),
         row_rul=rul,
         last_time=found["shown"][bounds[1:] - 1],
+        sha256=sha256,
     )
 
 
@@ -83,14 +124,15 @@ def read_engines(path: Path, features: tuple[str, ...]) -> Fleet:
     if reader is None:
         return read_plain(path)
     try:
-        table = reader(path)
+        content = path.read_bytes()
+        table = reader(content)
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0]
         raise GraceError(f"{path} should be a readable {path.suffix} table. Found: {reason}.") from None
-    return _fleet(path, table, tuple(dict.fromkeys((*SETTINGS, *features))))
+    return _fleet(path, table, tuple(dict.fromkeys((*SETTINGS, *features))), hashlib.sha256(content).hexdigest())
 
 
-def _fleet(path: Path, table: pl.DataFrame, columns: tuple[str, ...]) -> Fleet:
+def _fleet(path: Path, table: pl.DataFrame, columns: tuple[str, ...], sha256: str) -> Fleet:
     for name in (ENGINE, CYCLE, *columns):
         if name not in table.columns:
             raise GraceError(f"{path} should have the column {name}. Found {', '.join(table.columns)[:200]}.")
@@ -122,4 +164,5 @@ def _fleet(path: Path, table: pl.DataFrame, columns: tuple[str, ...]) -> Fleet:
         values=values,
         columns=columns,
         last_rul=np.zeros(len(starts), dtype=np.int64),
+        sha256=sha256,
     )

@@ -62,13 +62,13 @@ def _fast(path: Path, columns: int) -> Numbers | None:
     for piece in _pieces(path):  # once to count, so that the numbers are written where they stay
         if piece.translate(None, _PLAIN):  # what polars reads more generously than we do is left to the careful reader
             return None
-        digest.update(piece)
         width = width or piece.split(b"\n", 1)[0].rstrip(b"\r").count(b" ") + 1
         lines += piece.count(b"\n") + (not piece.endswith(b"\n"))
     if width < columns:
         return None
     values, done = np.empty((columns, lines)).T, 0  # column by column, as polars has them
     for piece in _pieces(path):
+        digest.update(piece)
         rows = _parsed(piece, columns, width)
         if rows is None or done + len(rows) > lines:
             return None
