@@ -55,7 +55,15 @@ def grace_lines() -> list[tuple[str, str]]:
 RUN = [path for path in PAGES if any(b.kind == "python" or (b.kind == "sh" and not b.reason) for b in blocks(path))]
 
 
-@pytest.mark.parametrize("path", RUN, ids=lambda p: str(p.relative_to(ROOT)))
+LONG = ("tutorial.md", "your-own-engines.md", "explorer.md")
+"""Pages whose commands take half a minute and more, all processes counted."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=pytest.mark.slow) if path.name in LONG else path for path in RUN],
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
 @pytest.mark.filterwarnings("ignore:.*does not have many workers")
 @pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec.*")
 @pytest.mark.filterwarnings("ignore:The number of training batches")

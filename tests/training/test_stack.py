@@ -102,6 +102,7 @@ def assert_same_history(mine: list[dict[str, Any]], theirs: list[dict[str, Any]]
             assert a[name] == pytest.approx(b[name], rel=1e-6, abs=1e-9, nan_ok=True), name
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_double")
 def test_whole_trainings_of_every_method_equal_separate_ones(fleets: tuple[Fleet, Fleet]) -> None:
     specs = [spec_of(method) for method in METHODS] + [spec_of(method, 3) for method in ("grace", "dwa", "uncertainty")]
