@@ -9,7 +9,7 @@ from pages import replace_between
 
 from grace.bench.published import SOURCE
 from grace.bench.store import Store
-from grace.bench.summary import difference, summarise, values_by_seed
+from grace.bench.summary import difference, family_of, summarise, values_by_seed
 from grace.bench.tables import TITLE, interval, report
 from grace.controllers.titles import TITLES
 from grace.core.stats import UNCLEAR, Estimate, family
@@ -68,7 +68,7 @@ def claims(records: list[Record]) -> str:
         for row in paired
         if row.verdict != UNCLEAR
     ]
-    words = family([row.difference for row in paired if row.difference]).words
+    words = family_of(paired).words
     return (
         "\n".join(lines)
         + f"\n\nThe largest difference to Baseline is {largest:.2f} cycles. {words} Those that do: "

@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 
 from grace.controllers.titles import TITLES
-from grace.core.stats import RATE, UNCLEAR, Estimate, family, paired, rmse_error, student
+from grace.core.stats import RATE, UNCLEAR, Estimate, Family, family, paired, rmse_error, student
 from grace.errors import GraceError
 from grace.training.record import DONE, Record
 
@@ -119,10 +119,15 @@ def engine_error(records: Sequence[Record], capped: bool = True) -> float:
     return rmse_error(np.mean(squared, axis=0))
 
 
+def family_of(rows: Iterable[Row]) -> Family:
+    """All differences of a table, adjusted for one another, in its order."""
+    return family([row.difference for row in rows if row.difference is not None])
+
+
 def _adjusted(rows: Sequence[Row]) -> list[Row]:
     """The rows with their differences adjusted for one another."""
     held = [index for index, row in enumerate(rows) if row.difference is not None]
-    found = family([d for row in rows if (d := row.difference) is not None])
+    found = family_of(rows)
     adjusted = dict(zip(held, found.adjusted, strict=True))
     return [
         replace(row, adjusted=adjusted.get(index, math.nan), looked_at=found.looked_at)

@@ -8,9 +8,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from grace.bench.published import ANCHORS, SOURCE
-from grace.bench.summary import Row, summarise
+from grace.bench.summary import Row, family_of, summarise
 from grace.controllers.titles import TITLES
-from grace.core.stats import RATE, UNCLEAR, Estimate, family
+from grace.core.stats import RATE, UNCLEAR, Estimate
 from grace.errors import GraceError
 from grace.training.record import DONE, Record
 
@@ -50,7 +50,7 @@ def report(
             parts.append(f"**{title}**, {protocol} protocol\n\n")
         parts.append(write(header(reference), cells(rows, metric)) + ("\n" if words else ""))
         if words:
-            parts.append(family([d for row in rows if (d := row.difference) is not None]).words + "\n\n")
+            parts.append(family_of(rows).words + "\n\n")
     if words:
         datasets = tuple(sorted({record.spec["dataset"] for record in records}))
         parts.append((OPTIMISTIC if protocol == "source" else "") + NOTE + "\n\n")
