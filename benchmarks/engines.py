@@ -45,8 +45,10 @@ def split_of(seed: int, engines: int, data: Path) -> Split:
     conditioner = fit_conditions(training, conventions)
     cuts = np.random.default_rng(seed)
     rows = conditioner.transform(validation)
-    chosen_on = windows_of_cuts(validation, rows, conventions, spec.validation_cuts, cuts, spec.validation_horizon)
-    windows = training_windows(training, conditioner.transform(training), conventions, plan.padded, plan.horizon)
+    chosen_on = windows_of_cuts(validation, rows, conventions, spec.validation_cuts, cuts, spec.max_validation_rul)
+    windows = training_windows(
+        training, conditioner.transform(training), conventions, plan.min_history, plan.max_train_rul
+    )
     return Split(windows, chosen_on, None, conditioner)
 
 

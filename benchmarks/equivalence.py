@@ -51,7 +51,13 @@ def trained(case: str, seeds: range) -> list[dict[str, float]]:
         fleets = simulate(Simulation(engines=24, test_engines=100, seed=seed))
         conventions = Conventions(window=30)
         spec = run_spec(
-            "simulated", "grace", size=SIZE[case], schedule=PLAN, conventions=conventions, seed=seed, unit="cap-head"
+            "simulated",
+            "grace",
+            size=SIZE[case],
+            schedule=PLAN,
+            conventions=conventions,
+            seed=seed,
+            rul_scale="cap-head",
         )
         record = train(spec, *fleets).record
         found.append({"validation": record.validation["rmse"], "test": record.test["rmse"]})

@@ -135,7 +135,7 @@ def training_difference(device: str) -> float:
     """Largest relative difference of an epoch's mean losses between a stack of all methods and separate runs, float32."""
     fleets = simulate(Simulation(engines=8, test_engines=4))
     plan = replace(SCHEDULES["tiny"], epochs=1)
-    specs = [run_spec("simulated", name, size="compact", schedule=plan, seed=1, unit="cap") for name in SEVEN]
+    specs = [run_spec("simulated", name, size="compact", schedule=plan, seed=1, rul_scale="cap") for name in SEVEN]
     worst = 0.0
     for spec, run in zip(specs, train_stacked(specs, *fleets, device=device), strict=True):
         alone = train(spec, *fleets, device=device).record.history[0]["losses"]

@@ -56,9 +56,8 @@ def spec_of(method: str, **choices: Any) -> RunSpec:
         "schedule": PLAN,
         "conventions": Conventions(window=20),
         "seed": 3,
-        "unit": "cap",
+        "rul_scale": "cap",
         "measure_every": 2,
-        "monitor_every": 3,
     } | choices
     return run_spec("simulated", method, **choices)
 
@@ -89,7 +88,7 @@ def wide_split(spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
 
 def trained(spec: RunSpec, fleet: Fleet, test: Fleet | None, **named: Any) -> dict[str, Any]:
     """History, figures and predictions of a training."""
-    record = training.train(spec, fleet, test, **named).record
+    record = training.train(spec, fleet, test, monitor_every=3, **named).record
     assert record.status == "done", record.reason
     history = [{name: value for name, value in entry.items() if name != "lr"} for entry in record.history]
     return {"history": history, "validation": record.validation, "test": record.test, "interval": record.interval}
@@ -111,7 +110,7 @@ def train_resumed() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "checkpoint"
         try:
-            training.train(spec, *fleets, checkpoint=path, on_epoch=stop)
+            training.train(spec, *fleets, checkpoint=path, monitor_every=3, on_epoch=stop)
         except KeyboardInterrupt:
             return trained(spec, *fleets, checkpoint=path)
     raise AssertionError("the first epoch should have been interrupted")
@@ -168,7 +167,7 @@ DOUBLE: dict[str, Callable[[], dict[str, Any]]] = {
     "tiny grace, weights that move": lambda: train_in_double(spec_of("grace", options=GABA_NOW)),
     "tiny grace, upper": lambda: train_in_double(spec_of("grace", measure_on="upper", options=GABA_NOW)),
     "compact grace, cycles, source": lambda: train_in_double(
-        spec_of("grace", size="compact", unit="cycles", protocol="source", options=GABA_NOW)
+        spec_of("grace", size="compact", rul_scale="cycles", protocol="source", options=GABA_NOW)
     ),
     "narrow gaba": lambda: train_in_double(spec_of("gaba", size="narrow", options=GABA_NOW)),
     "narrow uncertainty, source": lambda: train_in_double(spec_of("uncertainty", size="narrow", protocol="source")),

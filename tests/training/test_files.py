@@ -5,19 +5,28 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grace.data.simulated import Simulation, simulate
 from grace.errors import GraceError
 from grace.files import replacing, write_text
+from grace.formats import DamagedError, Format
 from grace.training.checkpoint import load, save
+from grace.training.model_file import NETWORK
 from grace.training.record import Record, read_record
+from grace.training.schedule import SCHEDULES
 from grace.training.spec import RunSpec, run_spec
 from tests.same import same
+
+TEST = Format("test", 1)
 
 
 def test_a_spec_survives_json_and_keeps_its_id() -> None:
@@ -39,10 +48,50 @@ def test_everything_that_moves_a_number_moves_the_id() -> None:
         run_spec("FD001", "grace", seed=43),
         run_spec("FD001", "grace", seed=42, options={"beta": 0.9}),
         run_spec("FD001", "grace", seed=42, schedule="paper"),
-        run_spec("FD001", "grace", seed=42, unit="cap"),
+        run_spec("FD001", "grace", seed=42, train_sha256="0" * 64),
+        run_spec("FD001", "grace", seed=42, test_sha256="0" * 64),
+        run_spec("FD001", "grace", seed=42, measure_every=5),
+        run_spec("FD001", "grace", seed=42, rul_scale="cap"),
         run_spec("FD001", "grace", seed=42, protocol="source"),
     ]
     assert len({spec.id for spec in [base, *changes]}) == len(changes) + 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"method_name": "grace"}, {"outer": "gaba", "inner": "weighted_mse"}),
+        ({"method_name": "grace"}, {"method_name": "gaba+weighted_mse"}),
+        ({"method_name": "grace"}, {"method_name": "gaba", "inner": "weighted_mse"}),
+        ({"method_name": "grace"}, {"method_name": "grace", "options": {"beta": 0.99, "warmup": 100}}),
+        ({"method_name": "grace-equal"}, {"method_name": "grace", "options": {"floor": 0}}),
+        ({"method_name": "rul-only"}, {"outer": "fixed", "options": {"weights": (1, 0)}}),
+        ({"method_name": "baseline"}, {"method_name": "baseline", "options": {"weights": (0.5, 0.5)}}),
+        ({"method_name": "baseline"}, {"method_name": "baseline", "measure_every": 5, "measure_on": "upper"}),
+        ({"schedule": "paper"}, {"schedule": SCHEDULES["paper"]}),
+        ({"schedule": "compact"}, {"schedule": replace(SCHEDULES["paper"], **asdict(SCHEDULES["compact"]))}),
+    ],
+)
+def test_one_meaning_has_one_id(one: dict[str, Any], other: dict[str, Any]) -> None:
+    a, b = run_spec("FD001", **one), run_spec("FD001", **other)
+    assert a == b
+    assert (a.id, a.method, a.schedule_name) == (b.id, b.method, b.schedule_name)
+
+
+def test_a_spec_is_bound_to_what_it_reads() -> None:
+    fleet, test = simulate(Simulation(engines=6, test_engines=5))
+    spec = run_spec("simulated", "baseline").reading(fleet, test)
+    assert (len(spec.train_sha256), len(spec.test_sha256)) == (64, 64)
+    assert spec.reading(*simulate(Simulation(engines=6, test_engines=5))) == spec
+    assert run_spec("simulated", "baseline").reading(fleet, None).test_sha256 == ""
+    fleet.values[7, 3] += 1e-9
+    with pytest.raises(GraceError, match="should have the SHA-256 of its spec"):
+        spec.reading(fleet, test)
+    part = fleet.select(np.array([0, 1]))
+    assert (
+        run_spec("simulated", "baseline").reading(part, test).id
+        != run_spec("simulated", "baseline").reading(fleet, test).id
+    )
 
 
 def test_the_id_does_not_depend_on_the_process() -> None:
@@ -52,11 +101,11 @@ def test_the_id_does_not_depend_on_the_process() -> None:
 
 
 def test_any_outer_axis_with_any_inner_axis() -> None:
-    spec = run_spec("FD001", outer="gaba", inner="mse", seed=1)
-    assert (spec.method, spec.outer, spec.inner) == ("gaba+mse", "gaba", "mse")
+    spec = run_spec("FD001", outer="gradnorm", inner="weighted_mse", seed=1)
+    assert (spec.method, spec.outer, spec.inner) == ("gradnorm+weighted_mse", "gradnorm", "weighted_mse")
+    assert run_spec("FD001", outer="gaba", inner="mse", options={"floor": 0.125}).method == "gaba+mse,floor=0.125"
     upper = run_spec("FD001", "grace", seed=1, measure_on="upper")
     assert (upper.to_json()["measure_on"], RunSpec.from_json(upper.to_json())) == ("upper", upper)
-    assert "measure_on" not in run_spec("FD001", "grace", seed=1).to_json()  # ids of older records hold
     spec = run_spec("FD001", "grace", inner="mse", seed=1)
     assert (spec.outer, spec.inner) == ("gaba", "mse")
     assert run_spec("FD001", seed=1).method == "grace"
@@ -68,7 +117,7 @@ def test_any_outer_axis_with_any_inner_axis() -> None:
         ({"method_name": "best"}, "'best'"),
         ({"inner": "mae"}, "'mae'"),
         ({"protocol": "fair"}, "'fair'"),
-        ({"unit": "days"}, "'days'"),
+        ({"rul_scale": "days"}, "'days'"),
         ({"size": "huge"}, "'huge'"),
         ({"schedule": "long"}, "'long'"),
         ({"measure_every": 0}, "0"),
@@ -94,30 +143,30 @@ TREES = st.recursive(
 def test_any_tree_comes_back(tmp_path_factory: pytest.TempPathFactory, tree: dict[str, object], tensors: int) -> None:
     state = dict(tree) | {f"t{i}": {"x": torch.randn(i + 1, 2), 7: torch.tensor(i)} for i in range(tensors)}
     path = tmp_path_factory.getbasetemp() / "tree.safetensors"
-    save(path, "test", state)
-    assert same(load(path, "test"), state)
+    save(path, TEST, state)
+    assert same(load(path, TEST), state)
 
 
 def test_foreign_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
-    save(path, "training checkpoint", {"a": 1})
-    with pytest.raises(GraceError, match="should be a trained network of format 1"):
-        load(path, "trained network")
+    save(path, TEST, {"a": 1})
+    with pytest.raises(GraceError, match=r"should be a trained network of GRACE. Found: test"):
+        load(path, NETWORK)
     torch.save({"a": 1}, path)
-    with pytest.raises(GraceError, match="should be a file that GRACE wrote"):
-        load(path, "trained network")
-    with pytest.raises(GraceError, match="should be a file that GRACE wrote"):
-        load(tmp_path / "missing", "trained network")
+    with pytest.raises(DamagedError, match="should be whole, as GRACE wrote it"):
+        load(path, NETWORK)
+    with pytest.raises(DamagedError, match="should be whole, as GRACE wrote it"):
+        load(tmp_path / "missing", NETWORK)
 
 
 def test_records_come_back_and_numbers_are_short(tmp_path: Path) -> None:
-    record = Record("abc", {"seed": 1}, "done", test={"rmse": 12.3456789, "score": float("inf")})
+    record = Record("abc", {"id": "abc", "seed": 1}, "done", test={"rmse": 12.3456789, "score": float("inf")})
     path = record.write(tmp_path)
     again = read_record(path)
     assert again.test == {"rmse": 12.3457, "score": None}
     assert again.id == "abc"
     path.write_text(path.read_text().replace('"seconds"', '"hours"'))
-    with pytest.raises(GraceError, match="should have the fields of a record"):
+    with pytest.raises(DamagedError, match="differs from its checksum"):
         read_record(path)
 
 

@@ -44,11 +44,11 @@ PLAN = replace(
     batch_size=64,
     epochs=4,
     learning_rate=2e-2,  # fast enough that some replicas stall and stop
-    average=0.5,
+    ema_decay=0.5,
     offset=0.3,
     decay="plateau",
-    patience=0,
-    stop=1,
+    plateau_patience=0,
+    early_stopping_patience=1,
 )
 
 
@@ -62,9 +62,8 @@ def spec_of(method: str, seed: int = 2, **choices: object) -> RunSpec:
         "size": "tiny",
         "schedule": PLAN,
         "conventions": Conventions(window=20),
-        "unit": "cap",
+        "rul_scale": "cap",
         "measure_every": 3,
-        "monitor_every": 7,
     } | choices
     return run_spec("simulated", method, seed=seed, **choices)  # type: ignore[arg-type]
 
@@ -88,7 +87,7 @@ def in_double() -> Any:
 
 
 def trained(specs: list[RunSpec], splits: dict[int, Split]) -> Stack:
-    stack = Stack(specs, splits, initial_networks(specs, splits, "cpu"))
+    stack = Stack(specs, splits, initial_networks(specs, splits, "cpu"), monitor_every=7)
     while stack.active:
         stack.run_epoch()
     return stack
@@ -123,7 +122,7 @@ def test_whole_trainings_of_every_method_equal_separate_ones(fleets: tuple[Fleet
 @pytest.mark.usefixtures("in_double")
 def test_a_gramian_of_a_part_equals_that_of_separate_runs(fleets: tuple[Fleet, Fleet]) -> None:
     plan = replace(PLAN, epochs=1)
-    specs = [spec_of(method, schedule=plan, measure_on="upper") for method in ("grace", "uncertainty")]
+    specs = [spec_of(method, schedule=plan, measure_on="upper") for method in ("grace", "gaba")]
     splits = {2: double(split_for(specs[0], *fleets))}
     stack = trained(specs, splits)
     for spec, replica in zip(specs, stack.replicas, strict=True):
@@ -166,7 +165,9 @@ def test_records_are_those_of_separate_runs(fleets: tuple[Fleet, Fleet]) -> None
 
 
 def test_a_stack_that_is_killed_goes_on_and_ends_alike(fleets: tuple[Fleet, Fleet], tmp_path: Path) -> None:
-    specs = [spec_of(method, schedule=replace(PLAN, stop=0)) for method in ("grace", "uncertainty", "dwa")]
+    specs = [
+        spec_of(method, schedule=replace(PLAN, early_stopping_patience=0)) for method in ("grace", "uncertainty", "dwa")
+    ]
     whole = train_stacked(specs, *fleets)
     path = tmp_path / "stack.safetensors"
 
@@ -187,7 +188,9 @@ def test_a_stack_that_is_killed_goes_on_and_ends_alike(fleets: tuple[Fleet, Flee
 
 
 def test_a_replica_that_diverges_fails_alone(fleets: tuple[Fleet, Fleet], monkeypatch: pytest.MonkeyPatch) -> None:
-    specs = [spec_of(method, schedule=replace(PLAN, stop=0, epochs=2)) for method in ("baseline", "amnl")]
+    specs = [
+        spec_of(method, schedule=replace(PLAN, early_stopping_patience=0, epochs=2)) for method in ("baseline", "amnl")
+    ]
     split = {2: split_for(specs[0], *fleets)}
     with torch.random.fork_rng():
         networks = initial_networks(specs, split, "cpu")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any
 
+from grace.bench.sweep import contents
 from grace.controllers.methods import SEVEN
 from grace.data.checksums import SUBSETS
+from grace.data.source import Tables
 from grace.errors import GraceError
 from grace.training.spec import SEEDS, RunSpec, run_spec
 
@@ -19,6 +22,8 @@ def grid(
     datasets: Sequence[str] = SUBSETS,
     methods: Sequence[str] = METHODS,
     seeds: Sequence[int] = SEEDS,
+    *,
+    data: Path | Tables | None = None,
     **choices: Any,
 ) -> list[RunSpec]:
     """Every combination, seed by seed, so that a sweep that is stopped early has whole seeds.
@@ -27,12 +32,17 @@ def grid(
         datasets: Names of data sets.
         methods: Names of methods.
         seeds: Seeds.
+        data: Folder of the files, or tables. A subset of C-MAPSS is known without its files, and taken as whole then.
         choices: Further arguments of :func:`grace.training.spec.run_spec`.
 
     Raises:
-        GraceError: The grid is empty or holds a run twice, or a choice is out of its range.
+        GraceError: The grid is empty or holds a run twice, a choice is out of its range, or data of another name cannot be read.
     """
-    specs = [run_spec(data, name, seed=seed, **choices) for seed, data, name in product(seeds, datasets, methods)]
+    sums = {dataset: contents(dataset, data) for dataset in datasets}
+    specs = [
+        run_spec(dataset, name, seed=seed, train_sha256=sums[dataset][0], test_sha256=sums[dataset][1], **choices)
+        for seed, dataset, name in product(seeds, datasets, methods)
+    ]
     if not specs:
         raise GraceError("A grid should hold at least one data set, method and seed. Found none of one of them.")
     if len({spec.id for spec in specs}) < len(specs):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grace.errors import GraceError
-from grace.files import unwritable
-from grace.training.record import DONE, FAILED, Record, read_record
+from grace.files import set_aside, unwritable
+from grace.formats import DamagedError
+from grace.training.record import DONE, FAILED, RECORD, Record, read_record
 
 if TYPE_CHECKING:
     from grace.training.spec import RunSpec
@@ -59,6 +60,30 @@ class Store:
                 f"{self.folder} should hold records. Found none. Run `grace bench run --to {self.folder}`."
             )
         return paths
+
+    def mend(self, runs: Iterable[str]) -> None:
+        """Set damaged records of these runs aside, so that they are run again.
+
+        Raises:
+            GraceError: A record is of a newer version, or the folder holds some of an older one, which have other ids.
+        """
+        present = sorted(self.records.glob("*.json"))
+        for path in (path for path in present if path.stem in set(runs)):
+            try:
+                read_record(path)
+            except DamagedError as error:
+                set_aside(path, str(error))
+        if old := sum(self._is_old(path) for path in present):
+            raise GraceError(
+                f"{self.folder} should hold records of this version. Found {old} of an older one. Run `grace bench migrate "
+                f"{self.folder}`; nothing is lost."
+            )
+
+    def _is_old(self, path: Path) -> bool:
+        try:
+            return path.exists() and not RECORD.is_current(path)
+        except GraceError:
+            return False  # of another run, and damaged: not this sweep's
 
     def checkpoint(self, run: str) -> Path:
         """Where a run keeps its state while it is trained."""

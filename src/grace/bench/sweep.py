@@ -12,8 +12,9 @@ from typing import Any
 
 from grace.alignment.replicate import on_one_thread
 from grace.bench.store import STATES, Store
+from grace.data.checksums import SUBSETS, known_sums
 from grace.data.fleet import Fleet
-from grace.data.identity import Stamp, stamps
+from grace.data.identity import Stamp, fleet_sha256, stamps
 from grace.data.source import Tables, files_read, load_test, load_train
 from grace.errors import GraceError
 from grace.training.record import FAILED
@@ -43,7 +44,7 @@ def sweep(
     """Run every spec that has no record yet.
 
     Args:
-        specs: What to run.
+        specs: What to run, with the SHA-256 of what they read, as :func:`grace.bench.plan.grid` makes them.
         store: Where records go.
         data: Folder of the data, or tables; with a cluster the same path on every machine, and likewise the store's.
         pool: Opens the executor.
@@ -60,6 +61,7 @@ def sweep(
             runs are kept, and the same call goes on.
     """
     with store.sweeping():
+        store.mend(spec.id for spec in specs)
         if retry_failed:
             for run, state in store.states(specs).items():
                 if state == FAILED:
@@ -151,6 +153,23 @@ def _engines(dataset: str, data: Path | Tables | None) -> tuple[Fleet, Fleet | N
 @lru_cache(maxsize=4)
 def _engines_of(dataset: str, data: Path | Tables | None, files: tuple[Stamp, ...]) -> tuple[Fleet, Fleet | None]:
     return load_train(dataset, data), load_test(dataset, data)
+
+
+def contents(dataset: str, data: Path | Tables | None) -> tuple[str, str]:
+    """SHA-256 of the training and of the test data of a name, empty where there are no test data.
+
+    Those of C-MAPSS are known: its files are read when they are used, and refused if they are others.
+
+    Raises:
+        GraceError: Data of another name cannot be read.
+    """
+    if dataset in SUBSETS and not isinstance(data, Tables):
+        train, test = known_sums(dataset)
+        folder = Path(data or "cmapss")
+        alone = (folder / f"train_{dataset}.txt").exists() and not (folder / f"test_{dataset}.txt").exists()
+        return train, "" if alone else test
+    fleet, tested = _engines(dataset, data)
+    return fleet_sha256(fleet), "" if tested is None else fleet_sha256(tested)
 
 
 def counted(states: dict[str, str]) -> dict[str, int]:

@@ -41,6 +41,7 @@ Methods = Annotated[
 ]
 Seeds = Annotated[str, typer.Option("--seeds", help="Seeds, with commas between.")]
 Folder = Annotated[Path, typer.Option("--to", help="Folder of the sweep; records go to its records/.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of the files.", envvar="GRACE_DATA")]
 Size = Annotated[str, typer.Option(help="Network: compact, paper or tiny.")]
 Plan = Annotated[str, typer.Option(help="Schedule: compact, paper or tiny.")]
 Unit = Annotated[str, typer.Option(help="RUL head and loss: cycles (the source), cap-head or cap.")]
@@ -67,6 +68,7 @@ ALL_SEEDS = "42,123,456,789,1024"
 
 def runs_of(
     opened: Opened | None,
+    data: Path | None,
     datasets: Datasets = ALL_SETS,
     methods: Methods = ALL_METHODS,
     seeds: Seeds = ALL_SEEDS,
@@ -93,7 +95,7 @@ def runs_of(
         numbers = [int(text) for text in _names(seeds)]
     except ValueError:
         raise GraceError(f"`--seeds` should be whole numbers with commas between. Found {seeds!r}.") from None
-    choices: dict[str, Any] = {"size": size, "unit": unit, "protocol": protocol, "measure_every": measure_every}
+    choices: dict[str, Any] = {"size": size, "rul_scale": unit, "protocol": protocol, "measure_every": measure_every}
     choices["measure_on"] = measure_on
     choices["schedule"] = schedule if epochs is None else replace(schedule_named(schedule), epochs=epochs)
     choices["conventions"] = conventions_of(CONVENTIONS, opened, conditions, window=window, cap=cap, health=health)
@@ -101,7 +103,8 @@ def runs_of(
         plan = schedule_named(schedule) if epochs is None else choices["schedule"]
         choices |= horizons(plan, cap)
     names = _names(datasets) if opened is None else [opened.choice.source.name]
-    return grid(names, _names(methods), numbers, **choices)
+    source = data if opened is None else opened.tables
+    return grid(names, _names(methods), numbers, data=source, **choices)
 
 
 def on_grid(command: Callable[..., None]) -> Callable[..., None]:
@@ -110,9 +113,9 @@ def on_grid(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def wrapper(**given: Any) -> None:
         table = open_with(given)
-        command(runs_of(table, **{p.name: given.pop(p.name) for p in shared}), table, **given)
+        command(runs_of(table, given["data"], **{p.name: given.pop(p.name) for p in shared}), table, **given)
 
-    shared = list(signature(runs_of, locals=HEAVY, eval_str=True).parameters.values())[1:]
+    shared = list(signature(runs_of, locals=HEAVY, eval_str=True).parameters.values())[2:]
     own = list(signature(command, locals=HEAVY, eval_str=True).parameters.values())[2:]
     give_signature(wrapper, [*own, *shared, *table_parameters()])
     return wrapper
@@ -134,8 +137,8 @@ def bench(context: typer.Context) -> None:
 
 @app.command(short_help="List the runs of a grid.")
 @on_grid
-def plan(specs: list[RunSpec], opened: Opened | None) -> None:
-    """Say which runs a grid holds, with the id of each; nothing is read or written.
+def plan(specs: list[RunSpec], opened: Opened | None, data: Data = None) -> None:
+    """Say which runs a grid holds, with the id of each; nothing is written, and of C-MAPSS nothing read.
 
     \b
       grace bench plan
@@ -145,7 +148,7 @@ def plan(specs: list[RunSpec], opened: Opened | None) -> None:
         print(f"{spec.id}  {spec.dataset}  {spec.method:15} seed {spec.seed}")
     one = specs[0]
     print(
-        f"{len(specs)} runs: {one.size} network, {one.schedule_name} schedule, unit {one.unit}, {one.protocol} protocol"
+        f"{len(specs)} runs: {one.size} network, {one.schedule_name} schedule, unit {one.rul_scale}, {one.protocol} protocol"
     )
 
 
@@ -154,7 +157,7 @@ def plan(specs: list[RunSpec], opened: Opened | None) -> None:
 def run(
     specs: list[RunSpec],
     opened: Opened | None,
-    data: Annotated[Path | None, typer.Option(help="Folder of the files.", envvar="GRACE_DATA")] = None,
+    data: Data = None,
     to: Folder = DEFAULT,
     jobs: Annotated[int, typer.Option(help="Processes, one thread each; 0 is one a core.")] = 0,
     on: Annotated[
@@ -206,7 +209,7 @@ def run(
 
 @app.command(short_help="Done, running, failed and waiting runs.")
 @on_grid
-def status(specs: list[RunSpec], opened: Opened | None, to: Folder = DEFAULT) -> None:
+def status(specs: list[RunSpec], opened: Opened | None, data: Data = None, to: Folder = DEFAULT) -> None:
     """Count the runs of a grid by state and name the failed ones, also while the sweep is at work.
 
     \b
@@ -222,6 +225,19 @@ def status(specs: list[RunSpec], opened: Opened | None, to: Folder = DEFAULT) ->
         if states[spec.id] == RUNNING:
             print(f"running  {spec.id}  {spec.dataset}  {spec.method}  seed {spec.seed}")
     _show_failed(store, states)
+
+
+@app.command(short_help="Records of an older version as this version's.")
+def migrate(folder: Annotated[Path, typer.Argument(help="Folder of a sweep.")] = DEFAULT) -> None:
+    """Rewrite records that an older version wrote; each old file goes when its new one is whole.
+
+    \b
+      grace bench migrate results
+    """
+    from grace.bench.migrate import migrate as migrate_folder
+
+    done, current = migrate_folder(folder)
+    print(f"{folder}: {done} records migrated, {current} were of this version")
 
 
 @app.command(short_help="The table of the records.")

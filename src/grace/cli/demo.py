@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -65,9 +65,9 @@ def _page(outcomes: Sequence[Outcome], executor: Executor | None, folder: Path) 
     from grace.bench.sweep import sweep
     from grace.data.source import SIMULATED
     from grace.files import write_text
+    from grace.formats import rounded
     from grace.report.page import write_page
     from grace.report.read import material
-    from grace.training.record import rounded
     from grace.training.schedule import schedule_named
     from grace.training.spec import CONVENTIONS
 
@@ -75,7 +75,8 @@ def _page(outcomes: Sequence[Outcome], executor: Executor | None, folder: Path) 
         found = rounded(outcome.diagnosis.to_json() | {"dataset": f"demo, dial {outcome.dial:+g}"})
         write_text(folder / "diagnosis" / f"dial{outcome.dial:+g}.json", json.dumps(found, indent=2) + "\n")
     schedule = replace(schedule_named("tiny"), epochs=4, steps=50)
-    choices = {"size": "tiny", "unit": "cap", "schedule": schedule, "conventions": replace(CONVENTIONS, window=20)}
+    choices: dict[str, Any] = {"size": "tiny", "rul_scale": "cap", "schedule": schedule}
+    choices["conventions"] = replace(CONVENTIONS, window=20)
     specs = grid([SIMULATED], PAGE_METHODS, PAGE_SEEDS, **choices)
     sweep(specs, Store(folder), None, lambda: nullcontext(executor))
     page = folder / "report.html"

@@ -190,8 +190,8 @@ def horizons(plan: Schedule, cap: int) -> dict[str, Any]:
     whole = CONVENTIONS.cap
     if cap == whole:
         return {"schedule": plan}
-    scaled = replace(plan, horizon=round(plan.horizon * cap / whole))
-    return {"schedule": scaled, "validation_horizon": round(RunSpec.validation_horizon * cap / whole)}
+    scaled = replace(plan, max_train_rul=round(plan.max_train_rul * cap / whole))
+    return {"schedule": scaled, "max_validation_rul": round(RunSpec.max_validation_rul * cap / whole)}
 
 
 def _refuse_alone(**options: object) -> None:

@@ -101,19 +101,20 @@ def train(
         protocol=protocol,
         size=size,
         conventions=conventions,
-        unit=unit,
+        rul_scale=unit,
         precision=precision,
         measure_every=measure_every,
         measure_on=measure_on,
-        monitor_every=monitor_every,
         **horizons(plan if epochs is None else replace(plan, epochs=epochs), cap),
-    )
+    ).reading(fleet, test)
     path = to or Path(f"{fleet.name}-{spec.method}-{seed}.safetensors".replace(":", "-"))
     checkpoint = path.with_name(f".{path.stem}-{spec.id}.checkpoint")
     with Live(spec) as live:
-        run = train_run(spec, fleet, test, device=device, checkpoint=checkpoint, on_epoch=live.epoch)
+        run = train_run(
+            spec, fleet, test, device=device, checkpoint=checkpoint, monitor_every=monitor_every, on_epoch=live.epoch
+        )
     if run.model is not None:
-        save_model(path, run, spec)
+        save_model(path, run)
     checkpoint.unlink(missing_ok=True)
     show_run(run.record, path)
     if run.model is None:

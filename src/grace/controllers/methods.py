@@ -8,7 +8,10 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
+
+from torch import Tensor
 
 from grace.controllers.controller import Controller
 from grace.controllers.dwa import DWA
@@ -64,6 +67,9 @@ METHODS: dict[str, Method] = {
 }
 """Methods by name: the seven of the source's table, single tasks, and variants."""
 
+SHAPE = ("tasks", "replicas")
+"""Parameters that every controller takes; all others are its options."""
+
 SEVEN = ("baseline", "dwa", "gradnorm", "uncertainty", "amnl", "gaba", "grace")
 """The methods of the source's table, in its order."""
 
@@ -86,11 +92,11 @@ def build_outer(name: str, tasks: int = 2, replicas: tuple[int, ...] = (), **opt
         kind = TorchJDScalarizer if inner in scalarizers() else TorchJDWeighting
         return kind(tasks, inner, replicas=replicas, **options)
     known = inspect.signature(found := _class_of(name)).parameters
-    mine = [n for n in known if n not in ("tasks", "replicas")]
+    mine = [n for n in known if n not in SHAPE]
     for option in options:
         if option not in mine:
             raise GraceError(f"An option of {name} should be one of {', '.join(mine) or '(none)'}. Found {option!r}.")
-    if not {"tasks", "replicas"} <= set(known):
+    if not set(SHAPE) <= set(known):
         raise GraceError(f"{name} should take `tasks` and `replicas`. Found {', '.join(known) or 'no parameters'}.")
     return found(tasks, replicas=replicas, **options)
 
@@ -128,3 +134,47 @@ def method(name: str) -> Method:
     if name not in METHODS and not pair:
         raise GraceError(f"`method` should be one of {', '.join(METHODS)}, or OUTER+INNER. Found {name!r}.")
     return METHODS.get(name) or Method(outer, inner)
+
+
+def resolved(outer: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of an outer axis, defaults filled in; of one of TorchJD's those that were given.
+
+    Raises:
+        GraceError: See :func:`build_outer`.
+    """
+    controller, filled = build_outer(outer, **options), dict(options)
+    if not outer.startswith(PREFIX):
+        for name, parameter in inspect.signature(type(controller)).parameters.items():
+            value = filled.get(name, parameter.default)
+            # a default that depends on the tasks is read from what it became
+            filled[name] = getattr(controller, name, None) if value is None else value
+    return {name: _plain(value) for name, value in sorted(filled.items()) if name not in SHAPE}
+
+
+def _plain(value: Any) -> Any:
+    """Tensors and lists as tuples, as they are compared and written."""
+    value = value.tolist() if isinstance(value, Tensor) else value
+    return tuple(value) if isinstance(value, list) else value
+
+
+def method_name(outer: str, inner: str, options: Mapping[str, Any]) -> str:
+    """The row of the table that an outer axis with all its options and an inner axis are, or ``OUTER+INNER,OPTION=VALUE``."""
+    for name, row in METHODS.items():
+        if (row.outer, row.inner) == (outer, inner) and _resolved_row(name) == options:
+            return name
+    usual = {} if outer.startswith(PREFIX) else resolved(outer, {})
+    own = [f"{name}={_shown(value)}" for name, value in options.items() if name not in usual or usual[name] != value]
+    return ",".join([f"{outer}+{inner}", *own])
+
+
+@cache
+def _resolved_row(name: str) -> dict[str, Any]:
+    return resolved(METHODS[name].outer, METHODS[name].options)
+
+
+def _shown(value: Any) -> str:
+    return "-".join(map(_shown, value)) if isinstance(value, tuple) else f"{value:g}" if _number(value) else str(value)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -33,7 +33,7 @@ class Fleet:
         row_rul: RUL of each row where it does not follow from the count of rows, ``[R]``; never rises within an engine.
         last_time: Time of each engine's last row as in the file, ``[E]``; None: the count of its rows.
         sha256: Of what it was read from, in hexadecimal: a file's bytes; of several files :func:`grace.data.identity.combined`;
-            a frame's columns and values. None for a fleet made in Python. A part of a fleet keeps that of the whole.
+            a frame's columns and values. None for a fleet made in Python and for a part of a fleet.
     """
 
     name: str
@@ -112,6 +112,7 @@ class Fleet:
             labels=of_rows(self.labels),
             row_rul=of_rows(self.row_rul),
             last_time=None if self.last_time is None else self.last_time[index],
+            sha256=None,
         )
 
 

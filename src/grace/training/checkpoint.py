@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, uint8
 
-from grace.errors import GraceError
 from grace.files import replacing
+from grace.formats import DamagedError, Format
 
-FORMAT = 1
 _TENSOR = "tensor"
+KINDS_1 = {"trained network": "trained network", "checkpoint of runs": "checkpoint"}
+"""What files of version 1 call themselves, and their name since."""
 
 
-def save(path: Path, kind: str, state: dict[str, Any]) -> None:
+def save(path: Path, kind: Format, state: dict[str, Any]) -> None:
     """Write a tree of dicts, lists, JSON values and tensors, whole or not at all.
 
     Args:
@@ -29,34 +32,46 @@ def save(path: Path, kind: str, state: dict[str, Any]) -> None:
         GraceError: The file cannot be written.
     """
     tensors: dict[str, Tensor] = {}
-    tree = _flatten(state, "", tensors)
-    header = {"kind": kind, "format": str(FORMAT), "tree": json.dumps(tree)}
+    tree = json.dumps(_flatten(state, "", tensors))
+    header = {name: str(value) for name, value in kind.header(_checksum(tree, tensors)).items()}
     with replacing(path) as part:
         try:
-            save_file(tensors, part, metadata=header)
+            save_file(tensors, part, metadata=header | {"tree": tree})
         except SafetensorError as error:
             raise OSError(None, str(error)) from None
 
 
-def load(path: Path, kind: str, device: str = "cpu") -> dict[str, Any]:
-    """Read what :func:`save` wrote.
+def load(path: Path, kind: Format, device: str = "cpu") -> dict[str, Any]:
+    """Read what :func:`save` wrote, in this version or an older one.
 
     Raises:
-        GraceError: The file is missing or damaged, or of another kind or version.
+        GraceError: The file is missing or damaged, of another kind, or newer.
     """
     try:
-        with safe_open(path, "pt", device=device) as file:
+        with safe_open(path, "pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise GraceError(f"{path} should be a file that GRACE wrote. Found: {error}. Train again.") from None
-    if header.get("kind") != kind or header.get("format") != str(FORMAT):
-        found = f"{header.get('kind', 'no kind')}, format {header.get('format', 'none')}"
-        raise GraceError(
-            f"{path} should be a {kind} of format {FORMAT}. Found: {found}. Train again with this version."
-        )
-    tree: dict[str, Any] = _restore(json.loads(header["tree"]), tensors)
-    return tree
+        raise DamagedError(path, str(error)) from None
+    if "kind" in header:  # version 1, from before there were checksums
+        header = {**header, "format": KINDS_1.get(header["kind"], header["kind"]), "version": "1"}
+    version = kind.accept(header, path)
+    try:
+        if "kind" not in header and header["sha256"] != _checksum(header["tree"], tensors):
+            raise DamagedError(path, "its content differs from its checksum")
+        tree: dict[str, Any] = _restore(json.loads(header["tree"]), {n: t.to(device) for n, t in tensors.items()})
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedError(path, f"{type(error).__name__} {error}") from None
+    return kind.migrated(tree, version, path)
+
+
+def _checksum(tree: str, tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(tree.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(uint8).numpy().data)  # bfloat16 too
+    return digest.hexdigest()
 
 
 def _flatten(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:

@@ -10,12 +10,14 @@ from torch import nn
 
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
+from grace.formats import Format
 from grace.models.rul_problem import build
 from grace.training.checkpoint import load, save
+from grace.training.migrations import network_1
 from grace.training.run import Run
 from grace.training.spec import RunSpec
 
-KIND = "trained network"
+NETWORK = Format("trained network", 2, {1: network_1})
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +44,8 @@ class TrainedNetwork:
         return self.spec.conventions
 
 
-def save_model(path: Path, run: Run, spec: RunSpec) -> None:
-    """Write the network of a finished run.
+def save_model(path: Path, run: Run) -> None:
+    """Write the network of a finished run, with the spec of its record.
 
     Raises:
         GraceError: The file cannot be written.
@@ -51,7 +53,7 @@ def save_model(path: Path, run: Run, spec: RunSpec) -> None:
     conditioner, interval = run.split.conditioner, run.record.interval
     assert run.model is not None
     state = {
-        "spec": spec.to_json(),
+        "spec": run.record.spec,
         "weights": run.model.state_dict(),
         "conditioner": {
             "features": list(conditioner.features),
@@ -60,22 +62,22 @@ def save_model(path: Path, run: Run, spec: RunSpec) -> None:
         "interval": {"half_width": interval["half_width"], "level": interval["level"]},
         "test": run.record.test,
     }
-    save(path, KIND, state)
+    save(path, NETWORK, state)
 
 
 def load_model(path: Path) -> TrainedNetwork:
     """Read what :func:`save_model` wrote.
 
     Raises:
-        GraceError: The file is missing or damaged, or of another kind or version.
+        GraceError: The file is missing or damaged, of another kind, or newer.
     """
-    state = load(path, KIND)
+    state = load(path, NETWORK)
     spec = RunSpec.from_json(state["spec"])
     c = state["conditioner"]
     arrays = {name: c[name].numpy() for name in ("unit", "centres", "mean", "scale")}
     conditioner = Conditioner(tuple(c["features"]), **arrays, settings=spec.conventions.settings)
     with torch.random.fork_rng(devices=[]):
-        model = build(spec.size, len(c["features"]), spec.conventions.cap, spec.unit)
+        model = build(spec.size, len(c["features"]), spec.conventions.cap, spec.rul_scale)
     model.load_state_dict(state["weights"])
     interval = state["interval"]
     return TrainedNetwork(model.eval(), spec, conditioner, interval["half_width"], interval["level"])

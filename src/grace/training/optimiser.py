@@ -84,4 +84,4 @@ class RowOptimiser:
     def step(self) -> None:
         """Clip, step and average."""
         plan = self._plan
-        step(self._state, self._grad, next(self._rates), plan.weight_decay, plan.clip, plan.average)
+        step(self._state, self._grad, next(self._rates), plan.weight_decay, plan.clip, plan.ema_decay)

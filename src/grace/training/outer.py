@@ -57,7 +57,7 @@ class Group:
         self.controller: Controller = build_outer(spec.outer, len(TASKS), replicas=replicas, **dict(spec.options)).to(
             device
         )
-        self._every = spec.measure_every if self.controller.needs_gramian else spec.monitor_every
+        self._every = spec.measure_every if self.controller.needs_gramian else 0
         self._peak = self.controller.learning_rate or spec.schedule.learning_rate
         self._rates = torch.zeros(per_epoch, len(members), device=device)
         self._learned = [Learned(parameter, len(members)) for parameter in self.controller.parameters()]
@@ -65,6 +65,10 @@ class Group:
     def measures(self, step: int, epoch: int) -> bool:
         """Whether this group's Gramians are measured in this step of the epoch."""
         return bool(self._every) and (epoch * self.per_epoch + step) % self._every == 0
+
+    def watched(self, step: int, epoch: int, every: int) -> bool:
+        """Whether Gramians that the controller does not need are measured for a display, on every N-th step; 0: never."""
+        return bool(every) and not self._every and (epoch * self.per_epoch + step) % every == 0
 
     def begin_epoch(self, epoch: int, rates: Sequence[Rate]) -> None:
         """Set the learning rates of the parameters for every step of the epoch."""
@@ -111,7 +115,7 @@ class Outer:
     def __init__(self, specs: Sequence[RunSpec], per_epoch: Sequence[int], device: str) -> None:
         found: dict[tuple[Any, ...], list[int]] = {}
         for number, (spec, steps) in enumerate(zip(specs, per_epoch, strict=True)):
-            found.setdefault((spec.outer, spec.options, steps), []).append(number)
+            found.setdefault((spec.outer, spec.options, spec.measure_every, steps), []).append(number)
         self.groups = [Group(m, specs[m[0]], per_epoch[m[0]], device) for m in found.values()]
         self.losses = torch.ones(len(specs), len(TASKS), device=device)
         self.gramians = torch.eye(len(TASKS), device=device).repeat(len(specs), 1, 1)

@@ -40,7 +40,7 @@ def split_for(spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
     Raises:
         GraceError: The fleet cannot be trained on, or ``source`` is asked for without test engines.
     """
-    check_training(fleet, spec.conventions, min(spec.schedule.padded, spec.conventions.window))
+    check_training(fleet, spec.conventions, min(spec.schedule.min_history, spec.conventions.window))
     if spec.protocol == "source":
         return _source(spec, fleet, test)
     kept, held = split_engines(len(fleet.engines), spec.validation_share, spec.seed)
@@ -48,7 +48,7 @@ def split_for(spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
     conditioner = fit_conditions(training, spec.conventions)
     cuts = np.random.default_rng(spec.seed)
     rows = conditioner.transform(validation)
-    chosen_on = windows_of_cuts(validation, rows, spec.conventions, spec.validation_cuts, cuts, spec.validation_horizon)
+    chosen_on = windows_of_cuts(validation, rows, spec.conventions, spec.validation_cuts, cuts, spec.max_validation_rul)
     return Split(_training(spec, training, conditioner), chosen_on, _test(spec, test, conditioner), conditioner)
 
 
@@ -62,7 +62,7 @@ def _source(spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
 
 def _training(spec: RunSpec, fleet: Fleet, conditioner: Conditioner) -> Windows | ManyWindows:
     rows, plan = conditioner.transform(fleet), spec.schedule
-    return training_windows(fleet, rows, spec.conventions, plan.padded, plan.horizon)
+    return training_windows(fleet, rows, spec.conventions, plan.min_history, plan.max_train_rul)
 
 
 def _test(spec: RunSpec, test: Fleet | None, conditioner: Conditioner) -> Windows | None:
@@ -73,4 +73,4 @@ def _test(spec: RunSpec, test: Fleet | None, conditioner: Conditioner) -> Window
     if spec.conventions.table is None or test.last_rul.any():
         return last_windows(test, rows, spec.conventions)
     cuts = np.random.default_rng(0)  # the same cuts for every seed and method
-    return windows_of_cuts(test, rows, spec.conventions, spec.validation_cuts, cuts, spec.validation_horizon)
+    return windows_of_cuts(test, rows, spec.conventions, spec.validation_cuts, cuts, spec.max_validation_rul)

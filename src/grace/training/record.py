@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import platform
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grace.errors import GraceError
-from grace.files import write_text
+from grace.formats import DamagedError, Format, built, rounded
+from grace.training.migrations import record_1
 
-FORMAT = 1
+RECORD = Format("record", 2, {1: record_1})
 DONE, FAILED = "done", "failed"
 ENGINE = "2"
 """1: one network at a time through ``nn.LSTM``; where its environment has ``stack``, a first stack with one dropout mask for all.
@@ -36,11 +34,10 @@ class Record:
         source: Epoch, RMSE and score of the epoch that is best *on the test set*: the source's protocol, optimistic.
         interval: Half width (cycles) and level of the conformal interval, and its coverage on the test engines.
         predictions: Of each test engine: number, true RUL, predicted RUL (cycles) and predicted health state.
-        environment: Versions and machine; ``engine``, what trained it (see :data:`ENGINE`; "1" in records that do not say), and
-            ``stack``, the number of runs that trained together.
+        environment: Versions, threads and machine, which are no part of the id; ``engine``, what trained
+            it (see :data:`ENGINE`; "1" in records that do not say), and ``stack``, the number of runs that trained together.
         seconds: Wall time, over all sessions of a resumed run.
         steps: Optimiser steps.
-        format: Version of this layout.
     """
 
     id: str
@@ -57,7 +54,6 @@ class Record:
     environment: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     steps: int = 0
-    format: int = FORMAT
 
     def write(self, folder: Path) -> Path:
         """Write ``ID.json``, whole or not at all.
@@ -66,40 +62,20 @@ class Record:
             GraceError: The folder cannot be written.
         """
         path = folder / f"{self.id}.json"
-        write_text(path, json.dumps(rounded(asdict(self)), separators=(",", ":"), allow_nan=False) + "\n")
+        RECORD.write(path, rounded(asdict(self)) | {"spec": self.spec})  # a rounded spec would be another run's
         return path
 
 
 def read_record(path: Path) -> Record:
-    """Read a record.
+    """Read a record of this version or an older one.
 
     Raises:
-        GraceError: The file is missing or damaged, or of another version.
+        GraceError: The file is missing or damaged, or of a newer version.
     """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise GraceError(f"{path} should be a record. Found: {error}. Remove it and run again.") from None
-    version = values.get("format") if isinstance(values, dict) else None
-    if version != FORMAT:
-        raise GraceError(
-            f"{path} should be a record of format {FORMAT}. Found {version!r}. "
-            "Read it with the version that wrote it, or choose another folder."
-        )
-    if set(values) != {f.name for f in fields(Record)}:
-        raise GraceError(
-            f"{path} should have the fields of a record. Found {', '.join(sorted(values))[:80]}. Remove it."
-        )
-    return Record(**values)
-
-
-def rounded(value: Any) -> Any:
-    """Numbers to six significant digits and NaN or infinity to None, so that JSON stays small and readable everywhere."""
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: rounded(v) for key, v in value.items()}
-    return [rounded(v) for v in value] if isinstance(value, list | tuple) else value
+    record = built(Record, RECORD.read(path), str(path))
+    if record.spec.get("id") != record.id:
+        raise DamagedError(path, f"run {record.id} with the spec of {record.spec.get('id')}")
+    return record
 
 
 def environment(device: str) -> dict[str, str]:

@@ -91,7 +91,8 @@ class Replica:
     def finished(self) -> bool:
         """Whether it has made its epochs, stopped early or diverged."""
         plan, epoch = self.spec.schedule, len(self.history)
-        stalled = plan.stop and epoch - 1 - self.best_epoch >= plan.stop
+        patience = plan.early_stopping_patience
+        stalled = patience and epoch - 1 - self.best_epoch >= patience
         return bool(self.reason) or epoch >= plan.epochs or bool(epoch and stalled)
 
     def rates(self, epoch: int, length: int) -> list[float]:

@@ -17,6 +17,8 @@ from grace.data.fleet import Fleet
 from grace.data.resident import ResidentWindows
 from grace.data.windows import Windows
 from grace.errors import GraceError
+from grace.files import set_aside
+from grace.formats import DamagedError, Format
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
 from grace.models.lstm import EAGER, compiled
 from grace.models.rul_problem import RULProblem
@@ -29,10 +31,13 @@ from grace.training.spec import RunSpec
 from grace.training.stack import Stack
 
 LEVEL = 0.9
-CHECKPOINT = "checkpoint of runs"
+CHECKPOINT = Format("checkpoint", 2)
 SELDOM = 300.0  # seconds between checkpoints of several runs: 35 networks of full size are some 3 GB
 
-FREE = ("method", "outer", "inner", "options", "seed")
+SAME = ("engine", "torch", "device", "threads")
+"""Of the environment, what has to be the same when a checkpoint is gone on with."""
+
+FREE = ("id", "method", "outer", "inner", "options", "seed", "measure_every")
 """Fields of a spec that may differ among runs that train together."""
 
 OnEpoch = Callable[[Stack], None]
@@ -61,6 +66,7 @@ def train(
     *,
     device: str = "cpu",
     checkpoint: Path | None = None,
+    monitor_every: int = 0,
     on_epoch: OnEpoch | None = None,
 ) -> Run:
     """Train, choose the best epoch on the validation windows, and read the test engines once.
@@ -73,14 +79,18 @@ def train(
         fleet: Training engines, run to failure.
         test: Test engines with their RUL.
         device: ``cpu``, ``cuda``, ...
-        checkpoint: File that the state is written to after every epoch, and resumed from where it is there.
+        checkpoint: File that the state is written to after every epoch, and resumed from where it is there. A damaged one is set
+            aside under another name.
+        monitor_every: Steps between two measurements of rho for display where the method needs none; 0: never. Moves no number.
         on_epoch: Told each epoch.
 
     Raises:
-        GraceError: The fleet cannot be trained on, or the checkpoint is of another run or cannot be written. A run that
-            diverges raises nothing: its record says ``failed``.
+        GraceError: The fleet cannot be trained on or is not the spec's, or the checkpoint is of another run or environment or
+            cannot be written. A run that diverges raises nothing: its record says ``failed``.
     """
-    return train_stacked([spec], fleet, test, device=device, checkpoint=checkpoint, on_epoch=on_epoch)[0]
+    return train_stacked(
+        [spec], fleet, test, device=device, checkpoint=checkpoint, monitor_every=monitor_every, on_epoch=on_epoch
+    )[0]
 
 
 def train_stacked(
@@ -92,6 +102,7 @@ def train_stacked(
     checkpoint: Path | None = None,
     every: float | None = None,
     fuse: bool = False,
+    monitor_every: int = 0,
     on_epoch: OnEpoch | None = None,
 ) -> list[Run]:
     """Train several runs of one data set together, as :func:`train` would train each.
@@ -107,6 +118,7 @@ def train_stacked(
         checkpoint: File that the stack's state is written to, and resumed from where it is there.
         every: Seconds between two checkpoints, at the end of an epoch; default 300, and 0 for a single run.
         fuse: Compile the element-wise part of the LSTM with ``torch.compile``.
+        monitor_every: See :func:`train`.
         on_epoch: Told each epoch.
 
     Returns:
@@ -115,6 +127,9 @@ def train_stacked(
     Raises:
         GraceError: The specs cannot train together, a split of one of several fills no batch, or see :func:`train`.
     """
+    specs = [spec.reading(fleet, test) for spec in specs]
+    if monitor_every < 0:
+        raise GraceError(f"`monitor_every` should be at least 0. Found {monitor_every}.")
     if len(stacks(specs)) != 1:
         raise GraceError(
             "Runs of a stack should be at least one, and differ in method, options and seed alone. Found "
@@ -123,13 +138,13 @@ def train_stacked(
     splits = {spec.seed: split_for(spec, fleet, test) for spec in specs}
     with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
         networks = initial_networks(specs, splits, device)
-        stack = Stack(specs, splits, networks, device, compiled() if fuse else EAGER)
+        stack = Stack(specs, splits, networks, device, compiled() if fuse else EAGER, monitor_every)
         _to_the_end(stack, checkpoint, SELDOM * (len(specs) > 1) if every is None else every, on_epoch)
         return [_run(stack, number) for number in range(len(specs))]
 
 
 def stacks(specs: Sequence[RunSpec], size: int = 0) -> list[list[RunSpec]]:
-    """Specs in groups that can train together: alike but for method, options and seed; 0 sets no limit on their size."""
+    """Specs in groups that can train together: alike but for :data:`FREE`; 0 sets no limit on their size."""
     groups: dict[str, list[RunSpec]] = {}
     for spec in specs:
         fixed = {name: value for name, value in spec.to_json().items() if name not in FREE}
@@ -156,30 +171,49 @@ def initial_networks(specs: Sequence[RunSpec], splits: dict[int, Split], device:
                 f"{spec.seed}. Train these runs one by one."
             )
         if (spec.seed, spec.inner) not in drawn:
-            problem = RULProblem(split.train, spec.conventions.cap, spec.size, spec.unit, spec.inner, size, device)
+            problem = RULProblem(split.train, spec.conventions.cap, spec.size, spec.rul_scale, spec.inner, size, device)
             torch.manual_seed(spec.seed)
             drawn[spec.seed, spec.inner] = live_model(problem, spec.seed)[0]
     return [drawn[spec.seed, spec.inner] for spec in specs]
 
 
 def _to_the_end(stack: Stack, checkpoint: Path | None, every: float, on_epoch: OnEpoch | None) -> None:
-    name = name_of(stack.specs)
-    if checkpoint is not None and checkpoint.exists():
-        state = load(checkpoint, CHECKPOINT, stack.device)
-        if state["id"] != name:
-            raise GraceError(
-                f"{checkpoint} should be the checkpoint of {name}. Found {state['id']}. Remove it, or restore the options that "
-                "it was begun with."
-            )
+    begun = {"id": name_of(stack.specs), "environment": environment(stack.device)}
+    if checkpoint is not None and checkpoint.exists() and (state := _resumed(checkpoint, stack.device)) is not None:
+        _check_resumed(checkpoint, begun, state)
         stack.load_state_dict(state)
     saved = time.monotonic()
     while stack.active:
         stack.run_epoch()
         if checkpoint is not None and time.monotonic() - saved >= every:
-            save(checkpoint, CHECKPOINT, {"id": name, **stack.state_dict()})
+            save(checkpoint, CHECKPOINT, {**begun, **stack.state_dict()})
             saved = time.monotonic()
         if on_epoch is not None:
             on_epoch(stack)
+
+
+def _resumed(checkpoint: Path, device: str) -> dict[str, Any] | None:
+    """The state in a checkpoint; None where it is damaged, and has been set aside."""
+    try:
+        return load(checkpoint, CHECKPOINT, device)
+    except DamagedError as error:
+        set_aside(checkpoint, str(error))
+        return None
+
+
+def _check_resumed(checkpoint: Path, begun: dict[str, Any], state: dict[str, Any]) -> None:
+    if state["id"] != begun["id"]:
+        raise GraceError(
+            f"{checkpoint} should be the checkpoint of {begun['id']}. Found {state['id']}. Remove it, or restore the options "
+            "that it was begun with."
+        )
+    for name in SAME:
+        was, now = state["environment"][name], begun["environment"][name]
+        if was != now:
+            raise GraceError(
+                f"{checkpoint} should be gone on with as it was begun, with {name} {was}. Found {now}. Restore that, or remove "
+                "the file to begin anew."
+            )
 
 
 def _run(stack: Stack, number: int) -> Run:

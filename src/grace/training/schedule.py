@@ -19,17 +19,17 @@ class Schedule:
         learning_rate: Peak learning rate.
         weight_decay: AdamW's decoupled weight decay.
         warmup: Epochs of linear warm-up from a tenth of the learning rate.
-        decay: ``plateau``: halved when the validation RMSE has not fallen for ``patience`` epochs. ``cosine``: to 0 over all
-            epochs, in every step. ``none``: kept.
-        patience: Epochs of the plateau.
-        least: Smallest learning rate of the plateau.
+        decay: ``plateau``: halved when the validation RMSE has not fallen for ``plateau_patience`` epochs. ``cosine``: to 0
+            over all epochs, in every step. ``none``: kept.
+        plateau_patience: Epochs of the plateau.
+        min_lr: Smallest learning rate of the plateau.
         clip: Largest norm of the whole gradient.
-        average: Memory of the moving average of the weights that is evaluated, a step; 0 evaluates the weights themselves.
-        stop: Epochs without a lower validation RMSE after which training stops; 0 never stops early.
-        padded: Shortest history that a training window needs, in cycles; what is missing is padded at the front, as for
+        ema_decay: Memory of the moving average of the weights that is evaluated, a step; 0 evaluates the weights themselves.
+        early_stopping_patience: Epochs without a lower validation RMSE after which training stops; 0 never stops early.
+        min_history: Shortest history that a training window needs, in cycles; what is missing is padded at the front, as for
             the short engines of a test. 0 takes full windows only.
-        horizon: Largest RUL of a training window, cycles; 0 trains on all. An engine in its first cycles is recognised by its
-            padding, and all of those that ran to failure had a long life before them: a test engine need not.
+        max_train_rul: Largest RUL of a training window, cycles; 0 trains on all. An engine in its first cycles is recognised
+            by its padding, and all of those that ran to failure had a long life before them: a test engine need not.
         offset: Standard deviation of a random constant that is added to each feature of each training window, in standard
             deviations of the feature: engines leave the factory with offsets of their own, which a network otherwise learns
             by heart. 0 adds nothing.
@@ -45,17 +45,17 @@ class Schedule:
     weight_decay: float
     warmup: int
     decay: str
-    patience: int = 30
-    least: float = 5e-6
+    plateau_patience: int = 30
+    min_lr: float = 5e-6
     clip: float = 1.0
-    average: float = 0.999
-    stop: int = 0
-    padded: int = 0
-    horizon: int = 0
+    ema_decay: float = 0.999
+    early_stopping_patience: int = 0
+    min_history: int = 0
+    max_train_rul: int = 0
     offset: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, low in LEAST.items():
+        for name, low in MINIMUM.items():
             if (value := getattr(self, name)) < low:
                 raise GraceError(f"`{name}` should be at least {low}. Found {value}.")
         for name in ("learning_rate", "clip"):
@@ -65,20 +65,24 @@ class Schedule:
             raise GraceError(f"`decay` should be one of {', '.join(DECAYS)}. Found {self.decay!r}.")
         if not 0 <= self.offset < math.inf:
             raise GraceError(f"`offset` should be at least 0. Found {self.offset}.")
-        if not 0 <= self.average < 1:
-            raise GraceError(f"`average` should be in [0, 1). Found {self.average}.")
+        if not 0 <= self.ema_decay < 1:
+            raise GraceError(f"`ema_decay` should be in [0, 1). Found {self.ema_decay}.")
 
 
 DECAYS = ("plateau", "cosine", "none")
-LEAST = {"epochs": 1, "steps": 0, "batch_size": 2, "warmup": 0, "stop": 0, "padded": 0, "horizon": 0}
+MINIMUM = {"epochs": 1, "batch_size": 2}
+MINIMUM |= dict.fromkeys(("steps", "warmup", "early_stopping_patience", "min_history", "max_train_rul"), 0)
+CUSTOM = "custom"
 
 SCHEDULES = {
     # the source's recipe, section 7 of its text; it stops early without a figure: twice the plateau's patience
-    "paper": Schedule(500, 0, 256, 1e-3, 1e-4, 10, "plateau", average=0.999, stop=60),
+    "paper": Schedule(500, 0, 256, 1e-3, 1e-4, 10, "plateau", ema_decay=0.999, early_stopping_patience=60),
     # for two CPU cores, chosen from learning curves on validation engines: docs/training.md
-    "compact": Schedule(12, 100, 128, 1e-3, 1e-4, 1, "cosine", average=0.99, padded=20, horizon=150, offset=0.4),
+    "compact": Schedule(
+        12, 100, 128, 1e-3, 1e-4, 1, "cosine", ema_decay=0.99, min_history=20, max_train_rul=150, offset=0.4
+    ),
     # for tests and demonstrations
-    "tiny": Schedule(3, 20, 32, 2e-3, 1e-4, 1, "cosine", average=0.9, padded=20),
+    "tiny": Schedule(3, 20, 32, 2e-3, 1e-4, 1, "cosine", ema_decay=0.9, min_history=20),
 }
 """The schedules by name."""
 
@@ -95,7 +99,7 @@ def schedule_named(name: str) -> Schedule:
 
 
 class Rate:
-    """The learning rate as a share of its peak, told the validation RMSE after every epoch; all state in ``state_dict``."""
+    """The learning rate as a share of its peak, given the validation RMSE after every epoch; all state in ``state_dict``."""
 
     def __init__(self, schedule: Schedule, steps_per_epoch: int) -> None:
         self._schedule, self._per_epoch = schedule, steps_per_epoch
@@ -103,7 +107,7 @@ class Rate:
 
     def at(self, step: int, peak: float) -> float:
         """Rate of this step, from 0, of parameters with this peak."""
-        least = self._schedule.least if self._schedule.decay == "plateau" else 0.0
+        least = self._schedule.min_lr if self._schedule.decay == "plateau" else 0.0
         return max(peak * max(self.share(step), 0.0), min(least, peak))
 
     def share(self, step: int) -> float:
@@ -116,12 +120,12 @@ class Rate:
         return rise * self._factor
 
     def after_epoch(self, validation: float) -> None:
-        """Tell the validation RMSE: the plateau halves the rate when it has not fallen for ``patience`` epochs."""
+        """Tell the validation RMSE: the plateau halves the rate when it has not fallen for ``plateau_patience`` epochs."""
         if validation < self._best:
             self._best, self._bad = validation, 0
         else:
             self._bad += 1
-        if self._schedule.decay == "plateau" and self._bad > self._schedule.patience:
+        if self._schedule.decay == "plateau" and self._bad > self._schedule.plateau_patience:
             self._factor, self._bad = self._factor / 2, 0
 
     def state_dict(self) -> dict[str, float]:

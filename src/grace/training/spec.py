@@ -1,21 +1,22 @@
-"""What a run is: every convention and choice that moves a number, as one frozen record whose hash names the run."""
+"""What a run is: every convention and choice that moves a number and the bytes it read, as one record whose hash names it."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from grace.controllers.methods import build_outer, method
+from grace.controllers.methods import build_outer, method, method_name, resolved
 from grace.core.weighted_mse import INNER
 from grace.data.columns import Columns
 from grace.data.conventions import FEATURES, Conventions
-from grace.data.fleet import SETTINGS
+from grace.data.fleet import SETTINGS, Fleet
+from grace.data.identity import fleet_sha256
 from grace.errors import GraceError
+from grace.formats import DamagedError, Format, built, checksum
 from grace.models.cnn_bilstm_attention import PARTS, WHOLE, architecture
 from grace.models.rul_problem import TASKS, UNITS
-from grace.training.schedule import Schedule, schedule_named
+from grace.training.migrations import spec_1
+from grace.training.schedule import CUSTOM, SCHEDULES, Schedule, schedule_named
 
 PROTOCOLS = ("honest", "source")
 PRECISIONS = ("float32", "bfloat16")
@@ -27,123 +28,164 @@ CONVENTIONS = Conventions(window=60, features=tuple(name for name in FEATURES if
 find the conditions), chosen on validation engines: docs/training.md."""
 
 
+SPEC = Format("spec", 2, {1: spec_1})
+DESCRIBED = ("id", "method", "schedule_name")
+"""What the JSON of a spec says beside its fields, for readers; it follows from them."""
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """One training; two runs with the same :attr:`id` give the same numbers on the same machine.
 
+    Device, threads and versions are no part of it: they are the record's environment.
+
     Attributes:
         dataset: Name of the data set.
-        method: Name of the row in :data:`grace.controllers.methods.METHODS`, or ``OUTER+INNER`` for a free pair.
         outer: Outer axis, see :data:`grace.controllers.methods.OUTER`.
         inner: Inner axis, see :data:`grace.core.weighted_mse.INNER`.
-        options: Parameters of the outer axis as pairs.
+        options: Parameters of the outer axis as pairs; its defaults are filled in.
         seed: Seed of the split, the initialisation, the order of batches and the dropout.
         protocol: ``honest``: chosen on validation engines, the test read once. ``source``: best epoch on the test set.
         size: Size of the network.
-        unit: Unit of the RUL head and its loss, see :data:`grace.models.rul_problem.UNITS`.
+        rul_scale: Unit of the RUL head and its loss, see :data:`grace.models.rul_problem.UNITS`.
         schedule: Learning rate, length and stopping.
-        schedule_name: What it is called.
         conventions: How recordings become windows, targets and labels.
         validation_share: Share of the training engines that nothing is trained on.
         validation_cuts: Random cycles at which each of them is cut.
-        validation_horizon: Largest RUL at such a cut, cycles; 0: none.
-        measure_every: Steps between two measurements of the Gramian, for the methods that need it.
-        measure_on: Part of the backbone that it is measured on, see :data:`grace.models.cnn_bilstm_attention.PARTS`.
-        monitor_every: Steps between two measurements for the live display where the method needs none; 0: never.
+        max_validation_rul: Largest RUL at such a cut, cycles; 0: none.
+        measure_every: Steps between two measurements of the Gramian; for methods that need none always 10.
+        measure_on: Part of the backbone that it is measured on, see :data:`grace.models.cnn_bilstm_attention.PARTS`; for methods
+            that need none the whole.
         watch_test: Record the test RMSE of every epoch on the side, for comparison with the source's protocol only.
         precision: ``float32``, or ``bfloat16`` for mixed precision.
+        train_sha256: SHA-256 of the training data, see :attr:`grace.Fleet.sha256`; empty until it is known.
+        test_sha256: Of the test data; empty where there are none, or until they are known.
 
     Raises:
         GraceError: A field is out of its range or an unknown name.
     """
 
     dataset: str
-    method: str
     outer: str
     inner: str
     options: tuple[tuple[str, Any], ...]
     seed: int
     protocol: str = "honest"
     size: str = "compact"
-    unit: str = "cycles"
+    rul_scale: str = "cycles"
     schedule: Schedule = field(default_factory=lambda: schedule_named("compact"))
-    schedule_name: str = "compact"
     conventions: Conventions = CONVENTIONS
     validation_share: float = 0.2
     validation_cuts: int = 16
-    validation_horizon: int = 150
+    max_validation_rul: int = 150
     measure_every: int = 10
-    monitor_every: int = 0
+    measure_on: str = WHOLE
     watch_test: bool = True
     precision: str = "float32"
-    measure_on: str = WHOLE
+    train_sha256: str = ""
+    test_sha256: str = ""
 
     def __post_init__(self) -> None:
         for name, known in (
             ("inner", tuple(INNER)),
-            ("unit", tuple(UNITS)),
+            ("rul_scale", tuple(UNITS)),
             ("protocol", PROTOCOLS),
             ("precision", PRECISIONS),
             ("measure_on", tuple(PARTS)),
         ):
             if getattr(self, name) not in known:
                 raise GraceError(f"`{name}` should be one of {', '.join(known)}. Found {getattr(self, name)!r}.")
-        for name, low in (
-            ("measure_every", 1),
-            ("monitor_every", 0),
-            ("validation_cuts", 1),
-            ("validation_horizon", 0),
-        ):
+        for name, low in (("measure_every", 1), ("validation_cuts", 1), ("max_validation_rul", 0)):
             if (value := getattr(self, name)) < low:
                 raise GraceError(f"`{name}` should be at least {low}. Found {value}.")
         if not 0 < self.validation_share < 1:
             raise GraceError(f"`validation_share` should be in (0, 1). Found {self.validation_share}.")
-        build_outer(self.outer, **dict(self.options))
         architecture(self.size)
+        self._resolve()
+
+    def _resolve(self) -> None:
+        """Fill in what follows from the outer axis, so that one meaning has one spec."""
+        options = resolved(self.outer, dict(self.options))
+        object.__setattr__(self, "options", tuple(options.items()))
+        controller = build_outer(self.outer, **options)
+        if not controller.needs_gramian:
+            object.__setattr__(self, "measure_every", type(controller).measure_every)
+            object.__setattr__(self, "measure_on", WHOLE)
+
+    @property
+    def method(self) -> str:
+        """Name of the row in :data:`grace.controllers.methods.METHODS`, or ``OUTER+INNER`` of a free pair."""
+        return method_name(self.outer, self.inner, dict(self.options))
+
+    @property
+    def schedule_name(self) -> str:
+        """Name of the schedule, or ``custom``."""
+        return next((name for name, plan in SCHEDULES.items() if plan == self.schedule), CUSTOM)
 
     @property
     def id(self) -> str:
-        """Twelve hexadecimal digits of the SHA-256 of the canonical JSON."""
-        return hashlib.sha256(canonical(self.to_json()).encode()).hexdigest()[:12]
+        """Twelve hexadecimal digits of the SHA-256 of the fields as canonical JSON."""
+        return checksum(self._fields())[:12]
 
     def trains(self, task: str) -> bool:
         """Whether a task of :data:`grace.models.rul_problem.TASKS` has a weight at all."""
         weights = dict(self.options).get("weights")
         return weights is None or weights[TASKS.index(task)] > 0
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values; :meth:`from_json` reads them back.
+    def reading(self, fleet: Fleet, test: Fleet | None) -> RunSpec:
+        """The spec of a run that reads these engines.
 
-        ``measure_on`` is left out where it is the backbone, so that ids of older runs stay as they were.
+        Raises:
+            GraceError: It is a spec of other data.
         """
-        options = {name: _plain(value) for name, value in self.options}
-        values = asdict(self) | {"conventions": self.conventions.to_json(), "options": options}
-        if self.measure_on == WHOLE:
-            del values["measure_on"]
-        return values
+        sums = fleet_sha256(fleet), "" if test is None else fleet_sha256(test)
+        if self.train_sha256 and (self.train_sha256, self.test_sha256) != sums:
+            raise GraceError(
+                f"The data of run {self.id} should have the SHA-256 of its spec. Found other data for {self.dataset}. "
+                "Restore the files, or make a new spec."
+            )
+        return replace(self, train_sha256=sums[0], test_sha256=sums[1])
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON values, with format, version and :data:`DESCRIBED`; :meth:`from_json` reads them back."""
+        head = {"format": SPEC.name, "version": SPEC.version}
+        return head | {name: getattr(self, name) for name in DESCRIBED} | self._fields()
+
+    def _fields(self) -> dict[str, Any]:
+        options = {name: list(value) if isinstance(value, tuple) else value for name, value in self.options}
+        return asdict(self) | {"conventions": self.conventions.to_json(), "options": options}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> RunSpec:
-        """A spec from its JSON values.
+        """A spec from its JSON values, of this version or an older one.
 
         Raises:
-            GraceError: A field is missing or unknown: the values are of another version.
+            GraceError: The values are damaged, of a newer version, or no longer what the id says.
         """
-        known, values = {f.name for f in fields(cls)}, {"measure_on": WHOLE} | values
-        if set(values) != known:
-            odd = sorted(set(values) ^ known)[0]
-            raise GraceError(f"A run's spec should have the fields of this version. Found a difference in {odd!r}.")
-        conventions: dict[str, Any] = {
-            name: tuple(v) if isinstance(v, list) else v for name, v in values["conventions"].items()
-        }
-        options = tuple((name, _frozen(value)) for name, value in sorted(values["options"].items()))
+        what = "The spec of a run"
+        version = SPEC.accept({"format": SPEC.name, "version": 1} | values, what)
+        body = SPEC.migrated({k: v for k, v in values.items() if k not in ("format", "version")}, version, what)
+        found = body.get("id")
         try:
-            if "table" in conventions:
-                conventions["table"] = Columns.from_json(conventions["table"])
-            changes = {"conventions": Conventions(**conventions), "schedule": Schedule(**values["schedule"])}
-        except TypeError as error:
-            raise GraceError(f"A run's spec should have the fields of this version. Found: {error}.") from None
-        return cls(**(values | changes | {"options": options}))
+            spec = cls._built({name: value for name, value in body.items() if name not in DESCRIBED}, what)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise DamagedError(what, f"{type(error).__name__} {error}") from None
+        if found is not None and found != spec.id:
+            raise DamagedError(f"{what} {found}", f"fields of run {spec.id}")
+        return spec
+
+    @classmethod
+    def _built(cls, values: dict[str, Any], what: str) -> RunSpec:
+        found = values["conventions"].items()
+        conventions: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in found}
+        if conventions.get("table") is not None:
+            conventions["table"] = Columns.from_json(conventions["table"])
+        parts = {
+            "conventions": built(Conventions, conventions, f"{what}, conventions"),
+            "schedule": built(Schedule, values["schedule"], f"{what}, schedule"),
+            "options": tuple((name, _frozen(value)) for name, value in sorted(values["options"].items())),
+        }
+        return built(cls, values | parts, what)
 
 
 def run_spec(
@@ -175,32 +217,19 @@ def run_spec(
         GraceError: An unknown name, or a field out of its range.
     """
     row = method(method_name or ("baseline" if outer or inner else "grace"))
-    name = method_name if method_name and not (outer or inner) else None
-    chosen_outer, chosen_inner = outer or row.outer, inner or row.inner
+    chosen = outer or row.outer
     merged = ({} if outer else dict(row.options)) | (options or {})
-    plan = schedule_named(schedule) if isinstance(schedule, str) else schedule
     return RunSpec(
         dataset=dataset,
-        method=name or ("grace" if not (outer or inner) else f"{chosen_outer}+{chosen_inner}"),
-        outer=chosen_outer,
-        inner=chosen_inner,
+        outer=chosen,
+        inner=inner or row.inner,
         options=tuple((key, _frozen(value)) for key, value in sorted(merged.items())),
-        schedule=plan,
-        schedule_name=schedule if isinstance(schedule, str) else "custom",
+        schedule=schedule_named(schedule) if isinstance(schedule, str) else schedule,
         seed=seed,
-        measure_every=build_outer(chosen_outer, **merged).measure_every if measure_every is None else measure_every,
+        measure_every=build_outer(chosen, **merged).measure_every if measure_every is None else measure_every,
         **choices,
     )
 
 
-def canonical(values: dict[str, Any]) -> str:
-    """JSON with sorted keys and no blanks: one text for one meaning."""
-    return json.dumps(values, sort_keys=True, separators=(",", ":"))
-
-
 def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from grace.core.fit import Weighed, fit
-from grace.core.replicas import step_of_replicas
+from grace.core.replicas import gramian_of_replicas, step_of_replicas, task_gradients_of_replicas
 from grace.data.resident import ResidentWindows
 from grace.models.cnn_bilstm_attention import PARTS, WHOLE, CNNBiLSTMAttention
 from grace.models.function import Networks
@@ -43,6 +43,8 @@ class Stack:
         networks: The initial network of each.
         device: ``cpu``, ``cuda``, ...
         cell: Element-wise part of the LSTM in training; a compiled one is compiled anew for every shape.
+        monitor_every: Steps between two measurements of the Gramian for display, in runs whose method needs none; 0: never.
+            They are passes of their own, so that watching moves no number.
     """
 
     def __init__(
@@ -52,8 +54,9 @@ class Stack:
         networks: Sequence[CNNBiLSTMAttention],
         device: str = "cpu",
         cell: Cell = EAGER,
+        monitor_every: int = 0,
     ) -> None:
-        self.specs, self.device, self.plan = list(specs), device, specs[0].schedule
+        self.specs, self.device, self.plan, self._monitor_every = list(specs), device, specs[0].schedule, monitor_every
         self.shape, self._cell = networks[0], cell
         named, shared = dict(self.shape.named_parameters()), {id(p) for p in self.shape.shared_parameters()}
         self._shared = [name for name, p in named.items() if id(p) in shared]
@@ -146,13 +149,19 @@ class Stack:
                 return self.outer.weigh(groups, index, detached, gram, step, self.epoch)
 
             due = any(group.measures(step, self.epoch) for group in groups)
-            return Weighed(detached, *step_of_replicas(found, weigh, shared, own, due=due, measure_on=part))
+            watched = None
+            if not due and any(group.watched(step, self.epoch, self._monitor_every) for group in groups):
+                watched = gramian_of_replicas(task_gradients_of_replicas(found, measured, retain_graph=True))
+            weights, gram = step_of_replicas(found, weigh, shared, own, due=due, measure_on=part)
+            return Weighed(detached, weights, watched if gram is None else gram)
 
         for step in fit(batches, losses, backward, optimiser):
             sums.add(index, step.losses, step.weights)
             if step.gramian is not None:
-                due = [group for group in groups if group.measures(first + step.number, self.epoch)]
-                sums.measured(self.outer.gramians, [number for group in due for number in group.members])
+                at = first + step.number, self.epoch
+                seen = [g for g in groups if g.measures(*at) or g.watched(*at, self._monitor_every)]
+                self.outer.gramians[index] = step.gramian
+                sums.measured(self.outer.gramians, [number for group in seen for number in group.members])
         if not whole:
             self.state.put(index, state)
 
@@ -162,7 +171,9 @@ class Stack:
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=one.precision == "bfloat16"):
             predicted, logits = network(x)
             inners = [self.specs[row].inner for row in rows]
-            return torch.stack(task_losses(predicted, logits, rul, label, inners, one.conventions.cap, one.unit), 1)
+            return torch.stack(
+                task_losses(predicted, logits, rul, label, inners, one.conventions.cap, one.rul_scale), 1
+            )
 
     def _evaluate(self, going: list[int], sums: Sums) -> None:
         rows, specs = torch.tensor(going, device=self.device), [self.specs[number] for number in going]
@@ -191,7 +202,7 @@ class Stack:
         spec, split = self.replicas[number].spec, self.replicas[number].split
         row = slice(number, number + 1)
         tensors = self.parameters.views(self.best[row]) | self.statistics.views(self.best_statistics[row])
-        model = build(spec.size, split.train.rows.shape[1], spec.conventions.cap, spec.unit)
+        model = build(spec.size, split.train.rows.shape[1], spec.conventions.cap, spec.rul_scale)
         # all but BatchNorm's counters, which nobody reads
         model.load_state_dict({name: tensor[0] for name, tensor in tensors.items()}, strict=False)
         return model.to(self.device).eval()

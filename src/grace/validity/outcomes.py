@@ -21,8 +21,8 @@ SIMULATED_SEEDS = (*SEEDS, 6, 7, 8, 9, 10)
 
 EPOCHS, STEPS = 5, 100
 RECIPES = {
-    "plain": Schedule(EPOCHS, STEPS, 128, 1e-3, 1e-4, 0, "cosine", average=0.9, padded=20),
-    "tuned": replace(SCHEDULES["compact"], epochs=EPOCHS, steps=STEPS, average=0.9),
+    "plain": Schedule(EPOCHS, STEPS, 128, 1e-3, 1e-4, 0, "cosine", ema_decay=0.9, min_history=20),
+    "tuned": replace(SCHEDULES["compact"], epochs=EPOCHS, steps=STEPS, ema_decay=0.9),
 }
 """``plain``: what one would write first; it over-fits within its 500 steps. ``tuned``: the recipe of :mod:`grace.training` in as
 many steps; with it RUL alone is about a cycle better, and a second task has less to add. Both are short: a study trains over a
@@ -40,9 +40,8 @@ def spec_of(case: Case, method: str, seed: int, schedule: Schedule | None = None
         seed=seed,
         schedule=schedule or RECIPES[case.recipe],
         size=case.size,
-        unit="cap",
+        rul_scale="cap",
         conventions=case.conventions,
-        monitor_every=0,
     )
 
 
