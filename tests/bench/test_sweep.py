@@ -7,7 +7,9 @@ import random
 import resource
 import signal
 import subprocess
+import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ import pytest
 from grace.bench.plan import grid
 from grace.bench.store import Store
 from grace.errors import GraceError
+from grace.files import write_text
 from grace.training.record import read_record
 from tests.bench.conftest import RUNS, call, command
 
@@ -37,7 +40,7 @@ def figures(folder: Path) -> dict[str, dict[str, object]]:
     """Everything in the records but wall time and machine."""
     found = {}
     for path in sorted((folder / "records").glob("*.json")):
-        values = json.loads(path.read_text())
+        values = json.loads(path.read_text())["body"]
         found[values["id"]] = {name: values[name] for name in SAME}
     return found
 
@@ -176,32 +179,80 @@ def test_a_folder_that_cannot_be_written() -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_a_record_of_another_version_or_damaged(whole: Path, tmp_path: Path) -> None:
-    path = next((whole / "records").iterdir())
-    target = tmp_path / "records" / path.name
-    target.parent.mkdir()
-    for text, words in (
-        (path.read_text().replace('"format":1', '"format":99'), "format 1. Found 99"),
-        (path.read_text()[:200], "should be a record. Found"),
-    ):
-        target.write_text(text)
-        done = call(tmp_path)
-        assert done.returncode == 2
-        assert str(target) in done.stderr
-        assert words in done.stderr
-        assert target.read_text() == text
+def copied(whole: Path, folder: Path) -> Path:
+    """A whole sweep in another folder; its first record."""
+    for path in (whole / "records").iterdir():
+        write_text(folder / "records" / path.name, path.read_text())
+    return min((folder / "records").iterdir())
+
+
+def test_a_record_of_a_newer_version_stops_the_sweep(whole: Path, tmp_path: Path) -> None:
+    target = copied(whole, tmp_path)
+    text = target.read_text().replace('"version":2', '"version":99', 1)
+    target.write_text(text)
+    done = call(tmp_path)
+    assert done.returncode == 2
+    assert str(target) in done.stderr
+    assert "version 2 or older. Found version 99, written by GRACE" in done.stderr
+    assert target.read_text() == text
+
+
+@pytest.mark.parametrize("where", ["records", "checkpoints"])
+def test_a_damaged_file_is_set_aside_and_its_run_begins_anew(whole: Path, tmp_path: Path, where: str) -> None:
+    record = copied(whole, tmp_path)
+    target, half = record, record.read_bytes()[:1000]
+    if where == "checkpoints":
+        record.unlink()
+        target = Store(tmp_path).checkpoint(record.stem)
+        target.parent.mkdir()
+    target.write_bytes(half)
+    done = call(tmp_path, "--jobs", "1")
+    assert done.returncode == 0
+    assert done.stderr.count("was set aside as") == 1
+    assert done.stderr.startswith("note: ")
+    assert f"{RUNS} done" in done.stdout
+    assert target.with_name(f"{target.name}.damaged").read_bytes() == half
+    assert figures(tmp_path) == figures(whole)
+
+
+def test_records_of_an_older_version_are_not_run_again(tmp_path: Path) -> None:
+    old = Path(__file__).parents[1] / "formats" / "version_1" / "7ab0fb4ec813.json"
+    write_text(tmp_path / "records" / old.name, old.read_text())
+    done = call(tmp_path)
+    assert done.returncode == 2
+    assert "1 of an older one. Run `grace bench migrate" in done.stderr
+
+
+def test_a_replaced_file_is_another_run(tmp_path: Path) -> None:
+    """Own data in the text format, under one name: what was trained on the first file says nothing of the second."""
+    data, folder = tmp_path / "data", tmp_path / "sweep"
+    found = {}
+    for seed in ("1", "2"):
+        made = subprocess.run(
+            [sys.executable, "-m", "grace.cli.main", "data", "simulate", str(data), "--seed", seed],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert made.returncode == 0, made.stderr
+        (name,) = (path.stem.removeprefix("train_") for path in data.glob("train_*.txt"))
+        grid = ["--datasets", name, "--methods", "rul-only", "--data", str(data), "--epochs", "1"]
+        done = call(folder, *grid, "--jobs", "1")
+        assert done.returncode == 0, done.stderr
+        found[seed] = {record.id: record for record in Store(folder).all_records()}
+        status = call(folder, *grid, verb="status")
+        assert "1 done, 0 running, 0 failed, 0 waiting" in status.stdout
+        for path in data.iterdir():
+            path.unlink()
+    assert len(found["1"]) == 1
+    assert len(found["2"]) == 2
+    first, second = found["2"].values()
+    assert first.test != second.test
+    assert first.spec["train_sha256"] != second.spec["train_sha256"]
 
 
 def test_failed_runs_are_retried_on_request_alone(whole: Path, tmp_path: Path) -> None:
-    path = sorted((whole / "records").iterdir())[0]
-    values = json.loads(path.read_text())
-    folder = tmp_path / "records"
-    folder.mkdir()
-    for other in (whole / "records").iterdir():
-        (folder / other.name).write_text(other.read_text())
-    (folder / path.name).write_text(
-        json.dumps(values | {"status": "failed", "reason": "losses should be finite. Found nan"})
-    )
+    path = copied(whole, tmp_path)
+    failed = replace(read_record(path), status="failed", reason="losses should be finite. Found nan")
+    failed.write(path.parent)
     done = call(tmp_path)
     assert done.returncode == 0
     assert "1 failed" in done.stdout

@@ -18,7 +18,7 @@ from grace.data.checksums import SUMS
 from grace.data.cmapss import read_plain, read_test, read_train
 from grace.data.columns import Columns
 from grace.data.fleet import Fleet
-from grace.data.identity import combined
+from grace.data.identity import combined, fleet_sha256
 from grace.data.labels_file import with_labels
 from grace.data.rows import TableSource
 from grace.data.scan import Scan
@@ -60,10 +60,24 @@ def test_labels_are_part_of_it(small: Path) -> None:
     assert with_labels(replace(fleet, sha256=None), labels).sha256 is None
 
 
-def test_a_fleet_made_in_python_has_none_and_a_part_that_of_the_whole(small: Path) -> None:
-    assert simulate(Simulation(engines=2, test_engines=1))[0].sha256 is None
+def test_a_fleet_made_in_python_and_a_part_of_one_are_known_by_their_values(small: Path) -> None:
+    made = [simulate(Simulation(engines=2, test_engines=1, seed=seed))[0] for seed in (0, 0, 1)]
+    assert made[0].sha256 is None
+    sums = [fleet_sha256(fleet) for fleet in made]
+    assert (sums[0] == sums[1], sums[0] == sums[2]) == (True, False)
     whole = read_train(small, "SIM")
-    assert whole.select(np.arange(2)).sha256 == whole.sha256
+    assert fleet_sha256(whole) == whole.sha256
+    part = whole.select(np.arange(2))
+    assert part.sha256 is None
+    assert fleet_sha256(part) == fleet_sha256(whole.select(np.arange(2))) != whole.sha256
+    changes = {
+        "last_rul": part.last_rul + 1,
+        "engines": part.engines + 1,
+        "labels": np.zeros(len(part.values), np.int64),
+    }
+    changes["last_time"] = np.array(["a", "b"], dtype=object)
+    others = [fleet_sha256(replace(part, **{name: value})) for name, value in changes.items()]
+    assert len({fleet_sha256(part), *others}) == 1 + len(changes)
 
 
 @pytest.mark.parametrize("name", ["fleet.csv", "fleet.parquet"])

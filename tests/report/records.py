@@ -11,17 +11,18 @@ SEEDS = (42, 123, 456, 789, 1024)
 
 def record(dataset: str, method: str, seed: int, rmse: float, score: float = 300.0, **more: Any) -> Record:
     """A finished run of two epochs and three test engines."""
+    number = f"{abs(hash((dataset, method))):x}"[:8] + f"{seed:04d}"
     spec = {
         "dataset": dataset,
         "method": method,
         "seed": seed,
         "protocol": "honest",
-        "unit": "cycles",
+        "rul_scale": "cycles",
         "conventions": {"cap": 125},
     }
     epoch = {"losses": [200.0, 0.5], "weights": [0.5, 0.5], "validation_rmse": 15.0}
     values: dict[str, Any] = {
-        "id": f"{abs(hash((dataset, method))):x}"[:8] + f"{seed:04d}",
+        "id": number,
         "spec": spec,
         "status": "done",
         "best_epoch": 1,
@@ -34,6 +35,7 @@ def record(dataset: str, method: str, seed: int, rmse: float, score: float = 300
         "interval": {"half_width": 20.0, "level": 0.9, "coverage": 0.95},
         "predictions": {"engine": [1, 2, 3], "true": [20, 130, 60], "rul": [25.5, 120.0, 50.25], "health": [2, 0, 1]},
     }
+    values["spec"]["id"] = (values | more)["id"]
     return Record(**(values | more))
 
 

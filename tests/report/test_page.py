@@ -194,7 +194,7 @@ def test_damaged_foreign_and_failed_records_are_named_and_left_out(tmp_path: Pat
     reasons = {item.name: item.reason for item in found.left_out}
     assert set(reasons) == {f"{n}.json" for n in ("failed", "nohistory", "text", "short", "inf", "torn", "old", "bad")}
     assert reasons["failed.json"] == "The run failed: loss is <b>NaN</b>"
-    assert "format 1. Found 0" in reasons["old.json"]
+    assert "of version 1 to 2. Found version 0" in reasons["old.json"]
     shown = {item["name"] for item in data_of(page(found))["left_out"]}
     assert shown == set(reasons)
 

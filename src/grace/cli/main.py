@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+import warnings
+from typing import Annotated, Any
 
 import typer
 
 from grace.cli import bench, data, demo, diagnose, export, predict, report, train, validity
-from grace.errors import GraceError
+from grace.errors import GraceError, GraceWarning
 
 USAGE_ERROR, INTERRUPTED = 2, 130
+_shown = warnings.showwarning
 
 app = typer.Typer(
     add_completion=False,
@@ -56,6 +58,7 @@ def grace(
 
 def main() -> None:
     """Run the command line; an error is one line on standard error and exit code 2."""
+    warnings.showwarning = _note  # type: ignore[assignment]
     try:
         code = app(prog_name="grace", standalone_mode=False)
         sys.stdout.flush()
@@ -77,6 +80,13 @@ def main() -> None:
         _fail(f"{error.format_message().rstrip('.')}. See `{command} --help`.")
     else:
         sys.exit(code or 0)
+
+
+def _note(message: Warning | str, category: type[Warning], filename: str, lineno: int, *to: Any) -> None:
+    if issubclass(category, GraceWarning):
+        print(f"note: {message}", file=sys.stderr)
+    else:
+        _shown(message, category, filename, lineno, *to)
 
 
 def _fail(message: str) -> None:

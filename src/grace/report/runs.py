@@ -31,7 +31,7 @@ def run_of(record: Record) -> dict[str, Any]:
         "method": text(spec["method"]),
         "seed": int(number(spec["seed"])),
         "protocol": text(spec["protocol"]),
-        "unit": text(spec.get("unit", "")),
+        "unit": text(spec["rul_scale"]),
         "cap": number(spec["conventions"]["cap"]),
         "figures": {view: [number(v) for v in pair] for view in VIEWS if (pair := figures(record, view))},
         "best": int(number(record.best_epoch)),
