@@ -1,8 +1,11 @@
-"""What every chart is built from: Vega-Lite as plain dictionaries, without their data."""
+"""What every chart is built from: Vega-Lite as plain dictionaries; the page fills their data in, pictures hold it."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from typing import Any
 
 from grace.report.marks import Mark
@@ -10,7 +13,10 @@ from grace.report.marks import Mark
 Spec = dict[str, Any]
 
 INK, MUTED, LINE, LATE, EARLY = (f"var(--{name})" for name in ("ink", "muted", "line", "late", "early"))
-"""Colours that the page's style sheet sets, light and dark; figures take the light ones (:mod:`grace.report.figures`)."""
+"""Colours that the page's style sheet sets, light and dark; pictures take the light ones: :func:`svg`."""
+
+WIDTH = 440
+"""Of a picture."""
 
 CONFIG: Spec = {
     "font": "system-ui, sans-serif",
@@ -92,3 +98,22 @@ def of(test: str, mark: str | Spec, encoding: Spec) -> Spec:
 def chosen(test: str) -> Any:
     """What an encoding is for the chosen row, and for the others."""
     return lambda value, other: {"condition": {"test": test, "value": value}, "value": other}
+
+
+def filled(spec: Spec, rows: Mapping[str, Sequence[Spec]], title: str | Spec, width: int = WIDTH) -> Spec:
+    """A chart with its data, a width and a title of its own."""
+    unset = {"selected": "", "w": 0}  # nothing is chosen on paper
+    params = [param | {"value": unset.get(param["name"], param["value"])} for param in spec["params"]]
+    return spec | {"datasets": dict(rows), "width": width, "title": title, "params": params}
+
+
+def svg(spec: Spec) -> str:
+    """A chart with its data as SVG: the style sheet's light colours in place of its names, which only a page knows."""
+    import vl_convert
+
+    css = files("grace.report").joinpath("page.css").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"--([\w-]+): light-dark\((#\w+),", css))
+    text = json.dumps({"config": CONFIG | {"background": "white", "font": "sans-serif"}} | spec)
+    return str(
+        vl_convert.vegalite_to_svg(json.loads(re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], text)))
+    )

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from grace.alignment.decide import STUDY
 from grace.files import replacing, write_text
-from grace.report.chart import CONFIG, Spec
+from grace.report.chart import Spec, filled, svg
 from grace.report.data import page_data
 from grace.report.marks import Mark
 from grace.report.panels import specs
 from grace.report.read import Material
 
-WIDTH, SMALL, SCALE = 440, 230, 2
+SMALL, SCALE = 230, 2
 Row = dict[str, Any]
 
 
@@ -86,13 +84,6 @@ def _engine_error(points: Sequence[Row]) -> list[str]:
     """The standard error that the intervals over seeds do not show."""
     found = sorted({p["engines"] for p in points} - {""}, key=float)
     return [f"intervals over seeds; SE of the RMSE over engines {found[0]} to {found[-1]} cycles"] if found else []
-
-
-def filled(spec: Spec, rows: Mapping[str, Sequence[Row]], title: str | Spec, width: int = WIDTH) -> Spec:
-    """A chart with its data, a width and a title of its own."""
-    unset = {"selected": "", "w": 0}  # nothing is chosen on paper
-    params = [param | {"value": unset.get(param["name"], param["value"])} for param in spec["params"]]
-    return spec | {"datasets": dict(rows), "width": width, "title": title, "params": params}
 
 
 def _beside(charts: Sequence[Spec], title: str, run: Row) -> Spec:
@@ -175,17 +166,7 @@ def _engines(run: Row, engines: Row) -> dict[str, list[Row]]:
 def _write(spec: Spec, path: Path) -> None:
     import vl_convert
 
-    chart = json.loads(_light(json.dumps(spec | {"config": CONFIG | {"background": "white"}})))
-    svg = str(vl_convert.vegalite_to_svg(chart))
-    write_text(path.with_name(f"{path.name}.svg"), svg)
+    drawn = svg(spec)
+    write_text(path.with_name(f"{path.name}.svg"), drawn)
     with replacing(path.with_name(f"{path.name}.png")) as part:
-        part.write_bytes(vl_convert.svg_to_png(svg, scale=SCALE))
-
-
-def _light(text: str) -> str:
-    """The style sheet's light colours in place of its names, which only a page knows; likewise the font."""
-    css = files("grace.report").joinpath("page.css").read_text(encoding="utf-8")
-    colours = dict(re.findall(r"--([\w-]+): light-dark\((#\w+),", css))
-    return re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], text).replace(
-        "system-ui, sans-serif", "sans-serif"
-    )
+        part.write_bytes(vl_convert.svg_to_png(drawn, scale=SCALE))

@@ -1,0 +1,167 @@
+"""What GRACE keeps on disk says what it is, in which version, who wrote it, and carries a checksum of its content.
+
+The policy (docs/formats.md): a field that is missing takes its documented default; one that is not known is left out, and said;
+an older version is migrated, one function a step; a newer one is refused and names the version that wrote it; what is damaged is
+never read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from grace.errors import GraceError
+from grace.files import write_text
+
+T = TypeVar("T")
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file.
+
+    Attributes:
+        name: What it is called in the file and in messages, for example ``record``.
+        version: The one that is written, from 1.
+        steps: By version the function that makes a body of the next one; a version without one cannot be read any more.
+    """
+
+    name: str
+    version: int
+    steps: Mapping[int, Callable[[Body], Body]] = field(default_factory=dict)
+
+    def header(self, checksum: str) -> dict[str, Any]:
+        """What stands before the content; ``checksum`` is its SHA-256."""
+        from grace import __version__
+
+        return {"format": self.name, "version": self.version, "grace": __version__, "sha256": checksum}
+
+    def accept(self, header: Mapping[str, Any], path: Path) -> int:
+        """The version that a header names.
+
+        Raises:
+            GraceError: It is of another kind, newer, or of a version that cannot be read any more.
+        """
+        kind, version = header.get("format"), int(header.get("version", 0))
+        if kind != self.name:
+            raise GraceError(
+                f"{path} should be a {self.name} of GRACE. Found: {kind or 'no format'}. Choose another file."
+            )
+        if version > self.version:
+            raise GraceError(
+                f"{path} should be a {self.name} of version {self.version} or older. Found version {version}, written by GRACE "
+                f"{header.get('grace', '(unknown)')}. Read it with that version or a newer one."
+            )
+        if any(step not in self.steps for step in range(version, self.version)):
+            raise GraceError(
+                f"{path} should be a {self.name} of version {min(self.steps, default=self.version)} to {self.version}. Found version "
+                f"{version}. Read it with the version of GRACE that wrote it."
+            )
+        return version
+
+    def migrated(self, body: Body, version: int) -> Body:
+        """A body of an older version as one of this version, a step at a time."""
+        for step in range(version, self.version):
+            body = self.steps[step](body)
+        return body
+
+    def write(self, path: Path, body: Body) -> None:
+        """Write JSON, whole or not at all; NaN and infinity are not JSON and refused.
+
+        Raises:
+            GraceError: The file cannot be written.
+        """
+        values = self.header(checksum(body)) | {"body": body}
+        write_text(path, json.dumps(values, separators=(",", ":"), allow_nan=False) + "\n")
+
+    def read(self, path: Path) -> Body:
+        """The body of a JSON file, migrated to this version.
+
+        Raises:
+            GraceError: The file is missing or damaged, or see :meth:`accept`.
+        """
+        values = _values(path)
+        if isinstance(values.get("format"), str) and "body" in values:
+            version, body = self.accept(values, path), values["body"]
+            if values.get("sha256") != checksum(body):
+                raise damaged(path, "its content differs from its checksum")
+        else:  # files from before there were names and checksums
+            version = self.accept({"format": self.name, "version": values.pop("format", 0)}, path)
+            body = values
+        try:
+            return self.migrated(body, version)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise damaged(path, f"{type(error).__name__} {error}") from None
+
+    def is_current(self, path: Path) -> bool:
+        """Whether a JSON file is of the version that is written, as far as its header says.
+
+        Raises:
+            GraceError: It is missing or no JSON.
+        """
+        values = _values(path)
+        return values.get("format") == self.name and values.get("version") == self.version
+
+
+def _values(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise damaged(path, getattr(error, "strerror", None) or str(error)) from None
+    if not isinstance(values, dict):
+        raise damaged(path, f"a {type(values).__name__} in place of an object")
+    return values
+
+
+def damaged(path: Path, what: str) -> GraceError:
+    """The error to show where a file cannot be believed."""
+    return GraceError(f"{path} should be a whole file that GRACE wrote. Found: {what}. Remove it and make it again.")
+
+
+def canonical(values: Any) -> str:
+    """JSON with sorted keys and no blanks, whole numbers without a point: one text for one meaning."""
+    return json.dumps(_plain(values), sort_keys=True, separators=(",", ":"))
+
+
+def checksum(values: Any) -> str:
+    """SHA-256 of :func:`canonical`, in hexadecimal."""
+    return hashlib.sha256(canonical(values).encode()).hexdigest()
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to six significant digits and NaN or infinity to None, so that JSON stays small and readable everywhere."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: rounded(v) for key, v in value.items()}
+    return [rounded(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def built(kind: type[T], values: Mapping[str, Any], what: str) -> T:
+    """A dataclass from values: what is missing takes its default, what is not known is left out with a warning.
+
+    Raises:
+        GraceError: A field without a default is missing.
+    """
+    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
+    missing = [n for n, f in known.items() if n not in values and f.default is MISSING and f.default_factory is MISSING]
+    if missing:
+        raise GraceError(f"{what} should have the field {missing[0]!r}. Found {', '.join(sorted(values))[:80]}.")
+    if unknown := sorted(set(values) - set(known)):
+        warnings.warn(f"{what}: left out {', '.join(unknown)}, which this version does not know.", stacklevel=3)
+    return kind(**{name: value for name, value in values.items() if name in known})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {str(key): _plain(v) for key, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value
