@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from grace.report.marks import Mark
-
 Spec = dict[str, Any]
 
 INK, MUTED, LINE, LATE, EARLY = (f"var(--{name})" for name in ("ink", "muted", "line", "late", "early"))
@@ -74,30 +72,16 @@ def number(field: str, title: str | list[str]) -> Spec:
     return {"field": field, "type": "quantitative", "title": title, "scale": {"zero": False}}
 
 
-def words(field: str, title: str) -> Spec:
-    """A field that is shown as it is."""
-    return {"field": field, "title": title, "type": "nominal"}
-
-
-def decimals(field: str) -> Spec:
-    """A field with two decimals."""
-    return {"field": field, "type": "quantitative", "format": ".2f"}
-
-
-def by_method(methods: Mapping[str, Mark], what: str, legend: bool = False) -> Spec:
-    """Colour or shape of each method, with a legend where no list stands beside the chart."""
-    scale = {"domain": [m.title for m in methods.values()], "range": [getattr(m, what) for m in methods.values()]}
-    return {"field": "title", "type": "nominal", "scale": scale, "legend": {"title": "method"} if legend else None}
-
-
-def of(test: str, mark: str | Spec, encoding: Spec) -> Spec:
-    """A layer of the rows that pass a test."""
-    return {"transform": [{"filter": test}], "mark": mark, "encoding": encoding}
-
-
-def chosen(test: str) -> Any:
-    """What an encoding is for the chosen row, and for the others."""
-    return lambda value, other: {"condition": {"test": test, "value": value}, "value": other}
+def layer(
+    kind: str, encoding: Spec, *, where: str = "", rows: str | Sequence[Spec] | None = None, **mark: object
+) -> Spec:
+    """Marks of one kind: of the rows that pass a test ``where``, or of other ``rows`` than the chart's, by name or in place."""
+    found: Spec = {"mark": {"type": kind, **mark}, "encoding": encoding}
+    if where:
+        found["transform"] = [{"filter": where}]
+    if rows is not None:
+        found["data"] = {"name": rows} if isinstance(rows, str) else {"values": list(rows)}
+    return found
 
 
 def filled(spec: Spec, rows: Mapping[str, Sequence[Spec]], title: str | Spec, width: int = WIDTH) -> Spec:

@@ -10,13 +10,13 @@ from typing import Any
 from grace import __version__
 from grace.bench.tables import interval
 from grace.core.stats import Estimate
-from grace.report import panels, rules
+from grace.report import rules
 from grace.report.chart import CONFIG
+from grace.report.charts import REGIMES, specs
 from grace.report.estimates import DIGITS, Point, difference_words, points, published, value_words
 from grace.report.marks import Mark, marks
 from grace.report.read import Material, as_json
 from grace.report.runs import run_of
-from grace.report.tradeoff import REGIMES
 from grace.report.words import alone_words, inline, scope, summary
 
 Row = dict[str, Any]
@@ -47,7 +47,7 @@ def page_data(found: Material) -> Row:
         "left_out": [asdict(item) for item in found.left_out],
         "regimes": REGIMES,
         "config": CONFIG,
-        "specs": panels.specs(known),
+        "specs": specs(known),
     }
 
 

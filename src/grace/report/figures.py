@@ -11,9 +11,9 @@ from typing import Any
 from grace.alignment.decide import STUDY
 from grace.files import replacing, write_text
 from grace.report.chart import Spec, filled, svg
+from grace.report.charts import specs
 from grace.report.data import page_data
 from grace.report.marks import Mark
-from grace.report.panels import specs
 from grace.report.read import Material
 
 SMALL, SCALE = 230, 2

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from grace.files import write_text
-from grace.report.chart import INK, Spec, chart, filled, number, svg
+from grace.report.chart import INK, Spec, chart, filled, layer, number, svg
 from grace.validity.effects import effect
 from grace.validity.judge import all_scores
 from grace.validity.policies import Policy, policies
@@ -59,16 +59,11 @@ def advice_against_outcome(study: ValidityStudy, predictor: str, method: str, ti
     y_title = "RMSE with the second task against RUL alone, %"
     low, middle = (number(field, y_title) | inside for field in ("low", "effect"))
     shape = {"field": "data", "type": "nominal", "legend": {"title": "data", "orient": "bottom"}}
-    layers: list[Spec] = [
-        {"mark": {"type": "rule", "color": INK, "strokeDash": [4, 3]}, "encoding": {"y": {"datum": 0}}},
-        {
-            "mark": {"type": "rule", "opacity": 0.35, "clip": True},
-            "encoding": {"x": x, "y": low, "y2": {"field": "high"}, "color": colour},
-        },
-        {
-            "mark": {"type": "point", "filled": True, "size": 70, "opacity": 0.95, "clip": True},
-            "encoding": {"x": x, "y": middle, "color": colour, "shape": shape},
-        },
+    coloured = {"x": x, "color": colour}
+    layers = [
+        layer("rule", {"y": {"datum": 0}}, color=INK, strokeDash=[4, 3]),
+        layer("rule", coloured | {"y": low, "y2": {"field": "high"}}, opacity=0.35, clip=True),
+        layer("point", coloured | {"y": middle, "shape": shape}, filled=True, size=70, opacity=0.95, clip=True),
         _words("hurts", 6, "top"),
         _words("helps", 334, "bottom"),
     ]
@@ -94,12 +89,10 @@ def regret_of_policies(found: Sequence[Policy], shown: int = 14) -> Spec:
     low, middle = (
         number(field, "regret against the method that is best on other seeds, % of RMSE") for field in ("low", "regret")
     )
-    layers: list[Spec] = [
-        {
-            "mark": {"type": "rule", "strokeWidth": 2},
-            "encoding": {"y": y, "x": low, "x2": {"field": "high"}, "color": colour},
-        },
-        {"mark": {"type": "point", "filled": True, "size": 70}, "encoding": {"y": y, "x": middle, "color": colour}},
+    coloured = {"y": y, "color": colour}
+    layers = [
+        layer("rule", coloured | {"x": low, "x2": {"field": "high"}}, strokeWidth=2),
+        layer("point", coloured | {"x": middle}, filled=True, size=70),
     ]
     return _drawn(layers, values, height=20 * len(values))
 
@@ -133,5 +126,5 @@ def _range(values: list[float]) -> list[float]:
 
 
 def _words(text: str, y: int, baseline: str) -> Spec:
-    mark = {"type": "text", "text": text, "align": "right", "baseline": baseline, "fontSize": 13, "dx": -6}
-    return {"data": {"values": [{}]}, "mark": mark, "encoding": {"x": {"value": WIDTH}, "y": {"value": y}}}
+    at = {"x": {"value": WIDTH}, "y": {"value": y}}
+    return layer("text", at, rows=[{}], text=text, align="right", baseline=baseline, fontSize=13, dx=-6)
