@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
-from grace.errors import GraceError
+from grace.errors import GraceError, GraceWarning
 
 
 @contextmanager
@@ -42,6 +44,22 @@ def write_text(path: Path, text: str) -> None:
     """
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def set_aside(path: Path, reason: str) -> Path:
+    """Rename a file that cannot be used to ``NAME.damaged`` (``.damaged-2``, ...), and warn of it; nothing is deleted.
+
+    Raises:
+        GraceError: The folder cannot be written.
+    """
+    numbers = (path.with_name(f"{path.name}.damaged{'' if n == 1 else f'-{n}'}") for n in count(1))
+    aside = next(name for name in numbers if not name.exists())
+    try:
+        path.rename(aside)
+    except OSError as error:
+        raise unwritable(path, error) from None
+    warnings.warn(f"{path} was set aside as {aside.name}; its run begins anew. {reason}", GraceWarning, 2)
+    return aside
 
 
 def _umask() -> int:

@@ -16,11 +16,23 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from grace.errors import GraceError
+from grace.errors import GraceError, GraceWarning
 from grace.files import write_text
 
 T = TypeVar("T")
 Body = dict[str, Any]
+
+
+class DamagedError(GraceError):
+    """A file that cannot be believed.
+
+    Args:
+        path: The file, or what it holds.
+        what: What was found.
+    """
+
+    def __init__(self, path: object, what: str) -> None:
+        super().__init__(f"{path} should be whole, as GRACE wrote it. Found: {what}. Remove it and make it again.")
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,7 @@ class Format:
 
         return {"format": self.name, "version": self.version, "grace": __version__, "sha256": checksum}
 
-    def accept(self, header: Mapping[str, Any], path: Path) -> int:
+    def accept(self, header: Mapping[str, Any], path: object) -> int:
         """The version that a header names.
 
         Raises:
@@ -61,15 +73,22 @@ class Format:
             )
         if any(step not in self.steps for step in range(version, self.version)):
             raise GraceError(
-                f"{path} should be a {self.name} of version {min(self.steps, default=self.version)} to {self.version}. Found version "
-                f"{version}. Read it with the version of GRACE that wrote it."
+                f"{path} should be a {self.name} of version {min(self.steps, default=self.version)} to {self.version}. "
+                f"Found version {version}. Read it with the version of GRACE that wrote it."
             )
         return version
 
-    def migrated(self, body: Body, version: int) -> Body:
-        """A body of an older version as one of this version, a step at a time."""
-        for step in range(version, self.version):
-            body = self.steps[step](body)
+    def migrated(self, body: Body, version: int, path: object) -> Body:
+        """A body of an older version as one of this version, a step at a time.
+
+        Raises:
+            GraceError: It is damaged: a step does not find what it needs.
+        """
+        try:
+            for step in range(version, self.version):
+                body = self.steps[step](body)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DamagedError(path, f"{type(error).__name__} {error}") from None
         return body
 
     def write(self, path: Path, body: Body) -> None:
@@ -91,14 +110,11 @@ class Format:
         if isinstance(values.get("format"), str) and "body" in values:
             version, body = self.accept(values, path), values["body"]
             if values.get("sha256") != checksum(body):
-                raise damaged(path, "its content differs from its checksum")
+                raise DamagedError(path, "its content differs from its checksum")
         else:  # files from before there were names and checksums
             version = self.accept({"format": self.name, "version": values.pop("format", 0)}, path)
             body = values
-        try:
-            return self.migrated(body, version)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise damaged(path, f"{type(error).__name__} {error}") from None
+        return self.migrated(body, version, path)
 
     def is_current(self, path: Path) -> bool:
         """Whether a JSON file is of the version that is written, as far as its header says.
@@ -114,15 +130,10 @@ def _values(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise damaged(path, getattr(error, "strerror", None) or str(error)) from None
+        raise DamagedError(path, getattr(error, "strerror", None) or str(error)) from None
     if not isinstance(values, dict):
-        raise damaged(path, f"a {type(values).__name__} in place of an object")
+        raise DamagedError(path, f"a {type(values).__name__} in place of an object")
     return values
-
-
-def damaged(path: Path, what: str) -> GraceError:
-    """The error to show where a file cannot be believed."""
-    return GraceError(f"{path} should be a whole file that GRACE wrote. Found: {what}. Remove it and make it again.")
 
 
 def canonical(values: Any) -> str:
@@ -148,14 +159,14 @@ def built(kind: type[T], values: Mapping[str, Any], what: str) -> T:
     """A dataclass from values: what is missing takes its default, what is not known is left out with a warning.
 
     Raises:
-        GraceError: A field without a default is missing.
+        DamagedError: A field without a default is missing.
     """
     known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
     missing = [n for n, f in known.items() if n not in values and f.default is MISSING and f.default_factory is MISSING]
     if missing:
-        raise GraceError(f"{what} should have the field {missing[0]!r}. Found {', '.join(sorted(values))[:80]}.")
+        raise DamagedError(what, f"no field {missing[0]!r} among {', '.join(sorted(values))[:80]}")
     if unknown := sorted(set(values) - set(known)):
-        warnings.warn(f"{what}: left out {', '.join(unknown)}, which this version does not know.", stacklevel=3)
+        warnings.warn(f"{what}: left out {', '.join(unknown)}, which this version does not know.", GraceWarning, 3)
     return kind(**{name: value for name, value in values.items() if name in known})
 
 

@@ -65,7 +65,7 @@ def test_cases_are_read_back_with_rul_alone_joined(tmp_path: Path) -> None:
     [
         ("{", "Found: "),
         ("[]", "Found: a list"),
-        ('{"case": {}, "outcomes": {}, "probes": {}}', "have the field 'diagnoses'"),
+        ('{"case": {}, "outcomes": {}, "probes": {}}', "no field 'diagnoses'"),
         ('{"format": "record", "version": 1, "sha256": "", "body": {}}', "Found: record"),
         ('{"format": "study measurements", "version": 99, "grace": "9.0", "body": {}}', r"written by GRACE 9\.0"),
     ],

@@ -56,7 +56,7 @@ def test_a_study_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 def test_a_damaged_study_is_named(tmp_path: Path) -> None:
     path = tmp_path / "cases.json"
     path.write_text(FILE.read_text().replace("sim-1x1-40", "sim-1x1-41", 1))
-    with pytest.raises(GraceError, match=r"cases\.json should be a whole file"):
+    with pytest.raises(GraceError, match=r"cases\.json should be whole"):
         ValidityStudy.read(path)
 
 

@@ -14,13 +14,13 @@ from grace.report.chart import Spec, filled, svg
 from grace.report.charts import specs
 from grace.report.data import page_data
 from grace.report.marks import Mark
-from grace.report.read import Material
+from grace.report.read import Results
 
 SMALL, SCALE = 230, 2
 Row = dict[str, Any]
 
 
-def draw(found: Material, folder: Path) -> int:
+def draw(found: Results, folder: Path) -> int:
     """Write every panel of every data set as ``PANEL-DATASET.svg`` and ``.png``; of single runs GRACE's first on each
     data set, or the first.
 
