@@ -66,7 +66,7 @@ def policy() -> dict[str, Policy]:
 
 @cache
 def predictor() -> dict[str, Any]:
-    return {found.name: found for found in judge(study(), "grace")}
+    return {found.predictor.name: found for found in judge(study(), "grace")}
 
 
 @cache

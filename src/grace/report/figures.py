@@ -62,9 +62,10 @@ def _panels(data: Row, charts: Mapping[str, Spec], dataset: str) -> dict[str, Sp
         found["pareto"] = filled(
             charts["pareto"], {"points": points, "seeds": []}, _titled(dataset, *_engine_error(points))
         )
-        found["cost"] = filled(charts["cost"], {"lines": _lines(points)}, dataset)
+        ends = [p | {"w": w, "j": p["share"][w]} for p in points for w in (0, 1)]  # of the straight line J(w)
+        found["cost"] = filled(charts["cost"], {"lines": ends}, dataset)
     if diagnoses:
-        found["rho"] = filled(charts["rho"], {"rho": diagnoses, "bands": _bands(), "edges": _edges()}, dataset)
+        found["rho"] = filled(charts["rho"], {"rho": diagnoses, **_bands()}, dataset)
     if alone:
         found["sharing"] = filled(charts["sharing"], {"points": alone}, _titled(dataset, *data["alone"][dataset]))
     if run is not None:
@@ -106,45 +107,37 @@ def _inline(part: Spec, rows: Mapping[str, Sequence[Row]]) -> Spec:
     return part if name is None else part | {"data": {"values": list(rows[name])}}
 
 
-def _lines(points: Sequence[Row]) -> list[Row]:
-    """Ends of the straight line J(w) of each method."""
-    return [{"method": p["method"], "title": p["title"], "w": w, "j": p["share"][w]} for p in points for w in (0, 1)]
-
-
-def _bands() -> list[Row]:
-    tints = ("var(--band-a)", "var(--band-d)")
+def _bands() -> dict[str, list[Row]]:
+    """The bands of rho, and the edges between them."""
     ends = pairwise((-1.0, *STUDY.edges(), 1.0))
-    return [
-        {"name": name, "low": low, "high": high, "tint": tint}
-        for name, (low, high), tint in zip(STUDY.bands(), ends, tints, strict=True)
+    bands = [
+        {"name": name, "low": low, "high": high, "tint": f"var(--band-{tint})"}
+        for name, (low, high), tint in zip(STUDY.bands(), ends, "ad", strict=True)
     ]
-
-
-def _edges() -> list[Row]:
-    return [{"edge": edge} for edge in STUDY.edges()]
+    return {"bands": bands, "edges": [{"edge": edge} for edge in STUDY.edges()]}
 
 
 def _epochs(run: Row) -> list[tuple[str, list[Row]]]:
     """Charts of a run that hold something, with their rows."""
     loss = "loss_in_caps" if run["unit"] == "cap" else "loss"
-    columns = {
-        loss: [("", run["losses"][:1])],
-        "health": [("", run["losses"][1:2])],
-        "validation": [("", [run["validation"]])],
-        "weights": [("RUL", run["weights"][:1]), ("health", run["weights"][1:2])],
-        "ratio": [("", [run.get("ratio", [])])],
-        "cosine": [("", [run.get("rho", [])])],
-    }
+    losses, weights = run["losses"], run["weights"]
     rows = {
-        name: [r for label, found in parts for c in found for r in _series(c, label)] for name, parts in columns.items()
+        loss: _series(losses[:1]),
+        "health": _series(losses[1:2]),
+        "validation": _series([run["validation"]]),
+        "weights": _series(weights[:1], "RUL") + _series(weights[1:2], "health"),
+        "ratio": _series([run.get("ratio", [])]),
+        "cosine": _series([run.get("rho", [])]),
     }
     return [(name, found) for name, found in rows.items() if found]
 
 
-def _series(column: Sequence[float | None], label: str) -> list[Row]:
-    at = int((len(column) - 1) * (0.6 if label == "health" else 1))  # two names never in one place
+def _series(columns: Sequence[Sequence[float | None]], label: str = "") -> list[Row]:
+    share = 0.6 if label == "health" else 1  # two names never in one place
     return [
         {"epoch": epoch, "value": value, "series": label, "name": label if label and epoch == at else None}
+        for column in columns
+        for at in (int((len(column) - 1) * share),)
         for epoch, value in enumerate(column)
         if value is not None
     ]

@@ -12,7 +12,7 @@ from scipy import stats
 from grace.core.stats import HIGHER, LOWER, Span, bootstrap
 from grace.errors import GraceError
 from grace.validity.effects import effect
-from grace.validity.study import CaseResult, ValidityStudy, families_of
+from grace.validity.study import CaseResult, Predictor, ValidityStudy, families_of
 
 SHRINKAGE = 1.0
 """Of the ridge regression that combines predictors, in standardised ranks."""
@@ -26,22 +26,18 @@ class Judged:
     """How well one predictor tells.
 
     Attributes:
-        name: Name of the predictor.
-        title: What it is, in words.
+        predictor: The predictor.
         correlation: Spearman's rank correlation of score and gain, all cases.
         auc: Area under the ROC curve for ``helps`` against ``hurts``, among the cases with a verdict.
         harm_auc: Area for ``hurts`` against all others.
         calibration: Mean squared error of the predicted probability of harm (Brier score), fitted on the other families.
-        steps: Cost in training steps.
     """
 
-    name: str
-    title: str
+    predictor: Predictor
     correlation: Span
     auc: Span
     harm_auc: Span
     calibration: float
-    steps: float
 
 
 def judge(study: ValidityStudy, method: str = "baseline", figure: str = "rmse") -> list[Judged]:
@@ -58,13 +54,11 @@ def judge(study: ValidityStudy, method: str = "baseline", figure: str = "rmse") 
         told = known & (helps | hurts)
         found.append(
             Judged(
-                predictor.name,
-                predictor.title,
+                predictor,
                 correlation=bootstrap(spearman, score[known], gain[known], families=families[known]),
                 auc=bootstrap(_area, score[told], helps[told], families=families[told]),
                 harm_auc=bootstrap(_area, score[known], ~hurts[known], families=families[known]),
                 calibration=_brier(score, hurts, families),
-                steps=predictor.steps,
             )
         )
     return found

@@ -111,14 +111,14 @@ def predictors(study: ValidityStudy, method: str, figure: str = "rmse") -> str:
     """How well each predictor tells, and its cost."""
     rows = [
         (
-            row.name,
-            row.title,
+            row.predictor.name,
+            row.predictor.title,
             _span(row.correlation),
             _span(row.auc),
             _span(row.harm_auc),
             f"{row.calibration:.3f}",
-            f"{row.steps / study.training:.0%}",
-            f"{row.steps / study.comparison:.1%}",
+            f"{row.predictor.steps / study.training:.0%}",
+            f"{row.predictor.steps / study.comparison:.1%}",
         )
         for row in judge(study, method, figure)
     ]
