@@ -1,4 +1,4 @@
-"""``grace validity``: does the advice predict what training then shows?"""
+"""``grace validity``: does a diagnosis predict what training then shows?"""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def validity(
     figures: Annotated[Path | None, typer.Option(help="Also draw advice.svg and regret.svg in this folder.")] = None,
     to: Annotated[str | None, typer.Option("--to", hidden=True)] = None,
 ) -> None:
-    """Print how well each predictor told what training showed, and what following it costs.
+    """Print how well each predictor predicted what training showed, and what following it costs.
 
     \b
       grace validity

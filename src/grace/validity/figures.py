@@ -1,4 +1,4 @@
-"""The study as pictures: what was told beforehand against what training then showed, and what following it costs."""
+"""The study as pictures: what was predicted against what training then showed, and what following it costs."""
 
 from __future__ import annotations
 

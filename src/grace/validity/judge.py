@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from sklearn.linear_model import LogisticRegression
 
 from grace.core.stats import HIGHER, LOWER, Span, bootstrap
 from grace.errors import GraceError
@@ -23,7 +24,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Judged:
-    """How well one predictor tells.
+    """How well one predictor predicts.
 
     Attributes:
         predictor: The predictor.
@@ -51,12 +52,12 @@ def judge(study: ValidityStudy, method: str = "baseline", figure: str = "rmse") 
     for predictor in study.predictors:
         score = scores[predictor.name]
         known = np.isfinite(score)
-        told = known & (helps | hurts)
+        decided = known & (helps | hurts)
         found.append(
             Judged(
                 predictor,
                 correlation=bootstrap(spearman, score[known], gain[known], families=families[known]),
-                auc=bootstrap(_area, score[told], helps[told], families=families[told]),
+                auc=bootstrap(_area, score[decided], helps[decided], families=families[decided]),
                 harm_auc=bootstrap(_area, score[known], ~hurts[known], families=families[known]),
                 calibration=_brier(score, hurts, families),
             )
@@ -131,8 +132,6 @@ def _area(score: Floats, positive: Bools, weights: Floats) -> Floats:
 
 def _brier(score: Floats, hurts: Bools, families: NDArray[np.str_]) -> float:
     """Brier score of the probability of harm by logistic regression, each family predicted from the others."""
-    from sklearn.linear_model import LogisticRegression
-
     there = np.isfinite(score)
     chance = np.full(len(score), np.nan)
     for family in np.unique(families):

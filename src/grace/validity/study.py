@@ -1,4 +1,4 @@
-"""What the validity study measured, as it ships with this version: cases with their outcomes, and what told them beforehand."""
+"""What the validity study measured, as it ships with this version: cases with their outcomes, and each predictor's scores."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class CaseResult:
     Attributes:
         case: The case.
         outcomes: :data:`FIGURES` by method and seed, failed runs left out; RUL alone among them.
-        scores: What each predictor told before training, NaN where it is undefined; larger says "helps".
+        scores: What each predictor said before training, NaN where it is undefined; larger says "helps".
         prescribed: Method that the source's procedure prescribes, once for every initialisation that was measured.
     """
 
@@ -82,7 +82,7 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A way of telling beforehand.
+    """A way of predicting, before training, whether the second task helps.
 
     Attributes:
         name: Name in tables.

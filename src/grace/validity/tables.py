@@ -1,4 +1,4 @@
-"""The study as text: what it can see, how well each predictor tells, and what following it costs."""
+"""The study as text: what it can see, how well each predictor predicts, and what following it costs."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _around_edge(cases: Sequence[CaseResult], figure: str) -> str:
 
 
 def predictors(study: ValidityStudy, method: str, figure: str = "rmse") -> str:
-    """How well each predictor tells, and its cost."""
+    """How well each predictor predicts, and its cost."""
     rows = [
         (
             row.predictor.name,
