@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from grace.alignment.study import study as in_four_figures
 from grace.validity.study import ALONE, FILE, Case, ValidityStudy
+from studies import __main__ as commands
 from studies import measurements, reduce
 from studies.measurements import FORMAT, Measured
 
@@ -58,6 +61,25 @@ def test_commands(tmp_path: Path) -> None:
     assert done.stderr.endswith("Found none. Make them with `python -m studies run`.\n")
     done = run("migrate", "--to", tmp_path)
     assert (done.returncode, done.stdout) == (0, f"{tmp_path}: 0 files migrated\n")
+
+
+def test_run_goes_on_where_it_was_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One measurement of the one case is there, and the others are made by a stand-in, in this process."""
+    jobs = measurements.jobs([Case("sim-1x1-40", "dial+0", size="tiny", window=20)])[:4]
+    measurements._Store(tmp_path).add(jobs[0], {"there": 1})
+    monkeypatch.setattr(measurements, "jobs", lambda cases: jobs)
+    monkeypatch.setattr(measurements, "made", lambda job, data: {"seed": job.seed, "data": str(data)})
+    monkeypatch.setattr(commands, "processes", lambda count: nullcontext())
+    monkeypatch.setattr(sys, "argv", ["studies", "run", "--data", "somewhere", "--to", str(tmp_path)])
+    commands.main()
+    assert capsys.readouterr().out == f"{tmp_path}: 4 measurements\n"
+    store = measurements._Store(tmp_path)
+    assert all(store.has(job) for job in jobs)
+    kept = measurements._part(store._of(jobs[0]), jobs[0].what)[str(jobs[0].seed)]
+    made = measurements._part(store._of(jobs[1]), jobs[1].what)[str(jobs[1].seed)]
+    assert (kept, made) == ({"there": 1}, {"seed": jobs[1].seed, "data": "somewhere"})
 
 
 def test_the_study_as_it_ships_is_small() -> None:
