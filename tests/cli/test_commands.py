@@ -218,7 +218,8 @@ def test_validity_prints_predictors_and_policies_in_any_folder(tmp_path: Path) -
     for words in ("AUC helps / hurts", "| init-1 |", "| source's rule |", "always rul-only-weighted"):
         assert words in done.stdout
     assert (tmp_path / "advice.svg").stat().st_size > 1000
-    refused("validity", "--to", tmp_path, words=("--to", "python -m studies show"))
-    refused("validity", "run", "--data", tmp_path, words=("`run`", "python -m studies run"))
+    refused("validity", "--to", tmp_path, words=("`grace validity --to`", "`python -m studies show --to`"))
+    refused("validity", "run", "--data", tmp_path, words=("`grace validity run`", "`python -m studies run`"))
+    refused("validity", "run", words=("`grace validity run`", "`python -m studies run`"))
     refused("validity", "--epoch", "first", words=("chosen, last", "'first'"))
     refused("validity", "--method", "dwa", words=("baseline, amnl, gaba, grace", "'dwa'"))

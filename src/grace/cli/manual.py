@@ -26,16 +26,15 @@ def pages() -> str:
 
 
 def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Every command with its path, groups before their members; old names that only say what is new are left out."""
+    """Every command with its path, groups before their members."""
     yield path, command
     for name, member in getattr(command, "commands", {}).items():
-        if not member.hidden:
-            yield from commands(member, f"{path} {name}")
+        yield from commands(member, f"{path} {name}")
 
 
 def _page(path: str, command: Any) -> str:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
-    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help" and not p.hidden]
+    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
     shown = [f"{a.name.upper()}" if a.required else f"[{a.name.upper()}]" for a in arguments]
     if hasattr(command, "commands"):
         shown.append("[COMMAND]")

@@ -9,22 +9,15 @@ import typer
 
 from grace.errors import GraceError
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
-
 EPOCHS = {"chosen": "rmse", "last": "last"}
-MOVED = "`grace validity` should be given no measurements: it prints the study that ships with it. Found {}. Run `{}` in a clone."
-"""What old names say."""
 
 
-@app.callback(invoke_without_command=True)
 def validity(
-    context: typer.Context,
     method: Annotated[
         str, typer.Option(help="Whose effect predictors are judged by: baseline, amnl, gaba or grace.")
     ] = "grace",
     epoch: Annotated[str, typer.Option(help="chosen on validation engines, or last.")] = "chosen",
     figures: Annotated[Path | None, typer.Option(help="Also draw advice.svg and regret.svg in this folder.")] = None,
-    to: Annotated[str | None, typer.Option("--to", hidden=True)] = None,
 ) -> None:
     """Print how well each predictor predicted what training showed, and what following it costs.
 
@@ -37,10 +30,6 @@ def validity(
     from grace.validity.study import JOINT, ValidityStudy
     from grace.validity.tables import report
 
-    if context.invoked_subcommand is not None:
-        return
-    if to is not None:
-        raise GraceError(MOVED.format("--to", "python -m studies show --to DIR"))
     if method not in JOINT:
         raise GraceError(f"`--method` should be one of {', '.join(JOINT)}. Found {method!r}.")
     if epoch not in EPOCHS:
@@ -49,9 +38,3 @@ def validity(
     if figures is not None:
         draw(study, method, figures)
     print(report(study, method, EPOCHS[epoch]), end="")
-
-
-@app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def run() -> None:
-    """Moved."""
-    raise GraceError(MOVED.format("`run`", "python -m studies run --data DIR"))
