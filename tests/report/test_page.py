@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import asdict
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from grace.alignment.decide import RULES, Evidence, decide
 from grace.bench.store import Store
 from grace.errors import GraceError
+from grace.report import library
 from grace.report.figures import draw
 from grace.report.page import page, write_page
 from grace.report.read import Results, read_results
@@ -210,6 +212,14 @@ def test_refusals(tmp_path: Path) -> None:
         read_results(tmp_path, tmp_path / "none")
     with pytest.raises(GraceError, match="should be writable"):
         write_page(read_results(tmp_path), tmp_path / "torn.json" / "report.html")
+
+
+def test_a_library_that_cannot_be_made_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for made in (library.bundling, library.library):
+        monkeypatch.setattr(library, made.__name__, lru_cache(made.__wrapped__))
+    monkeypatch.setattr(library, "CODE", "raise SystemExit('no V8')")
+    with pytest.raises(GraceError, match="vl-convert should give"):
+        library.library()
 
 
 def test_every_panel_is_drawn_as_png_and_svg(tmp_path: Path, real: Results) -> None:
