@@ -20,12 +20,13 @@ from grace.report.chart import svg
 from grace.validity.effects import effect
 from grace.validity.figures import KINDS, advice_against_outcome, draw, kind_of
 from grace.validity.judge import edge, rho_and_effect
-from grace.validity.study import JOINT, CaseResult, ValidityStudy
+from grace.validity.study import FILE, JOINT, CaseResult, ValidityStudy
 from grace.validity.tables import predictors, report
 from studies.measurements import load
 from studies.reduce import in_four_figures, study_of
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "grace"  # of this clone, whichever is installed
 BEST = "rho+gap+race"
 
 
@@ -68,9 +69,9 @@ def blocks(study: ValidityStudy) -> dict[str, str]:
 def publish() -> str:
     """Write everything that follows from the measurements; where the edge of rho lies."""
     study = study_of(load())
-    study.write()
+    study.write(PACKAGE / "validity" / FILE.name)
     shown = json.dumps(asdict(in_four_figures(study)), indent=1) + "\n"
-    write_text(ROOT / "src" / "grace" / "alignment" / "study.json", shown)
+    write_text(PACKAGE / "alignment" / "study.json", shown)
     figures = ROOT / "docs" / "figures"
     draw(study, "grace", figures)
     best = f"predicted gain from the other data sets, % ({BEST})"

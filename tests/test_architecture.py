@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,12 @@ def test_imports_go_one_way(path: Path) -> None:
     home = parts[0] if len(parts) > 1 else {f"{n}.py": n for n in ("errors", "files", "formats")}.get(parts[0], "")
     used = {(name.split(".") + [""])[1] for name in imports(path)}
     assert used <= ALLOWED[home] | {home}, f"{path} imports {used - ALLOWED[home] - {home}}"
+
+
+def test_the_package_needs_nothing_beside_it() -> None:
+    words = "|".join(("studies", "benchmarks", "tests", "docs"))
+    for path in SOURCE.rglob("*.py"):
+        assert not re.search(rf"^\s*(from|import) ({words})\b", path.read_text(), re.MULTILINE), path
 
 
 @pytest.mark.parametrize(

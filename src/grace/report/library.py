@@ -8,7 +8,12 @@ from functools import lru_cache
 
 from grace.errors import GraceError
 
-CODE = "import sys, vl_convert; sys.stdout.write(vl_convert.javascript_bundle('window.vegaEmbed = vegaEmbed;'))"
+CODE = """\
+import sys
+sys.path = [folder for folder in sys.path if folder]  # the user's files are not ours to import
+import vl_convert
+sys.stdout.write(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+"""
 
 
 @lru_cache(maxsize=1)

@@ -114,7 +114,7 @@ class ValidityStudy:
     training: int
     comparison: int
 
-    def write(self, path: Path = FILE) -> None:
+    def write(self, path: Path) -> None:
         """Write the file that ships; a training is a list in the order of :data:`FIGURES`, an undefined score is null.
 
         Raises:
