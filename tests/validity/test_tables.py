@@ -88,7 +88,7 @@ def test_the_edge_is_that_of_a_tree_with_one_split() -> None:
 
 def test_the_picture_of_the_advice_holds_every_case(study: ValidityStudy, tmp_path: Path) -> None:
     spec = figures.advice_against_outcome(study, "diagnose", "grace", "rho")
-    values = {row["case"]: row for row in spec["datasets"]["rows"]}
+    values = {row["case"]: row for row in spec["data"]["values"]}
     assert set(values) == {case.case.name for case in study.cases}
     for case in study.cases:
         assert math.isclose(values[case.case.name]["effect"], effect(case, "grace").mean, abs_tol=1e-3)

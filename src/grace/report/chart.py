@@ -85,10 +85,16 @@ def layer(
 
 
 def filled(spec: Spec, rows: Mapping[str, Sequence[Spec]], title: str | Spec, width: int = WIDTH) -> Spec:
-    """A chart with its data, a width and a title of its own."""
+    """A chart that holds its rows, with a width and a title of its own."""
+
+    def held(part: Spec) -> Spec:
+        name = part.get("data", {}).get("name")
+        return part if name is None else part | {"data": {"values": list(rows[name])}}
+
     unset = {"selected": "", "w": 0}  # nothing is chosen on paper
     params = [param | {"value": unset.get(param["name"], param["value"])} for param in spec["params"]]
-    return spec | {"datasets": dict(rows), "width": width, "title": title, "params": params}
+    layers = [held(part) for part in spec["layer"]]
+    return held(spec) | {"layer": layers, "width": width, "title": title, "params": params}
 
 
 def svg(spec: Spec) -> str:

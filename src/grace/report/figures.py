@@ -91,20 +91,9 @@ def _beside(charts: Sequence[Spec], title: str, run: Row) -> Spec:
     """Charts in one picture, which share what can be set."""
     known = {"kept": run["best"], "colour": "var(--ink)", "engine": -1}  # no engine is chosen on paper
     names = {param["name"] for chart in charts for param in chart["params"]}
-    inner = [
-        {key: value for key, value in chart.items() if key not in ("params", "$schema", "datasets")} for chart in charts
-    ]
-    # charts of one picture read rows of the same name: each gets them in place
-    for chart, kept in zip(charts, inner, strict=True):
-        kept["layer"] = [_inline(layer, chart["datasets"]) for layer in chart["layer"]]
-        kept["data"] = _inline(chart, chart["datasets"])["data"]
+    inner = [{key: value for key, value in chart.items() if key not in ("params", "$schema")} for chart in charts]
     params = [{"name": name, "value": known[name]} for name in sorted(names)]
     return {"$schema": charts[0]["$schema"], "title": title, "columns": 3, "concat": inner, "params": params}
-
-
-def _inline(part: Spec, rows: Mapping[str, Sequence[Row]]) -> Spec:
-    name = part.get("data", {}).get("name")
-    return part if name is None else part | {"data": {"values": list(rows[name])}}
 
 
 def _bands() -> dict[str, list[Row]]:
