@@ -170,7 +170,7 @@ def full(data: Path, parts: Sequence[str]) -> None:
     from growth import chart
     from own_loop import measured as own_loop
 
-    from grace.validity.figures import write_svg
+    from grace.report.chart import svg
 
     found: dict[str, Any] = json.loads(RESULTS.read_text()) if parts else {}
     found |= {"date": date.today().isoformat(), "machine": machine()}
@@ -194,7 +194,7 @@ def full(data: Path, parts: Sequence[str]) -> None:
             found[part] = measures[part]()
             print(f"{part}: {time.perf_counter() - began:.0f} s", flush=True)
     write_text(RESULTS, json.dumps(found, indent=1) + "\n")
-    write_svg(chart(found["growth"]), ROOT / "docs" / "figures" / "growth.svg")
+    write_text(ROOT / "docs" / "figures" / "growth.svg", svg(chart(found["growth"])))
     write_page(found)
 
 

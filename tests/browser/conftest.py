@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, sync_playwright
 
 from grace.report.page import page
-from grace.report.read import material
+from grace.report.read import read_results
 
 RESULTS = Path(__file__).parents[2] / "results"
 SETS = ["FD001", "FD002", "FD003", "FD004"]
@@ -35,7 +35,7 @@ def browser() -> Iterator[Browser]:
 def explorer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the committed records."""
     path = tmp_path_factory.mktemp("explorer") / "report.html"
-    path.write_text(page(material(RESULTS, RESULTS / "diagnosis")))
+    path.write_text(page(read_results(RESULTS, RESULTS / "diagnosis")))
     return path
 
 

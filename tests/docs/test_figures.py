@@ -12,7 +12,8 @@ import pytest
 from grace.bench.summary import METRICS, summarise
 from grace.bench.tables import cells
 from grace.controllers.titles import TITLES
-from tests.docs.figures import ROOT, cases, records
+from studies import publish
+from tests.docs.figures import ROOT, records, study
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONVENTIONS = {"commands.md", "conventions.md", "decision.md", "reference.md"}
@@ -43,10 +44,9 @@ def test_the_tables_of_the_runs_are_those_of_the_records(script: object) -> None
         assert block("results.md", name) == made, f"{name}: run python benchmarks/results.py"
 
 
-@pytest.mark.parametrize("script", ["validity"], indirect=True)
-def test_the_tables_of_the_study_are_those_of_its_records(script: object) -> None:
-    for name, made in script.blocks(cases()).items():  # type: ignore[attr-defined]
-        assert block("validity.md", name) == made, f"{name}: run python benchmarks/validity.py"
+def test_the_tables_of_the_study_are_those_of_its_records() -> None:
+    for name, made in publish.blocks(study()).items():
+        assert block("validity.md", name) == made, f"{name}: run python -m studies publish"
 
 
 @pytest.mark.parametrize("script", ["diagnoses"], indirect=True)

@@ -6,10 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from grace.alignment.decide import STUDY
-from grace.core.stats import student
-from grace.validity import adopt
+from grace.core.stats import HIGHER, LOWER, student
 from grace.validity.effects import effect
-from grace.validity.judge import base_rate
+from grace.validity.judge import base_rate, edge, rho_and_effect
 from grace.validity.policies import SOURCE_RULE, noise_floor, source_losses
 from grace.validity.study import families_of
 from tests.docs.figures import (
@@ -30,9 +29,9 @@ from tests.docs.figures import (
 
 def hurt(method: str, above: bool) -> tuple[int, int]:
     """Cases that the second task measurably hurt on one side of the edge, and how many there are."""
-    inside = [(outcome.rho > STUDY.weak) == above for outcome in adopt.outcomes_of(cases())]
+    inside = (rho_and_effect(cases())[0] > STUDY.weak) == above
     verdicts = [effect(c, method).verdict for c, kept in zip(cases(), inside, strict=True) if kept]
-    return verdicts.count("hurts"), len(verdicts)
+    return verdicts.count(HIGHER), len(verdicts)
 
 
 def test_what_the_pages_say_of_the_study() -> None:
@@ -46,20 +45,18 @@ def test_what_the_pages_say_of_the_study() -> None:
     sharing, gentle = changes(random_labels, "grace", "gaba"), changes(random_labels, "baseline", "amnl")
     tenth = changes(group("health states", 0.1), "grace")
     permuted = np.array(
-        [
-            effect(case(f"{d}-permuted"), m).change.mean - effect(case(f"{d}-health-70-30"), m).change.mean
-            for d in SETS
-            for m in w
-        ]
+        [effect(case(f"{d}-permuted"), m).mean - effect(case(f"{d}-health-70-30"), m).mean for d in SETS for m in w]
     )
     losses = source_losses(cases())
     floor = noise_floor(cases())
-    edges = adopt.edge_without(cases())
-    hurts = np.array([effect(c, "grace").verdict == "hurts" for c in cases()])
-    base = base_rate(hurts, families_of(cases()))
+    rho, effects = rho_and_effect(cases())
+    families = families_of(cases())
+    edges = [edge(rho[families != out], effects[families != out]) for out in set(families.tolist())]
+    hurts = np.array([effect(c, "grace").verdict == HIGHER for c in cases()])
+    base = base_rate(hurts, families)
     best = min(row.calibration for row in told.values())
     worst = max(row.calibration for row in told.values())
-    helped = {m: [c.case.name for c in cases() if effect(c, m).verdict == "helps"] for m in w}
+    helped = {m: [c.case.name for c in cases() if effect(c, m).verdict == LOWER] for m in w}
     assert all(names == ["sim-1x2-80-dial+1", "sim-1x2-80-dial+0.5"] for names in helped.values())
     assert all(found.family.remaining == 0 for found in w.values())
     assert all(p[f"always {m}"].regret.value > rul.regret.value for m in ("rul-only", *w))
@@ -67,18 +64,18 @@ def test_what_the_pages_say_of_the_study() -> None:
     assert len(level) > len(told) / 2  # most end up at the same policy, or next to it
     assert min(p[name].to_simplest.value for name in told) >= 0  # none is ahead of it
     shared = [p[f"always {m}"].to_simplest.value for m in w]
-    engine = [[effect(case(f"{d}-engine"), m).change.mean for d in SETS] for m in ("baseline", "grace")]
+    engine = [[effect(case(f"{d}-engine"), m).mean for d in SETS] for m in ("baseline", "grace")]
     assert min(min(row) for row in engine) > 0
     assert [int(np.argmax(row)) for row in engine] == [2, 2]
-    fd2, fd3 = (effect(case(f"{d}-health-70-30"), "grace").change for d in ("FD002", "FD003"))
+    fd2, fd3 = (effect(case(f"{d}-health-70-30"), "grace") for d in ("FD002", "FD003"))
     competing = group("competing")
-    apart = student([effect(c, "gaba").change.mean - effect(c, "baseline").change.mean for c in competing])
+    apart = student([effect(c, "gaba").mean - effect(c, "baseline").mean for c in competing])
     health = [changes(group("health states"), m).mean for m in w]
     quarter = group("competing", 0.25)
     tenths = [changes(group("competing", 0.1), m) for m in w]
     fully = [changes(competing, m).mean for m in w]
     verdicts = [effect(c, "grace").verdict for c in cases()]
-    pairs = verdicts.count("helps") * verdicts.count("hurts")
+    pairs = verdicts.count(LOWER) * verdicts.count(HIGHER)
     sds = [found.sd for found in w.values()]
     harm = max(
         (row for name, row in told.items() if "+" not in name and "race" not in name), key=lambda r: r.harm_auc.value
@@ -115,7 +112,7 @@ def test_what_the_pages_say_of_the_study() -> None:
     validity = [
         f"rank correlation of rho with the gain by the second task is {span(told['diagnose'].correlation)}.",
         f"sharing cost {cost('grace')} of RMSE under GRACE and {cost('baseline')} under Baseline",
-        f"{verdicts.count('helps')} of {len(cases())} cases helped and {verdicts.count('hurts')} hurt under GRACE",
+        f"{verdicts.count(LOWER)} of {len(cases())} cases helped and {verdicts.count(HIGHER)} hurt under GRACE",
         f"RUL alone with plain MSE is ahead by {tuned_words}",
         f"With all engines it costs {min(health):.1f} to {max(health):.1f} % on average, with a tenth of them "
         f"{words(tenth, 1)} under",
@@ -136,8 +133,8 @@ def test_what_the_pages_say_of_the_study() -> None:
         f"tells a little** ({span(told['joint-100'].correlation)} in steps 50 to 100",
         f"a short race** ({span(told['race'].correlation)};",
         f"adds to rho ({span(told['rho+gap'].correlation)} together)",
-        f"of the {verdicts.count('helps') + verdicts.count('hurts')} cases with a verdict "
-        f"{verdicts.count('helps')} help, which are one fleet, "
+        f"of the {verdicts.count(LOWER) + verdicts.count(HIGHER)} cases with a verdict "
+        f"{verdicts.count(LOWER)} help, which are one fleet, "
         f"so that these are {pairs} pairs",
         f"no single predictor is beyond {span(harm.harm_auc)}, and as probabilities of harm (Brier) the best has "
         f"{best:.3f}, where the "

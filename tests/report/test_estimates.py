@@ -10,7 +10,7 @@ from scipy import stats
 
 from grace.bench.summary import summarise
 from grace.errors import GraceError
-from grace.report.estimates import VIEWS, Point, difference_words, min_max, points, published, value_words
+from grace.report.estimates import VIEWS, Point, _min_max, difference_words, points, published, value_words
 from grace.training.record import Record
 from tests.report.records import SEEDS, record, sweep
 
@@ -89,7 +89,7 @@ def test_shares_and_frontier_by_hand() -> None:
     assert found("A", "grace", rows).share == (0.5, 0)
     assert found("A", "dwa", rows).share == (1, 1)
     assert [p.method for p in rows if p.view == "honest" and p.frontier] == ["baseline", "grace"]
-    assert min_max([3.0, 3.0]) == [0, 0]
+    assert _min_max([3.0, 3.0]) == [0, 0]
 
 
 def test_rul_alone_is_that_of_the_same_loss() -> None:

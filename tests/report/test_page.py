@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import asdict
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ import pytest
 from grace.alignment.decide import RULES, Evidence, decide
 from grace.bench.store import Store
 from grace.errors import GraceError
+from grace.report import library
 from grace.report.figures import draw
 from grace.report.page import page, write_page
-from grace.report.read import Material, material
+from grace.report.read import Results, read_results
 from grace.training.record import read_record
 from tests.report.records import record, sweep
 
@@ -28,12 +30,12 @@ HOSTILE = "</script><script>alert(1)</script>\"'& \u202eright to left " + "long"
 
 
 @pytest.fixture(scope="module")
-def real() -> Material:
-    return material(RESULTS, RESULTS / "diagnosis")
+def real() -> Results:
+    return read_results(RESULTS, RESULTS / "diagnosis")
 
 
 @pytest.fixture(scope="module")
-def html(real: Material) -> str:
+def html(real: Results) -> str:
     return page(real)
 
 
@@ -111,11 +113,11 @@ def test_the_exported_words_are_those_of_the_decision(html: str) -> None:
 
 def test_the_findings_are_counted_not_written_down() -> None:
     better = sweep("A", {"baseline": (12.0, 12.1, 12.2), "grace": (10.0, 10.1, 10.2), "rul-only": (12.0, 12.1, 12.3)})
-    first = data_of(page(Material(tuple(better))))["summary"][0]
+    first = data_of(page(Results(tuple(better))))["summary"][0]
     assert first.startswith("1 of 2 comparisons show the RMSE below Baseline's beyond noise")
     assert "1 remain after Benjamini-Hochberg at 5 % (2 looked at): GRACE on A (2.00 lower, remains)" in first
     level = sweep("A", {"baseline": (12.0, 12.1, 12.2), "grace": (12.2, 12.0, 12.1)})
-    assert data_of(page(Material(tuple(level))))["summary"][0].startswith("No method lowers the RMSE")
+    assert data_of(page(Results(tuple(level))))["summary"][0].startswith("No method lowers the RMSE")
 
 
 def test_the_findings_are_those_of_the_results(html: str) -> None:
@@ -138,7 +140,7 @@ def test_a_card_says_which_rul_alone_its_methods_are_compared_with_and_which_hav
     inner = {"grace": "weighted_mse", "gaba": "mse", "rul-only": "mse"}
     for run in runs:
         run.spec.update({"inner": inner[run.spec["method"]]} if run.spec["method"] in inner else {})
-    data = data_of(page(Material((*runs, *sweep("B", {"rul-only": (12.0, 12.1)})))))
+    data = data_of(page(Results((*runs, *sweep("B", {"rul-only": (12.0, 12.1)})))))
     none = "Not compared, as the records hold no RUL alone under"
     assert data["alone"]["A"] == [
         f"{none} the same loss with a seed in common: DWA.",
@@ -163,7 +165,7 @@ def test_hostile_names_stay_inside_their_strings() -> None:
     runs = sweep(
         HOSTILE, {"baseline": (12.0, 12.1), HOSTILE: (11.0, 11.1), "{{data}}": (11.0, 11.2), "GRACE": (11.0, 11.1)}
     )
-    text = page(Material(tuple(runs)))
+    text = page(Results(tuple(runs)))
     data = data_of(text)
     assert data["datasets"] == [HOSTILE]
     assert set(data["methods"]) == {"baseline", "GRACE", HOSTILE, "{{data}}"}
@@ -189,7 +191,7 @@ def test_damaged_foreign_and_failed_records_are_named_and_left_out(tmp_path: Pat
     diagnoses = tmp_path / "diagnosis"
     diagnoses.mkdir()
     (diagnoses / "bad.json").write_text('{"dataset": "A"}')
-    found = material(tmp_path, diagnoses)
+    found = read_results(tmp_path, diagnoses)
     assert len(found.records) == 2
     reasons = {item.name: item.reason for item in found.left_out}
     assert set(reasons) == {f"{n}.json" for n in ("failed", "nohistory", "text", "short", "inf", "torn", "old", "bad")}
@@ -201,19 +203,27 @@ def test_damaged_foreign_and_failed_records_are_named_and_left_out(tmp_path: Pat
 
 def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(GraceError, match=r"should hold records\. Found none"):
-        material(tmp_path)
+        read_results(tmp_path)
     (tmp_path / "torn.json").write_text("{")
     with pytest.raises(GraceError, match=r"Found 1 that cannot be used, torn\.json"):
-        material(tmp_path)
+        read_results(tmp_path)
     record("A", "grace", 1, 9.0).write(tmp_path)
     with pytest.raises(GraceError, match="should be a folder of diagnoses"):
-        material(tmp_path, tmp_path / "none")
+        read_results(tmp_path, tmp_path / "none")
     with pytest.raises(GraceError, match="should be writable"):
-        write_page(material(tmp_path), tmp_path / "torn.json" / "report.html")
+        write_page(read_results(tmp_path), tmp_path / "torn.json" / "report.html")
 
 
-def test_every_panel_is_drawn_as_png_and_svg(tmp_path: Path, real: Material) -> None:
-    some = Material(
+def test_a_library_that_cannot_be_made_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for made in (library.bundling, library.library):
+        monkeypatch.setattr(library, made.__name__, lru_cache(made.__wrapped__))
+    monkeypatch.setattr(library, "CODE", "raise SystemExit('no V8')")
+    with pytest.raises(GraceError, match="vl-convert should give"):
+        library.library()
+
+
+def test_every_panel_is_drawn_as_png_and_svg(tmp_path: Path, real: Results) -> None:
+    some = Results(
         tuple(r for r in real.records if r.spec["dataset"] == "FD002"),
         tuple(d for d in real.diagnoses if d.dataset == "FD002"),
     )
@@ -230,7 +240,7 @@ def test_every_panel_is_drawn_as_png_and_svg(tmp_path: Path, real: Material) -> 
 
 def test_figures_of_names_that_no_file_can_have(tmp_path: Path) -> None:
     runs = [*sweep("a/b", {"baseline": (12.0, 12.1)}), *sweep("a:b", {"baseline": (11.0, 11.1)})]
-    assert draw(Material(tuple(runs)), tmp_path) == 8
+    assert draw(Results(tuple(runs)), tmp_path) == 8
     assert {p.name for p in tmp_path.glob("pareto*.svg")} == {"pareto-a_b.svg", "pareto-a_b-1.svg"}
 
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from grace.report.estimates import VIEWS, Point, figures, points
-from grace.report.read import material
+from grace.report.read import read_results
 from grace.training.record import Record
 from tests.report.records import SEEDS, record
 
@@ -18,7 +18,7 @@ RESULTS = Path(__file__).parents[2] / "results"
 
 @pytest.fixture(scope="module")
 def records() -> tuple[Record, ...]:
-    return material(RESULTS).records
+    return read_results(RESULTS).records
 
 
 @pytest.fixture(scope="module")

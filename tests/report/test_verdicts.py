@@ -13,19 +13,19 @@ from grace.bench.summary import Row, summarise
 from grace.report.data import page_data
 from grace.report.estimates import VIEWS
 from grace.report.page import page
-from grace.report.read import Material, material
+from grace.report.read import Results, read_results
 
 RESULTS = Path(__file__).parents[2] / "results"
 ALONE = {"mse": "rul-only", "weighted_mse": "rul-only-weighted"}
 
 
 @pytest.fixture(scope="module")
-def real() -> Material:
-    return material(RESULTS)
+def real() -> Results:
+    return read_results(RESULTS)
 
 
 @pytest.fixture(scope="module")
-def data(real: Material) -> Any:
+def data(real: Results) -> Any:
     """What the page's script reads, out of the page itself."""
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page(real), re.DOTALL)
     assert found is not None
@@ -50,7 +50,7 @@ def said(row: Row) -> tuple[str, str, int | None]:
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("figure", [0, 1])
-def test_every_verdict_against_baseline(real: Material, data: Any, view: str, figure: int) -> None:
+def test_every_verdict_against_baseline(real: Results, data: Any, view: str, figure: int) -> None:
     protocol, *metrics = VIEWS[view]
     shown = {
         (p["dataset"], p["method"]): read_words(p["to_baseline"][figure])
@@ -62,7 +62,7 @@ def test_every_verdict_against_baseline(real: Material, data: Any, view: str, fi
     assert len(shown) == 32
 
 
-def test_every_verdict_against_rul_alone(real: Material, data: Any) -> None:
+def test_every_verdict_against_rul_alone(real: Results, data: Any) -> None:
     inner = {record.spec["method"]: record.spec["inner"] for record in real.records}
     expected = {}
     for loss, reference in ALONE.items():
@@ -82,7 +82,7 @@ def test_every_verdict_against_rul_alone(real: Material, data: Any) -> None:
     assert len(shown) == 28
 
 
-def test_the_findings_count_what_the_table_counts(real: Material, data: Any) -> None:
+def test_the_findings_count_what_the_table_counts(real: Results, data: Any) -> None:
     for line, metric in zip(data["summary"], ("rmse", "score"), strict=False):
         rows = [row for row in summarise(real.records, metric) if row.difference is not None]
         beyond = [row for row in rows if row.verdict != "unclear"]
@@ -94,7 +94,7 @@ def test_the_findings_count_what_the_table_counts(real: Material, data: Any) -> 
             assert f"{data['methods'][row.method]['title']} on {row.dataset} (" in line
 
 
-def test_the_marks_of_the_slider_at_w_0_are_the_tables_verdicts_on_the_rmse(real: Material, data: Any) -> None:
+def test_the_marks_of_the_slider_at_w_0_are_the_tables_verdicts_on_the_rmse(real: Results, data: Any) -> None:
     """The cost of w = 0 is the RMSE, whatever its scale: a table whose reference is the first says the same."""
     for dataset in data["datasets"]:
         here = [p for p in data["points"] if (p["dataset"], p["view"]) == (dataset, "honest")]
@@ -105,7 +105,7 @@ def test_the_marks_of_the_slider_at_w_0_are_the_tables_verdicts_on_the_rmse(real
                 assert (p["standing"][0] == "=") == (rows[p["method"]].verdict == "unclear")
 
 
-def test_the_errors_over_engines_are_the_tables(real: Material, data: Any) -> None:
+def test_the_errors_over_engines_are_the_tables(real: Results, data: Any) -> None:
     for view in ("honest", "honest-uncapped"):
         rows = {(r.dataset, r.method): r.engines for r in summarise(real.records, VIEWS[view][1])}
         shown = {(p["dataset"], p["method"]): p["engines"] for p in data["points"] if p["view"] == view}

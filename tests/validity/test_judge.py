@@ -7,44 +7,37 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from grace.core.stats import bootstrap
+from grace.core.stats import HIGHER, LOWER, UNCLEAR, bootstrap
 from grace.validity import effects, judge, policies
-from grace.validity.cases import Case
-from grace.validity.outcomes import ALONE, JOINT, METHODS
-from grace.validity.study import Measured
+from grace.validity.study import ALONE, JOINT, METHODS, Case, CaseResult
 
 
-def measured(alone: list[float], other: list[float], method: str = "baseline") -> Measured:
+def measured(alone: list[float], other: list[float], method: str = "baseline") -> CaseResult:
     def figures(values: list[float]) -> dict[int, dict[str, float]]:
-        return {
-            seed: {"rmse": value, "last": value + 1, "score": 10 * value} for seed, value in enumerate(values, start=1)
-        }
+        return {seed: {"rmse": value, "last": value + 1} for seed, value in enumerate(values, start=1)}
 
-    return Measured(Case("FD001", "engine"), {effects.alone_of(method): figures(alone), method: figures(other)})
+    return CaseResult(Case("FD001", "engine"), {effects.alone_of(method): figures(alone), method: figures(other)}, {})
 
 
 def test_effect_is_paired_in_per_cent_with_students_interval() -> None:
     found = effects.effect(measured([10.0, 20.0, 30.0], [11.0, 22.0, 33.0]), "baseline")
-    assert found.cycles == pytest.approx(2.0)
-    assert found.change.mean == pytest.approx(10.0)  # 2 of 20
-    assert found.score == pytest.approx(20.0)
+    assert found.mean == pytest.approx(10.0)  # 2 of 20
     # differences 1, 2, 3: SD 1, t(2) = 4.3027
-    assert found.change.high - found.change.mean == pytest.approx(100 / 20 * 4.30265 / 3**0.5, rel=1e-4)
-    assert found.verdict == "unclear"
-    assert effects.effect(measured([10.0, 20.0], [12.0, 22.01]), "baseline").verdict == "hurts"
-    assert effects.effect(measured([12.0, 22.01], [10.0, 20.0]), "baseline").verdict == "helps"
+    assert found.high - found.mean == pytest.approx(100 / 20 * 4.30265 / 3**0.5, rel=1e-4)
+    assert found.verdict == UNCLEAR
+    assert effects.effect(measured([10.0, 20.0], [12.0, 22.01]), "baseline").verdict == HIGHER
+    assert effects.effect(measured([12.0, 22.01], [10.0, 20.0]), "baseline").verdict == LOWER
 
 
 def test_the_second_task_is_judged_with_one_inner_axis() -> None:
     assert [effects.alone_of(name) for name in JOINT] == ["rul-only", "rul-only-weighted"] * 2
     in_last_epoch = effects.effect(measured([10.0, 20.0], [11.0, 22.0], "grace"), "grace", "last")
-    assert in_last_epoch.change.mean == pytest.approx(100 * 1.5 / 16)  # 11, 21 against 12, 23
+    assert in_last_epoch.mean == pytest.approx(100 * 1.5 / 16)  # 11, 21 against 12, 23
 
 
 def test_effect_leaves_out_seeds_that_one_side_lacks() -> None:
-    case = measured([10.0, 20.0, 30.0], [11.0, 22.0])
-    case.outcomes["baseline"][3] = {}  # a failed run
-    assert effects.effect(case, "baseline").change.n == 2
+    found = effects.effect(measured([10.0, 20.0, 30.0], [11.0, 22.0]), "baseline")
+    assert (found.n, found.mean) == (2, pytest.approx(10.0))
 
 
 def counted(rng: np.random.Generator, cases: int) -> np.ndarray:
@@ -56,13 +49,13 @@ def test_area_of_cases_that_count_several_times_equals_scikit_learns() -> None:
     rng = np.random.default_rng(0)
     score, truth, weights = rng.integers(0, 6, 30).astype(float), rng.random(30) < 0.4, counted(rng, 30)
     expected = [roc_auc_score(truth, score, sample_weight=row) for row in weights]
-    np.testing.assert_allclose(judge.area(score, truth, weights), expected)
-    assert judge.area(score, truth, np.ones(30)) == pytest.approx(roc_auc_score(truth, score))
+    np.testing.assert_allclose(judge._area(score, truth, weights), expected)
+    assert judge._area(score, truth, np.ones(30)) == pytest.approx(roc_auc_score(truth, score))
 
 
 def test_area_is_undefined_without_both_kinds() -> None:
-    assert np.isnan(judge.area(np.arange(3.0), np.zeros(3, dtype=bool), np.ones(3)))
-    assert np.isnan(judge.area(np.arange(3.0), np.ones(3, dtype=bool), np.ones(3)))
+    assert np.isnan(judge._area(np.arange(3.0), np.zeros(3, dtype=bool), np.ones(3)))
+    assert np.isnan(judge._area(np.arange(3.0), np.ones(3, dtype=bool), np.ones(3)))
 
 
 def test_rank_correlation_of_cases_that_count_several_times_equals_scipys() -> None:
@@ -88,20 +81,20 @@ def test_best_rule_has_the_least_regret_of_all_rules() -> None:
     rng = np.random.default_rng(3)
     for _ in range(5):
         score, regret = rng.normal(size=12), rng.random((12, len(METHODS)))
-        found = policies.best_rule(score, regret)
+        found = policies._best_rule(score, regret)
         every = [
             np.where(score > threshold, regret[:, METHODS.index(joint)], regret[:, METHODS.index(alone)]).mean()
             for alone in ALONE
             for joint in JOINT
             for threshold in (-np.inf, *(score + 1e-9), np.inf)
         ]
-        picked = (policies.followed(found, score) * regret).sum(1)
+        picked = (policies._followed(found, score) * regret).sum(1)
         assert picked.mean() == pytest.approx(min(every))
 
 
 def test_a_score_that_is_undefined_advises_rul_alone() -> None:
-    rule = policies.Rule(alone=0, joint=3, threshold=0.5)
-    assert policies.followed(rule, np.array([np.nan, 0.6])).argmax(1).tolist() == [0, 3]
+    rule = policies._Rule(alone=0, joint=3, threshold=0.5)
+    assert policies._followed(rule, np.array([np.nan, 0.6])).argmax(1).tolist() == [0, 3]
 
 
 def test_advice_on_a_family_never_sees_that_family() -> None:
@@ -110,7 +103,7 @@ def test_advice_on_a_family_never_sees_that_family() -> None:
     joint = METHODS.index("baseline")
     regret[:2, joint], regret[:2, 0] = 0.0, 5.0  # in family A sharing is right
     regret[2:, joint], regret[2:, 0] = 5.0, 0.0  # in family B it is wrong
-    lost = (policies.advised(score, regret, np.array(["A", "A", "B", "B"])) * regret).sum(1)
+    lost = (policies._advised(score, regret, np.array(["A", "A", "B", "B"])) * regret).sum(1)
     assert lost.tolist() == [5.0, 5.0, 5.0, 5.0]
 
 
@@ -119,8 +112,8 @@ def test_brier_score_of_a_predictor_that_tells_beats_one_that_does_not() -> None
     hurts = np.arange(60) % 2 == 0
     families = np.repeat(["A", "B", "C"], 20)
     telling = np.where(hurts, -1.0, 1.0) + 0.1 * rng.normal(size=60)
-    assert judge.brier(telling, hurts, families) < 0.05
-    assert 0.2 < judge.brier(rng.normal(size=60), hurts, families) < 0.32
+    assert judge._brier(telling, hurts, families) < 0.05
+    assert 0.2 < judge._brier(rng.normal(size=60), hurts, families) < 0.32
 
 
 def test_a_combination_is_predicted_for_each_family_from_the_others() -> None:
@@ -149,7 +142,7 @@ def test_regret_is_taken_to_what_other_seeds_chose() -> None:
     values = np.array([[10.0, 10, 10], [9.0, 11, 11.5], [12.0, 12, 12]])
     # for the first seed the others say method 0 (10 against 11.25), for the two others method 0 and 0 (10 against 10.25, 10)
     oracle = np.mean([10.0, 10, 10 if 10 <= (9 + 11) / 2 else 11.5])
-    np.testing.assert_allclose(policies.regrets(values), 100 * (values.mean(1) / oracle - 1))
+    np.testing.assert_allclose(policies._regrets(values), 100 * (values.mean(1) / oracle - 1))
 
 
 def equal_methods(rng: np.random.Generator, cases: int = 300, seeds: int = 4) -> list[np.ndarray]:
@@ -162,21 +155,20 @@ def test_methods_that_are_equal_have_no_regret_but_in_hindsight() -> None:
     """The oracle of other seeds is not flattered by noise; the best in hindsight is, by what the noise floor says."""
     rng = np.random.default_rng(7)
     values = equal_methods(rng)
-    fair = np.mean([policies.regrets(v) for v in values])
-    hindsight = np.mean([policies.in_hindsight(v) for v in values])
+    fair = np.mean([policies._regrets(v) for v in values])
+    hindsight = np.mean([policies._in_hindsight(v) for v in values])
     floor = np.mean([policies._floor(v, rng) for v in values[:100]])
     assert abs(fair) < 0.1
     assert hindsight > 1
     assert floor == pytest.approx(hindsight, rel=0.1)
 
 
-def test_the_sources_rule_is_asked_in_every_initialisation() -> None:
-    def raw(sign: float) -> dict[str, object]:
-        gram = [[[400.0**2, sign * 0.5 * 400], [sign * 0.5 * 400, 1.0]]]
-        return {"published": {"gramian": gram}, "near_failure_share": 0.17}
-
-    case = Measured(Case("FD001", "engine"), probes={101: raw(1.0), 102: raw(-1.0)})
-    assert policies.source_rules([case]) == [["grace"], ["rul-only"]]
+def test_a_prescription_of_every_initialisation_is_counted() -> None:
+    cases = [
+        CaseResult(Case("FD001", "engine"), {}, {}, prescribed)
+        for prescribed in (("grace", "gaba"), ("amnl", "rul-only"))
+    ]
+    assert policies._prescribed(cases) == [("grace", "amnl"), ("gaba", "rul-only")]
 
 
 def test_power_is_that_of_simulated_studies() -> None:

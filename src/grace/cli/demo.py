@@ -67,7 +67,7 @@ def _page(outcomes: Sequence[Outcome], executor: Executor | None, folder: Path) 
     from grace.files import write_text
     from grace.formats import rounded
     from grace.report.page import write_page
-    from grace.report.read import material
+    from grace.report.read import read_results
     from grace.training.schedule import schedule_named
     from grace.training.spec import CONVENTIONS
 
@@ -80,7 +80,7 @@ def _page(outcomes: Sequence[Outcome], executor: Executor | None, folder: Path) 
     specs = grid([SIMULATED], PAGE_METHODS, PAGE_SEEDS, **choices)
     sweep(specs, Store(folder), None, lambda: nullcontext(executor))
     page = folder / "report.html"
-    write_page(material(folder, folder / "diagnosis"), page)
+    write_page(read_results(folder, folder / "diagnosis"), page)
     return page
 
 

@@ -15,6 +15,12 @@ from grace.errors import GraceError, GraceWarning
 USAGE_ERROR, INTERRUPTED = 2, 130
 _shown = warnings.showwarning
 
+OLD_NAMES = {
+    "grace validity run": "python -m studies run",
+    "grace validity --to": "python -m studies show --to",
+}
+"""Names of earlier versions and what they are called now: an option; or a command, or an option of one, from ``grace`` on."""
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=False,
@@ -28,7 +34,7 @@ app.command("predict", short_help="RUL, health and interval of new engines.")(pr
 app.command("export", short_help="A trained network as ONNX.")(export.export)
 app.add_typer(bench.app, name="bench", short_help="Sweeps of many runs, and their table.")
 app.command("report", short_help="Records as one page to explore.")(report.report)
-app.add_typer(validity.app, name="validity", short_help="Does the advice predict what training shows?")
+app.command("validity", short_help="Does a diagnosis predict what training shows?")(validity.validity)
 app.add_typer(demo.app, name="demo", short_help="See it on simulated fleets.")
 
 
@@ -76,8 +82,7 @@ def main() -> None:
         # typer's usage errors, whose base class has moved between its versions
         if not hasattr(error, "format_message"):
             raise
-        command = getattr(getattr(error, "ctx", None), "command_path", "grace")
-        _fail(f"{error.format_message().rstrip('.')}. See `{command} --help`.")
+        _fail(_renamed(error) or f"{error.format_message().rstrip('.')}. See `{_path(error)} --help`.")
     else:
         sys.exit(code or 0)
 
@@ -87,6 +92,22 @@ def _note(message: Warning | str, category: type[Warning], filename: str, lineno
         print(f"note: {message}", file=sys.stderr)
     else:
         _shown(message, category, filename, lineno, *to)
+
+
+def _path(error: Any) -> str:
+    """The command that a usage error is of."""
+    return getattr(getattr(error, "ctx", None), "command_path", None) or "grace"
+
+
+def _renamed(error: Any) -> str:
+    """What to say where a usage error comes from a name of an earlier version; empty where it does not."""
+    typed, option = " ".join(["grace", *sys.argv[1:], ""]), getattr(error, "option_name", "")
+    taken = error.ctx.command.params if option else ()
+    for old, new in OLD_NAMES.items():
+        known = old == option and any(new in parameter.opts for parameter in taken)
+        if known or old == f"{_path(error)} {option}" or typed.startswith(f"{old} "):
+            return f"`{old}` is called `{new}` now."
+    return ""
 
 
 def _fail(message: str) -> None:

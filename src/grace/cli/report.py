@@ -32,12 +32,15 @@ def report(
       grace report results --figures plots           PNG and SVG of each panel, for papers
       grace report my_runs --diagnosis my_diagnoses
     """
+    from grace.report.library import bundling
+
+    bundling()
     from grace.report.figures import draw
     from grace.report.page import write_page
-    from grace.report.read import material
+    from grace.report.read import read_results
 
     beside = runs / "diagnosis"
-    found = material(runs, diagnosis or (beside if beside.is_dir() else None))
+    found = read_results(runs, diagnosis or (beside if beside.is_dir() else None))
     write_page(found, output)
     left = f", {len(found.left_out)} files left out (named on the page)" if found.left_out else ""
     print(f"{output}: {len(found.records)} runs, {len(found.diagnoses)} diagnoses{left}")

@@ -1,16 +1,20 @@
-"""What every chart is built from: Vega-Lite as plain dictionaries, without their data."""
+"""What every chart is built from: Vega-Lite as plain dictionaries; the page fills their data in, pictures hold it."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from typing import Any
-
-from grace.report.marks import Mark
 
 Spec = dict[str, Any]
 
 INK, MUTED, LINE, LATE, EARLY = (f"var(--{name})" for name in ("ink", "muted", "line", "late", "early"))
-"""Colours that the page's style sheet sets, light and dark; figures take the light ones (:mod:`grace.report.figures`)."""
+"""Colours that the page's style sheet sets, light and dark; pictures take the light ones: :func:`svg`."""
+
+WIDTH = 440
+"""Of a picture."""
 
 CONFIG: Spec = {
     "font": "system-ui, sans-serif",
@@ -68,27 +72,38 @@ def number(field: str, title: str | list[str]) -> Spec:
     return {"field": field, "type": "quantitative", "title": title, "scale": {"zero": False}}
 
 
-def words(field: str, title: str) -> Spec:
-    """A field that is shown as it is."""
-    return {"field": field, "title": title, "type": "nominal"}
+def layer(
+    kind: str, encoding: Spec, *, where: str = "", rows: str | Sequence[Spec] | None = None, **mark: object
+) -> Spec:
+    """Marks of one kind: of the rows that pass a test ``where``, or of other ``rows`` than the chart's, by name or in place."""
+    found: Spec = {"mark": {"type": kind, **mark}, "encoding": encoding}
+    if where:
+        found["transform"] = [{"filter": where}]
+    if rows is not None:
+        found["data"] = {"name": rows} if isinstance(rows, str) else {"values": list(rows)}
+    return found
 
 
-def decimals(field: str) -> Spec:
-    """A field with two decimals."""
-    return {"field": field, "type": "quantitative", "format": ".2f"}
+def filled(spec: Spec, rows: Mapping[str, Sequence[Spec]], title: str | Spec, width: int = WIDTH) -> Spec:
+    """A chart that holds its rows, with a width and a title of its own."""
+
+    def held(part: Spec) -> Spec:
+        name = part.get("data", {}).get("name")
+        return part if name is None else part | {"data": {"values": list(rows[name])}}
+
+    unset = {"selected": "", "w": 0}  # nothing is chosen on paper
+    params = [param | {"value": unset.get(param["name"], param["value"])} for param in spec["params"]]
+    layers = [held(part) for part in spec["layer"]]
+    return held(spec) | {"layer": layers, "width": width, "title": title, "params": params}
 
 
-def by_method(methods: Mapping[str, Mark], what: str, legend: bool = False) -> Spec:
-    """Colour or shape of each method, with a legend where no list stands beside the chart."""
-    scale = {"domain": [m.title for m in methods.values()], "range": [getattr(m, what) for m in methods.values()]}
-    return {"field": "title", "type": "nominal", "scale": scale, "legend": {"title": "method"} if legend else None}
+def svg(spec: Spec) -> str:
+    """A chart with its data as SVG: the style sheet's light colours in place of its names, which only a page knows."""
+    import vl_convert
 
-
-def of(test: str, mark: str | Spec, encoding: Spec) -> Spec:
-    """A layer of the rows that pass a test."""
-    return {"transform": [{"filter": test}], "mark": mark, "encoding": encoding}
-
-
-def chosen(test: str) -> Any:
-    """What an encoding is for the chosen row, and for the others."""
-    return lambda value, other: {"condition": {"test": test, "value": value}, "value": other}
+    css = files("grace.report").joinpath("page.css").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"--([\w-]+): light-dark\((#\w+),", css))
+    text = json.dumps({"config": CONFIG | {"background": "white", "font": "sans-serif"}} | spec)
+    return str(
+        vl_convert.vegalite_to_svg(json.loads(re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], text)))
+    )

@@ -3,56 +3,53 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from grace import __version__
 from grace.bench.tables import interval
 from grace.core.stats import Estimate
-from grace.report import panels, rules
+from grace.report import rules
 from grace.report.chart import CONFIG
+from grace.report.charts import REGIMES, specs
 from grace.report.estimates import DIGITS, Point, difference_words, points, published, value_words
 from grace.report.marks import Mark, marks
-from grace.report.read import Material, as_json
-from grace.report.runs import run_of
-from grace.report.tradeoff import REGIMES
+from grace.report.read import Diagnosed, Results, columns_of
 from grace.report.words import alone_words, inline, scope, summary
 
 Row = dict[str, Any]
 
 
-def page_data(found: Material) -> Row:
+def page_data(found: Results) -> Row:
     """What a page holds.
 
     Raises:
         GraceError: Runs of one method, data set and seed twice: mixed settings.
     """
     every = points(found.records)
-    known = marks([*(r.spec["method"] for r in found.records), *(name for _, name, *_ in published(_datasets(found)))])
-    runs = [run_of(record) for record in found.records]
+    datasets = sorted({r.spec["dataset"] for r in found.records} | {d.dataset for d in found.diagnoses})
+    theirs = published(datasets)
+    known = marks([*(r.spec["method"] for r in found.records), *(name for _, name, *_ in theirs)])
+    runs = [columns_of(record) for record in found.records]
     return {
         "version": __version__,
-        "datasets": _datasets(found),
+        "datasets": datasets,
         "methods": {name: asdict(mark) for name, mark in known.items()},
         "scope": scope(found.records),
         "summary": summary(found, every),
-        "points": [point_row(point, known[point.method]) for point in every],
-        "published": published_rows(_datasets(found), known),
-        "alone": {name: alone_words([p for p in every if p.dataset == name], known) for name in _datasets(found)},
+        "points": [_point_row(point, known[point.method]) for point in every],
+        "published": [_published_row(known, *row) for row in theirs],
+        "alone": {name: alone_words([p for p in every if p.dataset == name], known) for name in datasets},
         "engines": _shared(runs),
         "runs": sorted(runs, key=lambda run: (run["dataset"], list(known).index(run["method"]), run["seed"])),
-        "diagnoses": [as_json(d) for d in found.diagnoses],
+        "diagnoses": [_diagnosis_row(d) for d in found.diagnoses],
         "decision": rules.exported(),
         "left_out": [asdict(item) for item in found.left_out],
         "regimes": REGIMES,
         "config": CONFIG,
-        "specs": panels.specs(known),
+        "specs": specs(known),
     }
-
-
-def _datasets(found: Material) -> list[str]:
-    return sorted({r.spec["dataset"] for r in found.records} | {d.dataset for d in found.diagnoses})
 
 
 def _shared(runs: Sequence[Row]) -> list[Row]:
@@ -65,7 +62,7 @@ def _shared(runs: Sequence[Row]) -> list[Row]:
     return tables
 
 
-def point_row(point: Point, mark: Mark) -> Row:
+def _point_row(point: Point, mark: Mark) -> Row:
     """A method on a data set in a view: numbers for the charts, words for the lists."""
     row: Row = {
         "dataset": point.dataset,
@@ -87,7 +84,7 @@ def point_row(point: Point, mark: Mark) -> Row:
     if point.alone is not None and point.alone.difference is not None:
         row |= _ends("alone", point.alone.difference)
         row["to_alone"] = f"under {inline(point.loss)}: {difference_words(point.alone, 'rmse')}"
-    return _six_digits(row)
+    return {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in row.items()}
 
 
 def _ends(name: str, estimate: Estimate) -> Row:
@@ -96,24 +93,28 @@ def _ends(name: str, estimate: Estimate) -> Row:
     return {name: estimate.mean} | ({f"{name}_low": estimate.low, f"{name}_high": estimate.high} if known else {})
 
 
-def published_rows(datasets: Sequence[str], known: dict[str, Mark]) -> list[Row]:
-    """The source's figures as rows of the same charts."""
-    return [
-        {
-            "dataset": dataset,
-            "method": name,
-            "title": known[name].title,
-            "whose": "published",
-            "frontier": best,
-            "rmse": rmse,
-            "score": score,
-            "engines": "",
-            **{f"rmse_{part}": f"{rmse:g}" for part in ("interval", "words")},
-            **{f"score_{part}": f"{score:g}" for part in ("interval", "words")},
-        }
-        for dataset, name, rmse, score, best in published(datasets)
-    ]
+def _published_row(known: Mapping[str, Mark], dataset: str, name: str, rmse: float, score: float, best: bool) -> Row:
+    """The source's figures of a method as a row of the same charts."""
+    figures = {"rmse": rmse, "score": score}
+    words = {f"{figure}_{part}": f"{value:g}" for figure, value in figures.items() for part in ("interval", "words")}
+    row = {"dataset": dataset, "method": name, "title": known[name].title, "whose": "published", "frontier": best}
+    return row | figures | {"engines": ""} | words
 
 
-def _six_digits(row: Row) -> Row:
-    return {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in row.items()}
+def _diagnosis_row(found: Diagnosed) -> Row:
+    e = found.evidence
+    assert e.near_failure_share is not None  # a diagnosis of other tasks than RUL is left out when it is read
+    return {
+        "dataset": found.dataset,
+        "recipe": e.recipe,
+        "rho": round(e.rho, 4),
+        "low": round(e.low, 4),
+        "high": round(e.high, 4),
+        "ratio": float(f"{e.ratio:.6g}"),
+        "near_failure_share": round(e.near_failure_share, 6),
+        "conditions": e.conditions,
+        "inits": e.inits,
+        "reliable": e.reliable,
+        "batches": found.batches,
+        "settled": found.settled,
+    }

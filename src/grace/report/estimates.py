@@ -120,7 +120,7 @@ def _shares(rmse: Rows, score: Rows) -> tuple[dict[str, dict[str, tuple[float, f
     for dataset in sorted({dataset for dataset, _ in rmse}):
         methods = list(marks(method for d, method in rmse if d == dataset))
         pairs = [(rmse[dataset, m].value.mean, score[dataset, m].value.mean) for m in methods]
-        columns = (min_max(column) for column in zip(*pairs, strict=True))
+        columns = (_min_max(column) for column in zip(*pairs, strict=True))
         shares[dataset] = dict(zip(methods, zip(*columns, strict=True), strict=True))
         best |= {(dataset, methods[index]) for index in frontier(pairs)}
     return shares, best
@@ -157,7 +157,7 @@ def figures(record: Record, view: str) -> tuple[float, float] | None:
     return (found[0], found[1]) if all(isinstance(v, int | float) for v in found) else None  # type: ignore[return-value]
 
 
-def min_max(values: Sequence[float]) -> list[float]:
+def _min_max(values: Sequence[float]) -> list[float]:
     """Values as shares of their range: 0 for the least, 1 for the largest, 0 for all where there is no range."""
     low, high = min(values), max(values)
     return [(value - low) / (high - low) if high > low else 0.0 for value in values]
@@ -198,9 +198,7 @@ def difference_words(row: Row, metric: str) -> str:
     low, high = (f"{value:+.{digits}f}" for value in (difference.low, difference.high))
     noise = "beyond noise" if difference.measurable else "within noise"
     words = f"{what}, {noise} (95 % interval {low} to {high}, {difference.n} seeds)"
-    return f"{words}, which {remains(row)} ({row.looked_at} looked at)" if difference.measurable else words
-
-
-def remains(row: Row) -> str:
-    """Whether a verdict is left after the adjustment for all that were looked at."""
-    return f"{'remains' if row.adjusted <= RATE else 'does not remain'} after {ADJUSTMENT}"
+    if not difference.measurable:
+        return words
+    remains = "remains" if row.adjusted <= RATE else "does not remain"
+    return f"{words}, which {remains} after {ADJUSTMENT} ({row.looked_at} looked at)"

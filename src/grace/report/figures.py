@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from grace.alignment.decide import STUDY
 from grace.files import replacing, write_text
-from grace.report.chart import CONFIG, Spec
+from grace.report.chart import Spec, filled, svg
+from grace.report.charts import specs
 from grace.report.data import page_data
 from grace.report.marks import Mark
-from grace.report.panels import specs
-from grace.report.read import Material
+from grace.report.read import Results
 
-WIDTH, SMALL, SCALE = 440, 230, 2
+SMALL, SCALE = 230, 2
 Row = dict[str, Any]
 
 
-def draw(found: Material, folder: Path) -> int:
+def draw(found: Results, folder: Path) -> int:
     """Write every panel of every data set as ``PANEL-DATASET.svg`` and ``.png``; of single runs GRACE's first on each
     data set, or the first.
 
@@ -64,9 +62,10 @@ def _panels(data: Row, charts: Mapping[str, Spec], dataset: str) -> dict[str, Sp
         found["pareto"] = filled(
             charts["pareto"], {"points": points, "seeds": []}, _titled(dataset, *_engine_error(points))
         )
-        found["cost"] = filled(charts["cost"], {"lines": _lines(points)}, dataset)
+        ends = [p | {"w": w, "j": p["share"][w]} for p in points for w in (0, 1)]  # of the straight line J(w)
+        found["cost"] = filled(charts["cost"], {"lines": ends}, dataset)
     if diagnoses:
-        found["rho"] = filled(charts["rho"], {"rho": diagnoses, "bands": _bands(), "edges": _edges()}, dataset)
+        found["rho"] = filled(charts["rho"], {"rho": diagnoses, **_bands()}, dataset)
     if alone:
         found["sharing"] = filled(charts["sharing"], {"points": alone}, _titled(dataset, *data["alone"][dataset]))
     if run is not None:
@@ -88,72 +87,46 @@ def _engine_error(points: Sequence[Row]) -> list[str]:
     return [f"intervals over seeds; SE of the RMSE over engines {found[0]} to {found[-1]} cycles"] if found else []
 
 
-def filled(spec: Spec, rows: Mapping[str, Sequence[Row]], title: str | Spec, width: int = WIDTH) -> Spec:
-    """A chart with its data, a width and a title of its own."""
-    unset = {"selected": "", "w": 0}  # nothing is chosen on paper
-    params = [param | {"value": unset.get(param["name"], param["value"])} for param in spec["params"]]
-    return spec | {"datasets": dict(rows), "width": width, "title": title, "params": params}
-
-
 def _beside(charts: Sequence[Spec], title: str, run: Row) -> Spec:
     """Charts in one picture, which share what can be set."""
     known = {"kept": run["best"], "colour": "var(--ink)", "engine": -1}  # no engine is chosen on paper
     names = {param["name"] for chart in charts for param in chart["params"]}
-    inner = [
-        {key: value for key, value in chart.items() if key not in ("params", "$schema", "datasets")} for chart in charts
-    ]
-    # charts of one picture read rows of the same name: each gets them in place
-    for chart, kept in zip(charts, inner, strict=True):
-        kept["layer"] = [_inline(layer, chart["datasets"]) for layer in chart["layer"]]
-        kept["data"] = _inline(chart, chart["datasets"])["data"]
+    inner = [{key: value for key, value in chart.items() if key not in ("params", "$schema")} for chart in charts]
     params = [{"name": name, "value": known[name]} for name in sorted(names)]
     return {"$schema": charts[0]["$schema"], "title": title, "columns": 3, "concat": inner, "params": params}
 
 
-def _inline(part: Spec, rows: Mapping[str, Sequence[Row]]) -> Spec:
-    name = part.get("data", {}).get("name")
-    return part if name is None else part | {"data": {"values": list(rows[name])}}
-
-
-def _lines(points: Sequence[Row]) -> list[Row]:
-    """Ends of the straight line J(w) of each method."""
-    return [{"method": p["method"], "title": p["title"], "w": w, "j": p["share"][w]} for p in points for w in (0, 1)]
-
-
-def _bands() -> list[Row]:
-    tints = ("var(--band-a)", "var(--band-d)")
+def _bands() -> dict[str, list[Row]]:
+    """The bands of rho, and the edges between them."""
     ends = pairwise((-1.0, *STUDY.edges(), 1.0))
-    return [
-        {"name": name, "low": low, "high": high, "tint": tint}
-        for name, (low, high), tint in zip(STUDY.bands(), ends, tints, strict=True)
+    bands = [
+        {"name": name, "low": low, "high": high, "tint": f"var(--band-{tint})"}
+        for name, (low, high), tint in zip(STUDY.bands(), ends, "ad", strict=True)
     ]
-
-
-def _edges() -> list[Row]:
-    return [{"edge": edge} for edge in STUDY.edges()]
+    return {"bands": bands, "edges": [{"edge": edge} for edge in STUDY.edges()]}
 
 
 def _epochs(run: Row) -> list[tuple[str, list[Row]]]:
     """Charts of a run that hold something, with their rows."""
     loss = "loss_in_caps" if run["unit"] == "cap" else "loss"
-    columns = {
-        loss: [("", run["losses"][:1])],
-        "health": [("", run["losses"][1:2])],
-        "validation": [("", [run["validation"]])],
-        "weights": [("RUL", run["weights"][:1]), ("health", run["weights"][1:2])],
-        "ratio": [("", [run.get("ratio", [])])],
-        "cosine": [("", [run.get("rho", [])])],
-    }
+    losses, weights = run["losses"], run["weights"]
     rows = {
-        name: [r for label, found in parts for c in found for r in _series(c, label)] for name, parts in columns.items()
+        loss: _series(losses[:1]),
+        "health": _series(losses[1:2]),
+        "validation": _series([run["validation"]]),
+        "weights": _series(weights[:1], "RUL") + _series(weights[1:2], "health"),
+        "ratio": _series([run.get("ratio", [])]),
+        "cosine": _series([run.get("rho", [])]),
     }
     return [(name, found) for name, found in rows.items() if found]
 
 
-def _series(column: Sequence[float | None], label: str) -> list[Row]:
-    at = int((len(column) - 1) * (0.6 if label == "health" else 1))  # two names never in one place
+def _series(columns: Sequence[Sequence[float | None]], label: str = "") -> list[Row]:
+    share = 0.6 if label == "health" else 1  # two names never in one place
     return [
         {"epoch": epoch, "value": value, "series": label, "name": label if label and epoch == at else None}
+        for column in columns
+        for at in (int((len(column) - 1) * share),)
         for epoch, value in enumerate(column)
         if value is not None
     ]
@@ -175,17 +148,7 @@ def _engines(run: Row, engines: Row) -> dict[str, list[Row]]:
 def _write(spec: Spec, path: Path) -> None:
     import vl_convert
 
-    chart = json.loads(_light(json.dumps(spec | {"config": CONFIG | {"background": "white"}})))
-    svg = str(vl_convert.vegalite_to_svg(chart))
-    write_text(path.with_name(f"{path.name}.svg"), svg)
+    drawn = svg(spec)
+    write_text(path.with_name(f"{path.name}.svg"), drawn)
     with replacing(path.with_name(f"{path.name}.png")) as part:
-        part.write_bytes(vl_convert.svg_to_png(svg, scale=SCALE))
-
-
-def _light(text: str) -> str:
-    """The style sheet's light colours in place of its names, which only a page knows; likewise the font."""
-    css = files("grace.report").joinpath("page.css").read_text(encoding="utf-8")
-    colours = dict(re.findall(r"--([\w-]+): light-dark\((#\w+),", css))
-    return re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], text).replace(
-        "system-ui, sans-serif", "sans-serif"
-    )
+        part.write_bytes(vl_convert.svg_to_png(drawn, scale=SCALE))

@@ -6,18 +6,18 @@ import base64
 import hashlib
 import json
 import re
-from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
 from grace.files import write_text
 from grace.report.data import page_data
-from grace.report.read import Material
+from grace.report.library import library
+from grace.report.read import Results
 
 SCRIPTS = ("decide.js", "page.js", "panels.js")
 
 
-def write_page(found: Material, path: Path) -> None:
+def write_page(found: Results, path: Path) -> None:
     """Write the page.
 
     Raises:
@@ -26,42 +26,34 @@ def write_page(found: Material, path: Path) -> None:
     write_text(path, page(found))
 
 
-def page(found: Material) -> str:
+def page(found: Results) -> str:
     """The page as HTML.
 
     Raises:
         GraceError: Runs of one method, data set and seed twice: mixed settings.
     """
-    library, script = _library(), "".join(_asset(name) for name in SCRIPTS)
+    bundle, script = library(), "".join(_asset(name) for name in SCRIPTS)
     parts = {
-        "policy": policy(library, script),
+        "policy": _policy(bundle, script),
         "style": _asset("page.css"),
-        "data": inert(json.dumps(page_data(found), separators=(",", ":"), allow_nan=False)),
-        "library": library,
+        "data": _inert(json.dumps(page_data(found), separators=(",", ":"), allow_nan=False)),
+        "library": bundle,
         "script": script,
     }
     # one pass: what is put in is never looked at again, whatever it holds
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _asset("page.html"))
 
 
-def policy(*scripts: str) -> str:
+def _policy(*scripts: str) -> str:
     """A Content-Security-Policy that runs these scripts alone and loads nothing from anywhere."""
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     sources = " ".join(f"'sha256-{digest}'" for digest in hashes)
     return f"default-src 'none'; script-src {sources}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def inert(text: str) -> str:
+def _inert(text: str) -> str:
     """JSON that cannot end the element that holds it, nor begin another: ``<`` only stands inside its strings."""
     return text.replace("<", "\\u003c")
-
-
-@lru_cache(maxsize=1)  # a second to bundle
-def _library() -> str:
-    """Vega, Vega-Lite and Vega-Embed, which vl-convert carries."""
-    import vl_convert
-
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script")
 
 
 def _asset(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from grace.alignment.decide import Evidence
 from grace.alignment.recipes import RECIPES
 from grace.bench.store import Store
 from grace.errors import GraceError
-from grace.report.runs import number, run_of, text
+from grace.report.estimates import VIEWS, figures
 from grace.training.record import DONE, Record, read_record
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Diagnosed:
 
 
 @dataclass(frozen=True)
-class Material:
+class Results:
     """Everything that a page is made from.
 
     Attributes:
@@ -50,10 +50,10 @@ class Material:
 
     records: tuple[Record, ...]
     diagnoses: tuple[Diagnosed, ...] = ()
-    left_out: tuple[LeftOut, ...] = field(default=())
+    left_out: tuple[LeftOut, ...] = ()
 
 
-def material(runs: Path, diagnosis: Path | None = None) -> Material:
+def read_results(runs: Path, diagnosis: Path | None = None) -> Results:
     """Read a sweep's records, and the diagnoses in a folder.
 
     Args:
@@ -76,7 +76,8 @@ def material(runs: Path, diagnosis: Path | None = None) -> Material:
         )
     files = [] if diagnosis is None else sorted(diagnosis.glob("*.json"))
     found = sorted(_sound(files, _diagnosed, left), key=lambda d: (d.dataset, list(RECIPES).index(d.evidence.recipe)))
-    return Material(tuple(records), tuple(found), tuple(left))
+    records.sort(key=lambda r: (r.spec["dataset"], r.spec["method"], r.spec["seed"]))  # not by their ids
+    return Results(tuple(records), tuple(found), tuple(left))
 
 
 def _sound(paths: Iterable[Path], read: Callable[[Path], T], left: list[LeftOut]) -> Iterable[T]:
@@ -92,7 +93,7 @@ def _record(path: Path) -> Record:
     record = read_record(path)
     if record.status != DONE:
         raise GraceError(f"The run failed: {record.reason}")
-    run_of(record)  # whatever it needs is there and of the right kind
+    columns_of(record)  # whatever it needs is there and of the right kind
     return record
 
 
@@ -100,36 +101,83 @@ def _diagnosed(path: Path) -> Diagnosed:
     found = json.loads(path.read_text(encoding="utf-8"))
     rho, recipe = found["rho"], RECIPES[found["recipe"]]
     evidence = Evidence(
-        rho=number(rho["mean"]),
-        low=number(rho["low"]),
-        high=number(rho["high"]),
-        ratio=number(found["ratio"]["median"]),
-        near_failure_share=number(found["near_failure_share"]),
-        conditions=int(number(found["conditions"])),
+        rho=_number(rho["mean"]),
+        low=_number(rho["low"]),
+        high=_number(rho["high"]),
+        ratio=_number(found["ratio"]["median"]),
+        near_failure_share=_number(found["near_failure_share"]),
+        conditions=int(_number(found["conditions"])),
         reliable=not recipe.single,
-        inits=int(number(rho["inits"])),
+        inits=int(_number(rho["inits"])),
         recipe=recipe.name,
     )
     if not (-1 <= evidence.low <= evidence.rho <= evidence.high <= 1 and math.isfinite(evidence.ratio)):
         raise ValueError("rho outside its interval")
-    return Diagnosed(text(found["dataset"]), evidence, int(number(rho["batches"])), found["settled"])
+    return Diagnosed(_text(found["dataset"]), evidence, int(_number(rho["batches"])), found["settled"])
 
 
-def as_json(value: Diagnosed) -> dict[str, Any]:
-    """The diagnosis as the page's script reads it."""
-    e = value.evidence
-    assert e.near_failure_share is not None  # a diagnosis of other tasks than RUL is left out when it is read
-    return {
-        "dataset": value.dataset,
-        "recipe": e.recipe,
-        "rho": round(e.rho, 4),
-        "low": round(e.low, 4),
-        "high": round(e.high, 4),
-        "ratio": float(f"{e.ratio:.6g}"),
-        "near_failure_share": round(e.near_failure_share, 6),
-        "conditions": e.conditions,
-        "inits": e.inits,
-        "reliable": e.reliable,
-        "batches": value.batches,
-        "settled": value.settled,
+def columns_of(record: Record) -> dict[str, Any]:
+    """What the page shows of one run, in rounded numbers: small enough for hundreds of runs on one page.
+
+    Columns are lists over epochs (``losses`` and ``weights`` one list a task) or over test engines (``rul``); ``engines`` holds
+    the numbers of the engines and their true RUL, cycles, which runs of one data set share.
+
+    Raises:
+        KeyError, TypeError, ValueError: A field is missing, or of another kind than a record has.
+    """
+    spec, history, interval = record.spec, record.history, record.interval
+    predictions = {name: [_optional(v) for v in record.predictions.get(name, [])] for name in ("engine", "true", "rul")}
+    if len({len(column) for column in predictions.values()}) > 1:
+        raise ValueError("columns of predictions of different length")
+    run = {
+        "dataset": _text(spec["dataset"]),
+        "method": _text(spec["method"]),
+        "seed": int(_number(spec["seed"])),
+        "protocol": _text(spec["protocol"]),
+        "unit": _text(spec["rul_scale"]),
+        "cap": _number(spec["conventions"]["cap"]),
+        "figures": {view: [_number(v) for v in pair] for view in VIEWS if (pair := figures(record, view))},
+        "best": int(_number(record.best_epoch)),
+        "losses": _by_task(epoch["losses"] for epoch in history),
+        "weights": _by_task(epoch["weights"] for epoch in history),
+        "validation": [_short(epoch["validation_rmse"]) for epoch in history],
+        "half": _short(interval.get("half_width")),
+        "level": _optional(interval.get("level")),
+        "coverage": _short(interval.get("coverage")),
+        "rul": [_short(v) for v in predictions["rul"]],
+        "engines": {name: predictions[name] for name in ("engine", "true")},
     }
+    for name in ("ratio", "rho", "rho_low", "rho_high"):  # only methods with a Gramian have them
+        column = [_short(epoch.get(name)) for epoch in history]
+        if any(value is not None for value in column):
+            run[name] = column
+    return run
+
+
+def _by_task(rows: Iterable[Iterable[object]]) -> list[list[float | None]]:
+    return [list(column) for column in zip(*([_short(v) for v in row] for row in rows), strict=True)]
+
+
+def _number(value: object) -> float:
+    """A finite number as it is; a TypeError where it is something else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError(f"{value!r:.40} where a number should be")
+    return value
+
+
+def _optional(value: object) -> float | None:
+    return None if value is None else _number(value)
+
+
+def _short(value: object) -> float | None:
+    """Four significant digits of a finite number: more than a chart can show; None as it is."""
+    if value is None:
+        return None
+    kept = float(f"{_number(value):.4g}")
+    return int(kept) if kept.is_integer() else kept
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.40} where text should be")
+    return value

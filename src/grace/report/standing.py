@@ -13,14 +13,14 @@ from grace.core.stats import LEVEL, RATE, adjust, p_values
 POSITIONS: NDArray[np.float64] = np.arange(101) / 100
 """The slider's: w, the share of a late failure in the cost."""
 
-FIRST, UNKNOWN, TIED, OWN, TOLD = "1?=~<"
-"""A method at a position: the least mean J; fewer than two seeds in common with it; cannot be told from it; can be told by its
-own 95 % interval, but not after Benjamini-Hochberg; can be told after it too."""
+FIRST, UNPAIRED, WITHIN_NOISE, BEYOND_NOISE, REMAINS = "1?=~<"
+"""A method at a position: the least mean J; fewer than two seeds in common with it; not measurably different from it; different
+by its own 95 % interval, but not after Benjamini-Hochberg; different after it too."""
 
 Shares = Mapping[str, tuple[float, float]]
 
 
-def cost(share: tuple[float, float]) -> NDArray[np.float64]:
+def _cost(share: tuple[float, float]) -> NDArray[np.float64]:
     """J(w) = w · score + (1 - w) · RMSE at every position ``[101]``, both as shares of their range."""
     return POSITIONS * share[1] + (1 - POSITIONS) * share[0]
 
@@ -28,7 +28,7 @@ def cost(share: tuple[float, float]) -> NDArray[np.float64]:
 def standings(
     rmse: Mapping[str, Values], score: Mapping[str, Values], shares: Mapping[str, Shares]
 ) -> dict[tuple[str, str], str]:
-    """How every method stands at every position, by data set and method: 101 characters, :data:`FIRST` to :data:`TOLD`.
+    """How every method stands at every position, by data set and method: 101 characters, :data:`FIRST` to :data:`REMAINS`.
 
     Differences of J to the first are paired by seed, on the scale of the means; the family of one position is all of them on all
     data sets.
@@ -42,7 +42,7 @@ def standings(
     names = [(dataset, method) for dataset, of in shares.items() for method in of]
     p = np.array([_differences(rmse[d], score[d], m, first[d]) for d, m in names]).T  # [101, methods of all data sets]
     adjusted = adjust(p)
-    marks = np.select([np.isnan(p), p >= 1 - LEVEL, adjusted > RATE], [UNKNOWN, TIED, OWN], TOLD)
+    marks = np.select([np.isnan(p), p >= 1 - LEVEL, adjusted > RATE], [UNPAIRED, WITHIN_NOISE, BEYOND_NOISE], REMAINS)
     for column, (dataset, method) in enumerate(names):
         marks[first[dataset] == method, column] = FIRST
     return {name: "".join(column) for name, column in zip(names, marks.T, strict=True)}
@@ -51,7 +51,7 @@ def standings(
 def _first(shares: Shares) -> NDArray[np.str_]:
     """The method of the least mean J at every position ``[101]``."""
     names = list(shares)
-    costs = np.array([cost(share) for share in shares.values()])
+    costs = np.array([_cost(share) for share in shares.values()])
     return np.array([names[index] for index in costs.argmin(axis=0)])
 
 

@@ -9,12 +9,12 @@ from grace.bench.summary import Row
 from grace.core.stats import LEVEL, RATE
 from grace.report.estimates import ADJUSTMENT, BASELINE, Point
 from grace.report.marks import Mark, marks
-from grace.report.read import Diagnosed, Material
-from grace.report.standing import FIRST, OWN, TIED, TOLD
+from grace.report.read import Diagnosed, Results
+from grace.report.standing import BEYOND_NOISE, FIRST, REMAINS, WITHIN_NOISE
 from grace.training.record import Record
 
 
-def summary(found: Material, points: Sequence[Point]) -> list[str]:
+def summary(found: Results, points: Sequence[Point]) -> list[str]:
     """The findings, the most telling first; honest protocol, labels capped."""
     honest = [point for point in points if point.view == "honest"]
     titles = {name: inline(mark.title) for name, mark in marks(r.spec["method"] for r in found.records).items()}
@@ -87,11 +87,11 @@ def _count(pairs: Sequence[tuple[Point, Row]], what: str, reference: str, titles
 def _best(points: Sequence[Point], titles: dict[str, str]) -> list[str]:
     """Which method has the lowest mean RMSE on each data set, and how many others can be told from it: J at w = 0."""
     found = []
-    looked = sum(p.standing[0] in TIED + OWN + TOLD for p in points)
+    looked = sum(p.standing[0] in WITHIN_NOISE + BEYOND_NOISE + REMAINS for p in points)
     for dataset in sorted({p.dataset for p in points}):
         here = [p for p in points if p.dataset == dataset]
         best = next(p for p in here if p.standing[0] == FIRST)
-        own, left = (sum(p.standing[0] in marks for p in here) for marks in (OWN + TOLD, TOLD))
+        own, left = (sum(p.standing[0] in marks for p in here) for marks in (BEYOND_NOISE + REMAINS, REMAINS))
         rest = (
             f", {own} of {len(here) - 1} others measurably different, {left} after Benjamini-Hochberg"
             if here[1:]

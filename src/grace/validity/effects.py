@@ -9,29 +9,11 @@ import numpy as np
 from scipy import stats
 
 from grace.controllers.methods import METHODS as ROWS
-from grace.core.stats import EFFECT, Estimate, Family, Span, bootstrap, family, mean, paired, quantile
-from grace.validity.outcomes import ALONE
-from grace.validity.study import Measured, families_of
+from grace.core.stats import HIGHER, LOWER, Estimate, Family, Span, bootstrap, family, mean, paired, quantile
+from grace.validity.study import ALONE, CaseResult, families_of
 
-
-@dataclass(frozen=True)
-class Effect:
-    """Effect of the second task: test RMSE of a method minus that of RUL alone with the same inner axis, paired by seed.
-
-    Attributes:
-        change: In per cent of the RMSE of RUL alone, with Student's interval over seeds; below 0 the task helps.
-        cycles: The mean in cycles.
-        score: The mean difference of the NASA score, labels capped.
-    """
-
-    change: Estimate
-    cycles: float
-    score: float
-
-    @property
-    def verdict(self) -> str:
-        """``helps`` or ``hurts`` where the interval leaves out 0, else ``unclear``."""
-        return EFFECT[self.change.verdict]
+SMALL = 2.0
+"""A change of the RMSE, per cent, that a user would want to know of."""
 
 
 def alone_of(method: str) -> str:
@@ -39,30 +21,33 @@ def alone_of(method: str) -> str:
     return next(name for name in ALONE if ROWS[name].inner == ROWS[method].inner)
 
 
-def effect(case: Measured, method: str, figure: str = "rmse") -> Effect:
-    """Paired effect of the second task under a method.
+def effect(case: CaseResult, method: str, figure: str = "rmse") -> Estimate:
+    """Effect of the second task: test RMSE of a joint method minus that of RUL alone with the same inner axis, paired by seed.
 
     Args:
         case: A case.
         method: A joint method.
         figure: ``rmse``: in the epoch chosen on the validation engines. ``last``: in the last epoch, which nothing chose.
+
+    Returns:
+        In per cent of the RMSE of RUL alone, with Student's interval over seeds: ``lower`` where the task helps.
     """
     return compared(case, method, alone_of(method), figure)
 
 
-def compared(case: Measured, method: str, reference: str, figure: str = "rmse") -> Effect:
+def compared(case: CaseResult, method: str, reference: str, figure: str = "rmse") -> Estimate:
     """Paired difference of two methods, in per cent of the reference's RMSE on the same seeds."""
     one, other = values_of(case, method, figure), values_of(case, reference, figure)
-    cycles, score = paired(one, other), paired(values_of(case, method, "score"), values_of(case, reference, "score"))
+    cycles = paired(one, other)
     assert cycles is not None  # a case is loaded with every method or not at all
     percent = 100 / float(np.mean([other[seed] for seed in sorted(one.keys() & other.keys())]))
     level, low, high = (percent * value for value in (cycles.mean, cycles.low, cycles.high))
-    return Effect(Estimate(level, low, high, cycles.n, cycles.p), cycles.mean, score.mean if score else float("nan"))
+    return Estimate(level, low, high, cycles.n, cycles.p)
 
 
-def values_of(case: Measured, method: str, figure: str = "rmse") -> Mapping[int, float]:
-    """A figure by seed; failed runs are left out."""
-    return {seed: figures[figure] for seed, figures in case.outcomes[method].items() if figures and figure in figures}
+def values_of(case: CaseResult, method: str, figure: str = "rmse") -> Mapping[int, float]:
+    """A figure by seed."""
+    return {seed: figures[figure] for seed, figures in case.outcomes[method].items()}
 
 
 @dataclass(frozen=True)
@@ -88,24 +73,19 @@ class Power:
     family: Family
 
 
-SMALL = 2.0
-"""A change of the RMSE, per cent, that a user would want to know of."""
-
-
-def power(cases: Sequence[Measured], method: str, figure: str = "rmse") -> Power:
+def power(cases: Sequence[CaseResult], method: str, figure: str = "rmse") -> Power:
     """How large an effect this many seeds can see, and how many cases show one."""
     effects = [effect(case, method, figure) for case in cases]
     verdicts = [found.verdict for found in effects]
-    changes = [found.change for found in effects]
-    sd = float(np.median([_sd(change) for change in changes if change.n > 1]))
+    sd = float(np.median([_sd(found) for found in effects if found.n > 1]))
     return Power(
         sd=sd,
         detectable={seeds: sd * _detectable(seeds) for seeds in (3, 5)},
-        chance={seeds: float(_found(SMALL / sd, seeds)) for seeds in (3, 5)},
-        effect=bootstrap(mean, np.array([change.mean for change in changes]), families=families_of(cases)),
-        helps=verdicts.count("helps"),
-        hurts=verdicts.count("hurts"),
-        family=family(changes),
+        chance={seeds: _found(SMALL / sd, seeds) for seeds in (3, 5)},
+        effect=bootstrap(mean, np.array([found.mean for found in effects]), families=families_of(cases)),
+        helps=verdicts.count(LOWER),
+        hurts=verdicts.count(HIGHER),
+        family=family(effects),
     )
 
 

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from sklearn.linear_model import LogisticRegression
 
-from grace.core.stats import Span, bootstrap
+from grace.core.stats import HIGHER, LOWER, Span, bootstrap
 from grace.errors import GraceError
 from grace.validity.effects import effect
-from grace.validity.predictors import COMBINATIONS, costs, scores
-from grace.validity.study import Measured, families_of
+from grace.validity.study import CaseResult, Predictor, ValidityStudy, families_of
 
 SHRINKAGE = 1.0
+"""Of the ridge regression that combines predictors, in standardised ranks."""
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -23,65 +24,83 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Judged:
-    """How well one predictor tells.
+    """How well one predictor predicts.
 
     Attributes:
-        name: Name of the predictor.
+        predictor: The predictor.
         correlation: Spearman's rank correlation of score and gain, all cases.
         auc: Area under the ROC curve for ``helps`` against ``hurts``, among the cases with a verdict.
         harm_auc: Area for ``hurts`` against all others.
         calibration: Mean squared error of the predicted probability of harm (Brier score), fitted on the other families.
-        steps: Cost in training steps.
     """
 
-    name: str
+    predictor: Predictor
     correlation: Span
     auc: Span
     harm_auc: Span
     calibration: float
-    steps: float
 
 
-def judge(cases: Sequence[Measured], method: str = "baseline", figure: str = "rmse") -> list[Judged]:
+def judge(study: ValidityStudy, method: str = "baseline", figure: str = "rmse") -> list[Judged]:
     """Judge all predictors and combinations by the effect of the second task under one method."""
-    effects = [effect(case, method, figure) for case in cases]
-    gain = -np.array([found.change.mean for found in effects])
-    helps = np.array([found.verdict == "helps" for found in effects])
-    hurts = np.array([found.verdict == "hurts" for found in effects])
-    families = families_of(cases)
-    steps = costs()
-    return [
-        Judged(
-            name,
-            correlation=bootstrap(spearman, score[known], gain[known], families=families[known]),
-            auc=bootstrap(area, score[told], helps[told], families=families[told]),
-            harm_auc=bootstrap(area, score[known], ~hurts[known], families=families[known]),
-            calibration=brier(score, hurts, families),
-            steps=steps[name],
+    effects = [effect(case, method, figure) for case in study.cases]
+    gain = -np.array([found.mean for found in effects])
+    helps, hurts = (np.array([found.verdict == way for found in effects]) for way in (LOWER, HIGHER))
+    families = families_of(study.cases)
+    scores = all_scores(study, gain)
+    found = []
+    for predictor in study.predictors:
+        score = scores[predictor.name]
+        known = np.isfinite(score)
+        decided = known & (helps | hurts)
+        found.append(
+            Judged(
+                predictor,
+                correlation=bootstrap(spearman, score[known], gain[known], families=families[known]),
+                auc=bootstrap(_area, score[decided], helps[decided], families=families[decided]),
+                harm_auc=bootstrap(_area, score[known], ~hurts[known], families=families[known]),
+                calibration=_brier(score, hurts, families),
+            )
         )
-        for name, score in all_scores(cases, gain).items()
-        for known in (np.isfinite(score),)
-        for told in (known & (helps | hurts),)
-    ]
+    return found
 
 
-def all_scores(cases: Sequence[Measured], gain: Floats) -> dict[str, Floats]:
-    """Scores of the predictors, and of combinations fitted on the other families.
+def all_scores(study: ValidityStudy, gain: Floats) -> dict[str, Floats]:
+    """Score of every predictor on every case, ``[cases]``; combinations are fitted on the other families.
 
     Raises:
         GraceError: There is one family alone, and so nothing to fit on.
     """
-    single = scores(cases)
-    families = families_of(cases)
+    families = families_of(study.cases)
     if len(np.unique(families)) < 2:
         raise GraceError(
-            f"A study should hold cases of two families or more. Found {families[0]} alone. Go on with `grace validity run`."
+            f"A study should hold cases of two families or more. Found {families[0]} alone. Go on with `python -m studies run`."
         )
-    combined = {
-        name: _held_out(np.stack([single[part] for part in parts], 1), gain, families)
-        for name, parts in COMBINATIONS.items()
-    }
-    return single | combined
+    found: dict[str, Floats] = {}
+    for predictor in study.predictors:
+        name, parts = predictor.name, predictor.parts
+        found[name] = (
+            _held_out(np.stack([found[part] for part in parts], 1), gain, families)
+            if parts
+            else np.array([case.scores[name] for case in study.cases])
+        )
+    return found
+
+
+def edge(rho: Floats, effects: Floats) -> float:
+    """The edge of rho that splits the effects best: a regression stump, half way between two cases."""
+    order = np.argsort(rho, kind="stable")
+    rho, effects = rho[order], effects[order]
+    cuts = [n for n in range(1, len(rho)) if rho[n] > rho[n - 1]]
+    spread = [n * effects[:n].var() + (len(rho) - n) * effects[n:].var() for n in cuts]
+    best = cuts[int(np.argmin(spread))]
+    return float(rho[best - 1] + rho[best]) / 2
+
+
+def rho_and_effect(cases: Sequence[CaseResult]) -> tuple[Floats, Floats]:
+    """rho as ``grace diagnose`` measures it before training, and the effect under GRACE after it, ``[cases]`` each."""
+    rho = np.array([case.scores["diagnose"] for case in cases])
+    return rho, np.array([effect(case, "grace").mean for case in cases])
 
 
 def spearman(score: Floats, gain: Floats, weights: Floats) -> Floats:
@@ -102,7 +121,7 @@ def _ranks(values: Floats, weights: Floats) -> Floats:
     return ranks
 
 
-def area(score: Floats, positive: Bools, weights: Floats) -> Floats:
+def _area(score: Floats, positive: Bools, weights: Floats) -> Floats:
     """Area under the ROC curve (Mann and Whitney), cases counted ``weights`` ``[..., cases]`` times; NaN without a pair."""
     yes, no = weights * positive, weights * ~positive
     pairs = yes.sum(-1) * no.sum(-1)
@@ -111,10 +130,8 @@ def area(score: Floats, positive: Bools, weights: Floats) -> Floats:
     return found
 
 
-def brier(score: Floats, hurts: Bools, families: NDArray[np.str_]) -> float:
+def _brier(score: Floats, hurts: Bools, families: NDArray[np.str_]) -> float:
     """Brier score of the probability of harm by logistic regression, each family predicted from the others."""
-    from sklearn.linear_model import LogisticRegression
-
     there = np.isfinite(score)
     chance = np.full(len(score), np.nan)
     for family in np.unique(families):

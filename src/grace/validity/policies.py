@@ -8,13 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.alignment.decide import SOURCE, Evidence, decide
 from grace.core.stats import Span, bootstrap, mean
 from grace.validity.effects import effect, values_of
 from grace.validity.judge import all_scores
-from grace.validity.outcomes import ALONE, JOINT, METHODS
-from grace.validity.predictors import cosine
-from grace.validity.study import Measured, families_of
+from grace.validity.study import ALONE, JOINT, METHODS, CaseResult, ValidityStudy, families_of
 
 Floats = NDArray[np.float64]
 
@@ -31,7 +28,7 @@ class Policy:
 
     Attributes:
         name: Name.
-        regret: Mean regret, per cent of RMSE, against the method that is best on the *other* seeds: :func:`regrets`.
+        regret: Mean regret, per cent of RMSE, against the method that is best on the *other* seeds: :func:`_regrets`.
         to_source: Its paired difference to the source's rule.
         to_simplest: Its paired difference to always :data:`SIMPLEST`.
         hindsight: Mean regret against the best of six methods in hindsight: too large by about :func:`noise_floor`.
@@ -44,21 +41,21 @@ class Policy:
     hindsight: Span
 
 
-def policies(cases: Sequence[Measured], figure: str = "rmse") -> list[Policy]:
+def policies(study: ValidityStudy, figure: str = "rmse") -> list[Policy]:
     """Regret of fixed policies, of picking at random, of the source's rule and of every predictor's advice.
 
     A predictor's advice: a joint method where its score exceeds a threshold, RUL alone (with either inner axis) below; both
     methods and the threshold are those with the least regret on the other families. The source's rule is asked in every
     initialisation that was measured, and its regret is the mean over them.
     """
-    families = families_of(cases)
-    values = [by_seed(case, figure) for case in cases]
-    lost, late = np.array([regrets(v) for v in values]), np.array([in_hindsight(v) for v in values])
-    gain = -np.array([effect(case, "baseline", figure).change.mean for case in cases])
+    cases, families = study.cases, families_of(study.cases)
+    values = [_by_seed(case, figure) for case in cases]
+    lost, late = np.array([_regrets(v) for v in values]), np.array([_in_hindsight(v) for v in values])
+    gain = -np.array([effect(case, "baseline", figure).mean for case in cases])
     shares = {f"always {method}": np.eye(len(METHODS))[[i] * len(cases)] for i, method in enumerate(METHODS)}
     shares["random"] = np.full_like(lost, 1 / len(METHODS))
-    shares[SOURCE_RULE] = np.mean([_one_hot(picked) for picked in source_rules(cases)], axis=0)
-    shares |= {name: advised(score, lost, families) for name, score in all_scores(cases, gain).items()}
+    shares[SOURCE_RULE] = np.mean([_one_hot(picked) for picked in _prescribed(cases)], axis=0)
+    shares |= {name: _advised(score, lost, families) for name, score in all_scores(study, gain).items()}
     rows = {name: ((share * lost).sum(1), (share * late).sum(1)) for name, share in shares.items()}
     source, simplest = rows[SOURCE_RULE][0], rows[f"always {SIMPLEST}"][0]
 
@@ -71,14 +68,14 @@ def policies(cases: Sequence[Measured], figure: str = "rmse") -> list[Policy]:
     ]
 
 
-def by_seed(case: Measured, figure: str = "rmse") -> Floats:
+def _by_seed(case: CaseResult, figure: str = "rmse") -> Floats:
     """A figure of every method on the seeds that all of them have, ``[methods, seeds]``, cycles."""
     found = [values_of(case, method, figure) for method in METHODS]
     seeds = sorted(set.intersection(*(set(values) for values in found)))
     return np.array([[values[seed] for seed in seeds] for values in found])
 
 
-def regrets(values: Floats) -> Floats:
+def _regrets(values: Floats) -> Floats:
     """Regret of each method ``[methods]``, per cent, against an oracle that the noise of a seed cannot flatter.
 
     For each seed the oracle takes the method that is best on average over the *other* seeds; what it takes is judged on this one.
@@ -94,21 +91,21 @@ def regrets(values: Floats) -> Floats:
     return found
 
 
-def in_hindsight(values: Floats) -> Floats:
+def _in_hindsight(values: Floats) -> Floats:
     """Regret of each method against the least of the methods' means: noise alone makes it positive for all."""
     means = values.mean(1)
     found: Floats = 100 * (means / means.min() - 1)
     return found
 
 
-def noise_floor(cases: Sequence[Measured], figure: str = "rmse") -> Span:
+def noise_floor(cases: Sequence[CaseResult], figure: str = "rmse") -> Span:
     """Regret in hindsight that every fixed method would show if all six were equal.
 
     Each method's deviations from its own mean, widened for the mean that was fitted, are given the methods at random within each
     seed, :data:`PERMUTATIONS` times.
     """
     rng = np.random.default_rng(0)
-    floors = np.array([_floor(by_seed(case, figure), rng) for case in cases])
+    floors = np.array([_floor(_by_seed(case, figure), rng) for case in cases])
     return bootstrap(mean, floors, families=families_of(cases))
 
 
@@ -120,46 +117,32 @@ def _floor(values: Floats, rng: np.random.Generator) -> float:
     return float((100 * (means.mean(1) / means.min(1) - 1)).mean())
 
 
-def source_rules(cases: Sequence[Measured]) -> list[list[str]]:
-    """What the source's procedure prescribes in each case, once for every initialisation that was measured."""
-    turns = min(len(case.probes) for case in cases)
-    return [[source_rule(case, sorted(case.probes)[turn]) for case in cases] for turn in range(turns)]
+def _prescribed(cases: Sequence[CaseResult]) -> list[tuple[str, ...]]:
+    """What the source's procedure prescribes in each case, once for every initialisation that all of them were measured in."""
+    return list(zip(*(case.prescribed for case in cases), strict=False))
 
 
-def source_losses(cases: Sequence[Measured], figure: str = "rmse") -> list[float]:
+def source_losses(cases: Sequence[CaseResult], figure: str = "rmse") -> list[float]:
     """Mean regret in hindsight of the source's rule, once for every initialisation."""
-    late = np.array([in_hindsight(by_seed(case, figure)) for case in cases])
-    return [float((_one_hot(picked) * late).sum(1).mean()) for picked in source_rules(cases)]
-
-
-def source_rule(case: Measured, seed: int) -> str:
-    """The method that the source's procedure prescribes from one untrained network."""
-    raw = case.probes[seed]
-    gram = np.array(raw["published"]["gramian"])
-    norm = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
-    rho = float(np.clip(np.nanmean(cosine(gram)), -1, 1))
-    ratio = float(np.median(norm.max(1) / norm.min(1)))
-    several = case.case.family in ("FD002", "FD004") or case.case.family.startswith("sim-6")
-    evidence = Evidence(rho, rho, rho, max(ratio, 1.0), raw["near_failure_share"], 6 if several else 1)
-    method = decide(evidence, SOURCE).method
-    return method if method in METHODS else ALONE[0]
+    late = np.array([_in_hindsight(_by_seed(case, figure)) for case in cases])
+    return [float((_one_hot(picked) * late).sum(1).mean()) for picked in _prescribed(cases)]
 
 
 def _one_hot(picked: Sequence[str]) -> Floats:
     return np.eye(len(METHODS))[[METHODS.index(name) for name in picked]]
 
 
-def advised(score: Floats, regret: Floats, families: NDArray[np.str_]) -> Floats:
+def _advised(score: Floats, regret: Floats, families: NDArray[np.str_]) -> Floats:
     """What following a score picks, as a share of each method ``[cases, methods]``; chosen on the other families."""
     share = np.zeros_like(regret)
     for family in np.unique(families):
         out = families == family
-        share[out] = followed(best_rule(score[~out], regret[~out]), score[out])
+        share[out] = _followed(_best_rule(score[~out], regret[~out]), score[out])
     return share
 
 
 @dataclass(frozen=True)
-class Rule:
+class _Rule:
     """Column ``joint`` where the score exceeds the threshold, column ``alone`` below, or where it is undefined."""
 
     alone: int
@@ -167,13 +150,13 @@ class Rule:
     threshold: float
 
 
-def followed(rule: Rule, score: Floats) -> Floats:
+def _followed(rule: _Rule, score: Floats) -> Floats:
     """What a rule picks, as a share of each method ``[cases, methods]``."""
     share = np.nan_to_num(score, nan=-np.inf) > rule.threshold
     return np.eye(len(METHODS))[np.where(share, rule.joint, rule.alone)]
 
 
-def best_rule(score: Floats, regret: Floats) -> Rule:
+def _best_rule(score: Floats, regret: Floats) -> _Rule:
     """The rule with the least mean regret; among equals the one that shares least."""
     values = np.nan_to_num(score, nan=-np.inf)
     order = np.argsort(-values, kind="stable")
@@ -181,12 +164,12 @@ def best_rule(score: Floats, regret: Floats) -> Rule:
     # sharing in the first n cases, n = 0 .. N, is a threshold where the score falls after the n-th
     falls = np.concatenate([[True], ranked[:-1] > ranked[1:], [bool(np.isfinite(ranked[-1]))]])
     edges = np.concatenate([[np.inf], (ranked[:-1] + ranked[1:]) / 2, [-np.inf]])
-    best, lowest = Rule(0, len(ALONE), np.inf), np.inf
+    best, lowest = _Rule(0, len(ALONE), np.inf), np.inf
     for alone in map(METHODS.index, ALONE):
         for joint in map(METHODS.index, JOINT):
             change = (regret[:, joint] - regret[:, alone])[order]
             total = regret[:, alone].sum() + np.concatenate([[0.0], np.cumsum(change)])
             n = int(np.argmin(np.where(falls, total, np.inf)))
             if total[n] < lowest - 1e-12:
-                best, lowest = Rule(alone, joint, float(edges[n])), total[n]
+                best, lowest = _Rule(alone, joint, float(edges[n])), total[n]
     return best

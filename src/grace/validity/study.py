@@ -1,191 +1,158 @@
-"""The study's measurements on disk: one JSON file a case, written whole by one process, resumed where it was left."""
+"""What the validity study measured, as it ships with this version: cases with their outcomes, and each predictor's scores."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, as_completed
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.alignment.replicate import on_one_thread
-from grace.errors import GraceError
-from grace.files import write_text
-from grace.validity import probes
-from grace.validity.cases import Case, all_cases
-from grace.validity.outcomes import ALONE, JOINT, SIMULATED_SEEDS, Figures, outcome, seeds_of
+from grace.formats import Body, Format, built
 
-FOLDER = Path("results/validity")
-PROBE, DIAGNOSIS = "probe", "diagnosis"
-VERSION = 1
+FORMAT = Format("validity study", 1)
+FILE = Path(__file__).with_name("cases.json")
+
+ALONE = ("rul-only", "rul-only-weighted")
+"""RUL alone, with either inner axis: so that the effect of the second task is not mixed with that of the inner axis."""
+
+JOINT = ("baseline", "amnl", "gaba", "grace")
+METHODS = (*ALONE, *JOINT)
+
+FIGURES = ("rmse", "last")
+"""Test RMSE of a training, cycles, labels capped: in the epoch chosen on the validation engines, and in the last epoch, which
+nothing has chosen."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """One measurement: the outcome of a method with a seed, a probe (``what`` is ``PROBE``), or ``grace diagnose`` as it is
-    (``DIAGNOSIS``)."""
+class Case:
+    """Data, labels and a recipe.
 
-    case: Case
-    what: str
-    seed: int
+    Attributes:
+        family: Data that cases share, and what is held out together: ``FD001``..``FD004``, or ``sim-CxF-N``
+            with the conditions, fault modes and engines.
+        labels: Name of the labels of a C-MAPSS family; a position of the dial for a simulated one.
+        share: Share of the training engines that is used.
+        size: Size of the network.
+        window: Length of a window, cycles.
+        recipe: How it is trained: ``plain``, or ``tuned``.
+    """
+
+    family: str
+    labels: str
+    share: float = 1.0
+    size: str = "compact"
+    window: int = 30
+    recipe: str = "plain"
 
     @property
-    def file(self) -> str:
-        """Name of the file that holds it: training RUL alone does not depend on the labels."""
-        return self.case.data if self.what in ALONE else self.case.name
+    def name(self) -> str:
+        """A file name: family, labels and, where they differ from the usual, the share of engines and the recipe."""
+        return f"{self.data}-{self.labels}"
+
+    @property
+    def data(self) -> str:
+        """Name of the data and the recipe alone: cases of one data share the training of RUL alone."""
+        share = "" if self.share == 1 else f"-{self.share:.0%}".rstrip("%") + "pc"
+        return self.family + share + ("" if self.recipe == "plain" else f"-{self.recipe}")
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the fleet is simulated."""
+        return self.family.startswith("sim-")
 
 
-@dataclass
-class Measured:
+@dataclass(frozen=True)
+class CaseResult:
     """What is known of a case.
 
     Attributes:
         case: The case.
-        outcomes: Test figures by method and seed; RUL alone among them.
-        probes: Raw measurements by seed.
-        diagnoses: What ``grace diagnose`` measured, by seed.
+        outcomes: :data:`FIGURES` by method and seed, failed runs left out; RUL alone among them.
+        scores: What each predictor said before training, NaN where it is undefined; larger says "helps".
+        prescribed: Method that the source's procedure prescribes, once for every initialisation that was measured.
     """
 
     case: Case
-    outcomes: dict[str, dict[int, Figures]] = field(default_factory=dict)
-    probes: dict[int, dict[str, Any]] = field(default_factory=dict)
-    diagnoses: dict[int, dict[str, float]] = field(default_factory=dict)
+    outcomes: Mapping[str, Mapping[int, Mapping[str, float]]]
+    scores: Mapping[str, float]
+    prescribed: tuple[str, ...] = ()
 
 
-def families_of(cases: Sequence[Measured]) -> NDArray[np.str_]:
+@dataclass(frozen=True)
+class Predictor:
+    """A way of predicting, before training, whether the second task helps.
+
+    Attributes:
+        name: Name in tables.
+        title: What it is, in words.
+        steps: Its cost in training steps, all initialisations; what several parts read off one run is paid once.
+        parts: Predictors that a combination is made of: a ridge regression of the true effect on their ranked scores, fitted on
+            the other families. Empty where it is none.
+    """
+
+    name: str
+    title: str
+    steps: float
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ValidityStudy:
+    """The study.
+
+    Attributes:
+        cases: The cases.
+        predictors: The predictors, in the order of tables.
+        training: Steps of one training.
+        comparison: Steps of the comparison that an advice saves: every method with every seed.
+    """
+
+    cases: tuple[CaseResult, ...]
+    predictors: tuple[Predictor, ...]
+    training: int
+    comparison: int
+
+    def write(self, path: Path) -> None:
+        """Write the file that ships; a training is a list in the order of :data:`FIGURES`, an undefined score is null.
+
+        Raises:
+            GraceError: The file cannot be written.
+        """
+        FORMAT.write(path, asdict(self) | {"cases": [_packed(found) for found in self.cases]})
+
+    @staticmethod
+    def read(path: Path = FILE) -> ValidityStudy:
+        """Read what :meth:`write` wrote; without a path, the study that ships with this version.
+
+        Raises:
+            GraceError: The file is damaged, or of a newer version.
+        """
+        body = FORMAT.read(path)
+        predictors = [built(Predictor, p | {"parts": tuple(p["parts"])}, str(path)) for p in body["predictors"]]
+        cases = tuple(_unpacked(values) for values in body["cases"])
+        return built(ValidityStudy, body | {"cases": cases, "predictors": tuple(predictors)}, str(path))
+
+
+def _packed(found: CaseResult) -> Body:
+    outcomes = {
+        method: {seed: [figures[name] for name in FIGURES] for seed, figures in seeds.items()}
+        for method, seeds in found.outcomes.items()
+    }
+    scores = {name: None if score != score else score for name, score in found.scores.items()}
+    return asdict(found) | {"outcomes": outcomes, "scores": scores}
+
+
+def _unpacked(values: Body) -> CaseResult:
+    outcomes = {
+        method: {int(seed): dict(zip(FIGURES, figures, strict=True)) for seed, figures in seeds.items()}
+        for method, seeds in values["outcomes"].items()
+    }
+    scores = {name: float("nan") if score is None else score for name, score in values["scores"].items()}
+    return CaseResult(Case(**values["case"]), outcomes, scores, tuple(values["prescribed"]))
+
+
+def families_of(cases: Sequence[CaseResult]) -> NDArray[np.str_]:
     """Family of each case: they share engines, so they are held out, and drawn, together."""
-    return np.array([case.case.family for case in cases])
-
-
-def jobs(cases: Sequence[Case]) -> list[Job]:
-    """All measurements, one seed of everything before the next seed."""
-    found = []
-    for turn, seed in enumerate(SIMULATED_SEEDS):
-        known = set()
-        for case in cases:
-            if turn < len(probes.SEEDS):
-                found += [Job(case, what, probes.SEEDS[turn]) for what in (PROBE, DIAGNOSIS)]
-            if seed not in seeds_of(case):
-                continue
-            if case.data not in known:
-                found += [Job(case, method, seed) for method in ALONE]
-                known.add(case.data)
-            found += [Job(case, method, seed) for method in JOINT]
-    return found
-
-
-def run(
-    wanted: Sequence[Job],
-    data: Path | None,
-    folder: Path,
-    executor: Executor | None,
-    on_job: Callable[[int, int], None] | None = None,
-) -> None:
-    """Make every measurement that is not on disk yet.
-
-    Raises:
-        GraceError: The data or the folder cannot be used, or a file in it is damaged. What is measured is kept.
-    """
-    store = _Store(folder)
-    waiting = [job for job in wanted if not store.has(job)]
-    done = len(wanted) - len(waiting)
-    for count, (job, result) in enumerate(_results(waiting, data, executor), start=done + 1):
-        store.add(job, result)
-        if on_job is not None:
-            on_job(count, len(wanted))
-
-
-def _results(
-    waiting: Sequence[Job], data: Path | None, executor: Executor | None
-) -> Iterator[tuple[Job, dict[str, Any]]]:
-    if executor is None:
-        for job in waiting:
-            yield job, made(job, data)
-        return
-    futures = {executor.submit(made, job, data): job for job in waiting}
-    try:
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    except BaseException:
-        for future in futures:
-            future.cancel()
-        raise
-
-
-def made(job: Job, data: Path | None) -> dict[str, Any]:
-    """Make one measurement, on one thread."""
-    if job.what == PROBE:
-        return on_one_thread(probes.measure, job.case, job.seed, data)
-    if job.what == DIAGNOSIS:
-        return on_one_thread(probes.diagnosed, job.case, job.seed, data)
-    return on_one_thread(outcome, job.case, job.what, job.seed, data)
-
-
-def load(folder: Path = FOLDER) -> list[Measured]:
-    """All cases on disk that have an outcome and a probe, RUL alone joined from its data.
-
-    Raises:
-        GraceError: A file is damaged, or there is none.
-    """
-    contents = {path.stem: _read(path) for path in sorted(folder.glob("*.json"))}
-    cases = []
-    for case in all_cases():
-        mine, alone = contents.get(case.name), contents.get(case.data)
-        if mine is None or alone is None or not mine["probes"]:
-            continue
-        outcomes = {method: _by_seed(seeds) for method, seeds in (alone["outcomes"] | mine["outcomes"]).items()}
-        cases.append(Measured(case, outcomes, _by_seed(mine["probes"]), _by_seed(mine["diagnoses"])))
-    if not cases:
-        raise GraceError(
-            f"{folder} should hold the measurements of the study. Found none. Make them with `grace validity run`."
-        )
-    return cases
-
-
-class _Store:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._contents = {path.stem: _read(path) for path in folder.glob("*.json")} if folder.exists() else {}
-
-    def _of(self, job: Job) -> dict[str, Any]:
-        empty = {"version": VERSION, "case": job.case.to_json(), "outcomes": {}, "probes": {}, "diagnoses": {}}
-        return self._contents.setdefault(job.file, empty)
-
-    def has(self, job: Job) -> bool:
-        """Whether the measurement is there."""
-        return str(job.seed) in _part(self._of(job), job.what)
-
-    def add(self, job: Job, result: dict[str, Any]) -> None:
-        """Add a measurement and write the case's file."""
-        content = self._of(job)
-        _part(content, job.what)[str(job.seed)] = result
-        write_text(self._folder / f"{job.file}.json", json.dumps(content, sort_keys=True, separators=(",", ":")) + "\n")
-
-
-def _part(content: dict[str, Any], what: str) -> dict[str, Any]:
-    """The measurements of one kind in a file's content, by seed."""
-    own = {PROBE: "probes", DIAGNOSIS: "diagnoses"}.get(what)
-    found: dict[str, Any] = content["outcomes"].setdefault(what, {}) if own is None else content[own]
-    return found
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if content["version"] != VERSION:
-            raise GraceError(f"{path} should be of version {VERSION}. Found {content['version']}. Measure it again.")
-        return {"version": VERSION, "case": content["case"]} | {
-            key: content[key] for key in ("outcomes", "probes", "diagnoses")
-        }
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise GraceError(
-            f"{path} should be a file of the validity study. Found it damaged ({error}). Restore or remove it."
-        ) from None
-
-
-def _by_seed(values: dict[str, Any]) -> dict[int, Any]:
-    return {int(seed): value for seed, value in values.items()}
+    return np.array([found.case.family for found in cases])

@@ -1,4 +1,4 @@
-"""The study as text: what it can see, how well each predictor tells, and what following it costs."""
+"""The study as text: what it can see, how well each predictor predicts, and what following it costs."""
 
 from __future__ import annotations
 
@@ -10,44 +10,38 @@ from grace.alignment.decide import STUDY
 from grace.bench.tables import markdown
 from grace.controllers.titles import TITLES
 from grace.core.stats import HIGHER, LOWER, RATE, Span, bootstrap, family, mean
-from grace.validity.adopt import edge_without, outcomes_of
 from grace.validity.effects import SMALL, compared, effect, power
-from grace.validity.judge import base_rate, judge
-from grace.validity.outcomes import ALONE, EPOCHS, JOINT, METHODS, SEEDS, STEPS
+from grace.validity.judge import base_rate, edge, judge, rho_and_effect
 from grace.validity.policies import SIMPLEST, SOURCE_RULE, Policy, noise_floor, policies, source_losses
-from grace.validity.predictors import COMBINATIONS, PREDICTORS
-from grace.validity.study import Measured, families_of
-
-TRAINING = EPOCHS * STEPS
-COMPARISON = TRAINING * len(METHODS) * len(SEEDS)
-"""Training steps of one training, and of the comparison that an advice saves: every method with every seed."""
+from grace.validity.study import ALONE, JOINT, CaseResult, ValidityStudy, families_of
 
 
-def report(cases: Sequence[Measured], method: str = "grace", figure: str = "rmse") -> str:
+def report(study: ValidityStudy, method: str = "grace", figure: str = "rmse") -> str:
     """The whole study in Markdown.
 
     Args:
-        cases: The cases.
+        study: The study.
         method: Whose effect the predictors are judged by.
         figure: ``rmse``: of the epoch chosen on validation engines. ``last``: of the last epoch, which nothing chose.
     """
-    families, found = len(set(families_of(cases))), policies(cases, figure)
+    cases, found = study.cases, policies(study, figure)
+    families = len(set(families_of(cases)))
     return "\n".join(
         (
             f"**What {len(cases)} cases show**, test RMSE against RUL alone with the same inner axis, paired by seed; mean with "
             f"its 95 % bootstrap interval over {families} families; verdicts by Student's 95 % interval over seeds\n",
-            powers(cases, figure),
+            _powers(cases, figure),
             "**Plain or weighted**: RUL alone with weighted MSE against RUL alone with plain MSE, change of RMSE\n",
-            inner_axis(cases, figure),
+            _inner_axis(cases, figure),
             "**rho and harm**: cases in which the second task measurably helped / hurt, by rho of `grace diagnose` above and "
             f"below {STUDY.weak:+.2f}\n",
-            around_edge(cases, figure),
+            _around_edge(cases, figure),
             f"**Predictors**, judged by the effect of the second task under {TITLES[method]}; 95 % bootstrap over {families} "
             "families\n",
-            predictors(cases, method, figure),
+            predictors(study, method, figure),
             "**Policies**: regret against the method that is best on the other seeds, rules fitted on the other families, 95 % "
             f"bootstrap over {families} families; {len(found)} policies were looked at\n",
-            regret_table(found),
+            _regrets(found),
             f"If all six methods were equal, every fixed one would show {_span(noise_floor(cases, figure))} in hindsight. The "
             f"{SOURCE_RULE} stands for the mean over initialisations; each alone loses "
             + " and ".join(f"{loss:+.2f}" for loss in source_losses(cases, figure))
@@ -56,7 +50,7 @@ def report(cases: Sequence[Measured], method: str = "grace", figure: str = "rmse
     )
 
 
-def powers(cases: Sequence[Measured], figure: str) -> str:
+def _powers(cases: Sequence[CaseResult], figure: str) -> str:
     """How large an effect the study can see, by method, and how many verdicts remain."""
     rows = []
     for method in JOINT:
@@ -71,7 +65,7 @@ def powers(cases: Sequence[Measured], figure: str) -> str:
     return markdown((*header, "3 seeds see, %", "5 see, %", f"chance to see {SMALL:g} %, 3 / 5 seeds"), rows)
 
 
-def inner_axis(cases: Sequence[Measured], figure: str) -> str:
+def _inner_axis(cases: Sequence[CaseResult], figure: str) -> str:
     """What the weights inside the RUL loss do without any second task, by data and recipe."""
     plain, weighted = ALONE
     groups = {
@@ -84,7 +78,7 @@ def inner_axis(cases: Sequence[Measured], figure: str) -> str:
     for name, members in groups.items():
         # cases of one data share these trainings: each counts once
         mine = list({case.case.data: case for case in members}.values())
-        found = [compared(case, weighted, plain, figure).change for case in mine]
+        found = [compared(case, weighted, plain, figure) for case in mine]
         if not found:
             continue
         span = bootstrap(mean, np.array([e.mean for e in found]), families=families_of(mine))
@@ -95,42 +89,42 @@ def inner_axis(cases: Sequence[Measured], figure: str) -> str:
     return markdown((*header, f"after BH at {RATE:.0%}"), rows)
 
 
-def around_edge(cases: Sequence[Measured], figure: str) -> str:
+def _around_edge(cases: Sequence[CaseResult], figure: str) -> str:
     """Verdicts of every method by the band of rho, and how far the edge moves with the data that it is fitted on."""
-    above = np.array([row.rho > STUDY.weak for row in outcomes_of(cases)])
+    rho, effects = rho_and_effect(cases)
+    above = rho > STUDY.weak
     rows = []
     for method in JOINT:
         verdicts = np.array([effect(case, method, figure).verdict for case in cases])
         cells = (
-            f"{(verdicts[band] == 'helps').sum()} / {(verdicts[band] == 'hurts').sum()} of {band.sum()}"
+            f"{(verdicts[band] == LOWER).sum()} / {(verdicts[band] == HIGHER).sum()} of {band.sum()}"
             for band in (above, ~above)
         )
         rows.append((method, *cells))
-    edges = edge_without(cases)
+    families = families_of(cases)
+    edges = [edge(rho[families != out], effects[families != out]) for out in np.unique(families)]
     words = f"Fitted without one family, the edge lies between {min(edges):.3f} and {max(edges):.3f}.\n"
     return markdown(("method", "above", "below"), rows) + "\n" + words
 
 
-def predictors(cases: Sequence[Measured], method: str, figure: str = "rmse") -> str:
-    """How well each predictor tells, and its cost."""
-    titles = {p.name: p.title for p in PREDICTORS} | {name: " + ".join(parts) for name, parts in COMBINATIONS.items()}
+def predictors(study: ValidityStudy, method: str, figure: str = "rmse") -> str:
+    """How well each predictor predicts, and its cost."""
     rows = [
         (
-            row.name,
-            titles[row.name],
+            row.predictor.name,
+            row.predictor.title,
             _span(row.correlation),
             _span(row.auc),
             _span(row.harm_auc),
             f"{row.calibration:.3f}",
-            f"{row.steps / TRAINING:.0%}",
-            f"{row.steps / COMPARISON:.1%}",
+            f"{row.predictor.steps / study.training:.0%}",
+            f"{row.predictor.steps / study.comparison:.1%}",
         )
-        for row in judge(cases, method, figure)
+        for row in judge(study, method, figure)
     ]
-    hurts = np.array([effect(case, method, figure).verdict == "hurts" for case in cases])
-    rows.append(
-        ("-", "no predictor: the base rate", "-", "-", "-", f"{base_rate(hurts, families_of(cases)):.3f}", "0%", "0.0%")
-    )
+    hurts = np.array([effect(case, method, figure).verdict == HIGHER for case in study.cases])
+    base = f"{base_rate(hurts, families_of(study.cases)):.3f}"
+    rows.append(("-", "no predictor: the base rate", "-", "-", "-", base, "0%", "0.0%"))
     header = ("predictor", "what it is", "rank correlation", "AUC helps / hurts", "AUC hurts", "Brier")
     return (
         markdown((*header, "of a training", "of a comparison"), rows)
@@ -138,7 +132,7 @@ def predictors(cases: Sequence[Measured], method: str, figure: str = "rmse") -> 
     )
 
 
-def regret_table(found: Sequence[Policy]) -> str:
+def _regrets(found: Sequence[Policy]) -> str:
     """Regret of every policy, least first."""
     rows = [
         (

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,62 +17,21 @@ from grace.data.health_labels import rul_to_health_3class
 from grace.data.simulated import Simulation, simulate
 from grace.errors import GraceError
 from grace.training.spec import CONVENTIONS
+from grace.validity.study import Case
 
 CLASSES = 3
 LABEL_SEED = 20_000
 """Seed of what is random in labels, and of the draw of engines; one for all seeds of a case, whose labels are part of it."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """One case.
-
-    Attributes:
-        family: Data that cases share, and what is held out together: ``FD001``..``FD004``, or ``sim-CxF-N``
-            with the conditions, fault modes and engines.
-        labels: A name in :data:`SCHEMES` for a C-MAPSS family; a position of the dial for a simulated one.
-        share: Share of the training engines that is used.
-        size: Size of the network.
-        window: Length of a window, cycles.
-        recipe: How it is trained, a name in :data:`grace.validity.outcomes.RECIPES`: ``plain``, or ``tuned``.
-    """
-
-    family: str
-    labels: str
-    share: float = 1.0
-    size: str = "compact"
-    window: int = 30
-    recipe: str = "plain"
-
-    @property
-    def name(self) -> str:
-        """A file name: family, labels and, where they differ from the usual, the share of engines and the recipe."""
-        return f"{self.data}-{self.labels}"
-
-    @property
-    def data(self) -> str:
-        """Name of the data and the recipe alone: cases of one data share the training of RUL alone."""
-        share = "" if self.share == 1 else f"-{self.share:.0%}".rstrip("%") + "pc"
-        return self.family + share + ("" if self.recipe == "plain" else f"-{self.recipe}")
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the fleet is simulated."""
-        return self.family.startswith("sim-")
-
-    @property
-    def conventions(self) -> Conventions:
-        """The conventions of a training, with this case's window and cuts of the health states."""
-        cuts = CUTS.get(self.labels, CONVENTIONS.health_cuts)
-        return replace(CONVENTIONS, window=self.window, health_cuts=cuts)
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values."""
-        return asdict(self)
-
-
 CUTS = {"health-70-30": (70, 30), "health-80-30": (80, 30), "health-50-15": (50, 15), "health-125-50": (125, 50)}
 """Label schemes of the source: RUL from which an engine is healthy, and below which it is critical, cycles."""
+
+
+def conventions_of(case: Case) -> Conventions:
+    """The conventions of a training, with the case's window and cuts of the health states."""
+    return replace(CONVENTIONS, window=case.window, health_cuts=CUTS.get(case.labels, CONVENTIONS.health_cuts))
+
 
 Scheme = Callable[[Fleet, Conventions, np.random.Generator], NDArray[np.int64]]
 
@@ -163,7 +121,7 @@ def engines_of(case: Case, data: Path | None) -> tuple[Fleet, Fleet]:
         raise GraceError(f"{case.name} should have a folder of C-MAPSS files. Found none. Give --data DIR.")
     rng = np.random.default_rng(LABEL_SEED)
     fleet = _part(read_train(data, case.family), case.share, rng)
-    labels = SCHEMES[case.labels](fleet, case.conventions, rng)
+    labels = SCHEMES[case.labels](fleet, conventions_of(case), rng)
     return replace(fleet, labels=labels), read_test(data, case.family)
 
 

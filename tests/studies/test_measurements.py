@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,11 @@ from sklearn.linear_model import Ridge
 
 from grace.core.gradient_utils import task_gradients
 from grace.errors import GraceError
-from grace.validity import predictors, probes, study
-from grace.validity.cases import CLASSES, Case, engines_of
-from grace.validity.outcomes import ALONE, JOINT, METHODS, SEEDS, SIMULATED_SEEDS, spec_of
-from grace.validity.study import DIAGNOSIS, PROBE, Job
+from grace.validity.study import ALONE, JOINT, METHODS, Case
+from studies import measurements, predictors, probes
+from studies.cases import CLASSES, engines_of
+from studies.measurements import DIAGNOSIS, FORMAT, PROBE, Job, Measured
+from studies.trainings import SEEDS, SIMULATED_SEEDS, spec_of
 
 CASE = Case("sim-1x2-40", "dial+1", size="tiny", window=20)
 
@@ -27,58 +27,79 @@ def raw() -> dict[str, object]:
 
 def test_one_seed_of_everything_comes_before_the_next() -> None:
     cases = [CASE, Case("sim-1x2-40", "dial-1", size="tiny", window=20)]
-    jobs = study.jobs(cases)
+    jobs = measurements.jobs(cases)
     turn = len(ALONE) + 2 * len(JOINT)
     assert len(set(jobs)) == len(jobs) == len(SIMULATED_SEEDS) * turn + 4 * len(probes.SEEDS)
     assert {job.seed for job in jobs[: turn + 4]} == {SEEDS[0], probes.SEEDS[0]}
     assert {job.file for job in jobs if job.what in ALONE} == {"sim-1x2-40"}  # once for both labels
-    assert {job.seed for job in study.jobs([Case("FD001", "engine")]) if job.what in METHODS} == set(SEEDS)
+    assert {job.seed for job in measurements.jobs([Case("FD001", "engine")]) if job.what in METHODS} == set(SEEDS)
 
 
 def test_what_is_measured_is_kept_and_never_measured_again(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     jobs = [Job(CASE, ALONE[0], 1), Job(CASE, "baseline", 1)]
-    study.run(jobs[:1], None, tmp_path, None)
+    measurements.run(jobs[:1], None, tmp_path, None)
     before = (tmp_path / "sim-1x2-40.json").read_bytes()
-    study.run(jobs, None, tmp_path, None, on_job=lambda done, total: told.append((done, total)))
+    measurements.run(jobs, None, tmp_path, None, on_job=lambda done, total: told.append((done, total)))
     assert told == [(2, 2)]
     assert (tmp_path / "sim-1x2-40.json").read_bytes() == before
-    content = json.loads((tmp_path / "sim-1x2-40-dial+1.json").read_text())
+    content = FORMAT.read(tmp_path / "sim-1x2-40-dial+1.json")
     assert content["outcomes"]["baseline"]["1"]["rmse"] > 1
-    assert study.made(jobs[1], None)["rmse"] == content["outcomes"]["baseline"]["1"]["rmse"]
+    assert measurements.made(jobs[1], None)["rmse"] == content["outcomes"]["baseline"]["1"]["rmse"]
 
 
 def test_cases_are_read_back_with_rul_alone_joined(tmp_path: Path) -> None:
     with pytest.raises(GraceError, match="Found none"):
-        study.load(tmp_path)
-    store = study._Store(tmp_path)
+        measurements.load(tmp_path)
+    store = measurements._Store(tmp_path)
     store.add(Job(CASE, ALONE[0], 1), {"rmse": 10.0})
     store.add(Job(CASE, "baseline", 1), {"rmse": 11.0})
     store.add(Job(CASE, PROBE, 101), {"joint": {}})
-    (found,) = study.load(tmp_path)
+    (found,) = measurements.load(tmp_path)
     assert found.case == CASE
     assert found.outcomes == {ALONE[0]: {1: {"rmse": 10.0}}, "baseline": {1: {"rmse": 11.0}}}
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"version": 99, "case": {}, "outcomes": {}, "probes": {}}'])
-def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "Found: "),
+        ("[]", "Found: a list"),
+        ('{"case": {}, "outcomes": {}, "probes": {}}', "no field 'diagnoses'"),
+        ('{"format": "record", "version": 1, "sha256": "", "body": {}}', "Found: record"),
+        ('{"format": "study measurements", "version": 99, "grace": "9.0", "body": {}}', r"written by GRACE 9\.0"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "sim-1x2-40.json").write_text(text)
-    with pytest.raises(GraceError, match=r"sim-1x2-40\.json should be"):
-        study.load(tmp_path)
+    with pytest.raises(GraceError, match=rf"sim-1x2-40\.json.* should .*{words}"):
+        measurements.load(tmp_path)
+
+
+def test_files_from_before_there_were_names_are_read_and_migrated(tmp_path: Path) -> None:
+    path = tmp_path / "sim-1x2-40.json"
+    path.write_text(
+        '{"case": {}, "diagnoses": {}, "outcomes": {"rul-only": {"1": {"rmse": 9}}}, "probes": {}, "version": 1}\n'
+    )
+    before = measurements._read(path)
+    assert measurements.migrate(tmp_path) == 1
+    assert FORMAT.is_current(path)
+    assert measurements._read(path) == before == FORMAT.read(path)
+    assert measurements.migrate(tmp_path) == 0
 
 
 def test_every_predictor_gives_a_number_and_names_its_cost(raw: dict[str, object]) -> None:
-    case = study.Measured(CASE, probes={101: raw}, diagnoses={101: study.made(Job(CASE, DIAGNOSIS, 101), None)})
-    for name, score in predictors.scores([case]).items():
-        assert np.isfinite(score).all(), name
-    assert all(predictor.cost > 0 for predictor in predictors.PREDICTORS)
+    case = Measured(CASE, probes={101: raw}, diagnoses={101: measurements.made(Job(CASE, DIAGNOSIS, 101), None)})
+    for scorer in predictors.SCORERS:
+        assert np.isfinite(scorer.of(case)), scorer.name
+    assert all(predictor.steps > 0 for predictor in predictors.predictors())
 
 
 def test_the_published_predictor_is_the_cosine_of_one_initialisation(raw: dict[str, object]) -> None:
     gram = np.array(raw["published"]["gramian"])  # type: ignore[index]
     by_hand = np.mean([g[0, 1] / (g[0, 0] * g[1, 1]) ** 0.5 for g in gram])
-    source = next(p for p in predictors.PREDICTORS if p.name == "init-1")
-    assert source.of(study.Measured(CASE, probes={101: raw})) == pytest.approx(by_hand)
+    source = next(p for p in predictors.SCORERS if p.name == "init-1")
+    assert source.of(Measured(CASE, probes={101: raw})) == pytest.approx(by_hand)
 
 
 def test_probes_leave_the_global_random_state_alone_and_repeat(raw: dict[str, object]) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from grace.data.health_labels import rul_to_health_3class
 from grace.errors import GraceError
-from grace.validity.cases import Case, all_cases, engines_of
+from grace.validity.study import Case
+from studies.cases import all_cases, engines_of
 
 
 def test_the_study_has_more_than_forty_cases_with_names_of_their_own() -> None:

@@ -6,18 +6,19 @@ summed over its initialisations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.validity import probes
-from grace.validity.study import Measured
+from grace.validity.study import Predictor
+from studies import probes
+from studies.measurements import Measured
 
 RUL, NEAR, HEALTH = 0, 1, -1
-"""Rows of the Gramians of :mod:`grace.validity.probes`; those of the source's recipes have no row for near failure."""
+"""Rows of the Gramians of :mod:`studies.probes`; those of the source's recipes have no row for near failure."""
 
 MEASURED_STEP, LOOK, HELD_LOOK = 5 / 3, 5 / 3, 4.0
 """Costs in training steps: of a joint step that measures two gradients (one more backward pass), of a look-ahead (two backward
@@ -27,8 +28,8 @@ Score = Callable[[dict[str, Any]], float]
 
 
 @dataclass(frozen=True)
-class Predictor:
-    """A way of telling beforehand.
+class Scorer:
+    """How a predictor's score is computed.
 
     Attributes:
         name: Name in tables.
@@ -115,7 +116,7 @@ def log_ratio(first: int, last: int) -> Score:
 
 
 def looks(column: str, first: int, last: int) -> Score:
-    """Median of a column of :func:`grace.validity.probes.look_ahead` over joint steps ``first <= step < last``.
+    """Median of a column of :func:`studies.probes.look_ahead` over joint steps ``first <= step < last``.
 
     ``affinity`` is the share by which a health step lowers the RUL loss (TAG, arXiv 2109.04617, equation 1).
     """
@@ -165,55 +166,55 @@ def race(method: str) -> Score:
 _READ, _FIT = probes.READ * MEASURED_STEP, probes.FITTED_ON / probes.BATCH / 3
 _RACE = 2 * probes.RACE_EPOCHS * probes.RACE_STEPS
 
-PREDICTORS: tuple[Predictor, ...] = (
-    Predictor("init-1", "rho of one untrained network (the source)", rho("published"), _READ, 1, run="init"),
-    Predictor("init", "rho of untrained networks", rho("published"), _READ, run="init"),
-    Predictor(
+SCORERS: tuple[Scorer, ...] = (
+    Scorer("init-1", "rho of one untrained network (the source)", rho("published"), _READ, 1, run="init"),
+    Scorer("init", "rho of untrained networks", rho("published"), _READ, run="init"),
+    Scorer(
         "warmup",
         "rho after single-task warm-up (the source's text)",
         rho("warmup"),
         100 + _READ,
         run="warmup",
     ),
-    Predictor("heads", "rho behind trained heads on the untrained backbone", rho("heads"), _READ + _FIT, run="init"),
-    Predictor(
+    Scorer("heads", "rho behind trained heads on the untrained backbone", rho("heads"), _READ + _FIT, run="init"),
+    Scorer(
         "closed", "rho behind heads in closed form on the untrained backbone", rho("closed"), _READ + _FIT, run="init"
     ),
-    Predictor("joint-50", "rho in joint steps 0-50", rho_between(0, 50), 50 * MEASURED_STEP),
-    Predictor("joint-100", "rho in joint steps 50-100", rho_between(50, 100), 50 + 50 * MEASURED_STEP),
-    Predictor("joint-150", "rho in joint steps 100-150", rho_between(100, 150), 100 + 50 * MEASURED_STEP),
-    Predictor("joint-200", "rho in joint steps 150-200", rho_between(150, 200), 150 + 50 * MEASURED_STEP),
-    Predictor(
+    Scorer("joint-50", "rho in joint steps 0-50", rho_between(0, 50), 50 * MEASURED_STEP),
+    Scorer("joint-100", "rho in joint steps 50-100", rho_between(50, 100), 50 + 50 * MEASURED_STEP),
+    Scorer("joint-150", "rho in joint steps 100-150", rho_between(100, 150), 100 + 50 * MEASURED_STEP),
+    Scorer("joint-200", "rho in joint steps 150-200", rho_between(150, 200), 150 + 50 * MEASURED_STEP),
+    Scorer(
         "diagnose",
         "rho of `grace diagnose`: all engines, weighted MSE",
         lambda raw: float(raw["rho"]),
         197,
         measured="diagnoses",
     ),
-    Predictor("near", "rho of samples near failure, steps 100-150", rho_between(100, 150, NEAR), 100 + 50 * 7 / 3),
-    Predictor("pull", "rho with the weights 0.5 / 0.5: share of descent", pull(100, 150, (0.5, 0.5)), 183.0),
-    Predictor("drag", "what health asks for besides RUL, steps 100-150", drag(100, 150), 183.0),
-    Predictor("ratio", "gradient ratio without units, steps 100-150", log_ratio(100, 150), 183.0),
-    Predictor("look-ahead", "look-ahead affinity (TAG), steps 100-150", looks("affinity", 100, 150), 150 + 10 * LOOK),
-    Predictor("linearised", "linearised affinity (Grad-TAG), steps 100-150", linearised(100, 150), 183.0),
-    Predictor("class-loss", "health loss in steps 100-150", class_loss(100, 150), 150.0),
-    Predictor(
+    Scorer("near", "rho of samples near failure, steps 100-150", rho_between(100, 150, NEAR), 100 + 50 * 7 / 3),
+    Scorer("pull", "rho with the weights 0.5 / 0.5: share of descent", pull(100, 150, (0.5, 0.5)), 183.0),
+    Scorer("drag", "what health asks for besides RUL, steps 100-150", drag(100, 150), 183.0),
+    Scorer("ratio", "gradient ratio without units, steps 100-150", log_ratio(100, 150), 183.0),
+    Scorer("look-ahead", "look-ahead affinity (TAG), steps 100-150", looks("affinity", 100, 150), 150 + 10 * LOOK),
+    Scorer("linearised", "linearised affinity (Grad-TAG), steps 100-150", linearised(100, 150), 183.0),
+    Scorer("class-loss", "health loss in steps 100-150", class_loss(100, 150), 150.0),
+    Scorer(
         "held-rho", "rho with the RUL gradient of validation engines", looks("held_rho", 100, 150), 150 + 10 * HELD_LOOK
     ),
-    Predictor(
+    Scorer(
         "held-look",
         "look-ahead affinity on validation engines",
         looks("held_affinity", 100, 150),
         150 + 10 * HELD_LOOK,
     ),
-    Predictor(
+    Scorer(
         "held-class", "health loss on validation engines, steps 150-200", held_class_loss(150, 200), 200 + 10 * 2 / 3
     ),
-    Predictor(
+    Scorer(
         "gap", "health loss, training less validation engines, steps 150-200", class_gap(150, 200), 200 + 10 * 2 / 3
     ),
-    Predictor("race", "short race, Baseline against RUL alone", race("baseline"), _RACE, run="race"),
-    Predictor("race-gaba", "short race, GABA against RUL alone", race("gaba"), _RACE, run="race-gaba"),
+    Scorer("race", "short race, Baseline against RUL alone", race("baseline"), _RACE, run="race"),
+    Scorer("race-gaba", "short race, GABA against RUL alone", race("gaba"), _RACE, run="race-gaba"),
 )
 """The predictors, in the order of tables."""
 
@@ -226,21 +227,16 @@ COMBINATIONS: dict[str, tuple[str, ...]] = {
 """Combinations: a ridge regression of the true effect on ranked scores, fitted on the other families."""
 
 
-def costs() -> dict[str, float]:
-    """Cost of every predictor and combination in training steps; what several read off one run is paid once."""
-    single = {predictor.name: predictor for predictor in PREDICTORS}
-    found = {name: predictor.cost for name, predictor in single.items()}
+def predictors() -> tuple[Predictor, ...]:
+    """Every predictor and combination with its cost; what several parts read off one run is paid once."""
+    single = {scorer.name: scorer for scorer in SCORERS}
+    found = [Predictor(scorer.name, scorer.title, scorer.cost) for scorer in SCORERS]
     for name, parts in COMBINATIONS.items():
         by_run: dict[str, float] = {}
         for part in (single[part] for part in parts):
             by_run[part.run] = max(by_run.get(part.run, 0.0), part.cost)
-        found[name] = sum(by_run.values())
-    return found
-
-
-def scores(cases: Sequence[Measured], predictors: Sequence[Predictor] = PREDICTORS) -> dict[str, NDArray[np.float64]]:
-    """Score of every predictor on every case, ``[cases]``."""
-    return {predictor.name: np.array([predictor.of(case) for case in cases]) for predictor in predictors}
+        found.append(Predictor(name, " + ".join(parts), sum(by_run.values()), parts))
+    return tuple(found)
 
 
 def _joint(raw: dict[str, Any]) -> NDArray[np.float64]:

@@ -8,13 +8,9 @@ from pathlib import Path
 from grace.training.run import train
 from grace.training.schedule import SCHEDULES, Schedule
 from grace.training.spec import RunSpec, run_spec
-from grace.validity.cases import Case, engines_of
+from grace.validity.study import Case
+from studies.cases import conventions_of, engines_of
 
-ALONE = ("rul-only", "rul-only-weighted")
-"""RUL alone, with either inner axis: so that the effect of the second task is not mixed with that of the inner axis."""
-
-JOINT = ("baseline", "amnl", "gaba", "grace")
-METHODS = (*ALONE, *JOINT)
 SEEDS = (1, 2, 3, 4, 5)
 SIMULATED_SEEDS = (*SEEDS, 6, 7, 8, 9, 10)
 """More for the simulated cases: their trainings are shorter, and their few engines make them noisier."""
@@ -41,7 +37,7 @@ def spec_of(case: Case, method: str, seed: int, schedule: Schedule | None = None
         schedule=schedule or RECIPES[case.recipe],
         size=case.size,
         rul_scale="cap",
-        conventions=case.conventions,
+        conventions=conventions_of(case),
     )
 
 

@@ -29,9 +29,10 @@ from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
 from grace.models.rul_problem import RULProblem
 from grace.training.protocol import split_for
 from grace.training.run import train
-from grace.validity.cases import CLASSES, Case, engines_of
-from grace.validity.outcomes import RECIPES as TRAININGS
-from grace.validity.outcomes import spec_of
+from grace.validity.study import Case
+from studies.cases import CLASSES, conventions_of, engines_of
+from studies.trainings import RECIPES as TRAININGS
+from studies.trainings import spec_of
 
 SEEDS = (101, 102)
 """Initialisations, splits and orders of batches that no outcome is measured with."""
@@ -62,7 +63,7 @@ def measure(case: Case, seed: int, data: Path | None) -> Raw:
     split = split_for(spec_of(case, "baseline", seed), fleet, None)
     windows = split.train
     assert isinstance(windows, Windows)
-    problem = _ThreeLosses(windows, case.conventions.cap, case.size, "cap", "mse", BATCH)
+    problem = _ThreeLosses(windows, conventions_of(case).cap, case.size, "cap", "mse", BATCH)
     near = float(np.mean(windows.true_rul < NEAR_FAILURE))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -90,7 +91,7 @@ def diagnosed(case: Case, seed: int, data: Path | None) -> Raw:
         GraceError: The data cannot be used.
     """
     fleet, _ = engines_of(case, data)
-    conventions = replace(Conventions(), window=case.window, health_cuts=case.conventions.health_cuts)
+    conventions = replace(Conventions(), window=case.window, health_cuts=conventions_of(case).health_cuts)
     found = diagnose_fleet(fleet, conventions, size=case.size, inits=1, seed=seed)
     steps = (found.cost.forwards + 2 * found.cost.backwards) / 3
     return {"rho": found.rho.mean, "steps": steps}
@@ -114,7 +115,7 @@ class _ThreeLosses(RULProblem):
 
 def published(windows: Windows, case: Case, seed: int, recipe: str) -> Raw:
     """The source's two recipes, with its units and loss: Gramians ``[M, 2, 2]`` of one initialisation."""
-    problem = RULProblem(windows, case.conventions.cap, case.size, "cycles", "weighted_mse", BATCH)
+    problem = RULProblem(windows, conventions_of(case).cap, case.size, "cycles", "weighted_mse", BATCH)
     trace = probe(problem, RECIPES[recipe], READ, seed)
     steps = (trace.forwards + 2 * trace.backwards) / 3
     return {"gramian": _rounded(trace.gramian), "losses": _rounded(trace.losses), "steps": steps}

@@ -1,0 +1,239 @@
+"""Every chart by name: the trade-off, the diagnosis beside what training showed, one run's epochs and its test engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from grace.alignment.recipes import RECIPES
+from grace.report.chart import EARLY, INK, LATE, MUTED, Spec, chart, layer, number
+from grace.report.marks import Mark
+
+REGIMES = {"truck": 0.56, "airline": 0.91, "cruise": 0.99}
+"""The source's deployments by ``w = c_late / (c_late + c_early)`` (its section 13.3)."""
+
+ONCE: list[Spec] = [{}]
+"""Rows of a layer that is drawn once."""
+
+_DOT: Spec = {"filled": True, "stroke": INK, "opacity": 1}
+
+
+def specs(methods: Mapping[str, Mark], legend: bool = False) -> dict[str, Spec]:
+    """Every chart by name, without data; ``legend`` where no list beside the chart says what its colours mean."""
+    return {
+        "pareto": _pareto(methods, legend),
+        "cost": _cost(methods, legend),
+        "rho": _rho(),
+        "sharing": _sharing(methods),
+        "loss": _epochs("RUL loss, cycles²", _LOG),
+        "loss_in_caps": _epochs("RUL loss, caps²", _LOG),
+        "health": _epochs("health loss, nats"),
+        "validation": _epochs("validation RMSE, cycles", _LOG),
+        "weights": _epochs("task weight", {"scale": {"zero": True}}),
+        "ratio": _epochs("gradient ratio", _LOG),
+        "cosine": _epochs("rho, cosine"),
+        "predicted": _predicted(),
+        "errors": _errors(),
+    }
+
+
+def _pareto(methods: Mapping[str, Mark], legend: bool) -> Spec:
+    """RMSE against NASA score: a mark a method, its intervals, seeds where asked for, and the frontier of ours and of theirs."""
+    x, y = number("rmse", "RMSE, cycles"), number("score", "NASA score (sum over engines)")
+    colour = {"color": _by_method(methods, "colour", legend)}
+    looks = colour | {"shape": _by_method(methods, "shape", legend)}
+    at = {"x": x, "y": y}
+    tips = {"tooltip": [_text("title", "method"), _text("rmse_words", "RMSE"), _text("score_words", "score")]}
+    of_seed = {"tooltip": [_text("title", "method"), _text("seed", "seed"), _decimals("rmse"), _decimals("score")]}
+    emphasis = _where("datum.method === selected")
+    bar = colour | {"opacity": emphasis(1, 0.5), "size": emphasis(2.5, 1.5)}
+    order = {"field": "rmse", "type": "quantitative"}
+    dash = {
+        "field": "whose",
+        "type": "nominal",
+        "scale": {"domain": ["ours", "published"], "range": [[1, 0], [3, 3]]},
+        "legend": None,
+    }
+    ours = {"size": emphasis(240, 110), "strokeWidth": emphasis(1.8, 0.6)}
+    name = at | {"text": {"field": "title"}}
+    chosen = "datum.method === selected && datum.method !== 'baseline'"
+    layers = [
+        layer("rule", at | _interval("x", x, "rmse_low", "rmse_high") | bar, where="isValid(datum.rmse_low)"),
+        layer("rule", at | _interval("y", y, "score_low", "score_high") | bar, where="isValid(datum.score_low)"),
+        layer(
+            "line",
+            at | {"order": order, "strokeDash": dash},
+            where="datum.frontier",
+            interpolate="step-after",
+            color=INK,
+            strokeWidth=2,
+        ),
+        layer("point", at | looks | of_seed, rows="seeds", filled=True, size=22, opacity=0.8),
+        layer(
+            "point",
+            at | looks | tips | {"size": emphasis(190, 90)},
+            where="datum.whose === 'published'",
+            filled=False,
+            strokeWidth=2,
+            opacity=1,
+            cursor="pointer",
+        ),
+        layer("point", at | looks | tips | ours, where="datum.whose === 'ours'", cursor="pointer", **_DOT),
+        layer("text", name, where="datum.method === 'baseline'", align="right", dx=-11, dy=-11, limit=120),
+        layer("text", name, where=chosen, align="left", dx=11, dy=-11, limit=120),
+    ]
+    return chart("points", layers, height=300, params={"selected": "baseline"})
+
+
+def _cost(methods: Mapping[str, Mark], legend: bool) -> Spec:
+    """J of every method against w, and where w stands."""
+    x = number("w", "w = c_late / (c_late + c_early)") | {"scale": {"domain": [0, 1], "nice": False}}
+    width = _where("datum.method === selected")(3.5, 1.75)
+    line = {
+        "x": x,
+        "y": number("j", "J(w), 0: best in both"),
+        "color": _by_method(methods, "colour", legend),
+        "detail": {"field": "method"},
+        "strokeWidth": width,
+    }
+    regimes: list[Spec] = [{"w": w, "name": name} for name, w in REGIMES.items()]
+    name = {"x": x, "y": {"value": 3}, "text": {"field": "name"}}
+    sideways: Spec = {"angle": 270, "align": "right", "baseline": "bottom", "dy": -3, "fontSize": 11}
+    layers = [
+        layer("rule", {"x": x}, rows=regimes, color=MUTED, strokeDash=[2, 3]),
+        layer("text", name, rows=regimes, color=MUTED, **sideways),
+        layer("line", line, clip=True),
+        layer("rule", {"x": _at({"expr": "w"})}, rows=ONCE, color=INK, strokeWidth=1.5),
+    ]
+    return chart("lines", layers, height=200, params={"selected": "baseline", "w": 0.91})
+
+
+def _rho() -> Spec:
+    """rho with its interval by recipe, on the bands of a rule."""
+    x = number("rho", "rho, 95 % interval over initialisations") | {"scale": {"domain": [-1, 1], "nice": False}}
+    y = {"field": "recipe", "type": "nominal", "sort": list(RECIPES), "title": None, "axis": {"grid": True}}
+    emphasis = _where("datum.recipe === selected")
+    tint = {"field": "tint", "type": "nominal", "scale": None, "legend": None}
+    band = {"color": tint, "tooltip": [_text("name", "band"), _decimals("low"), _decimals("high")]}
+    values = [_decimals(name) for name in ("rho", "low", "high")]
+    dot = {
+        "size": emphasis(190, 80),
+        "fill": {"condition": {"test": "datum.reliable", "value": INK}, "value": "var(--paper)"},
+        "tooltip": [_text("recipe", "recipe"), *values, _text("inits", "initialisations")],
+    }
+    interval = _interval("x", x, "low", "high")
+    layers = [
+        layer("rect", interval | band, rows="bands", opacity=0.13),
+        layer("rule", {"x": x | {"field": "edge"}}, rows="edges", color=MUTED, strokeDash=[3, 3]),
+        layer("rule", {"y": y, "size": emphasis(4, 1.75)} | interval, color=INK, cursor="pointer"),
+        layer("point", {"y": y, "x": x} | dot, stroke=INK, opacity=1, cursor="pointer"),
+    ]
+    return chart("rho", layers, height=26 * len(RECIPES), params={"selected": "joint"})
+
+
+def _sharing(methods: Mapping[str, Mark]) -> Spec:
+    """What the second task did to the test RMSE: each method against RUL alone under the same RUL loss, paired by seed."""
+    x = number("alone", ["test RMSE minus RUL alone's", "under the same loss, cycles"])
+    order = [mark.title for mark in methods.values()]
+    y = {"field": "title", "type": "nominal", "sort": order, "title": None, "axis": {"grid": True}}
+    bar = {"y": y, "color": _by_method(methods, "colour")}
+    tips = {"tooltip": [_text("title", "method"), _text("to_alone", "against RUL alone")]}
+    interval = bar | _interval("x", x, "alone_low", "alone_high")
+    dot = bar | {"x": x, "shape": _by_method(methods, "shape")} | tips
+    layers = [
+        layer("rule", {"x": _at(0)}, rows=ONCE, color=INK),
+        layer("rule", interval, where="isValid(datum.alone_low)", strokeWidth=2),
+        layer("point", dot, size=100, strokeWidth=0.6, **_DOT),
+    ]
+    return chart("points", layers, height=24 * max(len(methods), 2))
+
+
+_LOG: Spec = {"scale": {"type": "log"}, "axis": {"grid": False}}
+
+
+def _epochs(title: str, kind: Spec | None = None) -> Spec:
+    """A quantity over the epochs of a run, one line a series, with its interval where there is one."""
+    axis = {"format": "d", "tickMinStep": 1, "grid": False}
+    x = {"field": "epoch", "type": "quantitative", "title": "epoch", "axis": axis}
+    y = number("value", title) | (kind or {})
+    colour = {"color": {"value": {"expr": "colour"}}}
+    dashes = {"domain": ["", "RUL", "health"], "range": [[1, 0], [1, 0], [5, 3]]}
+    dash = {"strokeDash": {"field": "series", "type": "nominal", "legend": None, "scale": dashes}}
+    drawn = {"x": x, "y": y, "tooltip": [_text(name, name) for name in ("series", "epoch", "value")], **colour}
+    band = {"x": x} | _interval("y", y, "low", "high") | colour
+    layers = [
+        layer("area", band, where="isValid(datum.low)", opacity=0.22),
+        layer("rule", {"x": _at({"expr": "kept"})}, rows=ONCE, color=MUTED, strokeDash=[2, 3]),
+        layer("line", drawn | dash, strokeWidth=2),
+        layer("point", drawn, filled=True, size=30, opacity=1),
+        layer("text", {"x": x, "y": y, "text": {"field": "name"}}, where="isValid(datum.name)", align="right", dy=-9),
+    ]
+    found = chart("epochs", layers, height=150, params={"colour": INK, "kept": 0})
+    return found | {"description": f"{title} over the epochs of the run"}
+
+
+def _predicted() -> Spec:
+    """Predicted against true RUL of the test engines; the chosen one with its interval."""
+    x, y = number("true", "true RUL, cycles"), number("rul", "predicted RUL, cycles")
+    where = "datum.engine === engine && isValid(datum.low)"
+    layers = [
+        layer("line", {"x": x, "y": y | {"field": "target"}}, rows="diagonal", color=MUTED, strokeDash=[4, 3]),
+        layer("rule", {"x": x} | _interval("y", y, "low", "high"), where=where, color=INK, strokeWidth=2.5),
+        _engines(x, y),
+    ]
+    return chart("engines", layers, height=300, params={"engine": -1})
+
+
+def _errors() -> Spec:
+    """Error against true RUL: above the line the network promised more cycles than there were."""
+    x, y = number("true", "true RUL, cycles"), number("error", "predicted minus true RUL, cycles (above 0: late)")
+    layers = [layer("rule", {"y": _at(0)}, rows=ONCE, color=INK), _engines(x, y)]
+    return chart("engines", layers, height=300, params={"engine": -1})
+
+
+def _engines(x: Spec, y: Spec) -> Spec:
+    emphasis = _where("datum.engine === engine")
+
+    def lateness(late: str, early: str) -> Spec:
+        scale = {"domain": ["late", "early"], "range": [late, early]}
+        return {"field": "late", "type": "nominal", "scale": scale, "legend": None}
+
+    looks = {
+        "color": lateness(LATE, EARLY),
+        "shape": lateness("triangle-up", "circle"),
+        "size": emphasis(220, 36),
+        "opacity": emphasis(1, 0.75),
+        "strokeWidth": emphasis(2, 0),
+        "tooltip": [_text(name, name) for name in ("engine", "true", "rul", "error")],
+    }
+    return layer("point", {"x": x, "y": y} | looks, filled=True, stroke=INK, cursor="pointer")
+
+
+def _interval(axis: str, quantity: Spec, low: str, high: str) -> Spec:
+    """From one field to another along the axis of a quantity."""
+    return {axis: quantity | {"field": low}, f"{axis}2": {"field": high}}
+
+
+def _at(value: object) -> Spec:
+    """A place on an axis that no row names."""
+    return {"datum": value, "type": "quantitative"}
+
+
+def _text(field: str, title: str) -> Spec:
+    """A field that is shown as it is."""
+    return {"field": field, "title": title, "type": "nominal"}
+
+
+def _decimals(field: str) -> Spec:
+    """A field with two decimals."""
+    return {"field": field, "type": "quantitative", "format": ".2f"}
+
+
+def _by_method(methods: Mapping[str, Mark], what: str, legend: bool = False) -> Spec:
+    """Colour or shape of each method, with a legend where no list stands beside the chart."""
+    scale = {"domain": [m.title for m in methods.values()], "range": [getattr(m, what) for m in methods.values()]}
+    return {"field": "title", "type": "nominal", "scale": scale, "legend": {"title": "method"} if legend else None}
+
+
+def _where(test: str) -> Callable[[float, float], Spec]:
+    """What an encoding is for the rows that pass a test, and for the others."""
+    return lambda value, other: {"condition": {"test": test, "value": value}, "value": other}

@@ -1,0 +1,60 @@
+"""From raw measurements to what ships: outcomes, scores of the predictors, and what ``grace diagnose`` says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from grace.alignment.decide import SOURCE, Evidence, decide
+from grace.alignment.study import Study
+from grace.core.stats import bootstrap
+from grace.validity.effects import power
+from grace.validity.judge import rho_and_effect, spearman
+from grace.validity.study import ALONE, FIGURES, METHODS, CaseResult, ValidityStudy, families_of
+from studies.measurements import Measured
+from studies.predictors import SCORERS, cosine, predictors
+from studies.trainings import EPOCHS, SEEDS, STEPS
+
+
+def study_of(cases: Sequence[Measured]) -> ValidityStudy:
+    """What stands in ``grace/validity/cases.json``."""
+    training = EPOCHS * STEPS
+    found = tuple(result_of(case) for case in cases)
+    return ValidityStudy(found, predictors(), training, training * len(METHODS) * len(SEEDS))
+
+
+def result_of(found: Measured) -> CaseResult:
+    """One case: figures of the runs that finished, and the score of every predictor."""
+    outcomes = {
+        method: {seed: {name: figures[name] for name in FIGURES} for seed, figures in seeds.items() if figures}
+        for method, seeds in found.outcomes.items()
+    }
+    scores = {scorer.name: scorer.of(found) for scorer in SCORERS}
+    return CaseResult(found.case, outcomes, scores, tuple(source_rule(found, seed) for seed in sorted(found.probes)))
+
+
+def source_rule(found: Measured, seed: int) -> str:
+    """The method that the source's procedure prescribes from one untrained network."""
+    raw, family = found.probes[seed], found.case.family
+    gram = np.array(raw["published"]["gramian"])
+    norm = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
+    rho = float(np.clip(np.nanmean(cosine(gram)), -1, 1))
+    ratio = float(np.median(norm.max(1) / norm.min(1)))
+    several = family in ("FD002", "FD004") or family.startswith("sim-6")
+    evidence = Evidence(rho, rho, rho, max(ratio, 1.0), raw["near_failure_share"], 6 if several else 1)
+    method = decide(evidence, SOURCE).method
+    return method if method in METHODS else ALONE[0]
+
+
+def in_four_figures(study: ValidityStudy) -> Study:
+    """What stands in ``grace/alignment/study.json``."""
+    rho, effects = rho_and_effect(study.cases)
+    families = families_of(study.cases)
+    found, cost = bootstrap(spearman, rho, -effects, families=families), power(study.cases, "grace").effect
+    return Study(
+        cases=len(study.cases),
+        families=len(set(families.tolist())),
+        correlation=tuple(round(value, 3) for value in (found.value, found.low, found.high)),
+        cost=tuple(round(value, 2) for value in (cost.value, cost.low, cost.high)),
+    )
