@@ -1,9 +1,10 @@
-from grace.alignment.any_module import diagnose as diagnose
 from grace.alignment.decide import Evidence as Evidence
 from grace.alignment.decide import Thresholds as Thresholds
 from grace.alignment.decide import decide as decide
-from grace.alignment.diagnose import diagnose_fleet as diagnose_fleet
+from grace.alignment.diagnose import diagnose as diagnose
 from grace.alignment.diagnosis import Diagnosis as Diagnosis
+from grace.alignment.problem import FleetProblem as FleetProblem
+from grace.alignment.problem import Problem as Problem
 from grace.controllers.controller import Controller as Controller
 from grace.controllers.dwa import DWA as DWA
 from grace.controllers.fixed import Fixed as Fixed

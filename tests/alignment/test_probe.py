@@ -146,6 +146,6 @@ def test_settled_or_still_moving() -> None:
 
 def test_cost_by_hand() -> None:
     # 2 traces x (10 + 2 * 20) x 128 windows against 500 epochs x 1000 windows x 3
-    cost = cost_of([fake_trace([0.1]), fake_trace([0.1])], batch_size=128, windows=1000, seconds=1.0)
+    cost = cost_of([fake_trace([0.1]), fake_trace([0.1])], training_steps=500 * 1000 / 128, seconds=1.0)
     assert cost.forward_backward == 60
     assert cost.share_of_training == pytest.approx(2 * 50 * 128 / 1.5e6)

@@ -48,23 +48,15 @@ RECIPES = {
 """The recipes by name; ``joint`` is the default."""
 
 
-def recipe_named(name: str) -> Recipe:
-    """Look a recipe up.
+def chosen_recipe(name: str, steps: int | None = None) -> Recipe:
+    """A recipe by name, with another number of steps where one is given.
 
     Raises:
-        GraceError: An unknown name.
+        GraceError: An unknown name, steps that are not positive, or a recipe that takes none.
     """
     if name not in RECIPES:
         raise GraceError(f"`recipe` should be one of {', '.join(RECIPES)}. Found {name!r}.")
-    return RECIPES[name]
-
-
-def with_steps(recipe: Recipe, steps: int | None) -> Recipe:
-    """A recipe with another number of steps.
-
-    Raises:
-        GraceError: Not positive, or the recipe takes none.
-    """
+    recipe = RECIPES[name]
     if steps is None:
         return recipe
     if steps < 1:
@@ -74,18 +66,19 @@ def with_steps(recipe: Recipe, steps: int | None) -> Recipe:
     return replace(recipe, steps=steps)
 
 
-def check_reading(recipe: Recipe, inits: int, batches: int, seed: int) -> list[int]:
+def seeds_of(recipe: Recipe, inits: int, reads: int, seed: int) -> list[int]:
     """Seeds of the initialisations.
 
     Raises:
         GraceError: A number is out of its range, or more batches are read than there are steps.
     """
-    if inits < 1 or batches < 1 or seed < 0:
+    if inits < 1 or reads < 1 or seed < 0:
         raise GraceError(
-            f"`inits` and `batches` should be at least 1 and `seed` at least 0. Found {inits}, {batches}, {seed}."
+            f"`inits` and `reads` (--batches) should be at least 1 and `seed` at least 0. Found {inits}, {reads}, {seed}."
         )
-    if recipe.warm == "joint" and batches > recipe.steps:
+    if recipe.warm == "joint" and reads > recipe.steps:
         raise GraceError(
-            f"`batches` should be at most the recipe's {recipe.steps} joint steps. Found {batches}. Raise --steps."
+            f"`reads` (--batches) should be at most the recipe's {recipe.steps} joint steps. Found {reads}. Read fewer, or "
+            "raise `steps` (--steps)."
         )
     return [seed] if recipe.single else list(range(seed, seed + inits))

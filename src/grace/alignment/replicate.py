@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 
 import torch
 
-from grace.alignment.probe import MakeOptimiser, Problem, Trace, adamw, probe
+from grace.alignment.probe import MakeOptimiser, Trace, adamw, probe
+from grace.alignment.problem import Problem
 from grace.alignment.recipes import Recipe
 from grace.errors import GraceError
 
 Progress = Callable[[int, int], None]
-"""Told (done, in all)."""
+"""Called with (done, in all)."""
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ def replicate(
         seeds: One initialisation each.
         batches: Batches of a reading.
         executor: Where to run them; None runs them here, one after the other.
-        on_progress: Told (done, in all) after each.
+        on_progress: Called with (done, in all) after each.
         optimiser: Makes the optimiser of the recipe's steps.
 
     Raises:

@@ -12,8 +12,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from grace.alignment.decide import PRECEDENCE, Prescription, Thresholds
+from grace.alignment.study import study
+
 if TYPE_CHECKING:
-    from grace.alignment.decide import Prescription, Thresholds
     from grace.alignment.diagnosis import CurvePoint, Diagnosis
 
 SCALE_WIDTH = 61
@@ -183,8 +185,6 @@ def _curve_row(point: CurvePoint, thresholds: Thresholds) -> tuple[str, str, str
 
 
 def _questions(prescription: Prescription, thresholds: Thresholds) -> Table:
-    from grace.alignment.decide import PRECEDENCE
-
     words = "No method follows from the answers; the source's rule (--bands source) goes by them."
     caption = f"Precedence: {PRECEDENCE}." if thresholds.prescribes else words
     table = Table(title="Decision", title_justify="left", caption=caption, caption_justify="left")
@@ -224,8 +224,6 @@ def _prescribed(result: Diagnosis) -> Panel:
 
 def _read(result: Diagnosis) -> Panel:
     """What the labels follow, what that is worth, and how to find out the rest."""
-    from grace.alignment.study import study
-
     prescription = result.prescription
     style = "bold" if prescription.decided else "bold yellow"
     reading = result.reading if prescription.decided else f"{result.reading} what the labels follow"

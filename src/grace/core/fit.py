@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 
 from grace.core.graph import remember
+
+Losses = Sequence[Tensor | None] | Mapping[str, Tensor | None]
+"""One scalar loss a task in a fixed order, or by name; None for a task without labels in a batch."""
 
 
 class Weighed(NamedTuple):

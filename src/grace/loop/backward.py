@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from grace.controllers.controller import Controller
+from grace.core.fit import Losses
 from grace.core.gradient_utils import check_losses, cosines, norm_ratio, trainable
 from grace.core.graph import Graph
 from grace.core.measure import sharded
@@ -17,9 +18,6 @@ from grace.core.processes import Group, check_absent, mean_of_present, world
 from grace.core.step import take_step
 from grace.errors import GraceError
 from grace.loop.held import watch_for
-
-Losses = Sequence[Tensor | None] | Mapping[str, Tensor | None]
-"""One scalar loss a task in a fixed order, or by name."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,12 @@ from typing import Any
 from torch import Tensor
 
 from grace.controllers.controller import Controller
+from grace.core.fit import Losses
 from grace.core.gradient_utils import trainable
 from grace.core.graph import Graph
 from grace.core.measure import gramian_of, measure
 from grace.errors import GraceError
-from grace.loop.backward import Combined, Losses, backward
+from grace.loop.backward import Combined, backward
 from grace.loop.watch import Watch
 
 try:

@@ -69,7 +69,7 @@ def task_losses(
 
 @dataclass(frozen=True, eq=False)
 class RULProblem:
-    """RUL loss and health cross entropy on mini-batches of windows; an :class:`~grace.alignment.probe.Problem`.
+    """RUL loss and health cross entropy on mini-batches of windows; an :class:`~grace.alignment.problem.Problem`.
 
     Attributes:
         windows: Training windows.

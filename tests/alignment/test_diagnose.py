@@ -16,7 +16,7 @@ import grace
 from grace.alignment.decide import SOURCE
 from grace.alignment.groups import group_tasks
 from grace.core.stats import over_initialisations
-from grace.loop.compare import compared
+from grace.loop.compare import Comparison
 from tests.loop.foreign import Foreign, batch, losses
 
 FAST = {"inits": 4, "reads": 10, "steps": 60}
@@ -149,23 +149,23 @@ def absent(model: Foreign, data: Any) -> list[Any]:
     [
         ({"losses": one}, "two losses or more. Found 1"),
         ({"losses": absent}, "every task's labels in every batch. Found none for task 1"),
-        ({"shared": [1]}, "`shared` should be a function of the model. Found a list"),
-        ({"make_model": lambda: 3}, "should return a torch.nn.Module. Found a int"),
+        ({"shared": [1]}, "`shared` should be a function. Found a list"),
+        ({"problem": lambda: 3}, "`problem` should return a torch.nn.Module. Found a int"),
         ({"batches": iter([])}, "give batches in every pass"),
         ({"batches": iter([batch()])}, "used up after one pass"),
         ({"weights": (1.0,)}, "`weights` should hold 2 numbers"),
         ({"tasks": ("a",)}, "`tasks` should name each of 2 losses"),
-        ({"inits": 0}, "`inits` and `batches` should be at least 1"),
+        ({"inits": 0}, "`inits` and `reads` .* should be at least 1"),
         ({"shared": lambda m: []}, "at least one parameter with requires_grad=True"),
     ],
 )
 def test_bad_input_is_named(change: dict[str, Any], message: str) -> None:
-    arguments: dict[str, Any] = {"make_model": Foreign, "batches": [batch()], "losses": losses, "shared": shared}
+    arguments: dict[str, Any] = {"problem": Foreign, "batches": [batch()], "losses": losses, "shared": shared}
     with pytest.raises(grace.GraceError, match=message):
         grace.diagnose(**(arguments | FAST | change))
 
 
-def ways() -> dict[str, Callable[[], Any]]:
+def methods() -> dict[str, Callable[[], Any]]:
     return {"alone": lambda: grace.Fixed(2, (1.0, 0.0)), "both": lambda: grace.GABA(2), "dwa": lambda: grace.DWA(2)}
 
 
@@ -176,7 +176,7 @@ def test_comparing_is_paired_training_by_hand() -> None:
     def evaluate(model: Foreign) -> float:
         return losses(model, held)[0].item()
 
-    found = grace.compare(Foreign, data, losses, shared, evaluate, ways(), steps=20, seeds=3)
+    found = grace.compare(Foreign, data, losses, shared, evaluate, methods(), steps=20, seeds=3)
     for seed in range(3):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
@@ -191,13 +191,13 @@ def test_comparing_is_paired_training_by_hand() -> None:
     assert found.differences["both"].mean == pytest.approx(gap.mean())
     assert found.verdict("both") in str(found)
     report = grace.diagnose(Foreign, data, losses, shared, **FAST)
-    helped = compared({"alone": (3.0, 3.1, 2.9), "both": (2.0, 2.1, 1.9)})
+    helped = Comparison.of({"alone": (3.0, 3.1, 2.9), "both": (2.0, 2.1, 1.9)})
     assert helped.against(report).endswith(f"{report.reading}. Training: both helps.")
     report = grace.diagnose(Foreign, data, losses, shared, **FAST, thresholds=SOURCE)
     alone = report.prescription.method in ("single-task", "separate-models")
     assert (": not borne out" if alone else ": borne out") in helped.against(report)
     assert "both helps" in helped.against(report)
-    hurt = compared({"alone": (2.0, 2.1, 1.9), "both": (3.0, 3.2, 2.9)})
+    hurt = Comparison.of({"alone": (2.0, 2.1, 1.9), "both": (3.0, 3.2, 2.9)})
     assert (": borne out" if alone else ": not borne out") in hurt.against(report)
     with pytest.raises(grace.GraceError, match="at least 2"):
         grace.compare(Foreign, data, losses, shared, evaluate, {"alone": grace.Fixed}, steps=1)
