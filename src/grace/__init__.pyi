@@ -32,7 +32,7 @@ from grace.loop.compare import compare as compare
 from grace.loop.lightning import GraceCallback as GraceCallback
 from grace.loop.watch import Watch as Watch
 from grace.training.model_file import load_model as load_model
-from grace.training.predict import forecast as forecast
+from grace.training.predict import predict as predict
 from grace.training.run import train as train
 from grace.training.run import train_stacked as train_stacked
 from grace.training.spec import run_spec as run_spec
