@@ -22,8 +22,8 @@ from tests.data.conftest import as_table
 PLAN = replace(SCHEDULES["tiny"], epochs=1, steps=4, offset=0.0)
 ROLES = grace.Columns("asset", "flight", unit="flights")
 GIVEN: dict[str, Callable[[pl.DataFrame], object]] = {
-    "polars": lambda t: t,
-    "pandas": lambda t: pd.DataFrame(t.to_dict(as_series=False)),
+    "polars": lambda table: table,
+    "pandas": lambda table: pd.DataFrame(table.to_dict(as_series=False)),
 }
 
 

@@ -35,7 +35,7 @@ class TorchJDScalarizer(Controller):
         GraceError: TorchJD is not installed, an unknown name or option, or FAMO that is not updated.
     """
 
-    def __init__(self, tasks: int, name: str, replicas: tuple[int, ...] = (), **options: Any) -> None:
+    def __init__(self, tasks: int, name: str, replicas: tuple[int, ...] = (), **options: object) -> None:
         super().__init__(tasks, replicas)
         kind = getattr(_torchjd("scalarization"), name)
         given = {"shape": tasks} if "shape" in inspect.signature(kind).parameters else {}

@@ -41,7 +41,7 @@ class TorchJDWeighting(Controller):
     measure_every = 1
     last: Tensor
 
-    def __init__(self, tasks: int, name: str, replicas: tuple[int, ...] = (), **options: Any) -> None:
+    def __init__(self, tasks: int, name: str, replicas: tuple[int, ...] = (), **options: object) -> None:
         super().__init__(tasks, replicas)
         count = int(torch.Size(replicas).numel())
         self.weightings = torch.nn.ModuleList(_weighting(name, tasks, options) for _ in range(count))
@@ -89,7 +89,7 @@ class _Nash(torch.nn.Module):
             self.weighting._init_optim_problem()
 
 
-def as_torchjd(controller: Controller) -> Weighting[Any]:
+def as_torchjd(controller: Controller) -> Weighting[Tensor]:
     """A controller as a TorchJD weighting, e.g. for ``GramianWeightedAggregator`` or as part of a TorchJD training loop.
 
     It counts its own calls as steps. Only controllers that live on the Gramian or on nothing can be one: TorchJD hands a
@@ -125,14 +125,14 @@ def as_torchjd(controller: Controller) -> Weighting[Any]:
     return Controlled()
 
 
-def _weighting(name: str, tasks: int, options: dict[str, Any]) -> Any:
+def _weighting(name: str, tasks: int, options: dict[str, object]) -> Any:
     kind = _named(_torchjd(), _names(), name)
     if name == "NashMTL":
         return _Nash(made(kind, name, {"n_tasks": tasks}, options).weighting)
     return made(kind, name, {}, options).gramian_weighting
 
 
-def made(kind: Any, name: str, given: dict[str, Any], options: dict[str, Any]) -> Any:
+def made(kind: Any, name: str, given: dict[str, Any], options: dict[str, object]) -> Any:
     """An object of TorchJD from our own arguments and the user's options.
 
     Raises:

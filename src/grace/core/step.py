@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ def take_step(
     *,
     due: Sequence[bool],
     measure_on: Sequence[Tensor] | None = None,
-    scaler: Any = None,
+    scaler: torch.amp.GradScaler | None = None,
     group: Group = False,
     retain_graph: bool = False,
     check: bool = True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -56,7 +55,7 @@ def backward(
     measure_on: Tensor | Iterable[Tensor] | None = None,
     accumulation: int = 1,
     retain_graph: bool = False,
-    scaler: Any = None,
+    scaler: torch.amp.GradScaler | None = None,
     group: Group = None,
     check: bool = True,
 ) -> Combined:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
@@ -24,6 +24,8 @@ except ImportError as error:
         f"`GraceCallback` should find Lightning installed. Found no module `{error.name}`. "
         "Run pip install 'grace-rul[lightning]'."
     ) from None
+
+Module = TypeVar("Module", bound=LightningModule)
 
 
 class GraceCallback(Callback):
@@ -50,18 +52,19 @@ class GraceCallback(Callback):
 
     def __init__(
         self,
-        shared: Callable[[Any], Iterable[Tensor]],
+        shared: Callable[[Module], Iterable[Tensor]],
         outer: Controller | None = None,
         tasks: Sequence[str] = ("rul", "health"),
         every: int | None = None,
         edge: float = 0.0,
-        measure_on: Callable[[Any], Iterable[Tensor]] | None = None,
+        measure_on: Callable[[Module], Iterable[Tensor]] | None = None,
     ) -> None:
         self.every = (10 if outer is None else outer.measure_every) if every is None else every
         if self.every < 1:
             raise GraceError(f"`every` should be at least 1. Found {every}.")
         self.outer, self.watch = outer, Watch(tasks, edge)
-        self._shared, self._measure_on = shared, measure_on
+        self._shared: Callable[[Any], Iterable[Tensor]] = shared
+        self._measure_on: Callable[[Any], Iterable[Tensor]] | None = measure_on
         self._losses: Sequence[Tensor | None] | None = None
         self._alarm = ""
         self._calls = 0
