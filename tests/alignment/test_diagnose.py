@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -136,6 +137,48 @@ def test_an_rul_of_ones_own_gets_the_studys_method() -> None:
     assert bands.prescription.method in {"single-task", "baseline", "gaba", "separate-models"}
 
 
+class Own:
+    """A problem of a user's own: what a module, its batches, losses and shared parameters are, by themselves."""
+
+    data = tuple(batch(seed=seed) for seed in range(3))
+
+    def model(self) -> Foreign:
+        return Foreign()
+
+    def shared(self, model: Foreign) -> list[nn.Parameter]:
+        return model.shared()
+
+    def batches(self, seed: int) -> Iterator[Any]:
+        return cycle(self.data)
+
+    def losses(self, model: Foreign, data: Any) -> list[Tensor]:
+        return losses(model, data)
+
+
+def test_any_problem_is_diagnosed_as_its_parts_are() -> None:
+    found = grace.diagnose(Own(), **FAST, name="own", tasks=("a", "b"))
+    parts = grace.diagnose(Foreign, Own.data, losses, shared, **FAST, name="own", tasks=("a", "b"))
+    assert found.to_json() | {"cost": None} == parts.to_json() | {"cost": None}
+
+
+def test_a_fleet_is_read_as_a_fleet_problem_reads_it() -> None:
+    fleet, _ = grace.simulate(grace.Simulation(engines=6))
+    problem = grace.FleetProblem(fleet, size="tiny", batch_size=32)
+    quick = {"inits": 2, "reads": 3, "steps": 6}
+    found = grace.diagnose(problem, **quick)
+    assert found.dataset == fleet.name
+    assert found.tasks == ("rul", "health")
+    assert found.near_failure_share == problem.prepared.near_failure_share
+    assert found.recipe.weights == (1.0, 0.1)
+    assert found.conventions["rul_head_unit"] == "cap"
+    passes = found.cost.forwards + 2 * found.cost.backwards
+    assert found.cost.share_of_training == pytest.approx(passes / (3 * 500 * len(problem.windows) / 32))
+    assert grace.diagnose(problem, inits=2, reads=3, recipe="init").conventions["rul_head_unit"] == "cycles"
+    default = grace.diagnose(fleet, **quick)
+    compact = grace.diagnose(grace.FleetProblem(fleet, grace.Conventions()), **quick)
+    assert default.to_json() | {"cost": None} == compact.to_json() | {"cost": None}
+
+
 def one(model: Foreign, data: Any) -> list[Tensor]:
     return losses(model, data)[:1]
 
@@ -151,6 +194,11 @@ def absent(model: Foreign, data: Any) -> list[Any]:
         ({"losses": absent}, "every task's labels in every batch. Found none for task 1"),
         ({"shared": [1]}, "`shared` should be a function. Found a list"),
         ({"problem": lambda: 3}, "`problem` should return a torch.nn.Module. Found a int"),
+        ({"problem": Foreign()}, "`problem` should be a function. Found a Foreign"),
+        ({"problem": 3}, "`problem` should be a function. Found a int"),
+        ({"problem": Own()}, "`batches` should be left out beside a fleet or a Problem"),
+        ({"losses": None}, "`losses` should be given beside a function that makes a network"),
+        ({"reads": 100}, "`reads` .* should be at most the recipe's 60 joint steps. Found 100"),
         ({"batches": iter([])}, "give batches in every pass"),
         ({"batches": iter([batch()])}, "used up after one pass"),
         ({"weights": (1.0,)}, "`weights` should hold 2 numbers"),
