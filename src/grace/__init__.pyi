@@ -10,9 +10,9 @@ from grace.controllers.dwa import DWA as DWA
 from grace.controllers.fixed import Fixed as Fixed
 from grace.controllers.gaba import GABA as GABA
 from grace.controllers.gradnorm import GradNorm as GradNorm
-from grace.controllers.torchjd_scalarizer import TorchJDScalarizer as TorchJDScalarizer
-from grace.controllers.torchjd_weighting import TorchJDWeighting as TorchJDWeighting
-from grace.controllers.torchjd_weighting import as_torchjd as as_torchjd
+from grace.controllers.torchjd import TorchJDScalarizer as TorchJDScalarizer
+from grace.controllers.torchjd import TorchJDWeighting as TorchJDWeighting
+from grace.controllers.torchjd import as_torchjd as as_torchjd
 from grace.controllers.uncertainty import Uncertainty as Uncertainty
 from grace.core.gradient_utils import compute_gradient_cosine as compute_gradient_cosine
 from grace.core.weighted_mse import moderate_weighted_mse_loss as moderate_weighted_mse_loss

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
 import torch
 from torch import Tensor
 
-from grace.core.graph import Graph, hooks_of, several
-from grace.core.processes import Group, mean, total
+from grace.core.graph import Graph, hooks_of
+from grace.core.processes import Group, mean, total, world
 from grace.errors import GraceError
 
 NARROW = (torch.float16, torch.bfloat16)
@@ -38,7 +39,7 @@ def measure(losses: Sequence[Tensor], inputs: Sequence[Tensor], graph: Graph, *,
 
 def _by_whole_passes(losses: Sequence[Tensor], inputs: Sequence[Tensor], graph: Graph) -> list[Gradients]:
     """The same where only ``.backward()`` works: what lies in ``.grad`` is put aside meanwhile."""
-    if graph.reentrant and several():
+    if graph.reentrant and world() is not False:
         raise GraceError(
             "A measured step of several processes should find no reentrant checkpoint, as that allows no pass but the one that "
             "they wait for. Found one. Give torch.utils.checkpoint use_reentrant=False."
@@ -71,10 +72,9 @@ def sharded(tensors: Sequence[Tensor]) -> bool:
 
 def _sharded_parameters() -> list[Tensor]:
     """Every shard of every ``FSDPModule`` here: neither a graph nor ``parameters()`` after a forward pass leads to all."""
-    from torch.distributed.fsdp import FSDPModule
-
+    fsdp = sys.modules.get("torch.distributed.fsdp")  # a second to import, and there if something is sharded by it
     found: list[Tensor] = []
-    for module in [thing for thing in gc.get_objects() if issubclass(type(thing), FSDPModule)]:
+    for module in [thing for thing in gc.get_objects() if fsdp and issubclass(type(thing), fsdp.FSDPModule)]:
         if (group := module._get_fsdp_state()._fsdp_param_group) is None:
             continue
         if not group.reduce_grads:

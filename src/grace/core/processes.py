@@ -19,7 +19,7 @@ Group: TypeAlias = "ProcessGroup | Literal[False] | None"
 """A process group of :mod:`torch.distributed`; None: all processes, if there are several; False: this one alone."""
 
 
-def world(group: Group) -> Group:
+def world(group: Group = None) -> Group:
     """The group to agree with, or False where this process trains alone."""
     distributed = torch.distributed
     if group is False or not (distributed.is_available() and distributed.is_initialized()):
