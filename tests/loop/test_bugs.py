@@ -17,13 +17,14 @@ from torch import Tensor, nn
 import grace
 from grace.controllers.controller import Controller
 from grace.controllers.methods import build_outer
+from grace.core.fit import Weighed
 from tests.loop.situations import Net, built, inputs
 
 DOUBLE = torch.float64
 LEARNING = ("uncertainty", "gradnorm")
 
 
-def call(net: Net, outer: Controller, number: int = 0, **options: Any) -> grace.Combined:
+def call(net: Net, outer: Controller, number: int = 0, **options: Any) -> Weighed:
     return grace.backward(net(inputs(number, DOUBLE)), net.shared(), outer, **({"measure_every": 1} | options))
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from grace.alignment.decide import PRECEDENCE, Prescription, Thresholds
 from grace.alignment.groups import Groups
 from grace.alignment.recipes import RECIPES, Recipe
-from grace.alignment.show import as_html, as_text
+from grace.alignment.show import as_text
 from grace.alignment.study import study
 from grace.core.stats import Interval
 
@@ -154,7 +154,7 @@ class Diagnosis:
         return as_text(self)
 
     def _repr_html_(self) -> str:
-        return as_html(self)
+        return as_text(self, html=True)
 
     def to_json(self) -> dict[str, object]:
         """The report as JSON values."""

@@ -89,7 +89,7 @@ def processes(jobs: int = 0) -> Iterator[Executor | None]:
     jobs = jobs if jobs > 0 else available_cores()
     # spawn, not fork: polars and torch hold threads and locks that a fork would copy in any state
     context = multiprocessing.get_context("spawn")
-    pool = None if jobs == 1 else ProcessPoolExecutor(jobs, mp_context=context, initializer=die_with_parent)
+    pool = None if jobs == 1 else ProcessPoolExecutor(jobs, mp_context=context, initializer=_die_with_parent)
     with pool or nullcontext(None) as executor:
         try:
             yield executor
@@ -99,7 +99,7 @@ def processes(jobs: int = 0) -> Iterator[Executor | None]:
             raise
 
 
-def die_with_parent() -> None:
+def _die_with_parent() -> None:
     """Make this worker process end when the process that began it ends, even by ``kill -9``."""
     parent = multiprocessing.parent_process()
     if parent is None:

@@ -75,9 +75,9 @@ class Graph:
         return self.foreign or any(map(_heard, self.leaves)) or not _nothing_since(self.oldest) or world() is not False
 
     @contextmanager
-    def muted(self) -> Iterator[None]:
-        """Within, backward passes run no hook of a leaf, and no module takes them for its own."""
-        held = [(hooks, dict(hooks)) for leaf in self.leaves for hooks in hooks_of(leaf)]
+    def muted(self, also: Iterable[Tensor] = ()) -> Iterator[None]:
+        """Within, backward passes run no hook of a leaf or of ``also``, and no module takes them for its own."""
+        held = [(hooks, dict(hooks)) for leaf in (*self.leaves, *also) for hooks in _hooks_of(leaf)]
         waiting = [sink for sink in self.sinks if not getattr(sink, "_static_graph_delay_allreduce_enqueued", True)]
         try:
             for hooks, _ in held:
@@ -92,13 +92,13 @@ class Graph:
                 sink._static_graph_delay_allreduce_enqueued = False
 
 
-def hooks_of(leaf: Tensor) -> list[dict[int, Any]]:
+def _hooks_of(leaf: Tensor) -> list[dict[int, Any]]:
     """The dictionaries of a leaf's hooks that are not empty."""
     return [hooks for hooks in (leaf._backward_hooks, leaf._post_accumulate_grad_hooks) if hooks]
 
 
 def _heard(leaf: Tensor) -> bool:
-    return bool(hooks_of(leaf)) or type(leaf) not in (Tensor, nn.Parameter)
+    return bool(_hooks_of(leaf)) or type(leaf) not in (Tensor, nn.Parameter)
 
 
 _last: tuple[int, int, int] | None = None  # hooks registered, nodes made, in which thread

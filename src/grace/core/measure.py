@@ -10,7 +10,7 @@ from itertools import combinations_with_replacement
 import torch
 from torch import Tensor
 
-from grace.core.graph import Graph, hooks_of
+from grace.core.graph import Graph
 from grace.core.processes import Group, mean, total, world
 from grace.errors import GraceError
 
@@ -46,20 +46,16 @@ def _by_whole_passes(losses: Sequence[Tensor], inputs: Sequence[Tensor], graph: 
         )
     hidden = _sharded_parameters() if sharded(inputs) else []
     touched = list({id(p): p for p in (*inputs, *graph.leaves, *hidden)}.values())
-    aside, quiet = [p.grad for p in touched], [(hooks, dict(hooks)) for p in hidden for hooks in hooks_of(p)]
+    aside = [p.grad for p in touched]
     found: list[Gradients] = []
     try:
-        for hooks, _ in quiet:
-            hooks.clear()
-        with graph.muted():
+        with graph.muted(hidden):
             for loss in losses:
                 for parameter in touched:
                     parameter.grad = None
                 loss.backward(retain_graph=True)
                 found.append([p.grad for p in inputs])
     finally:
-        for hooks, kept in quiet:
-            hooks.update(kept)
         for parameter, gradient in zip(touched, aside, strict=True):
             parameter.grad = gradient
     return found

@@ -143,8 +143,7 @@ def _trained(
     per_pass = len(problem.loader) if isinstance(problem.loader, Sized) else 1
 
     def weighted(found: Losses, step: int) -> Weighed:
-        done = backward(found, shared, outer, epoch=step // per_pass, measure_every=measure_every)
-        return Weighed(done.losses, done.weights, done.gramian)
+        return backward(found, shared, outer, epoch=step // per_pass, measure_every=measure_every)
 
     for _ in fit(islice(problem.batches(0), steps), partial(problem.loss_function, model), weighted, optimiser):
         pass

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from grace.controllers.controller import Controller
-from grace.core.fit import Losses
+from grace.core.fit import Losses, Weighed
 from grace.core.gradient_utils import trainable
 from grace.core.graph import Graph
 from grace.core.measure import gramian_of, measure
 from grace.errors import GraceError
-from grace.loop.backward import Combined, backward
+from grace.loop.backward import backward
 from grace.loop.watch import Watch
 
 try:
@@ -106,7 +106,7 @@ class GraceCallback(Callback):
         """Likewise where a training ends by an error or Ctrl-C, when Lightning calls no ``teardown``."""
         self.teardown(trainer, pl_module, "fit")
 
-    def backward(self, module: LightningModule, losses: Losses, *, accumulation: int = 1) -> Combined | None:
+    def backward(self, module: LightningModule, losses: Losses, *, accumulation: int = 1) -> Weighed | None:
         """In place of ``module.manual_backward(loss)``; without an outer axis it measures and sets no gradient."""
         self._losses = _losses_of({"losses": losses}, self.watch.tasks)
         if self.outer is None:
@@ -118,7 +118,7 @@ class GraceCallback(Callback):
 
     def _combine(
         self, trainer: Trainer, module: LightningModule, losses: Sequence[Tensor | None], accumulation: int
-    ) -> Combined:
+    ) -> Weighed:
         assert self.outer is not None
         scaler = getattr(trainer.precision_plugin, "scaler", None)
         if next(self.outer.buffers()).device != module.device:
@@ -134,7 +134,7 @@ class GraceCallback(Callback):
             scaler=scaler,
         )
 
-    def _take(self, combined: Combined) -> None:
+    def _take(self, combined: Weighed) -> None:
         self._alarm = self.watch(combined) or self._alarm
 
     def _look(self, module: LightningModule) -> None:
