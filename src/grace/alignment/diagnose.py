@@ -17,7 +17,7 @@ from grace.alignment.diagnosis import Diagnosis
 from grace.alignment.measures import report
 from grace.alignment.probe import OPTIMISER, MakeOptimiser, adamw
 from grace.alignment.problem import Facts, FleetProblem, ModuleProblem, Problem, named
-from grace.alignment.recipes import chosen_recipe, seeds_of
+from grace.alignment.recipes import Recipe
 from grace.alignment.replicate import Progress, replicate
 from grace.core.fit import Losses
 from grace.data.fleet import Fleet
@@ -99,8 +99,8 @@ def diagnose(
         (('a', 'b'), 'compare')
     """
     started = time.perf_counter()
-    chosen = chosen_recipe(recipe, steps)
-    seeds = seeds_of(chosen, inits, reads, seed)
+    chosen = Recipe.named(recipe, steps)
+    seeds = chosen.seeds(inits, reads, seed)
     given = _problem(problem, batches, losses, shared)
     probed, facts = (
         given.read_in(chosen.unit) if isinstance(given, FleetProblem) else (given, _facts(given, tasks, seed))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torchjd.aggregation import Weighting
 
 PREFIX = "torchjd:"
-PATIENCE = 50  # calls without an update
+MAX_WAITING = 50  # calls without an update
 
 
 @final
@@ -158,9 +158,9 @@ class TorchJDScalarizer(Controller):
         """See :class:`Controller`; nothing of the Gramian is read."""
         if self.scalarizers[0].updates:
             self._waiting += 1
-            if self._waiting > PATIENCE:
+            if self._waiting > MAX_WAITING:
                 raise GraceError(
-                    f"{PREFIX}FAMO should be told what each step did to the losses. Found {PATIENCE} calls without. Call "
+                    f"{PREFIX}FAMO should be told what each step did to the losses. Found {MAX_WAITING} calls without. Call "
                     "outer.update with the losses of the same batch after optimiser.step()."
                 )
         with torch.enable_grad():

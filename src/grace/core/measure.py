@@ -14,7 +14,7 @@ from grace.core.graph import Graph
 from grace.core.processes import Group, mean, total, world
 from grace.errors import GraceError
 
-NARROW = (torch.float16, torch.bfloat16)
+HALF_PRECISION = (torch.float16, torch.bfloat16)
 Gradients = list[Tensor | None]
 """Gradient of one task on each of some tensors; None where it does not use one."""
 
@@ -166,6 +166,6 @@ def _averaged(row: Gradients, inputs: Sequence[Tensor], group: Group) -> Gradien
     for gradient, tensor in zip(row, inputs, strict=True):
         dense = torch.zeros_like(tensor) if gradient is None else gradient
         dense = dense.to_dense() if dense.is_sparse else dense
-        dense = dense.float() if dense.dtype in NARROW else dense
+        dense = dense.float() if dense.dtype in HALF_PRECISION else dense
         pieces.setdefault(dense.dtype, []).append(dense.reshape(-1))
     return [mean(torch.cat(parts), group) for parts in pieces.values()]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from grace.core.graph import Graph, remember
-from grace.core.measure import NARROW, Gradients, gramian_of, measure
+from grace.core.measure import HALF_PRECISION, Gradients, gramian_of, measure
 from grace.core.processes import Group
 from grace.errors import GraceError
 
@@ -154,7 +154,7 @@ def _sum(parts: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """Weighted sum of one leaf's gradients, in single precision where they are narrower."""
     found: Tensor | None = None
     for weight, gradient in parts:
-        wide = gradient.float() if gradient.dtype in NARROW else gradient
+        wide = gradient.float() if gradient.dtype in HALF_PRECISION else gradient
         weight = weight.to(wide.device)
         if found is None:
             found = wide * weight

@@ -15,7 +15,7 @@ from grace.core.measure import sharded
 from grace.core.processes import Group, check_absent, mean_of_present, world
 from grace.core.step import take_step
 from grace.errors import GraceError
-from grace.loop.held import watch_for
+from grace.loop.optimiser_check import check_optimised
 
 
 def backward(
@@ -111,14 +111,14 @@ def backward(
         retain_graph=retain_graph,
         check=check,
     )
-    watch_for(outer, parameters)
+    check_optimised(outer, parameters)
     return Weighed(detached, weights.clone(), None if gram is None else gram * accumulation**2)
 
 
 def _weights(
     outer: Controller, losses: Tensor, gram: Tensor | None, present: list[bool], epoch: int
 ) -> tuple[Tensor, Tensor | None]:
-    """Weights and own loss of the outer axis, which is told what it last saw of absent tasks; uniform until all were there."""
+    """Weights and own loss of the outer axis, which sees of absent tasks what it last saw; uniform until all were there."""
     seen, step = outer.seen, int(outer.seen.steps)
     seen.update(losses, gram, present)
     if bool((seen.appearances == 0).any()):

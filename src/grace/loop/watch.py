@@ -16,7 +16,7 @@ from grace.core.stats import student
 from grace.errors import GraceError
 
 WINDOW = 50
-FEWEST = 10  # measurements before an alarm
+MIN_MEASUREMENTS = 10  # measurements before an alarm
 
 
 class Watch:
@@ -92,7 +92,9 @@ class Watch:
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
     def _alarm(self) -> str:
-        low = {pair for pair in self._pairs if len(self._rho[pair]) >= FEWEST and self.rho(*pair)[2] < self.edge}
+        low = {
+            pair for pair in self._pairs if len(self._rho[pair]) >= MIN_MEASUREMENTS and self.rho(*pair)[2] < self.edge
+        }
         new, self._low = low - self._low, low
         lines = []
         for a, b in sorted(new):
