@@ -160,8 +160,8 @@ def _torchs_is_faster(x: Tensor, shape: nn.LSTM, training: bool, low: bool) -> b
     """Whether one call of torch's own LSTM a replica is the way (docs/performance.md).
 
     Measured on a CPU: in training our products are ahead from :data:`OWN_FROM_HIDDEN` on, and torch's is in evaluation and where
-    the layer is so narrow that calls are all it costs. No GPU could be measured: there a single network keeps cuDNN's. A graph that is
-    compiled or exported holds one operation in place of a loop.
+    the layer is so narrow that calls are all it costs. No GPU could be measured: there a single network keeps cuDNN's. A graph
+    that is compiled or exported holds one operation in place of a loop.
     """
     if torch.compiler.is_compiling():
         return True
