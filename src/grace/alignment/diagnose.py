@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from grace.alignment.decide import STUDY, Thresholds
 from grace.alignment.diagnosis import Diagnosis
 from grace.alignment.measures import report
-from grace.alignment.probe import OPTIMISER, MakeOptimiser, adamw
+from grace.alignment.probe import OPTIMISER, MakeOptimiser, adamw, probe
 from grace.alignment.problem import Facts, FleetProblem, ModuleProblem, Problem, named
 from grace.alignment.recipes import Recipe
-from grace.alignment.replicate import Progress, replicate
+from grace.alignment.replicate import Progress, run_all
 from grace.core.fit import Losses
 from grace.data.fleet import Fleet
 from grace.errors import GraceError
@@ -116,7 +116,8 @@ def diagnose(
     facts = replace(facts, **{key: value for key, value in own.items() if value is not None})  # type: ignore[arg-type]
     if weights is not None or not isinstance(given, FleetProblem):
         chosen = replace(chosen, weights=_weights(weights, len(facts.tasks)))
-    traces = replicate(probed, chosen, seeds, reads, executor, on_progress, optimiser)
+    calls = [(probed, chosen, reads, number, optimiser) for number in seeds]
+    traces = run_all(probe, calls, executor, on_progress)
     if facts.alike:
         warnings.warn(
             "`problem` should give a new initialisation in each call. Found networks that start from the same values: rho's "

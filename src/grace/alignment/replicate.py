@@ -14,41 +14,12 @@ from typing import Any, TypeVar
 
 import torch
 
-from grace.alignment.probe import MakeOptimiser, Trace, adamw, probe
-from grace.alignment.problem import Problem
-from grace.alignment.recipes import Recipe
 from grace.errors import GraceError
 
 Progress = Callable[[int, int], None]
 """Called with (done, in all)."""
 
 T = TypeVar("T")
-
-
-def replicate(
-    problem: Problem,
-    recipe: Recipe,
-    seeds: Sequence[int],
-    batches: int,
-    executor: Executor | None = None,
-    on_progress: Progress | None = None,
-    optimiser: MakeOptimiser = adamw,
-) -> list[Trace]:
-    """Probe the problem once a seed, in the order of ``seeds``.
-
-    Args:
-        problem: What is probed; with an executor of processes it has to be picklable.
-        recipe: How.
-        seeds: One initialisation each.
-        batches: Batches of a reading.
-        executor: Where to run them; None runs them here, one after the other.
-        on_progress: Called with (done, in all) after each.
-        optimiser: Makes the optimiser of the recipe's steps.
-
-    Raises:
-        GraceError: A worker process died, or the problem cannot be probed (see :func:`grace.alignment.probe.probe`).
-    """
-    return run_all(probe, [(problem, recipe, batches, seed, optimiser) for seed in seeds], executor, on_progress)
 
 
 def run_all(

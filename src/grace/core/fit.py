@@ -63,10 +63,7 @@ class Optimiser(Protocol):
 
 
 def fit(
-    batches: Iterable[Any],
-    losses: Callable[[Any], Any],
-    backward: Callable[[Any, int], Weighed],
-    optimiser: Optimiser,
+    batches: Iterable[Any], losses: Callable[[Any], Any], backward: Callable[[Any, int], Weighed], optimiser: Optimiser
 ) -> Iterator[Step]:
     """Train, and yield after every step; whoever stops asking has stopped the training. Nothing in it waits for the device.
 

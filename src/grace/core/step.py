@@ -57,16 +57,8 @@ def take_step(
     with _explained():
         gram, reuse = None, None
         if any(due):
-            gram, reuse = _measured(
-                scaled,
-                shared,
-                due,
-                measure_on,
-                None if scaler is None else float(scaler.get_scale()),
-                group,
-                retain_graph,
-                check,
-            )
+            scale = None if scaler is None else float(scaler.get_scale())
+            gram, reuse = _measured(scaled, shared, due, measure_on, scale, group, retain_graph, check)
         weights, own = weigh(gram)
         if own is not None and scaler is not None:
             own = scaler.scale(own)
