@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import grace
 from grace.alignment.decide import SOURCE
-from grace.alignment.groups import group_tasks
+from grace.alignment.groups import Groups
 from grace.core.stats import over_initialisations
 from grace.loop.compare import Comparison
 from tests.loop.foreign import Foreign, batch, losses
@@ -99,11 +99,11 @@ def test_groups_are_the_tasks_that_ask_for_the_same() -> None:
 def test_groups_against_brute_force() -> None:
     """With a block matrix every edge between the blocks' values gives the blocks."""
     rho = np.array([[1, 0.6, 0.1], [0.6, 1, 0.1], [0.1, 0.1, 1]])
-    assert group_tasks(rho[None], "xyz", 0.3).members == (("x", "y"), ("z",))
-    assert group_tasks(rho[None], "xyz", 0.0).members == (("x", "y", "z"),)
-    assert group_tasks(rho[None], "xyz", 0.7).members == (("x",), ("y",), ("z",))
+    assert Groups.of(rho[None], "xyz", 0.3).members == (("x", "y"), ("z",))
+    assert Groups.of(rho[None], "xyz", 0.0).members == (("x", "y", "z"),)
+    assert Groups.of(rho[None], "xyz", 0.7).members == (("x",), ("y",), ("z",))
     other = rho[[0, 2, 1]][:, [0, 2, 1]]
-    assert group_tasks(np.array([rho, rho, rho, other]), "xyz", 0.3).agreement == 0.75
+    assert Groups.of(np.array([rho, rho, rho, other]), "xyz", 0.3).agreement == 0.75
 
 
 def test_the_report_in_a_notebook_as_json_and_as_text() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import TypeVar
@@ -16,7 +16,7 @@ from grace.alignment.decide import STUDY, Thresholds
 from grace.alignment.diagnosis import Diagnosis
 from grace.alignment.measures import report
 from grace.alignment.probe import OPTIMISER, MakeOptimiser, adamw, probe
-from grace.alignment.problem import Facts, FleetProblem, ModuleProblem, Problem, named
+from grace.alignment.problem import Facts, FleetProblem, ModuleProblem, Problem
 from grace.alignment.recipes import Recipe
 from grace.alignment.replicate import Progress, run_all
 from grace.core.fit import Losses
@@ -162,7 +162,8 @@ def _facts(problem: Problem, tasks: Sequence[str] | None, seed: int) -> Facts:
         torch.manual_seed(seed)
         model = problem.model()
         of = problem.loss_function if isinstance(problem, ModuleProblem) else problem.losses
-        names = tuple(named(of(model.train(), next(problem.batches(seed)))))
+        found = of(model.train(), next(problem.batches(seed)))
+    names = tuple(found) if isinstance(found, Mapping) else tuple(f"task {i + 1}" for i in range(len(found)))
     if len(names) < 2:
         raise GraceError(f"`losses` should return two losses or more. Found {len(names)}: nothing is shared.")
     if tasks is not None and len(tasks) != len(names):

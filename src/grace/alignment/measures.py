@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from grace.alignment.decide import SOURCE, Evidence, Thresholds, decide
 from grace.alignment.diagnosis import Cost, CurvePoint, Diagnosis, Pair, Ratio
-from grace.alignment.groups import Groups, group_tasks
+from grace.alignment.groups import Groups
 from grace.alignment.probe import Trace
 from grace.alignment.problem import Facts
 from grace.alignment.recipes import Recipe
@@ -128,7 +128,7 @@ def _groups(cosines: NDArray[np.float64], tasks: Sequence[str], edge: float) -> 
     known = ~np.isnan(cosines)
     total = np.where(known, cosines, 0).sum(axis=1)
     count = known.sum(axis=1)
-    return group_tasks(np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0), tasks, edge)
+    return Groups.of(np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0), tasks, edge)
 
 
 def _rul_ratio(traces: Sequence[Trace], reads: int, tasks: Sequence[str], scale: float, cap: float, unit: str) -> Ratio:

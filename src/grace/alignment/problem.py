@@ -188,17 +188,11 @@ class ModuleProblem:
 
     def losses(self, model: Any, batch: Any) -> list[Tensor]:
         """The losses of one batch, all present."""
-        values = list(named(self.loss_function(model, batch)).values())
+        found = self.loss_function(model, batch)
+        values = list(found.values()) if isinstance(found, Mapping) else list(found)
         if any(loss is None for loss in values):
             raise GraceError(
                 f"A diagnosis should have every task's labels in every batch. Found none for task {values.index(None)}. Give it "
                 "the batches that hold all."
             )
         return values  # type: ignore[return-value]
-
-
-def named(losses: Losses) -> dict[str, Tensor | None]:
-    """Losses by name, or by their number from 1."""
-    return (
-        dict(losses) if isinstance(losses, Mapping) else {f"task {i}": loss for i, loss in enumerate(losses, start=1)}
-    )
