@@ -33,8 +33,8 @@ def losses(model, batch):
     x, digit = batch
     logits, rows = model(x)
     known = digit >= 0  # a batch without a label leaves its task out
-    told = nn.functional.cross_entropy(logits[known], digit[known]) if known.any() else None
-    return {"digit": told, "next row": (rows - x[:, 1:]).square().mean()}
+    digit_loss = nn.functional.cross_entropy(logits[known], digit[known]) if known.any() else None
+    return {"digit": digit_loss, "next row": (rows - x[:, 1:]).square().mean()}
 
 
 def main(inits=8, seeds=5, steps=600):
@@ -49,9 +49,9 @@ def main(inits=8, seeds=5, steps=600):
         return (model(held[0])[0].argmax(1) != held[1]).float().mean()
 
     print(report := grace.diagnose(Reader, few, losses, shared, inits=inits, name="rows", training_steps=10_000))
-    ways = {"digit alone": lambda: grace.Fixed(2, (1, 0)), "both": lambda: grace.Fixed(2, (1, 1))}
+    methods = {"digit alone": lambda: grace.Fixed(2, (1, 0)), "both": lambda: grace.Fixed(2, (1, 1))}
     print("Share of held-out digits that are misread, 100 labels among 1,197 images:")
-    found = grace.compare(Reader, loader, losses, shared, error, ways, steps=steps, seeds=seeds)
+    found = grace.compare(Reader, loader, losses, shared, error, methods, steps=steps, seeds=seeds)
     print(found, found.against(report), sep="\n")
 
 

@@ -48,9 +48,9 @@ def main(inits=8, seeds=5, steps=200):
         return (model(held[0])[0] - held[1]).square().mean().sqrt()
 
     print(report := grace.diagnose(Net, loader, losses, shared, inits=inits, name="diabetes", training_steps=5_000))
-    ways = {"progress alone": lambda: grace.Fixed(2, (1, 0)), "both, GABA": lambda: grace.GABA(2, floor=0.0)}
+    methods = {"progress alone": lambda: grace.Fixed(2, (1, 0)), "both, GABA": lambda: grace.GABA(2, floor=0.0)}
     print("Error on held-out patients after training, RMSE in standard deviations:")
-    found = grace.compare(Net, loader, losses, shared, error, ways, steps=steps, seeds=seeds)
+    found = grace.compare(Net, loader, losses, shared, error, methods, steps=steps, seeds=seeds)
     print(found, found.against(report), sep="\n")
 
 

@@ -34,8 +34,8 @@ def load():
 def losses(model, batch):
     x, *targets = batch
     grower, alcohol, colour = model(x)
-    mse, told = nn.functional.mse_loss, nn.functional.cross_entropy(grower, targets[0])
-    return {"alcohol": mse(alcohol, targets[1]), "colour": mse(colour, targets[2]), "grower": told}
+    mse, grower_loss = nn.functional.mse_loss, nn.functional.cross_entropy(grower, targets[0])
+    return {"alcohol": mse(alcohol, targets[1]), "colour": mse(colour, targets[2]), "grower": grower_loss}
 
 
 def main(inits=8, seeds=5, steps=300):
@@ -49,9 +49,9 @@ def main(inits=8, seeds=5, steps=300):
         return (model(held[0])[1] - held[2]).square().mean().sqrt()
 
     print(report := grace.diagnose(Net, loader, losses, shared, inits=inits, name="wine", training_steps=5_000))
-    ways = {"alcohol alone": lambda: grace.Fixed(3, (1, 0, 0)), "all, GABA": lambda: grace.GABA(3, floor=0.0)}
+    methods = {"alcohol alone": lambda: grace.Fixed(3, (1, 0, 0)), "all, GABA": lambda: grace.GABA(3, floor=0.0)}
     print("Error of the alcohol on held-out wines, RMSE in standard deviations:")
-    found = grace.compare(Net, loader, losses, shared, error, ways, steps=steps, seeds=seeds)
+    found = grace.compare(Net, loader, losses, shared, error, methods, steps=steps, seeds=seeds)
     print(found, found.against(report), sep="\n")
 
 

@@ -49,9 +49,9 @@ def main(inits=8, seeds=5, steps=300):
         return (model(held[0])[0].argmax(1) != held[1]).float().mean()
 
     print(report := grace.diagnose(TwoHeads, loader, losses, shared, inits=inits, name="digits", training_steps=10_000))
-    ways = {"digit alone": lambda: grace.Fixed(2, (1, 0)), "both, GABA": lambda: grace.GABA(2, floor=0.0)}
+    methods = {"digit alone": lambda: grace.Fixed(2, (1, 0)), "both, GABA": lambda: grace.GABA(2, floor=0.0)}
     print("Share of held-out digits that are misread, after training:")
-    found = grace.compare(TwoHeads, loader, losses, shared, error, ways, steps=steps, seeds=seeds)
+    found = grace.compare(TwoHeads, loader, losses, shared, error, methods, steps=steps, seeds=seeds)
     print(found, found.against(report), sep="\n")
 
 

@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from grace.alignment.diagnose import diagnose_fleet
-from grace.alignment.probe import adamw, live_model, probe, weighted
+from grace.alignment.diagnose import diagnose
+from grace.alignment.probe import adamw, initialised_model, probe, weighted
+from grace.alignment.problem import FleetProblem
 from grace.alignment.recipes import RECIPES
 from grace.core.fit import Weighed, fit
 from grace.core.gradient_utils import gramian, task_gradients
@@ -92,7 +93,7 @@ def diagnosed(case: Case, seed: int, data: Path | None) -> Raw:
     """
     fleet, _ = engines_of(case, data)
     conventions = replace(Conventions(), window=case.window, health_cuts=conventions_of(case).health_cuts)
-    found = diagnose_fleet(fleet, conventions, size=case.size, inits=1, seed=seed)
+    found = diagnose(FleetProblem(fleet, conventions, size=case.size), inits=1, seed=seed)
     steps = (found.cost.forwards + 2 * found.cost.backwards) / 3
     return {"rho": found.rho.mean, "steps": steps}
 
@@ -129,7 +130,7 @@ def along_joint_steps(problem: _ThreeLosses, seed: int, held: Batch) -> Raw:
         seed: Initialisation and batches.
         held: Windows of the validation engines, none of which is trained on.
     """
-    model, _ = live_model(problem, seed)
+    model, _ = initialised_model(problem, seed)
     model.train()
     shared = problem.shared(model)
     weights = torch.tensor(JOINT_WEIGHTS)
@@ -210,7 +211,7 @@ def fitted_heads(problem: _ThreeLosses, seed: int, fit: Any) -> Raw:
         fit: From features ``[N, D]``, RUL in units of the cap ``[N]`` and labels ``[N]`` to heads, which give from features
             the RUL in cycles ``[B]`` and logits ``[B, 3]``.
     """
-    model, _ = live_model(problem, seed)
+    model, _ = initialised_model(problem, seed)
     assert isinstance(model, CNNBiLSTMAttention)
     stream = problem.batches(seed)
     batches = list(islice(stream, -(-FITTED_ON // BATCH)))

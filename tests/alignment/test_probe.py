@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from grace.alignment.measures import cost_of, curve_of, rho_of
 from grace.alignment.probe import Trace, probe
 from grace.alignment.recipes import RECIPES, Recipe
-from grace.alignment.replicate import processes, replicate
+from grace.alignment.replicate import processes, run_all
 from grace.errors import GraceError
 
 
@@ -60,7 +60,7 @@ SHORT = {name: replace(recipe, steps=min(recipe.steps, 30)) for name, recipe in 
 
 
 def reading(problem: Regression, recipe: Recipe, seeds: int = 6, batches: int = 10) -> float:
-    traces = replicate(problem, recipe, range(seeds), batches)
+    traces = [probe(problem, recipe, batches, seed) for seed in range(seeds)]
     return float(np.mean([rho_of(t)[-batches:].mean() for t in traces]))
 
 
@@ -97,10 +97,11 @@ def test_same_seed_same_numbers_and_the_global_state_is_untouched(name: str) -> 
 
 
 def test_processes_give_the_same_numbers_as_one() -> None:
-    alone = replicate(SAME, SHORT["joint"], [1, 2, 3], batches=5)
+    calls = [(SAME, SHORT["joint"], 5, seed) for seed in (1, 2, 3)]
+    alone = run_all(probe, calls)
     seen: list[tuple[int, int]] = []
     with processes(2) as executor:
-        together = replicate(SAME, SHORT["joint"], [1, 2, 3], 5, executor, lambda d, t: seen.append((d, t)))
+        together = run_all(probe, calls, executor, lambda d, t: seen.append((d, t)))
     assert all((a.gramian == b.gramian).all() for a, b in zip(alone, together, strict=True))
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
@@ -146,6 +147,6 @@ def test_settled_or_still_moving() -> None:
 
 def test_cost_by_hand() -> None:
     # 2 traces x (10 + 2 * 20) x 128 windows against 500 epochs x 1000 windows x 3
-    cost = cost_of([fake_trace([0.1]), fake_trace([0.1])], batch_size=128, windows=1000, seconds=1.0)
+    cost = cost_of([fake_trace([0.1]), fake_trace([0.1])], training_steps=500 * 1000 / 128, seconds=1.0)
     assert cost.forward_backward == 60
     assert cost.share_of_training == pytest.approx(2 * 50 * 128 / 1.5e6)

@@ -18,7 +18,7 @@ from grace.data.simulated import Simulation, simulate
 from grace.data.table import read_new
 from grace.training.checkpoint import load, save
 from grace.training.model_file import KIND, load_model
-from grace.training.predict import forecast
+from grace.training.predict import predict
 from grace.training.schedule import schedule_named
 from tests.data.conftest import as_table
 from tests.data.test_ncmapss import write_layout
@@ -110,7 +110,7 @@ def test_predict_needs_no_options(trained: Path) -> None:
     network = load_model(trained / "net.safetensors")
     columns = network.conventions.table
     assert columns is not None
-    found = forecast(network, read_new(trained / "new.csv", columns, network.conditioner.features))
+    found = predict(network, read_new(trained / "new.csv", columns, network.conditioner.features))
     assert [row["asset"] for row in rows] == found.engine.tolist()
     assert [row["rul"] for row in rows] == pytest.approx(found.rul, abs=1e-3)
     table = pl.read_csv(trained / "new.csv")

@@ -23,7 +23,7 @@ from grace.cli.render_train import show_run
 from grace.data.cmapss import read_plain, read_test, read_train
 from grace.data.simulated import Simulation, simulate, write_cmapss
 from grace.training.model_file import load_model
-from grace.training.predict import forecast
+from grace.training.predict import predict
 from grace.training.run import train
 
 TINY = ["--size", "tiny", "--schedule", "tiny", "--seed", "1"]
@@ -77,7 +77,7 @@ def test_predictions_are_those_of_the_trained_network(trained: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((trained / "rul.csv").read_text().splitlines()))
     network = load_model(trained / "net.safetensors")
-    found = forecast(network, read_plain(trained / "test_SIM.txt"))
+    found = predict(network, read_plain(trained / "test_SIM.txt"))
     assert [float(row["rul"]) for row in rows] == pytest.approx(found.rul, abs=1e-3)
     assert all(0 <= float(r["low"]) <= float(r["rul"]) <= float(r["high"]) <= 125 for r in rows)
     assert {row["health"] for row in rows} <= {"0", "1", "2"}
@@ -93,7 +93,7 @@ def test_a_table_gives_the_same_as_the_text(trained: Path) -> None:
     shuffled = table.drop("sensor_1").sample(fraction=1.0, shuffle=True, seed=1)
     shuffled.write_parquet(trained / "engines.parquet")
     shuffled.write_csv(trained / "engines.csv")
-    expected = forecast(load_model(trained / "net.safetensors"), fleet)
+    expected = predict(load_model(trained / "net.safetensors"), fleet)
     for name in ("engines.parquet", "engines.csv"):
         assert call("predict", "net.safetensors", name, "--to", "t.json", cwd=trained).returncode == 0
         found = {row["engine"]: row["rul"] for row in json.loads((trained / "t.json").read_text())}

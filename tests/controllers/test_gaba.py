@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from grace.controllers.gaba import GABA, closed_form
+from grace.controllers.gaba import GABA
 
 
 def gram(*norms: float) -> Tensor:
@@ -15,18 +15,18 @@ def gram(*norms: float) -> Tensor:
 
 def test_two_tasks_by_hand() -> None:
     # lambda_rul = |g_health| / (|g_rul| + |g_health|) = 2 / (6 + 2)
-    torch.testing.assert_close(closed_form(torch.tensor([6.0, 2.0])), torch.tensor([0.25, 0.75]))
+    torch.testing.assert_close(GABA.closed_form(torch.tensor([6.0, 2.0])), torch.tensor([0.25, 0.75]))
 
 
 def test_three_tasks_by_hand() -> None:
     # S = 10: (10 - 5, 10 - 3, 10 - 2) / (2 * 10)
-    torch.testing.assert_close(closed_form(torch.tensor([5.0, 3.0, 2.0])), torch.tensor([0.25, 0.35, 0.40]))
+    torch.testing.assert_close(GABA.closed_form(torch.tensor([5.0, 3.0, 2.0])), torch.tensor([0.25, 0.35, 0.40]))
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=2, max_size=6))
 def test_closed_form_sums_to_one_and_reverses_the_order(sizes: list[float]) -> None:
     norms = torch.tensor(sizes, dtype=torch.float64)
-    weights = closed_form(norms)
+    weights = GABA.closed_form(norms)
     assert float(weights.sum()) == pytest.approx(1)
     assert bool((weights[norms.argsort()].diff() <= 1e-12).all())
 

@@ -13,7 +13,7 @@ from torchjd.autojac import jac_to_grad, mtl_backward
 import grace
 from grace.controllers.gaba import GABA
 from grace.controllers.methods import build_outer
-from grace.controllers.torchjd_weighting import TorchJDWeighting, as_torchjd, scalarizers
+from grace.controllers.torchjd import TorchJDWeighting, as_torchjd, scalarizers
 from tests.controllers.test_contract import drive, stream
 from tests.loop.foreign import Foreign, batch, losses
 

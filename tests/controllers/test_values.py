@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from grace.controllers.dwa import DWA
-from grace.controllers.fixed import Fixed
+from grace.controllers.fixed import Fixed, LossNormalised
 from grace.controllers.gradnorm import GradNorm
-from grace.controllers.loss_normalised import LossNormalised
 from grace.controllers.uncertainty import Uncertainty
 
 

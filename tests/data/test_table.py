@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from grace.alignment.diagnose import diagnose_fleet
+from grace.alignment.diagnose import diagnose
+from grace.alignment.problem import FleetProblem
 from grace.data.choose import Choice, choose
 from grace.data.cmapss import read_test, read_train
 from grace.data.columns import Columns
@@ -48,9 +49,9 @@ def test_diagnosis_equals_that_of_the_fleet(fleet: Fleet, written: Write, name: 
     choice = chosen(path, features=tuple(map(renamed, FEATURES)), conditions=",".join(SETTING_NAMES))
     table = read_table(choice.source)
     np.testing.assert_array_equal(table.rul(), fleet.rul())
-    quick = {"inits": 2, "batches": 3, "steps": 6, "size": "tiny", "batch_size": 16}
-    ours = diagnose_fleet(table, told(Conventions(), choice), **quick)  # type: ignore[arg-type]
-    theirs = diagnose_fleet(replace(fleet, labels=None), **quick)  # type: ignore[arg-type]
+    read = [(table, told(Conventions(), choice)), (replace(fleet, labels=None), Conventions())]
+    problems = (FleetProblem(*how, size="tiny", batch_size=16) for how in read)
+    ours, theirs = (diagnose(problem, inits=2, reads=3, steps=6) for problem in problems)
     assert (ours.rho, ours.ratio, ours.conditions) == (theirs.rho, theirs.ratio, theirs.conditions)
     assert ours.conventions["table"]["settings"] == list(SETTING_NAMES)  # type: ignore[index]
 

@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 import torch
 
-from grace.alignment.diagnose import diagnose_fleet
+from grace.alignment.diagnose import diagnose
+from grace.alignment.problem import FleetProblem
 from grace.data import convert, fleet, resident
 from grace.data import windows as windows_module
 from grace.data.choose import choose
@@ -101,8 +102,8 @@ def test_training_and_diagnosis_equal_those_in_memory(sources: tuple[TableSource
     found, expected = train(spec, stored).record, train(spec, memory).record
     assert found.history == expected.history
     assert found.validation == expected.validation
-    quick = {"inits": 1, "batches": 2, "steps": 4, "size": "tiny", "batch_size": 16}
-    ours, theirs = (diagnose_fleet(f, conventions, **quick) for f in (stored, memory))  # type: ignore[arg-type]
+    problems = (FleetProblem(f, conventions, size="tiny", batch_size=16) for f in (stored, memory))
+    ours, theirs = (diagnose(problem, inits=1, reads=2, steps=4) for problem in problems)
     assert (ours.rho, ours.ratio) == (theirs.rho, theirs.ratio)
     assert ours.near_failure_share == theirs.near_failure_share
 

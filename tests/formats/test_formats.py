@@ -23,7 +23,7 @@ from grace.files import set_aside
 from grace.formats import DamagedError, Format, canonical
 from grace.training.checkpoint import load, save
 from grace.training.model_file import NETWORK, load_model
-from grace.training.predict import forecast
+from grace.training.predict import predict
 from grace.training.record import RECORD, Record, read_record
 from grace.training.spec import RunSpec, run_spec
 
@@ -67,7 +67,7 @@ def test_data_that_version_1_knew_by_name_alone_stay_unknown() -> None:
 
 def test_a_network_of_version_1_predicts_what_it_did() -> None:
     network = load_model(OLD / "network.safetensors")
-    found = forecast(network, simulate(Simulation(engines=6, test_engines=5))[1])
+    found = predict(network, simulate(Simulation(engines=6, test_engines=5))[1])
     expected = [60.7924690246582, 61.664546966552734, 38.13903045654297, 39.35497283935547, 42.50847625732422]
     assert found.rul.tolist() == pytest.approx(expected, rel=1e-6)
     assert (network.spec.rul_scale, network.spec.schedule.ema_decay, network.spec.method) == ("cap", 0.9, "grace")

@@ -17,13 +17,14 @@ from torch import Tensor, nn
 import grace
 from grace.controllers.controller import Controller
 from grace.controllers.methods import build_outer
+from grace.core.fit import Weighed
 from tests.loop.situations import Net, built, inputs
 
 DOUBLE = torch.float64
 LEARNING = ("uncertainty", "gradnorm")
 
 
-def call(net: Net, outer: Controller, number: int = 0, **options: Any) -> grace.Combined:
+def call(net: Net, outer: Controller, number: int = 0, **options: Any) -> Weighed:
     return grace.backward(net(inputs(number, DOUBLE)), net.shared(), outer, **({"measure_every": 1} | options))
 
 
@@ -169,12 +170,12 @@ def test_9_a_network_that_is_made_once_stays_as_it_is() -> None:
 def test_9_new_heads_on_one_pretrained_backbone() -> None:
     backbone = nn.Linear(4, 8)
     before = copy.deepcopy(backbone.state_dict())
-    ways = {"first": lambda: grace.Fixed(2, (1, 0)), "again": lambda: grace.Fixed(2, (1, 0))}
+    methods = {"first": lambda: grace.Fixed(2, (1, 0)), "again": lambda: grace.Fixed(2, (1, 0))}
 
     def error(net: Problem) -> Tensor:
         return losses_of(net, BATCHES[0])[0]
 
-    found = grace.compare(lambda: Problem(backbone), BATCHES, losses_of, shared_of, error, ways, steps=5, seeds=2)
+    found = grace.compare(lambda: Problem(backbone), BATCHES, losses_of, shared_of, error, methods, steps=5, seeds=2)
     assert found.values["first"] == found.values["again"]  # the second way does not go on where the first one ended
     assert all(torch.equal(before[name], value) for name, value in backbone.state_dict().items())
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 import grace
 from grace.controllers.controller import Controller
 from grace.controllers.methods import OUTER, build_outer
+from grace.core.fit import Weighed
 from tests.loop.situations import SITUATIONS, Case
 
 AXES = (*OUTER, "torchjd:UPGrad")
@@ -27,7 +28,7 @@ pytestmark = [
 ]
 
 
-def step(case: Case, outer: Controller, first: int, every: int) -> list[grace.Combined]:
+def step(case: Case, outer: Controller, first: int, every: int) -> list[Weighed]:
     """One optimiser step's calls."""
     made = []
     for number in range(first, first + case.calls):
@@ -66,7 +67,7 @@ def gram_by_hand(case: Case, number: int) -> Tensor:
     return matrix @ matrix.T
 
 
-def oracle(case: Case, outer: Controller, made: list[grace.Combined], first: int, grams: list[Tensor | None]) -> None:
+def oracle(case: Case, outer: Controller, made: list[Weighed], first: int, grams: list[Tensor | None]) -> None:
     """Set ``.grad`` of the network and of the outer axis by plain autograd."""
     for number, (done, gram) in enumerate(zip(made, grams, strict=True), start=first):
         losses = case.losses(number)

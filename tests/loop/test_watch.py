@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 import grace
-from grace.loop.watch import FEWEST, Watch
+from grace.loop.watch import MIN_MEASUREMENTS, Watch
 
 
 def gram(cosine: float, a: float = 2.0, b: float = 1.0) -> torch.Tensor:
@@ -42,7 +42,7 @@ def test_the_alarm_comes_once_and_again_after_a_recovery() -> None:
 
 def test_no_alarm_from_few_measurements() -> None:
     watch = Watch(("a", "b"))
-    assert not any(watch.measured(gram(-0.9 + 0.001 * i)) for i in range(FEWEST - 1))
+    assert not any(watch.measured(gram(-0.9 + 0.001 * i)) for i in range(MIN_MEASUREMENTS - 1))
     assert watch.measured(gram(-0.9))
 
 

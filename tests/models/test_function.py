@@ -37,7 +37,7 @@ def stacked(single: list[CNNBiLSTMAttention]) -> tuple[Rows, Rows]:
 @pytest.mark.parametrize("size", ["tiny", "compact", "paper"])
 @pytest.mark.parametrize("training", [True, False])
 def test_equals_single_networks(size: str, training: bool, ours: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lstm_module, "torchs_is_faster", lambda *_: not ours)
+    monkeypatch.setattr(lstm_module, "_torchs_is_faster", lambda *_: not ours)
     with torch.random.fork_rng():
         single = networks(size, dropout=0.0)
         p, statistics = stacked(single)

@@ -23,7 +23,7 @@ from grace.models.cnn_bilstm_attention import SIZES
 from grace.models.rul_problem import RULProblem
 from grace.training.checkpoint import load, save
 from grace.training.model_file import load_model, save_model
-from grace.training.predict import forecast
+from grace.training.predict import predict
 from grace.training.protocol import Split, split_for
 from grace.training.run import CHECKPOINT, initial_networks, train
 from grace.training.schedule import SCHEDULES, Rate, Schedule
@@ -198,7 +198,7 @@ def test_health_alone_is_chosen_by_its_f1_and_forecasts_no_rul(fleets: tuple[Fle
     scores = [entry["validation_f1"] for entry in run.record.history]
     assert scores[run.record.best_epoch] == max(scores) == pytest.approx(run.record.validation["macro_f1"])
     save_model(tmp_path / "model.safetensors", run)
-    found = forecast(load_model(tmp_path / "model.safetensors"), fleets[1])
+    found = predict(load_model(tmp_path / "model.safetensors"), fleets[1])
     assert np.isnan(found.rul).all()
     assert found.health.tolist() == run.record.predictions["health"]
 

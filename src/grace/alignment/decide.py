@@ -53,7 +53,7 @@ class Thresholds:
         return "separate models", "single-task or AMNL", "GABA", "GRACE"
 
 
-MOST_INITS = 200  # more than this nobody should be sent to measure
+MAX_INITS = 200  # more than this nobody should be sent to measure
 
 SOURCE = Thresholds()
 """Thresholds as published."""
@@ -238,9 +238,9 @@ def _next_step(e: Evidence, crossed: tuple[float, ...]) -> str:
     wanted = _wanted_inits(e, min(abs(e.rho - edge) for edge in crossed))
     if wanted is None:
         advice = "Measure with 8 initialisations or more."
-    elif wanted > MOST_INITS:
+    elif wanted > MAX_INITS:
         advice = (
-            f"The mean is so near an edge that {MOST_INITS} initialisations would not tell; both sides are defensible."
+            f"The mean is so near an edge that {MAX_INITS} initialisations would not tell; both sides are defensible."
         )
     else:
         advice = f"About {wanted} initialisations would decide it if the mean stays."

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from grace.alignment.decide import PRECEDENCE, Prescription, Thresholds
 from grace.alignment.groups import Groups
 from grace.alignment.recipes import RECIPES, Recipe
+from grace.alignment.show import as_text
 from grace.alignment.study import study
 from grace.core.stats import Interval
 
@@ -150,14 +151,10 @@ class Diagnosis:
         return f"{self.conventions.get('reference_training', 'training')} training".replace(" epochs", "-epoch")
 
     def __str__(self) -> str:
-        from grace.alignment.show import as_text
-
         return as_text(self)
 
     def _repr_html_(self) -> str:
-        from grace.alignment.show import as_html
-
-        return as_html(self)
+        return as_text(self, html=True)
 
     def to_json(self) -> dict[str, object]:
         """The report as JSON values."""

@@ -25,22 +25,22 @@ class Groups:
     edge: float
     agreement: float
 
+    @classmethod
+    def of(cls, rho: NDArray[np.float64], tasks: Sequence[str], edge: float) -> Groups:
+        """Average-linkage clusters: two groups are joined as long as the mean cosine between their tasks is over the edge.
 
-def group_tasks(rho: NDArray[np.float64], tasks: Sequence[str], edge: float) -> Groups:
-    """Average-linkage clusters: two groups are joined as long as the mean cosine between their tasks is over the edge.
-
-    Args:
-        rho: Cosines of each initialisation ``[I, K, K]``, NaN where undefined (taken as 0).
-        tasks: ``K`` names.
-        edge: See :class:`Groups`.
-    """
-    whole = np.nan_to_num(rho)
-    partition = _partition(whole.mean(axis=0), edge)
-    same = [bool((_partition(one, edge) == partition).all()) for one in whole]
-    members = [
-        tuple(t for t, g in zip(tasks, partition, strict=True) if g == group) for group in dict.fromkeys(partition)
-    ]
-    return Groups(tuple(members), edge, float(np.mean(same)))
+        Args:
+            rho: Cosines of each initialisation ``[I, K, K]``, NaN where undefined (taken as 0).
+            tasks: ``K`` names.
+            edge: See :class:`Groups`.
+        """
+        whole = np.nan_to_num(rho)
+        partition = _partition(whole.mean(axis=0), edge)
+        same = [bool((_partition(one, edge) == partition).all()) for one in whole]
+        members = [
+            tuple(t for t, g in zip(tasks, partition, strict=True) if g == group) for group in dict.fromkeys(partition)
+        ]
+        return cls(tuple(members), edge, float(np.mean(same)))
 
 
 def _partition(rho: NDArray[np.float64], edge: float) -> NDArray[np.int64]:

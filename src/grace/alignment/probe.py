@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from grace.alignment.problem import Problem
 from grace.alignment.recipes import Recipe
 from grace.core.fit import Step, Weighed, fit
 from grace.core.gradient_utils import check_losses, gramian, norms, task_gradients, trainable
@@ -21,7 +22,8 @@ from grace.core.step import take_step
 from grace.errors import GraceError
 
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-4  # the source's AdamW
-MOST_REDRAWS = 40
+OPTIMISER = f"AdamW, learning rate {LEARNING_RATE:g}, weight decay {WEIGHT_DECAY:g}"
+MAX_REDRAWS = 40
 CURVE_EVERY = 5  # joint steps between two measurements before the reading begins
 
 
@@ -32,26 +34,6 @@ MakeOptimiser = Callable[[nn.Module], torch.optim.Optimizer]
 def adamw(model: nn.Module) -> torch.optim.Optimizer:
     """The source's optimiser: AdamW with learning rate 1e-3 and weight decay 1e-4."""
     return torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
-
-
-class Problem(Protocol):
-    """What is probed: a network, its batches and the losses of its ``K`` tasks."""
-
-    def model(self) -> nn.Module:
-        """A freshly initialised network, from torch's global random state."""
-        ...
-
-    def shared(self, model: Any) -> list[nn.Parameter]:
-        """The parameters that all tasks share."""
-        ...
-
-    def batches(self, seed: int) -> Iterator[Any]:
-        """An endless stream of training batches."""
-        ...
-
-    def losses(self, model: Any, batch: Any) -> Sequence[Tensor]:
-        """The ``K`` scalar losses of one batch, from one forward pass."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +72,7 @@ def probe(problem: Problem, recipe: Recipe, batches: int, seed: int, optimiser: 
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model, redrawn = live_model(problem, seed)
+        model, redrawn = initialised_model(problem, seed)
         stream = problem.batches(seed)
         if recipe.warm == "joint":
             trace = _along_joint_steps(problem, model, stream, recipe, batches, optimiser)
@@ -102,16 +84,16 @@ def probe(problem: Problem, recipe: Recipe, batches: int, seed: int, optimiser: 
     return replace(trace, forwards=trace.forwards + looks, backwards=backwards, redrawn=redrawn)
 
 
-def live_model(problem: Problem, seed: int) -> tuple[nn.Module, int]:
+def initialised_model(problem: Problem, seed: int) -> tuple[nn.Module, int]:
     """The first network with a gradient of every task: behind a final ReLU some start dead, and have no rho."""
     batch = next(problem.batches(seed))
-    for redrawn in range(MOST_REDRAWS):
+    for redrawn in range(MAX_REDRAWS):
         model = problem.model().train()
         gradients = task_gradients(problem.losses(model, batch), problem.shared(model))
         if bool((norms(gramian(gradients)) > 0).all()):
             return model, redrawn
     raise GraceError(
-        f"Every task should have a gradient on the shared parameters. Found none for some task in {MOST_REDRAWS} "
+        f"Every task should have a gradient on the shared parameters. Found none for some task in {MAX_REDRAWS} "
         "initialisations. Check that each loss depends on the shared parameters and that no final ReLU is dead."
     )
 
@@ -173,7 +155,7 @@ def _warm(
     def turn(task: int, owner: nn.Module) -> Iterator[Step]:
         def backward(losses: Sequence[Tensor], _: int) -> Weighed:
             losses[task].backward()
-            return Weighed(detached(losses), alone[task], None)
+            return Weighed(_detached(losses), alone[task], None)
 
         return fit(stream, partial(problem.losses, owner), backward, optimisers[distinct.index(owner)])
 
@@ -199,7 +181,7 @@ def _read(problem: Problem, warmed: tuple[list[nn.Module], int, int], batches: I
             rows = [task_gradients([loss], problem.shared(m)) for loss, m in zip(losses, models, strict=True)]
             gradients = torch.cat(rows)
         record.paid(len(distinct), len(losses))
-        record.measured(steps, gramian(gradients), detached(losses))
+        record.measured(steps, gramian(gradients), _detached(losses))
     return record.trace()
 
 
@@ -208,9 +190,9 @@ def weighted(
 ) -> Weighed:
     """The backward pass of :func:`grace.core.fit.fit` with fixed weights ``[K]``; the Gramian is measured where it is due."""
     fixed, gram = take_step(losses, lambda _: (weights, None), shared, due=[due] * len(losses), check=check)
-    return Weighed(detached(losses), fixed, gram)
+    return Weighed(_detached(losses), fixed, gram)
 
 
-def detached(losses: Sequence[Tensor]) -> Tensor:
+def _detached(losses: Sequence[Tensor]) -> Tensor:
     """Losses as one tensor ``[K]`` without their graph."""
     return torch.stack([loss.detach() for loss in losses])

@@ -32,6 +32,42 @@ class Recipe:
     weights: tuple[float, ...] = (1.0, 1.0)
     single: bool = False
 
+    @staticmethod
+    def named(name: str, steps: int | None = None) -> Recipe:
+        """A recipe by name, with another number of steps where one is given.
+
+        Raises:
+            GraceError: An unknown name, steps that are not positive, or a recipe that takes none.
+        """
+        if name not in RECIPES:
+            raise GraceError(f"`recipe` should be one of {', '.join(RECIPES)}. Found {name!r}.")
+        recipe = RECIPES[name]
+        if steps is None:
+            return recipe
+        if steps < 1:
+            raise GraceError(f"`steps` should be at least 1. Found {steps}.")
+        if recipe.warm == "none":
+            raise GraceError(f"`steps` should be left out for the recipe {name}. Found {steps}; it takes no step.")
+        return replace(recipe, steps=steps)
+
+    def seeds(self, inits: int, reads: int, seed: int) -> list[int]:
+        """Seeds of the initialisations.
+
+        Raises:
+            GraceError: A number is out of its range, or more batches are read than there are steps.
+        """
+        if inits < 1 or reads < 1 or seed < 0:
+            raise GraceError(
+                "`inits` and `reads` (--batches) should be at least 1 and `seed` at least 0. Found "
+                f"{inits}, {reads}, {seed}."
+            )
+        if self.warm == "joint" and reads > self.steps:
+            raise GraceError(
+                f"`reads` (--batches) should be at most the recipe's {self.steps} joint steps. Found {reads}. Read fewer, or "
+                "raise `steps` (--steps)."
+            )
+        return [seed] if self.single else list(range(seed, seed + inits))
+
 
 RECIPES = {
     recipe.name: recipe
@@ -46,46 +82,3 @@ RECIPES = {
     )
 }
 """The recipes by name; ``joint`` is the default."""
-
-
-def recipe_named(name: str) -> Recipe:
-    """Look a recipe up.
-
-    Raises:
-        GraceError: An unknown name.
-    """
-    if name not in RECIPES:
-        raise GraceError(f"`recipe` should be one of {', '.join(RECIPES)}. Found {name!r}.")
-    return RECIPES[name]
-
-
-def with_steps(recipe: Recipe, steps: int | None) -> Recipe:
-    """A recipe with another number of steps.
-
-    Raises:
-        GraceError: Not positive, or the recipe takes none.
-    """
-    if steps is None:
-        return recipe
-    if steps < 1:
-        raise GraceError(f"`steps` should be at least 1. Found {steps}.")
-    if recipe.warm == "none":
-        raise GraceError(f"`steps` should be left out for the recipe {recipe.name}. Found {steps}; it takes no step.")
-    return replace(recipe, steps=steps)
-
-
-def check_reading(recipe: Recipe, inits: int, batches: int, seed: int) -> list[int]:
-    """Seeds of the initialisations.
-
-    Raises:
-        GraceError: A number is out of its range, or more batches are read than there are steps.
-    """
-    if inits < 1 or batches < 1 or seed < 0:
-        raise GraceError(
-            f"`inits` and `batches` should be at least 1 and `seed` at least 0. Found {inits}, {batches}, {seed}."
-        )
-    if recipe.warm == "joint" and batches > recipe.steps:
-        raise GraceError(
-            f"`batches` should be at most the recipe's {recipe.steps} joint steps. Found {batches}. Raise --steps."
-        )
-    return [seed] if recipe.single else list(range(seed, seed + inits))

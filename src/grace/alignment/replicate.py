@@ -14,40 +14,12 @@ from typing import Any, TypeVar
 
 import torch
 
-from grace.alignment.probe import MakeOptimiser, Problem, Trace, adamw, probe
-from grace.alignment.recipes import Recipe
 from grace.errors import GraceError
 
 Progress = Callable[[int, int], None]
-"""Told (done, in all)."""
+"""Called with (done, in all)."""
 
 T = TypeVar("T")
-
-
-def replicate(
-    problem: Problem,
-    recipe: Recipe,
-    seeds: Sequence[int],
-    batches: int,
-    executor: Executor | None = None,
-    on_progress: Progress | None = None,
-    optimiser: MakeOptimiser = adamw,
-) -> list[Trace]:
-    """Probe the problem once a seed, in the order of ``seeds``.
-
-    Args:
-        problem: What is probed; with an executor of processes it has to be picklable.
-        recipe: How.
-        seeds: One initialisation each.
-        batches: Batches of a reading.
-        executor: Where to run them; None runs them here, one after the other.
-        on_progress: Told (done, in all) after each.
-        optimiser: Makes the optimiser of the recipe's steps.
-
-    Raises:
-        GraceError: A worker process died, or the problem cannot be probed (see :func:`grace.alignment.probe.probe`).
-    """
-    return run_all(probe, [(problem, recipe, batches, seed, optimiser) for seed in seeds], executor, on_progress)
 
 
 def run_all(
@@ -88,7 +60,7 @@ def processes(jobs: int = 0) -> Iterator[Executor | None]:
     jobs = jobs if jobs > 0 else available_cores()
     # spawn, not fork: polars and torch hold threads and locks that a fork would copy in any state
     context = multiprocessing.get_context("spawn")
-    pool = None if jobs == 1 else ProcessPoolExecutor(jobs, mp_context=context, initializer=die_with_parent)
+    pool = None if jobs == 1 else ProcessPoolExecutor(jobs, mp_context=context, initializer=_die_with_parent)
     with pool or nullcontext(None) as executor:
         try:
             yield executor
@@ -98,7 +70,7 @@ def processes(jobs: int = 0) -> Iterator[Executor | None]:
             raise
 
 
-def die_with_parent() -> None:
+def _die_with_parent() -> None:
     """Make this worker process end when the process that began it ends, even by ``kill -9``."""
     parent = multiprocessing.parent_process()
     if parent is None:

@@ -12,11 +12,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from grace.alignment.decide import PRECEDENCE, Prescription, Thresholds
+from grace.alignment.study import study
+
 if TYPE_CHECKING:
-    from grace.alignment.decide import Prescription, Thresholds
     from grace.alignment.diagnosis import CurvePoint, Diagnosis
 
-SCALE_WIDTH = 61
+WIDTH, SCALE_WIDTH = 116, 61
 HTML = '<pre style="font-family:Menlo,Consolas,monospace;line-height:1.2;white-space:pre;overflow-x:auto">{code}</pre>'
 BAND_STYLES = {4: ("red", "yellow", "cyan", "green"), 2: ("red", "green")}
 METHOD_WORDS = {
@@ -33,7 +35,7 @@ METHOD_WORDS = {
 def show_diagnosis(result: Diagnosis, console: Console | None = None) -> None:
     """Print the whole report."""
     out, thresholds = console or Console(), result.thresholds
-    width = min(out.width, 116)
+    width = min(out.width, WIDTH)
     out.print(_measured(result), width=width)
     out.print(_scale_group(result), width=width)
     if len(result.tasks) > 2:
@@ -41,22 +43,16 @@ def show_diagnosis(result: Diagnosis, console: Console | None = None) -> None:
     if len(result.curve) > 1:
         out.print(_curve(result, thresholds), width=width)
     out.print(_questions(result.prescription, thresholds), width=width)
-    out.print(_verdict(result), width=width)
+    out.print(_prescribed(result) if thresholds.prescribes else _read(result), width=width)
     out.print(conventions_line(result.conventions), width=width, style="dim")
 
 
-def as_text(result: Diagnosis, width: int = 116) -> str:
-    """The report as plain text."""
-    console = Console(width=width, file=io.StringIO(), record=True, color_system=None)
+def as_text(result: Diagnosis, html: bool = False) -> str:
+    """The report as plain text, or with its colours for a notebook, where nothing is loaded from anywhere."""
+    colours = {"force_terminal": True, "force_jupyter": False} if html else {"color_system": None}
+    console = Console(width=WIDTH, file=io.StringIO(), record=True, **colours)
     show_diagnosis(result, console)
-    return console.export_text()
-
-
-def as_html(result: Diagnosis, width: int = 116) -> str:
-    """The report for a notebook: the same text with its colours, nothing loaded from anywhere."""
-    console = Console(width=width, file=io.StringIO(), record=True, force_terminal=True, force_jupyter=False)
-    show_diagnosis(result, console)
-    return console.export_html(inline_styles=True, code_format=HTML)
+    return console.export_html(inline_styles=True, code_format=HTML) if html else console.export_text()
 
 
 def scale(low: float, mean: float, high: float, edges: Sequence[float], width: int = SCALE_WIDTH) -> Text:
@@ -64,7 +60,7 @@ def scale(low: float, mean: float, high: float, edges: Sequence[float], width: i
 
     The axis reaches from -0.5 to +0.7, or further where the interval does.
     """
-    left, right = scale_range(low, high)
+    left, right = _scale_range(low, high)
 
     def place(value: float) -> int:
         return round((value - left) / (right - left) * (width - 1))
@@ -83,14 +79,14 @@ def scale(low: float, mean: float, high: float, edges: Sequence[float], width: i
     return text
 
 
-def scale_range(low: float, high: float) -> tuple[float, float]:
+def _scale_range(low: float, high: float) -> tuple[float, float]:
     """Ends of the drawn axis."""
     return min(-0.5, low), max(0.7, high)
 
 
 def _scale_group(result: Diagnosis) -> Group:
     rho, thresholds = result.rho, result.thresholds
-    left, right = scale_range(rho.low, rho.high)
+    left, right = _scale_range(rho.low, rho.high)
     ends = Text(f"rho  {left:+.1f} ", style="dim")
     ends.append_text(scale(rho.low, rho.mean, rho.high, thresholds.edges()))
     ends.append(f" {right:+.1f}", style="dim")
@@ -183,8 +179,6 @@ def _curve_row(point: CurvePoint, thresholds: Thresholds) -> tuple[str, str, str
 
 
 def _questions(prescription: Prescription, thresholds: Thresholds) -> Table:
-    from grace.alignment.decide import PRECEDENCE
-
     words = "No method follows from the answers; the source's rule (--bands source) goes by them."
     caption = f"Precedence: {PRECEDENCE}." if thresholds.prescribes else words
     table = Table(title="Decision", title_justify="left", caption=caption, caption_justify="left")
@@ -201,10 +195,6 @@ def _method_words(result: Diagnosis) -> str:
     if method == "single-task" and not rul:
         return f"single-task: train {result.tasks[0]} alone"
     return METHOD_WORDS[method]
-
-
-def _verdict(result: Diagnosis) -> Panel:
-    return _prescribed(result) if result.thresholds.prescribes else _read(result)
 
 
 def _prescribed(result: Diagnosis) -> Panel:
@@ -224,8 +214,6 @@ def _prescribed(result: Diagnosis) -> Panel:
 
 def _read(result: Diagnosis) -> Panel:
     """What the labels follow, what that is worth, and how to find out the rest."""
-    from grace.alignment.study import study
-
     prescription = result.prescription
     style = "bold" if prescription.decided else "bold yellow"
     reading = result.reading if prescription.decided else f"{result.reading} what the labels follow"

@@ -1,4 +1,4 @@
-"""What the validity study found, as data: how far rho told what a second task then did."""
+"""What the validity study found, as data: how far rho predicted what a second task then did."""
 
 from __future__ import annotations
 

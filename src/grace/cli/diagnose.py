@@ -64,7 +64,8 @@ def diagnose(
     Rules: study says what the labels follow and prescribes nothing; source prescribes by its bands of rho, thresholds strong
     0.20, weak 0.05, opposed -0.05, ratio 100, near_failure 0.10, conditions 2. --threshold takes the source's rule.
     """
-    from grace.alignment.diagnose import diagnose_fleet
+    from grace.alignment.diagnose import diagnose as measured
+    from grace.alignment.problem import FleetProblem
     from grace.alignment.replicate import processes
     from grace.alignment.show import show_diagnosis
     from grace.cli.progress import initialisations
@@ -77,15 +78,11 @@ def diagnose(
     if opened is not None and not as_json:
         show_table(opened, fleet, conventions)
     with processes(jobs) as executor, initialisations(f"{fleet.name}: {recipe}") as on_progress:
-        result = diagnose_fleet(
-            fleet,
-            conventions,
+        result = measured(
+            FleetProblem(fleet, conventions, size=size, inner=inner, batch_size=batch_size),
             recipe=recipe,
             inits=inits,
-            batches=batches,
-            size=size,
-            inner=inner,
-            batch_size=batch_size,
+            reads=batches,
             steps=steps,
             seed=seed,
             thresholds=thresholds,

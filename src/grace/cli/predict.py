@@ -28,14 +28,11 @@ def predict(
     cap means "or more".
     """
     from grace.cli.render_train import show_forecast, write_forecast
-    from grace.data.table import read_engines, read_new
     from grace.training.model_file import load_model
-    from grace.training.predict import forecast
+    from grace.training.predict import predict as forecast
 
     network = load_model(model)
-    columns, features = network.conventions.table, network.conditioner.features
-    fleet = read_engines(file, features) if columns is None else read_new(file, columns, features)
-    found = forecast(network, fleet)
+    found = forecast(network, file)
     if to is None:
         show_forecast(found, network)
     else:

@@ -44,7 +44,7 @@ class Controller(nn.Module, ABC):
             raise GraceError(f"Parameter `tasks` should be at least 1. Found `tasks = {tasks}`.")
         self.tasks = tasks
         self.shape = (*replicas, tasks)
-        self.seen = Seen(tasks)
+        self.seen = _Seen(tasks)
 
     @abstractmethod
     def forward(self, losses: Tensor, gramian: Tensor | None, step: int, epoch: int) -> Tensor:
@@ -74,7 +74,7 @@ class Controller(nn.Module, ABC):
         return None
 
 
-class Seen(nn.Module):
+class _Seen(nn.Module):
     """What :func:`grace.backward` has seen of each task, so that a task without labels in a batch keeps its last values.
 
     Args:

@@ -1,4 +1,4 @@
-"""Fixed task weights: equal ones, tuned ones, or a single task."""
+"""Fixed task weights (equal ones, tuned ones, or a single task), and fixed contributions."""
 
 from __future__ import annotations
 
@@ -44,3 +44,16 @@ class Fixed(Controller):
     def forward(self, losses: Tensor, gramian: Tensor | None, step: int, epoch: int) -> Tensor:
         """See :class:`Controller`; nothing of the arguments is read."""
         return self.weights
+
+
+@final
+class LossNormalised(Controller):
+    r"""Each loss divided by its own detached value of the batch, :math:`\lambda_i = 1 / (K L_i)`.
+
+    An older edition of the GRACE text trains AMNL so. Only the balance of the losses' values is fixed, not that of their
+    gradients; it does not depend on units.
+    """
+
+    def forward(self, losses: Tensor, gramian: Tensor | None, step: int, epoch: int) -> Tensor:
+        """See :class:`Controller`; a loss below 1e-8 is taken as that."""
+        return 1 / (self.tasks * losses.clamp_min(1e-8))

@@ -76,16 +76,16 @@ class GABA(Controller):
         """See :class:`Controller`."""
         if gramian is not None:
             memory = self.beta ** (step + 1 - self.measured).clamp_min(1)
-            self.average.copy_(memory * self.average + (1 - memory) * closed_form(norms(gramian)))
+            self.average.copy_(memory * self.average + (1 - memory) * self.closed_form(norms(gramian)))
             self.measured.fill_(step + 1)
         if step < self.warmup:
             return torch.full_like(self.average, 1 / self.tasks)
         floored = self.average.clamp_min(self.floor)
         return floored / floored.sum(-1, keepdim=True)
 
-
-def closed_form(sizes: Tensor) -> Tensor:
-    """Inverse-norm weights, ``[..., K] -> [..., K]``, summing to 1; uniform where all norms are 0."""
-    tasks = sizes.shape[-1]
-    total = sizes.sum(-1, keepdim=True)
-    return torch.where(total > 0, (total - sizes) / ((tasks - 1) * total), 1 / tasks)
+    @staticmethod
+    def closed_form(sizes: Tensor) -> Tensor:
+        """Inverse-norm weights, ``[..., K] -> [..., K]``, summing to 1; uniform where all norms are 0."""
+        tasks = sizes.shape[-1]
+        total = sizes.sum(-1, keepdim=True)
+        return torch.where(total > 0, (total - sizes) / ((tasks - 1) * total), 1 / tasks)

@@ -11,7 +11,7 @@ from grace.controllers.controller import Controller
 from grace.core.gradient_utils import norms
 from grace.errors import GraceError
 
-SMALLEST = 1e-4  # a weight that reaches 0 would stay there: its gradient norm has no effect any more
+MIN_WEIGHT = 1e-4  # a weight that reaches 0 would stay there: its gradient norm has no effect any more
 
 
 @final
@@ -53,7 +53,7 @@ class GradNorm(Controller):
     def forward(self, losses: Tensor, gramian: Tensor | None, step: int, epoch: int) -> Tensor:
         """See :class:`Controller`."""
         self.initial.copy_(torch.where(self.initial.isnan(), losses, self.initial))
-        positive = self.weights.clamp_min(SMALLEST)
+        positive = self.weights.clamp_min(MIN_WEIGHT)
         self.weights.copy_(self.tasks * positive / positive.sum(-1, keepdim=True))
         return self.weights.detach().clone()
 

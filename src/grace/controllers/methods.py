@@ -15,12 +15,10 @@ from torch import Tensor
 
 from grace.controllers.controller import Controller
 from grace.controllers.dwa import DWA
-from grace.controllers.fixed import Fixed
+from grace.controllers.fixed import Fixed, LossNormalised
 from grace.controllers.gaba import GABA
 from grace.controllers.gradnorm import GradNorm
-from grace.controllers.loss_normalised import LossNormalised
-from grace.controllers.torchjd_scalarizer import TorchJDScalarizer
-from grace.controllers.torchjd_weighting import PREFIX, TorchJDWeighting, scalarizers
+from grace.controllers.torchjd import PREFIX, TorchJDScalarizer, TorchJDWeighting, scalarizers
 from grace.controllers.uncertainty import Uncertainty
 from grace.errors import GraceError
 

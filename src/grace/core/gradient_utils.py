@@ -37,9 +37,9 @@ def task_gradients(losses: Sequence[Tensor], shared_params: Iterable[Tensor], *,
     rows = []
     for task, loss in enumerate(losses):
         keep = retain_graph or task < len(losses) - 1
-        rows.append(flat(torch.autograd.grad(loss, shared, retain_graph=keep, allow_unused=True), shared))
+        rows.append(_flat(torch.autograd.grad(loss, shared, retain_graph=keep, allow_unused=True), shared))
     gradients = torch.stack(rows)
-    check_finite(gradients)
+    _check_finite(gradients)
     return gradients
 
 
@@ -142,14 +142,14 @@ def check_losses(losses: Sequence[Tensor | None]) -> None:
             raise GraceError(f"Loss {task} should depend on a trainable parameter. Found a constant {loss.item():g}.")
 
 
-def flat(gradients: Sequence[Tensor | None], shared: Sequence[Tensor]) -> Tensor:
+def _flat(gradients: Sequence[Tensor | None], shared: Sequence[Tensor]) -> Tensor:
     """One task's gradients as one row ``[P]``, zeros where it does not use a parameter."""
     pairs = zip(gradients, shared, strict=True)
     dense = (torch.zeros_like(p) if g is None else g.to_dense() if g.is_sparse else g for g, p in pairs)
     return torch.cat([gradient.reshape(-1) for gradient in dense])
 
 
-def check_finite(gradients: Tensor) -> None:
+def _check_finite(gradients: Tensor) -> None:
     """Refuse task gradients ``[K, P]`` that are not finite.
 
     Raises:

@@ -14,6 +14,8 @@ from torch.autograd.function import BackwardCFunction
 from torch.utils.checkpoint import CheckpointFunction
 from torch.utils.hooks import RemovableHandle
 
+from grace.core.processes import world
+
 LINEAR = "linear_backward"
 """A ``torch.autograd.Function`` with this attribute true promises a backward pass that is linear and without side effects."""
 
@@ -67,14 +69,15 @@ class Graph:
         """Whether something may see a backward pass or change its gradients, so that only a real one will do.
 
         Certain for PyTorch's own hooks: those of leaves can be seen, and every other kind that Python can register moves a
-        counter and hangs on a node, so that a graph without them is one that is younger than the counter's last move.
+        counter and hangs on a node, so that a graph without them is one that is younger than the counter's last move. In one of
+        several processes modules may listen where Python cannot see it.
         """
-        return self.foreign or any(map(_heard, self.leaves)) or not _nothing_since(self.oldest) or several()
+        return self.foreign or any(map(_heard, self.leaves)) or not _nothing_since(self.oldest) or world() is not False
 
     @contextmanager
-    def muted(self) -> Iterator[None]:
-        """Within, backward passes run no hook of a leaf, and no module takes them for its own."""
-        held = [(hooks, dict(hooks)) for leaf in self.leaves for hooks in hooks_of(leaf)]
+    def muted(self, also: Iterable[Tensor] = ()) -> Iterator[None]:
+        """Within, backward passes run no hook of a leaf or of ``also``, and no module takes them for its own."""
+        held = [(hooks, dict(hooks)) for leaf in (*self.leaves, *also) for hooks in _hooks_of(leaf)]
         waiting = [sink for sink in self.sinks if not getattr(sink, "_static_graph_delay_allreduce_enqueued", True)]
         try:
             for hooks, _ in held:
@@ -89,19 +92,13 @@ class Graph:
                 sink._static_graph_delay_allreduce_enqueued = False
 
 
-def hooks_of(leaf: Tensor) -> list[dict[int, Any]]:
+def _hooks_of(leaf: Tensor) -> list[dict[int, Any]]:
     """The dictionaries of a leaf's hooks that are not empty."""
     return [hooks for hooks in (leaf._backward_hooks, leaf._post_accumulate_grad_hooks) if hooks]
 
 
 def _heard(leaf: Tensor) -> bool:
-    return bool(hooks_of(leaf)) or type(leaf) not in (Tensor, nn.Parameter)
-
-
-def several() -> bool:
-    """Whether this is one of several processes, whose modules may listen to gradients where Python cannot see it."""
-    distributed = torch.distributed
-    return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
+    return bool(_hooks_of(leaf)) or type(leaf) not in (Tensor, nn.Parameter)
 
 
 _last: tuple[int, int, int] | None = None  # hooks registered, nodes made, in which thread

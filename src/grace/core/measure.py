@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
 import torch
 from torch import Tensor
 
-from grace.core.graph import Graph, hooks_of, several
-from grace.core.processes import Group, mean, total
+from grace.core.graph import Graph
+from grace.core.processes import Group, mean, total, world
 from grace.errors import GraceError
 
-NARROW = (torch.float16, torch.bfloat16)
+HALF_PRECISION = (torch.float16, torch.bfloat16)
 Gradients = list[Tensor | None]
 """Gradient of one task on each of some tensors; None where it does not use one."""
 
@@ -38,27 +39,23 @@ def measure(losses: Sequence[Tensor], inputs: Sequence[Tensor], graph: Graph, *,
 
 def _by_whole_passes(losses: Sequence[Tensor], inputs: Sequence[Tensor], graph: Graph) -> list[Gradients]:
     """The same where only ``.backward()`` works: what lies in ``.grad`` is put aside meanwhile."""
-    if graph.reentrant and several():
+    if graph.reentrant and world() is not False:
         raise GraceError(
             "A measured step of several processes should find no reentrant checkpoint, as that allows no pass but the one that "
             "they wait for. Found one. Give torch.utils.checkpoint use_reentrant=False."
         )
     hidden = _sharded_parameters() if sharded(inputs) else []
     touched = list({id(p): p for p in (*inputs, *graph.leaves, *hidden)}.values())
-    aside, quiet = [p.grad for p in touched], [(hooks, dict(hooks)) for p in hidden for hooks in hooks_of(p)]
+    aside = [p.grad for p in touched]
     found: list[Gradients] = []
     try:
-        for hooks, _ in quiet:
-            hooks.clear()
-        with graph.muted():
+        with graph.muted(hidden):
             for loss in losses:
                 for parameter in touched:
                     parameter.grad = None
                 loss.backward(retain_graph=True)
                 found.append([p.grad for p in inputs])
     finally:
-        for hooks, kept in quiet:
-            hooks.update(kept)
         for parameter, gradient in zip(touched, aside, strict=True):
             parameter.grad = gradient
     return found
@@ -71,10 +68,9 @@ def sharded(tensors: Sequence[Tensor]) -> bool:
 
 def _sharded_parameters() -> list[Tensor]:
     """Every shard of every ``FSDPModule`` here: neither a graph nor ``parameters()`` after a forward pass leads to all."""
-    from torch.distributed.fsdp import FSDPModule
-
+    fsdp = sys.modules.get("torch.distributed.fsdp")  # a second to import, and there if something is sharded by it
     found: list[Tensor] = []
-    for module in [thing for thing in gc.get_objects() if issubclass(type(thing), FSDPModule)]:
+    for module in [thing for thing in gc.get_objects() if fsdp and issubclass(type(thing), fsdp.FSDPModule)]:
         if (group := module._get_fsdp_state()._fsdp_param_group) is None:
             continue
         if not group.reduce_grads:
@@ -170,6 +166,6 @@ def _averaged(row: Gradients, inputs: Sequence[Tensor], group: Group) -> Gradien
     for gradient, tensor in zip(row, inputs, strict=True):
         dense = torch.zeros_like(tensor) if gradient is None else gradient
         dense = dense.to_dense() if dense.is_sparse else dense
-        dense = dense.float() if dense.dtype in NARROW else dense
+        dense = dense.float() if dense.dtype in HALF_PRECISION else dense
         pieces.setdefault(dense.dtype, []).append(dense.reshape(-1))
     return [mean(torch.cat(parts), group) for parts in pieces.values()]

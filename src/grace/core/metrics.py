@@ -26,7 +26,8 @@ def _errors(predicted: ArrayLike, true: ArrayLike) -> np.ndarray:
 
 
 def macro_f1(predicted: ArrayLike, true: ArrayLike) -> float:
-    """Mean of the F1 of the classes that occur in either; 0 for a class that is never hit."""
-    from sklearn.metrics import f1_score  # a second to import
-
-    return float(f1_score(true, predicted, average="macro", zero_division=0))
+    """Mean over the classes that occur in either of ``2 hits / (predicted + true)``, their F1."""
+    found, wanted = np.asarray(predicted), np.asarray(true)
+    classes = np.union1d(found, wanted)[:, None]
+    counts = (found == classes).sum(1) + (wanted == classes).sum(1)
+    return float(np.mean(2 * ((found == classes) & (wanted == classes)).sum(1) / counts))

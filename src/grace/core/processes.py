@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
 from grace.errors import GraceError
 
-Group = Any | Literal[False] | None
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
+
+Group: TypeAlias = "ProcessGroup | Literal[False] | None"
 """A process group of :mod:`torch.distributed`; None: all processes, if there are several; False: this one alone."""
 
 
-def world(group: Group) -> Group:
+def world(group: Group = None) -> Group:
     """The group to agree with, or False where this process trains alone."""
     distributed = torch.distributed
     if group is False or not (distributed.is_available() and distributed.is_initialized()):
@@ -63,8 +67,6 @@ def check_absent(present: Sequence[float], leaves: Sequence[Tensor], group: Grou
     Raises:
         GraceError: In all processes, if one of them would wait.
     """
-    from torch.nn.parallel import DistributedDataParallel
-
     reached = set(leaves)
     waits = any(
         not module.find_unused_parameters and any(p.requires_grad and p not in reached for p in module.parameters())

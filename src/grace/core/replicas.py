@@ -41,8 +41,8 @@ def step_of_replicas(
     gram, again = None, due and measure_on is None
     if due:
         read = shared if measure_on is None else measure_on
-        rows = task_gradients_of_replicas(losses, leaves if again else read, retain_graph=not again)
-        gram = gramian_of_replicas([row[: len(read)] for row in rows])
+        rows = _task_gradients(losses, leaves if again else read, retain_graph=not again)
+        gram = _gramians([row[: len(read)] for row in rows])
     weights, extra = weigh(gram)
     if again:
         for row, weight in zip(rows, weights.unbind(1), strict=True):
@@ -54,7 +54,12 @@ def step_of_replicas(
     return weights, gram
 
 
-def task_gradients_of_replicas(losses: Tensor, inputs: Sequence[Tensor], *, retain_graph: bool) -> list[Gradients]:
+def gramians_of_replicas(losses: Tensor, inputs: Sequence[Tensor], *, retain_graph: bool = False) -> Tensor:
+    """Gramians ``[R, K, K]`` of the task gradients on ``inputs`` ``[R, ...]`` of losses ``[R, K]``; ``.grad`` is left alone."""
+    return _gramians(_task_gradients(losses, inputs, retain_graph=retain_graph))
+
+
+def _task_gradients(losses: Tensor, inputs: Sequence[Tensor], *, retain_graph: bool) -> list[Gradients]:
     """Gradients of every task, one pass a task for all replicas; None where a task does not use a parameter."""
     last = losses.shape[1] - 1
     return [
@@ -63,7 +68,7 @@ def task_gradients_of_replicas(losses: Tensor, inputs: Sequence[Tensor], *, reta
     ]
 
 
-def gramian_of_replicas(rows: Sequence[Gradients]) -> Tensor:
+def _gramians(rows: Sequence[Gradients]) -> Tensor:
     """Gramians ``[R, K, K]`` of task gradients, a sum over the parameters ``[R, ...]`` that they are of."""
     example = next(g for row in rows for g in row if g is not None)
     gram = example.new_zeros(len(example), len(rows), len(rows))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
 from grace.core.graph import Graph, remember
-from grace.core.measure import NARROW, Gradients, gramian_of, measure
+from grace.core.measure import HALF_PRECISION, Gradients, gramian_of, measure
 from grace.core.processes import Group
 from grace.errors import GraceError
 
@@ -25,7 +24,7 @@ def take_step(
     *,
     due: Sequence[bool],
     measure_on: Sequence[Tensor] | None = None,
-    scaler: Any = None,
+    scaler: torch.amp.GradScaler | None = None,
     group: Group = False,
     retain_graph: bool = False,
     check: bool = True,
@@ -58,23 +57,15 @@ def take_step(
     with _explained():
         gram, reuse = None, None
         if any(due):
-            gram, reuse = _measured(
-                scaled,
-                shared,
-                due,
-                measure_on,
-                None if scaler is None else float(scaler.get_scale()),
-                group,
-                retain_graph,
-                check,
-            )
+            scale = None if scaler is None else float(scaler.get_scale())
+            gram, reuse = _measured(scaled, shared, due, measure_on, scale, group, retain_graph, check)
         weights, own = weigh(gram)
         if own is not None and scaler is not None:
             own = scaler.scale(own)
         if reuse is None:
             _weighted_sum(scaled, weights, own).backward(retain_graph=retain_graph)
         else:
-            _deposit(*reuse, weights)
+            _add_to_grad(*reuse, weights)
             if own is not None:
                 own.backward()
     remember()
@@ -109,29 +100,23 @@ def _measured(
     reuse = (inputs, found) if again else None
     if scale is not None:
         gram = gram / scale / scale
-        return gram if _finite(gram, rows) else None, reuse
-    if check and not _finite(gram, rows):
-        _refuse(gram, rows)
+    if (scale is not None or check) and (bad := _not_finite(gram, rows)) is not None:
+        if scale is not None:
+            return None, reuse
+        raise GraceError(
+            f"The gradient of loss {bad} should be finite, and its square too. Found NaN or infinity although the loss is "
+            "finite. Look for a division by zero, a square root of zero, or a loss in units that are far too small."
+        )
     return gram, reuse
 
 
-def _finite(gram: Tensor, rows: Sequence[Gradients | None]) -> bool:
-    there = _there(rows)
-    return bool(gram[there][:, there].isfinite().all())
-
-
-def _there(rows: Sequence[Gradients | None]) -> list[int]:
-    return [task for task, row in enumerate(rows) if row is not None]
-
-
-def _refuse(gram: Tensor, rows: Sequence[Gradients | None]) -> NoReturn:
-    """Name the first task whose gradient is not finite, or whose square does not fit its precision."""
-    there = _there(rows)
-    task = next((task for task in there if not bool(gram[task, task].isfinite())), there[0])
-    raise GraceError(
-        f"The gradient of loss {task} should be finite, and its square too. Found NaN or infinity although the loss is finite. "
-        "Look for a division by zero, a square root of zero, or a loss in units that are far too small."
-    )
+def _not_finite(gram: Tensor, rows: Sequence[Gradients | None]) -> int | None:
+    """The first task whose gradient is not finite, or whose square does not fit its precision."""
+    there = [task for task, row in enumerate(rows) if row is not None]
+    fine = gram[there][:, there].isfinite()
+    if bool(fine.all()):
+        return None
+    return next((task for task, own in zip(there, fine.diagonal().tolist(), strict=True) if not own), there[0])
 
 
 def _weighted_sum(losses: Sequence[Tensor | None], weights: Tensor, own: Tensor | None) -> Tensor:
@@ -142,7 +127,7 @@ def _weighted_sum(losses: Sequence[Tensor | None], weights: Tensor, own: Tensor 
     return total
 
 
-def _deposit(inputs: list[Tensor], gradients: list[Gradients | None], weights: Tensor) -> None:
+def _add_to_grad(inputs: list[Tensor], gradients: list[Gradients | None], weights: Tensor) -> None:
     """Add the weighted sum of measured task gradients to ``.grad``."""
     pairs = [(w, row) for w, row in zip(weights, gradients, strict=True) if row is not None]
     leaves, values = [], []
@@ -161,7 +146,7 @@ def _sum(parts: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """Weighted sum of one leaf's gradients, in single precision where they are narrower."""
     found: Tensor | None = None
     for weight, gradient in parts:
-        wide = gradient.float() if gradient.dtype in NARROW else gradient
+        wide = gradient.float() if gradient.dtype in HALF_PRECISION else gradient
         weight = weight.to(wide.device)
         if found is None:
             found = wide * weight
@@ -173,19 +158,12 @@ def _sum(parts: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     return found
 
 
-_MENDED = (
-    (
-        "modified by an inplace operation",
-        "changed in place",
-        "Call it before optimiser.step(), and avoid in-place changes",
-    ),
-    ("backward through the graph a second time", "freed already", "Do not call .backward() on the losses before"),
-    (
-        "donated buffers",
-        "compiled to be used once",
-        "Set torch._functorch.config.donated_buffer = False before the first step",
-    ),
-)
+_MENDED = {
+    "modified by an inplace operation": "changed in place. Call it before optimiser.step(), and avoid in-place changes",
+    "backward through the graph a second time": "freed already. Do not call .backward() on the losses before",
+    "donated buffers": "compiled to be used once. Set torch._functorch.config.donated_buffer = False before the first step",
+}
+"""Signs in autograd's own errors, and what was found and how to mend it."""
 
 
 @contextmanager
@@ -194,9 +172,9 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        for sign, found, remedy in _MENDED:
+        for sign, found in _MENDED.items():
             if sign in str(error):
                 raise GraceError(
-                    f"The losses' graph should be as the forward pass left it. Found one that was {found}. {remedy}."
+                    f"The losses' graph should be as the forward pass left it. Found one that was {found}."
                 ) from None
         raise

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from grace.core.fit import Weighed, fit
 from grace.core.gradient_utils import cosines
-from grace.core.replicas import gramian_of_replicas, step_of_replicas, task_gradients_of_replicas
+from grace.core.replicas import gramians_of_replicas, step_of_replicas
 from grace.demos.replicas import BATCH, CLASSES, INPUTS, SHARED, forward, initialise, losses
 from grace.errors import GraceError
 
@@ -154,7 +154,7 @@ def measure(parameters: list[Tensor], x: Tensor, rul: Tensor, labels: Tensor) ->
     """Cosine on the backbone of the gradients of RUL loss and cross entropy, one batch a replica, ``[R]``."""
     leaves = [p.detach().requires_grad_() for p in parameters]
     found = losses(leaves, x, rul, labels)
-    return _rho(gramian_of_replicas(task_gradients_of_replicas(found, leaves[:SHARED], retain_graph=False)))
+    return _rho(gramians_of_replicas(found, leaves[:SHARED]))
 
 
 def toy(replicas: int, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

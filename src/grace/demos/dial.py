@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from grace.alignment.decide import SOURCE
-from grace.alignment.diagnose import diagnose_fleet
+from grace.alignment.diagnose import diagnose
 from grace.alignment.diagnosis import Diagnosis
 from grace.alignment.probe import weighted
+from grace.alignment.problem import FleetProblem
 from grace.alignment.replicate import Progress, run_all
 from grace.core.fit import fit
 from grace.core.metrics import rmse
@@ -120,13 +121,10 @@ def run(
 def diagnosed(dial: float, setup: Setup, executor: Executor | None = None) -> Diagnosis:
     """The diagnosis of the fleet with seed 0, which no outcome is measured on."""
     fleet, _ = simulate(replace(setup.fleet, seed=0, dial=dial))
-    return diagnose_fleet(
-        fleet,
-        Conventions(window=setup.window),
+    return diagnose(
+        FleetProblem(fleet, Conventions(window=setup.window), size=setup.size, batch_size=setup.batch_size),
         inits=setup.inits,
-        batches=setup.batches,
-        size=setup.size,
-        batch_size=setup.batch_size,
+        reads=setup.batches,
         steps=setup.probe_steps,
         thresholds=SOURCE,
         executor=executor,

@@ -3,49 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from grace.controllers.controller import Controller
-from grace.core.gradient_utils import check_losses, cosines, norm_ratio, trainable
+from grace.core.fit import Losses, Weighed
+from grace.core.gradient_utils import check_losses, trainable
 from grace.core.graph import Graph
 from grace.core.measure import sharded
 from grace.core.processes import Group, check_absent, mean_of_present, world
 from grace.core.step import take_step
 from grace.errors import GraceError
-from grace.loop.held import watch_for
-
-Losses = Sequence[Tensor | None] | Mapping[str, Tensor | None]
-"""One scalar loss a task in a fixed order, or by name."""
-
-
-@dataclass(frozen=True, eq=False)
-class Combined:
-    """What one call of :func:`backward` did.
-
-    Attributes:
-        weights: Weight of each task ``[K]``; a task that was absent keeps its weight but took no part.
-        losses: Detached losses ``[K]``, NaN for an absent task; with accumulation those before the division.
-        gramian: Gramian of the unweighted gradients of these losses ``[K, K]``, NaN for a task that was not measured; None where
-            none was.
-    """
-
-    weights: Tensor
-    losses: Tensor
-    gramian: Tensor | None
-
-    @property
-    def rho(self) -> Tensor | None:
-        """Cosines of the task gradients ``[K, K]``, or None where this step was not measured."""
-        return None if self.gramian is None else torch.where(self.gramian.isnan(), torch.nan, cosines(self.gramian))
-
-    @property
-    def ratio(self) -> Tensor | None:
-        """Largest over smallest gradient norm (units of the losses), or None where this step was not measured."""
-        return None if self.gramian is None else norm_ratio(self.gramian)
+from grace.loop.optimiser_check import check_optimised
 
 
 def backward(
@@ -58,10 +28,10 @@ def backward(
     measure_on: Tensor | Iterable[Tensor] | None = None,
     accumulation: int = 1,
     retain_graph: bool = False,
-    scaler: Any = None,
+    scaler: torch.amp.GradScaler | None = None,
     group: Group = None,
     check: bool = True,
-) -> Combined:
+) -> Weighed:
     r"""Set ``.grad`` as ``sum(w * L).backward()`` does, with the weights of the outer axis.
 
     For every parameter, those of the heads and of the outer axis included: gradients are added to ``.grad``, hooks run once, and
@@ -141,14 +111,14 @@ def backward(
         retain_graph=retain_graph,
         check=check,
     )
-    watch_for(outer, parameters)
-    return Combined(weights.clone(), detached, None if gram is None else gram * accumulation**2)
+    check_optimised(outer, parameters)
+    return Weighed(detached, weights.clone(), None if gram is None else gram * accumulation**2)
 
 
 def _weights(
     outer: Controller, losses: Tensor, gram: Tensor | None, present: list[bool], epoch: int
 ) -> tuple[Tensor, Tensor | None]:
-    """Weights and own loss of the outer axis, which is told what it last saw of absent tasks; uniform until all were there."""
+    """Weights and own loss of the outer axis, which sees of absent tasks what it last saw; uniform until all were there."""
     seen, step = outer.seen, int(outer.seen.steps)
     seen.update(losses, gram, present)
     if bool((seen.appearances == 0).any()):

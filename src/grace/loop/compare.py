@@ -6,21 +6,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from grace.alignment.any_module import Losses, ModuleProblem
 from grace.alignment.diagnosis import Diagnosis
 from grace.alignment.probe import MakeOptimiser, adamw
+from grace.alignment.problem import ModuleProblem
 from grace.alignment.replicate import Progress
 from grace.controllers.controller import Controller
-from grace.core.fit import Weighed, fit
+from grace.core.fit import Losses, Weighed, fit
 from grace.core.stats import EFFECT, Estimate, student
 from grace.errors import GraceError
 from grace.loop.backward import backward
+
+Model = TypeVar("Model", bound=nn.Module)
+Batch = TypeVar("Batch")
 
 
 @dataclass(frozen=True)
@@ -28,34 +31,40 @@ class Comparison:
     """What the trainings gave.
 
     Attributes:
-        values: Value of ``evaluate`` for each way of training, one a seed; lower is better.
-        reference: The way that differences are taken to: the first.
-        differences: Of every other way, paired by seed, with Student's 95 % interval.
+        values: Value of ``evaluate`` for each method, one a seed; lower is better.
+        reference: The method that differences are taken to: the first.
+        differences: Of every other method, paired by seed, with Student's 95 % interval.
     """
 
     values: dict[str, tuple[float, ...]]
     reference: str
     differences: dict[str, Estimate]
 
-    def verdict(self, way: str) -> str:
+    @classmethod
+    def of(cls, values: Mapping[str, Sequence[float]]) -> Comparison:
+        """Paired differences to the first method."""
+        reference, *others = values
+        differences = {name: student(np.subtract(values[name], values[reference])) for name in others}
+        return cls({name: tuple(found) for name, found in values.items()}, reference, differences)
+
+    def verdict(self, method: str) -> str:
         """``helps`` or ``hurts`` where the interval leaves out 0, else ``unclear``."""
-        found = self.differences[way]
-        return EFFECT[found.verdict]
+        return EFFECT[self.differences[method].verdict]
 
     def against(self, diagnosis: Diagnosis) -> str:
         """What was measured beforehand beside what training showed, in one line.
 
         Where the diagnosis' rule prescribes (the source's does), what it prescribes too: to train the first task alone is borne
-        out if no way that shares was measurably better than the reference; any other advice if one was.
+        out if no method that shares was measurably better than the reference; any other advice if one was.
         """
-        verdicts = {way: self.verdict(way) for way in self.differences}
+        verdicts = {method: self.verdict(method) for method in self.differences}
         advice, judged = diagnosis.reading, ""
         if diagnosis.thresholds.prescribes:
             alone = diagnosis.prescription.method in ("single-task", "separate-models")
             advice = "train alone" if alone else "share"
             judged = ": borne out" if alone != ("helps" in verdicts.values()) else ": not borne out"
         words = {"helps": "helps", "hurts": "hurts", "unclear": "makes no clear difference"}
-        shown = ", ".join(f"{way} {words[verdict]}" for way, verdict in verdicts.items())
+        shown = ", ".join(f"{method} {words[verdict]}" for method, verdict in verdicts.items())
         rho = diagnosis.rho
         return f"Diagnosis: rho {rho.mean:+.2f} [{rho.low:+.2f}, {rho.high:+.2f}], {advice}. Training: {shown}{judged}."
 
@@ -64,19 +73,19 @@ class Comparison:
         lines = [
             f"{self.reference}: {np.mean(self.values[self.reference]):.4g}, mean of {seeds} seeds; lower is better"
         ]
-        for way, d in self.differences.items():
-            level = f"{np.mean(self.values[way]):.4g}"
-            lines.append(f"{way}: {level}, {d.mean:+.3g} [{d.low:+.3g}, {d.high:+.3g}] to it: {self.verdict(way)}")
+        for name, d in self.differences.items():
+            level = f"{np.mean(self.values[name]):.4g}"
+            lines.append(f"{name}: {level}, {d.mean:+.3g} [{d.low:+.3g}, {d.high:+.3g}] to it: {self.verdict(name)}")
         return "\n".join(lines)
 
 
 def compare(
-    make_model: Callable[[], nn.Module],
-    batches: Iterable[Any],
-    losses: Callable[[Any, Any], Losses],
-    shared: Callable[[Any], Iterable[Tensor]],
-    evaluate: Callable[[Any], float],
-    ways: Mapping[str, Callable[[], Controller]],
+    make_model: Callable[[], Model],
+    batches: Iterable[Batch],
+    losses: Callable[[Model, Batch], Losses],
+    shared: Callable[[Model], Iterable[Tensor]],
+    evaluate: Callable[[Model], float | Tensor],
+    methods: Mapping[str, Callable[[], Controller]],
     *,
     steps: int,
     seeds: int = 5,
@@ -84,51 +93,43 @@ def compare(
     measure_every: int | None = None,
     on_progress: Progress | None = None,
 ) -> Comparison:
-    """Train the same networks in several ways and compare them, paired by seed.
+    """Train the same networks by several methods and compare them, paired by seed.
 
-    Every way starts from the same initialisation and sees the same batches. What ``evaluate`` looks at should be data that
+    Every method starts from the same initialisation and sees the same batches. What ``evaluate`` looks at should be data that
     nothing was trained on. The global random state is left as it was.
 
     Args:
-        make_model: As in :func:`grace.diagnose`.
-        batches: Likewise.
+        make_model: Makes one freshly initialised network, as in :func:`grace.diagnose`.
+        batches: As in :func:`grace.diagnose`.
         losses: Likewise; a task may be None in a batch.
         shared: Likewise.
         evaluate: Trained model (in evaluation mode, no gradients) -> a number, lower is better.
-        ways: Makers of an outer axis by name, the reference first, as in
+        methods: Makers of an outer axis by name, the reference first, as in
             ``{"alone": lambda: Fixed(2, (1, 0)), "both": lambda: GABA(2)}``.
         steps: Optimiser steps of each training.
-        seeds: Trainings of each way; seeds 0, 1, ...
+        seeds: Trainings by each method; seeds 0, 1, ...
         optimiser: Model -> optimiser; default AdamW, 1e-3.
         measure_every: See :func:`grace.backward`.
-        on_progress: Told (trainings done, trainings in all).
+        on_progress: Called with (trainings done, trainings in all).
 
     Raises:
-        GraceError: Fewer than two ways or seeds, or what :func:`grace.backward` refuses.
+        GraceError: Fewer than two methods or seeds, or what :func:`grace.backward` refuses.
     """
-    if len(ways) < 2 or seeds < 2 or steps < 1:
+    if len(methods) < 2 or seeds < 2 or steps < 1:
         raise GraceError(
-            f"`ways` and `seeds` should be at least 2 and `steps` at least 1. Found {len(ways)}, {seeds}, {steps}."
+            f"`methods` and `seeds` should be at least 2 and `steps` at least 1. Found {len(methods)}, {seeds}, {steps}."
         )
-    problem, _ = ModuleProblem.of(make_model, batches, losses, shared, 0)
-    values: dict[str, list[float]] = {name: [] for name in ways}
-    for number, (seed, name) in enumerate(((s, n) for s in range(seeds) for n in ways), start=1):
+    problem = ModuleProblem(make_model, batches, losses, shared)
+    values: dict[str, list[float]] = {name: [] for name in methods}
+    for number, (seed, name) in enumerate(((s, n) for s in range(seeds) for n in methods), start=1):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = _trained(problem, ways[name](), steps, optimiser, measure_every)
+            model: Any = _trained(problem, methods[name](), steps, optimiser, measure_every)
             with torch.no_grad():
                 values[name].append(float(evaluate(model.eval())))
         if on_progress is not None:
-            on_progress(number, seeds * len(ways))
-    return compared({name: tuple(found) for name, found in values.items()})
-
-
-def compared(values: Mapping[str, Sequence[float]]) -> Comparison:
-    """Paired differences to the first way."""
-    reference = next(iter(values))
-    first = np.array(values[reference])
-    differences = {n: student(np.array(found) - first) for n, found in values.items() if n != reference}
-    return Comparison({name: tuple(found) for name, found in values.items()}, reference, differences)
+            on_progress(number, seeds * len(methods))
+    return Comparison.of(values)
 
 
 def _trained(
@@ -142,8 +143,7 @@ def _trained(
     per_pass = len(problem.loader) if isinstance(problem.loader, Sized) else 1
 
     def weighted(found: Losses, step: int) -> Weighed:
-        done = backward(found, shared, outer, epoch=step // per_pass, measure_every=measure_every)
-        return Weighed(done.losses, done.weights, done.gramian)
+        return backward(found, shared, outer, epoch=step // per_pass, measure_every=measure_every)
 
     for _ in fit(islice(problem.batches(0), steps), partial(problem.loss_function, model), weighted, optimiser):
         pass

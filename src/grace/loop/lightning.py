@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
 from grace.controllers.controller import Controller
+from grace.core.fit import Losses, Weighed
 from grace.core.gradient_utils import trainable
 from grace.core.graph import Graph
 from grace.core.measure import gramian_of, measure
 from grace.errors import GraceError
-from grace.loop.backward import Combined, Losses, backward
+from grace.loop.backward import backward
 from grace.loop.watch import Watch
 
 try:
@@ -23,6 +24,8 @@ except ImportError as error:
         f"`GraceCallback` should find Lightning installed. Found no module `{error.name}`. "
         "Run pip install 'grace-rul[lightning]'."
     ) from None
+
+Module = TypeVar("Module", bound=LightningModule)
 
 
 class GraceCallback(Callback):
@@ -49,18 +52,19 @@ class GraceCallback(Callback):
 
     def __init__(
         self,
-        shared: Callable[[Any], Iterable[Tensor]],
+        shared: Callable[[Module], Iterable[Tensor]],
         outer: Controller | None = None,
         tasks: Sequence[str] = ("rul", "health"),
         every: int | None = None,
         edge: float = 0.0,
-        measure_on: Callable[[Any], Iterable[Tensor]] | None = None,
+        measure_on: Callable[[Module], Iterable[Tensor]] | None = None,
     ) -> None:
         self.every = (10 if outer is None else outer.measure_every) if every is None else every
         if self.every < 1:
             raise GraceError(f"`every` should be at least 1. Found {every}.")
         self.outer, self.watch = outer, Watch(tasks, edge)
-        self._shared, self._measure_on = shared, measure_on
+        self._shared: Callable[[Any], Iterable[Tensor]] = shared
+        self._measure_on: Callable[[Any], Iterable[Tensor]] | None = measure_on
         self._losses: Sequence[Tensor | None] | None = None
         self._alarm = ""
         self._calls = 0
@@ -102,7 +106,7 @@ class GraceCallback(Callback):
         """Likewise where a training ends by an error or Ctrl-C, when Lightning calls no ``teardown``."""
         self.teardown(trainer, pl_module, "fit")
 
-    def backward(self, module: LightningModule, losses: Losses, *, accumulation: int = 1) -> Combined | None:
+    def backward(self, module: LightningModule, losses: Losses, *, accumulation: int = 1) -> Weighed | None:
         """In place of ``module.manual_backward(loss)``; without an outer axis it measures and sets no gradient."""
         self._losses = _losses_of({"losses": losses}, self.watch.tasks)
         if self.outer is None:
@@ -114,7 +118,7 @@ class GraceCallback(Callback):
 
     def _combine(
         self, trainer: Trainer, module: LightningModule, losses: Sequence[Tensor | None], accumulation: int
-    ) -> Combined:
+    ) -> Weighed:
         assert self.outer is not None
         scaler = getattr(trainer.precision_plugin, "scaler", None)
         if next(self.outer.buffers()).device != module.device:
@@ -130,7 +134,7 @@ class GraceCallback(Callback):
             scaler=scaler,
         )
 
-    def _take(self, combined: Combined) -> None:
+    def _take(self, combined: Weighed) -> None:
         self._alarm = self.watch(combined) or self._alarm
 
     def _look(self, module: LightningModule) -> None:

@@ -10,13 +10,13 @@ from itertools import combinations
 import numpy as np
 from torch import Tensor
 
+from grace.core.fit import Weighed
 from grace.core.gradient_utils import cosines, norm_ratio
 from grace.core.stats import student
 from grace.errors import GraceError
-from grace.loop.backward import Combined
 
 WINDOW = 50
-FEWEST = 10  # measurements before an alarm
+MIN_MEASUREMENTS = 10  # measurements before an alarm
 
 
 class Watch:
@@ -54,7 +54,7 @@ class Watch:
         self._ratio, self._weights = math.nan, [math.nan] * len(self.tasks)
         self._low: set[tuple[int, int]] = set()
 
-    def __call__(self, step: Combined) -> str:
+    def __call__(self, step: Weighed) -> str:
         """Take in one step; the alarm in words where a pair has just turned, else an empty text."""
         self._weights = step.weights.tolist()
         return "" if step.gramian is None else self.measured(step.gramian)
@@ -92,7 +92,9 @@ class Watch:
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
     def _alarm(self) -> str:
-        low = {pair for pair in self._pairs if len(self._rho[pair]) >= FEWEST and self.rho(*pair)[2] < self.edge}
+        low = {
+            pair for pair in self._pairs if len(self._rho[pair]) >= MIN_MEASUREMENTS and self.rho(*pair)[2] < self.edge
+        }
         new, self._low = low - self._low, low
         lines = []
         for a, b in sorted(new):

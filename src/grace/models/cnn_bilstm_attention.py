@@ -52,10 +52,7 @@ SIZES = {
 
 
 WHOLE = "backbone"
-PARTS = {
-    WHOLE: ("convolutions", "lstm", "attention", "norm", "dense"),
-    "upper": ("attention", "norm", "dense"),
-}
+PARTS = {WHOLE: ("convolutions", "lstm", "attention", "norm", "dense"), "upper": ("attention", "norm", "dense")}
 """Blocks of the backbone by the name of a part; a Gramian of the ``upper`` one does without a pass through the LSTM."""
 
 

@@ -49,7 +49,7 @@ class Networks:
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """RUL and logits."""
         z = self.represent(x)
-        with full_precision(z.device.type):
+        with _full_precision(z.device.type):
             z = z.to(self.p["norm.weight"].dtype)
             rul = self._through("rul_head", z)[..., 0]
             return self.shape.rul_scale * rul, self._through("health_head", z)
@@ -136,7 +136,7 @@ class Networks:
         return torch.baddbmm(p["attention.out_proj.bias"][:, None], value.flatten(2), p["attention.out_proj.weight"].mT)
 
 
-def full_precision(device: str) -> AbstractContextManager[None]:
+def _full_precision(device: str) -> AbstractContextManager[None]:
     """No autocast for the heads, where there is one: bfloat16 tells 124 cycles from 124.5 and nothing between."""
     return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
 

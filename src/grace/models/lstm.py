@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-WIDE = 32
+OWN_FROM_HIDDEN = 32
 """Hidden size from which our layer is ahead of torch's in training on a CPU."""
 
 Drop = Callable[[Tensor, float], Tensor]
@@ -152,22 +152,22 @@ def lstm(x: Tensor, p: Mapping[str, Tensor], shape: nn.LSTM, training: bool, dro
         if layer and training and shape.dropout:
             x = drop(x, shape.dropout)
         low = torch.is_autocast_enabled(x.device.type)
-        x = _torchs(x, p, shape, layer) if torchs_is_faster(x, shape, training, low) else _ours(x, p, layer, cell)
+        x = _torchs(x, p, shape, layer) if _torchs_is_faster(x, shape, training, low) else _ours(x, p, layer, cell)
     return x
 
 
-def torchs_is_faster(x: Tensor, shape: nn.LSTM, training: bool, low: bool) -> bool:
+def _torchs_is_faster(x: Tensor, shape: nn.LSTM, training: bool, low: bool) -> bool:
     """Whether one call of torch's own LSTM a replica is the way (docs/performance.md).
 
-    Measured on a CPU: in training our products are ahead from :data:`WIDE` on, and torch's is in evaluation and where the layer
-    is so narrow that calls are all it costs. No GPU could be measured: there a single network keeps cuDNN's. A graph that is
-    compiled or exported holds one operation in place of a loop.
+    Measured on a CPU: in training our products are ahead from :data:`OWN_FROM_HIDDEN` on, and torch's is in evaluation and where
+    the layer is so narrow that calls are all it costs. No GPU could be measured: there a single network keeps cuDNN's. A graph
+    that is compiled or exported holds one operation in place of a loop.
     """
     if torch.compiler.is_compiling():
         return True
     if x.is_cuda:
         return len(x) == 1
-    return not low and (not training or shape.hidden_size < WIDE)
+    return not low and (not training or shape.hidden_size < OWN_FROM_HIDDEN)
 
 
 def _torchs(x: Tensor, p: Mapping[str, Tensor], shape: nn.LSTM, layer: int) -> Tensor:

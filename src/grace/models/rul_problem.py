@@ -19,14 +19,14 @@ TASKS = ("rul", "health")
 CAP_START = 0.5  # a head in units of the cap starts in the middle of its range, where the final ReLU is alive
 
 
-class Unit(NamedTuple):
+class _Unit(NamedTuple):
     """What the RUL head emits and what its loss is squared in: ``cycles`` or ``cap``."""
 
     head: str
     loss: str
 
 
-UNITS = {"cycles": Unit("cycles", "cycles"), "cap-head": Unit("cap", "cycles"), "cap": Unit("cap", "cap")}
+UNITS = {"cycles": _Unit("cycles", "cycles"), "cap-head": _Unit("cap", "cycles"), "cap": _Unit("cap", "cap")}
 """Units by name. ``cycles``: the source. ``cap``: the head emits shares of the cap, and starts at half of it; the loss is in
 units of the cap, which divides its gradient by cap^2. ``cap-head``: that head with the source's loss in cycles^2."""
 
@@ -38,7 +38,7 @@ def build(size: str, features: int, cap: int, unit: str) -> CNNBiLSTMAttention:
     return CNNBiLSTMAttention(size, features)
 
 
-def loss_scale(unit: str, cap: int) -> float:
+def _loss_scale(unit: str, cap: int) -> float:
     """Cycles per unit of the RUL loss."""
     return float(cap) if UNITS[unit].loss == "cap" else 1.0
 
@@ -64,12 +64,12 @@ def task_losses(
         names = sorted(set(inners))
         found = torch.stack([torch.vmap(INNER[name], (0, 0, None))(predicted, rul, float(cap)) for name in names])
         own = found.gather(0, torch.tensor([[names.index(name) for name in inners]], device=rul.device))[0]
-    return own / loss_scale(unit, cap) ** 2, health
+    return own / _loss_scale(unit, cap) ** 2, health
 
 
 @dataclass(frozen=True, eq=False)
 class RULProblem:
-    """RUL loss and health cross entropy on mini-batches of windows; an :class:`~grace.alignment.probe.Problem`.
+    """RUL loss and health cross entropy on mini-batches of windows; an :class:`~grace.alignment.problem.Problem`.
 
     Attributes:
         windows: Training windows.
@@ -106,7 +106,7 @@ class RULProblem:
     @property
     def scale(self) -> float:
         """Cycles per unit of the RUL loss."""
-        return loss_scale(self.unit, self.cap)
+        return _loss_scale(self.unit, self.cap)
 
     def model(self) -> CNNBiLSTMAttention:
         """A freshly initialised network."""

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
-from grace.alignment.decide import MOST_INITS, RULES, Answer, Evidence, Thresholds, decide
+from grace.alignment.decide import MAX_INITS, RULES, Answer, Evidence, Thresholds, decide
 from grace.alignment.recipes import RECIPES
 from grace.alignment.study import study
 from grace.controllers.titles import TITLES
@@ -29,7 +29,7 @@ def exported() -> dict[str, Any]:
         "rules": {name: _rule(thresholds) for name, thresholds in RULES.items()},
         "methods": METHODS,
         "recipes": list(RECIPES),
-        "most_inits": MOST_INITS,
+        "most_inits": MAX_INITS,
         "study": study().words,
         "unreliable": decide(Evidence(0, 0, 0, 1, 0, 1, reliable=False), RULES["source"]).next_step,
     }

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
-from grace.data.fleet import Fleet
+from grace.data.columns import Columns
+from grace.data.fleet import SETTINGS, Fleet
 from grace.data.resident import ResidentWindows
+from grace.data.scan import PandasFrame
+from grace.data.table import read_engines, read_new, read_table
 from grace.data.windows import last_windows
 from grace.errors import GraceError
-from grace.training.evaluate import predict
+from grace.training import evaluate
 from grace.training.model_file import TrainedNetwork
 
 
@@ -39,20 +44,37 @@ class Forecast:
     health: NDArray[np.int64]
 
 
-def forecast(network: TrainedNetwork, fleet: Fleet) -> Forecast:
-    """Predict every engine of a fleet from its last window; a short engine is padded at the front, as in training.
+def predict(network: TrainedNetwork, engines: Fleet | Path | str | pl.DataFrame | PandasFrame) -> Forecast:
+    """Predict every engine from its last window; a short engine is padded at the front, as in training.
+
+    Args:
+        network: A trained network, of :func:`grace.load_model`.
+        engines: A fleet; a file (C-MAPSS text, or a table by its ending) or a frame of polars or pandas with the columns that the
+            network was trained on: those of its table, or ``engine``, ``cycle``, ``setting_1``..``setting_3`` and its sensors.
+            Other columns do no harm, and an RUL is not asked for.
 
     Raises:
-        GraceError: A column that the network was trained on is missing.
+        GraceError: A column that the network was trained on is missing, or the engines cannot be read.
     """
+    fleet = engines if isinstance(engines, Fleet) else _read(network, engines)
     missing = [name for name in network.conditioner.features if name not in fleet.columns]
     if missing:
         raise GraceError(f"{fleet.name} should have the column {missing[0]}. Found {', '.join(fleet.columns)}.")
     cap = float(network.conventions.cap)
     windows = last_windows(fleet, network.conditioner.transform(fleet), network.conventions)
-    found = predict(network.model, ResidentWindows(windows), network.spec)
+    found = evaluate.predict(network.model, ResidentWindows(windows), network.spec)
     rul = found.rul.astype(np.float64) if network.spec.trains("rul") else np.full(len(windows), np.nan)
     half = network.half_width if math.isfinite(network.half_width) else math.nan
     low, high = np.clip(rul - half, 0, cap), np.clip(rul + half, 0, cap)
     last = fleet.lengths if fleet.last_time is None else fleet.last_time
     return Forecast(fleet.engines, last, rul, low, high, found.health)
+
+
+def _read(network: TrainedNetwork, engines: Path | str | pl.DataFrame | PandasFrame) -> Fleet:
+    """New engines with the columns of the network's training."""
+    columns, features = network.conventions.table, network.conditioner.features
+    if isinstance(engines, (str, Path)):
+        path = Path(engines)
+        return read_engines(path, features) if columns is None else read_new(path, columns, features)
+    columns = columns or Columns("engine", "cycle", settings=SETTINGS)
+    return read_table(engines, replace(columns, target="", label=""), features)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from grace.alignment.probe import live_model
+from grace.alignment.probe import initialised_model
 from grace.data.fleet import Fleet
 from grace.data.resident import ResidentWindows
 from grace.data.windows import Windows
@@ -173,7 +173,7 @@ def initial_networks(specs: Sequence[RunSpec], splits: dict[int, Split], device:
         if (spec.seed, spec.inner) not in drawn:
             problem = RULProblem(split.train, spec.conventions.cap, spec.size, spec.rul_scale, spec.inner, size, device)
             torch.manual_seed(spec.seed)
-            drawn[spec.seed, spec.inner] = live_model(problem, spec.seed)[0]
+            drawn[spec.seed, spec.inner] = initialised_model(problem, spec.seed)[0]
     return [drawn[spec.seed, spec.inner] for spec in specs]
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from grace.core.fit import Weighed, fit
-from grace.core.replicas import gramian_of_replicas, step_of_replicas, task_gradients_of_replicas
+from grace.core.replicas import gramians_of_replicas, step_of_replicas
 from grace.data.resident import ResidentWindows
 from grace.models.cnn_bilstm_attention import PARTS, WHOLE, CNNBiLSTMAttention
 from grace.models.function import Networks
@@ -151,7 +151,7 @@ class Stack:
             due = any(group.measures(step, self.epoch) for group in groups)
             watched = None
             if not due and any(group.watched(step, self.epoch, self._monitor_every) for group in groups):
-                watched = gramian_of_replicas(task_gradients_of_replicas(found, measured, retain_graph=True))
+                watched = gramians_of_replicas(found, measured, retain_graph=True)
             weights, gram = step_of_replicas(found, weigh, shared, own, due=due, measure_on=part)
             return Weighed(detached, weights, watched if gram is None else gram)
 

@@ -1,4 +1,4 @@
-"""An outer axis that learns, and that no optimiser holds, is told so."""
+"""An outer axis that learns, and that no optimiser holds: a warning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from grace.controllers.controller import Controller
 
-PATIENCE = 10  # steps of the network without one of the outer axis
+MAX_ALONE = 10  # steps of the shared parameters without one of the outer axis
 
 
 @dataclass
@@ -29,7 +29,7 @@ _watched: weakref.WeakKeyDictionary[Controller, _Watched] = weakref.WeakKeyDicti
 _listening = False
 
 
-def watch_for(outer: Controller, shared: Sequence[Tensor]) -> None:
+def check_optimised(outer: Controller, shared: Sequence[Tensor]) -> None:
     """Look on at PyTorch's optimisers until one holds an outer axis that has gradients; after ten steps without, warn."""
     global _listening
     if outer in _watched or all(p.grad is None for p in outer.parameters()):
@@ -50,10 +50,10 @@ def _before_a_step(optimiser: Optimizer, *_: Any) -> None:
             state.alone = None
         elif any(id(ref()) in held for ref in state.shared) and state.alone is not None:
             state.alone += 1
-            if state.alone == PATIENCE:
+            if state.alone == MAX_ALONE:
                 state.alone = None
                 warnings.warn(
-                    f"The parameters of {type(outer).__name__} should be in your optimiser. Found {PATIENCE} steps of one that "
+                    f"The parameters of {type(outer).__name__} should be in your optimiser. Found {MAX_ALONE} steps of one that "
                     "holds the shared parameters but not these: the weights do not learn. Give it outer.parameters() too.",
                     stacklevel=2,
                 )

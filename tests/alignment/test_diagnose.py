@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import grace
 from grace.alignment.decide import SOURCE
-from grace.alignment.groups import group_tasks
+from grace.alignment.groups import Groups
 from grace.core.stats import over_initialisations
-from grace.loop.compare import compared
+from grace.loop.compare import Comparison
 from tests.loop.foreign import Foreign, batch, losses
 
 FAST = {"inits": 4, "reads": 10, "steps": 60}
@@ -98,11 +99,11 @@ def test_groups_are_the_tasks_that_ask_for_the_same() -> None:
 def test_groups_against_brute_force() -> None:
     """With a block matrix every edge between the blocks' values gives the blocks."""
     rho = np.array([[1, 0.6, 0.1], [0.6, 1, 0.1], [0.1, 0.1, 1]])
-    assert group_tasks(rho[None], "xyz", 0.3).members == (("x", "y"), ("z",))
-    assert group_tasks(rho[None], "xyz", 0.0).members == (("x", "y", "z"),)
-    assert group_tasks(rho[None], "xyz", 0.7).members == (("x",), ("y",), ("z",))
+    assert Groups.of(rho[None], "xyz", 0.3).members == (("x", "y"), ("z",))
+    assert Groups.of(rho[None], "xyz", 0.0).members == (("x", "y", "z"),)
+    assert Groups.of(rho[None], "xyz", 0.7).members == (("x",), ("y",), ("z",))
     other = rho[[0, 2, 1]][:, [0, 2, 1]]
-    assert group_tasks(np.array([rho, rho, rho, other]), "xyz", 0.3).agreement == 0.75
+    assert Groups.of(np.array([rho, rho, rho, other]), "xyz", 0.3).agreement == 0.75
 
 
 def test_the_report_in_a_notebook_as_json_and_as_text() -> None:
@@ -136,6 +137,48 @@ def test_an_rul_of_ones_own_gets_the_studys_method() -> None:
     assert bands.prescription.method in {"single-task", "baseline", "gaba", "separate-models"}
 
 
+class Own:
+    """A problem of a user's own: what a module, its batches, losses and shared parameters are, by themselves."""
+
+    data = tuple(batch(seed=seed) for seed in range(3))
+
+    def model(self) -> Foreign:
+        return Foreign()
+
+    def shared(self, model: Foreign) -> list[nn.Parameter]:
+        return model.shared()
+
+    def batches(self, seed: int) -> Iterator[Any]:
+        return cycle(self.data)
+
+    def losses(self, model: Foreign, data: Any) -> list[Tensor]:
+        return losses(model, data)
+
+
+def test_any_problem_is_diagnosed_as_its_parts_are() -> None:
+    found = grace.diagnose(Own(), **FAST, name="own", tasks=("a", "b"))
+    parts = grace.diagnose(Foreign, Own.data, losses, shared, **FAST, name="own", tasks=("a", "b"))
+    assert found.to_json() | {"cost": None} == parts.to_json() | {"cost": None}
+
+
+def test_a_fleet_is_read_as_a_fleet_problem_reads_it() -> None:
+    fleet, _ = grace.simulate(grace.Simulation(engines=6))
+    problem = grace.FleetProblem(fleet, size="tiny", batch_size=32)
+    quick = {"inits": 2, "reads": 3, "steps": 6}
+    found = grace.diagnose(problem, **quick)
+    assert found.dataset == fleet.name
+    assert found.tasks == ("rul", "health")
+    assert found.near_failure_share == problem.prepared.near_failure_share
+    assert found.recipe.weights == (1.0, 0.1)
+    assert found.conventions["rul_head_unit"] == "cap"
+    passes = found.cost.forwards + 2 * found.cost.backwards
+    assert found.cost.share_of_training == pytest.approx(passes / (3 * 500 * len(problem.windows) / 32))
+    assert grace.diagnose(problem, inits=2, reads=3, recipe="init").conventions["rul_head_unit"] == "cycles"
+    default = grace.diagnose(fleet, **quick)
+    compact = grace.diagnose(grace.FleetProblem(fleet, grace.Conventions()), **quick)
+    assert default.to_json() | {"cost": None} == compact.to_json() | {"cost": None}
+
+
 def one(model: Foreign, data: Any) -> list[Tensor]:
     return losses(model, data)[:1]
 
@@ -149,23 +192,28 @@ def absent(model: Foreign, data: Any) -> list[Any]:
     [
         ({"losses": one}, "two losses or more. Found 1"),
         ({"losses": absent}, "every task's labels in every batch. Found none for task 1"),
-        ({"shared": [1]}, "`shared` should be a function of the model. Found a list"),
-        ({"make_model": lambda: 3}, "should return a torch.nn.Module. Found a int"),
+        ({"shared": [1]}, "`shared` should be a function. Found a list"),
+        ({"problem": lambda: 3}, "`problem` should return a torch.nn.Module. Found a int"),
+        ({"problem": Foreign()}, "`problem` should be a function. Found a Foreign"),
+        ({"problem": 3}, "`problem` should be a function. Found a int"),
+        ({"problem": Own()}, "`batches` should be left out beside a fleet or a Problem"),
+        ({"losses": None}, "`losses` should be given beside a function that makes a network"),
+        ({"reads": 100}, "`reads` .* should be at most the recipe's 60 joint steps. Found 100"),
         ({"batches": iter([])}, "give batches in every pass"),
         ({"batches": iter([batch()])}, "used up after one pass"),
         ({"weights": (1.0,)}, "`weights` should hold 2 numbers"),
         ({"tasks": ("a",)}, "`tasks` should name each of 2 losses"),
-        ({"inits": 0}, "`inits` and `batches` should be at least 1"),
+        ({"inits": 0}, "`inits` and `reads` .* should be at least 1"),
         ({"shared": lambda m: []}, "at least one parameter with requires_grad=True"),
     ],
 )
 def test_bad_input_is_named(change: dict[str, Any], message: str) -> None:
-    arguments: dict[str, Any] = {"make_model": Foreign, "batches": [batch()], "losses": losses, "shared": shared}
+    arguments: dict[str, Any] = {"problem": Foreign, "batches": [batch()], "losses": losses, "shared": shared}
     with pytest.raises(grace.GraceError, match=message):
         grace.diagnose(**(arguments | FAST | change))
 
 
-def ways() -> dict[str, Callable[[], Any]]:
+def methods() -> dict[str, Callable[[], Any]]:
     return {"alone": lambda: grace.Fixed(2, (1.0, 0.0)), "both": lambda: grace.GABA(2), "dwa": lambda: grace.DWA(2)}
 
 
@@ -176,7 +224,7 @@ def test_comparing_is_paired_training_by_hand() -> None:
     def evaluate(model: Foreign) -> float:
         return losses(model, held)[0].item()
 
-    found = grace.compare(Foreign, data, losses, shared, evaluate, ways(), steps=20, seeds=3)
+    found = grace.compare(Foreign, data, losses, shared, evaluate, methods(), steps=20, seeds=3)
     for seed in range(3):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
@@ -191,13 +239,13 @@ def test_comparing_is_paired_training_by_hand() -> None:
     assert found.differences["both"].mean == pytest.approx(gap.mean())
     assert found.verdict("both") in str(found)
     report = grace.diagnose(Foreign, data, losses, shared, **FAST)
-    helped = compared({"alone": (3.0, 3.1, 2.9), "both": (2.0, 2.1, 1.9)})
+    helped = Comparison.of({"alone": (3.0, 3.1, 2.9), "both": (2.0, 2.1, 1.9)})
     assert helped.against(report).endswith(f"{report.reading}. Training: both helps.")
     report = grace.diagnose(Foreign, data, losses, shared, **FAST, thresholds=SOURCE)
     alone = report.prescription.method in ("single-task", "separate-models")
     assert (": not borne out" if alone else ": borne out") in helped.against(report)
     assert "both helps" in helped.against(report)
-    hurt = compared({"alone": (2.0, 2.1, 1.9), "both": (3.0, 3.2, 2.9)})
+    hurt = Comparison.of({"alone": (2.0, 2.1, 1.9), "both": (3.0, 3.2, 2.9)})
     assert (": borne out" if alone else ": not borne out") in hurt.against(report)
     with pytest.raises(grace.GraceError, match="at least 2"):
         grace.compare(Foreign, data, losses, shared, evaluate, {"alone": grace.Fixed}, steps=1)

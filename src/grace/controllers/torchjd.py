@@ -1,4 +1,4 @@
-"""TorchJD and GRACE in each other's places: its Gramian weightings as an outer axis, our controllers as its weightings."""
+"""TorchJD's weightings and scalarizers as an outer axis, and our controllers as its weightings."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torchjd.aggregation import Weighting
 
 PREFIX = "torchjd:"
+MAX_WAITING = 50  # calls without an update
 
 
 @final
@@ -41,7 +42,7 @@ class TorchJDWeighting(Controller):
     measure_every = 1
     last: Tensor
 
-    def __init__(self, tasks: int, name: str, replicas: tuple[int, ...] = (), **options: Any) -> None:
+    def __init__(self, tasks: int, name: str, replicas: tuple[int, ...] = (), **options: object) -> None:
         super().__init__(tasks, replicas)
         count = int(torch.Size(replicas).numel())
         self.weightings = torch.nn.ModuleList(_weighting(name, tasks, options) for _ in range(count))
@@ -89,7 +90,7 @@ class _Nash(torch.nn.Module):
             self.weighting._init_optim_problem()
 
 
-def as_torchjd(controller: Controller) -> Weighting[Any]:
+def as_torchjd(controller: Controller) -> Weighting[Tensor]:
     """A controller as a TorchJD weighting, e.g. for ``GramianWeightedAggregator`` or as part of a TorchJD training loop.
 
     It counts its own calls as steps. Only controllers that live on the Gramian or on nothing can be one: TorchJD hands a
@@ -125,14 +126,114 @@ def as_torchjd(controller: Controller) -> Weighting[Any]:
     return Controlled()
 
 
-def _weighting(name: str, tasks: int, options: dict[str, Any]) -> Any:
-    kind = _named(_torchjd(), _names(), name)
+@final
+class TorchJDScalarizer(Controller):
+    r"""Any scalarizer :math:`s(L_1, ..., L_K)` of TorchJD, by its name there.
+
+    .. math::
+        \lambda_i = \frac{\partial s}{\partial L_i}
+
+    so that the gradient of :math:`\sum_i \lambda_i L_i` is that of :math:`s`. One with parameters (``IMTLL``, ``UW``) learns
+    them from :math:`s` itself. ``FAMO`` learns from what a step did to the losses: call :meth:`update` after each.
+
+    Args:
+        tasks: Number of tasks ``K``.
+        name: A class of ``torchjd.scalarization``: ``FAMO``, ``IMTLL``, ``STCH``, ``GeometricMean``, ...
+        replicas: Leading dimensions; each replica has its own scalarizer.
+        options: Parameters of the scalarizer.
+
+    Raises:
+        GraceError: TorchJD is not installed, an unknown name or option, or FAMO that is not updated.
+    """
+
+    def __init__(self, tasks: int, name: str, replicas: tuple[int, ...] = (), **options: object) -> None:
+        super().__init__(tasks, replicas)
+        kind = getattr(_torchjd("scalarization"), name)
+        given = {"shape": tasks} if "shape" in inspect.signature(kind).parameters else {}
+        count = int(torch.Size(replicas).numel())
+        self.scalarizers = torch.nn.ModuleList(_Kept(_made(kind, name, given, options)) for _ in range(count))
+        self._waiting = 0
+
+    def forward(self, losses: Tensor, gramian: Tensor | None, step: int, epoch: int) -> Tensor:
+        """See :class:`Controller`; nothing of the Gramian is read."""
+        if self.scalarizers[0].updates:
+            self._waiting += 1
+            if self._waiting > MAX_WAITING:
+                raise GraceError(
+                    f"{PREFIX}FAMO should be told what each step did to the losses. Found {MAX_WAITING} calls without. Call "
+                    "outer.update with the losses of the same batch after optimiser.step()."
+                )
+        with torch.enable_grad():
+            values = losses.detach().clone().requires_grad_()
+            (found,) = torch.autograd.grad(self._values(values).sum(), values)
+        return found
+
+    def own_loss(self, losses: Tensor, gramian: Tensor | None) -> Tensor | None:
+        """:math:`s` as a function of its own parameters, where it learns them."""
+        return self._values(losses).reshape(losses.shape[:-1]) if any(True for _ in self.parameters()) else None
+
+    def _values(self, losses: Tensor) -> Tensor:
+        rows = losses.reshape(-1, self.tasks)
+        return torch.stack([scalarizer(row) for scalarizer, row in zip(self.scalarizers, rows, strict=True)])
+
+    def update(self, losses: Tensor) -> None:
+        """Tell ``FAMO`` the losses ``[..., K]`` of the same batch after the step; nothing happens in the others."""
+        self._waiting = 0
+        kept: Any = self.scalarizers
+        for scalarizer, row in zip(kept, losses.detach().reshape(-1, self.tasks), strict=True):
+            scalarizer.update(row)
+
+
+class _Kept(torch.nn.Module):
+    """A scalarizer whose whole state is in ``state_dict``: FAMO keeps its optimiser and its last losses outside."""
+
+    def __init__(self, scalarizer: Any) -> None:
+        super().__init__()
+        self.scalarizer = scalarizer
+        self.updates = hasattr(scalarizer, "update")
+
+    def forward(self, losses: Tensor) -> Tensor:
+        found: Tensor = self.scalarizer(losses)
+        return found
+
+    def update(self, losses: Tensor) -> None:
+        if self.updates:
+            self.scalarizer.update(losses)
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """What FAMO keeps outside of parameters and buffers."""
+        if not self.updates or self.scalarizer._prev_losses is None:
+            return {}
+        optimiser = self.scalarizer._optimizer
+        return {"losses": self.scalarizer._prev_losses} | (
+            {} if optimiser is None else {"moments": optimiser.state_dict()["state"]}
+        )
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Go on from it."""
+        if "losses" in state:
+            self.scalarizer._prev_losses = state["losses"].clone()
+        if "moments" in state:
+            famo = self.scalarizer
+            famo._optimizer = torch.optim.Adam([famo._w], lr=famo.lr, weight_decay=famo.weight_decay)
+            groups = famo._optimizer.state_dict()["param_groups"]
+            famo._optimizer.load_state_dict({"state": state["moments"], "param_groups": groups})
+
+
+def _weighting(name: str, tasks: int, options: dict[str, object]) -> Any:
+    aggregation = _torchjd()
+    base = aggregation.GramianWeightedAggregator
+    kinds = {kind: getattr(aggregation, kind) for kind in aggregation.__all__}
+    known = [n for n, k in kinds.items() if inspect.isclass(k) and issubclass(k, base) and k is not base]
     if name == "NashMTL":
-        return _Nash(made(kind, name, {"n_tasks": tasks}, options).weighting)
-    return made(kind, name, {}, options).gramian_weighting
+        return _Nash(_made(kinds[name], name, {"n_tasks": tasks}, options).weighting)
+    if name not in known:
+        listed = ", ".join(sorted({*known, "NashMTL", *scalarizers()}))
+        raise GraceError(f"`outer` should be {PREFIX} and one of {listed}. Found {PREFIX}{name}.")
+    return _made(kinds[name], name, {}, options).gramian_weighting
 
 
-def made(kind: Any, name: str, given: dict[str, Any], options: dict[str, Any]) -> Any:
+def _made(kind: Any, name: str, given: dict[str, Any], options: dict[str, object]) -> Any:
     """An object of TorchJD from our own arguments and the user's options.
 
     Raises:
@@ -153,21 +254,6 @@ def made(kind: Any, name: str, given: dict[str, Any], options: dict[str, Any]) -
         raise GraceError(f"`outer` {PREFIX}{name} should find its packages installed. Found: {error}") from None
     except (TypeError, ValueError) as error:
         raise GraceError(f"{PREFIX}{name} should have valid options. Found: {error}.") from None
-
-
-def _named(module: Any, names: list[str], name: str) -> Any:
-    if name not in names:
-        known = sorted({*names, *scalarizers()})
-        raise GraceError(f"`outer` should be {PREFIX} and one of {', '.join(known)}. Found {PREFIX}{name}.")
-    return getattr(module, name)
-
-
-def _names() -> list[str]:
-    aggregation = _torchjd()
-    base = aggregation.GramianWeightedAggregator
-    kinds = {name: getattr(aggregation, name) for name in aggregation.__all__}
-    found = [n for n, k in kinds.items() if inspect.isclass(k) and issubclass(k, base) and k is not base]
-    return sorted([*found, "NashMTL"])
 
 
 def scalarizers() -> list[str]:

@@ -1,0 +1,198 @@
+"""What is diagnosed: networks, their batches and the losses of their tasks; a fleet's, or a user's own."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from grace.core.fit import Losses
+from grace.data.conventions import Conventions
+from grace.data.fleet import Fleet
+from grace.data.prepare import Prepared, prepare_training
+from grace.errors import GraceError
+from grace.models.rul_problem import TASKS, RULProblem
+
+REFERENCE_EPOCHS = 500  # the source's full training
+
+
+class Problem(Protocol):
+    """What can be diagnosed: a network, its batches and the losses of its ``K`` tasks."""
+
+    def model(self) -> nn.Module:
+        """A freshly initialised network, from torch's global random state."""
+        ...
+
+    def shared(self, model: Any) -> list[nn.Parameter]:
+        """The parameters that all tasks share."""
+        ...
+
+    def batches(self, seed: int) -> Iterator[Any]:
+        """An endless stream of training batches."""
+        ...
+
+    def losses(self, model: Any, batch: Any) -> Sequence[Tensor]:
+        """The ``K`` scalar losses of one batch, from one forward pass."""
+        ...
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a report says of a problem besides what was measured of it.
+
+    Attributes:
+        name: Title of the report.
+        tasks: Names of the tasks.
+        conventions: What moves a number.
+        near_failure_share: See :class:`~grace.alignment.diagnosis.Diagnosis`.
+        conditions: Likewise.
+        training_steps: Steps of one training, which the cost is a share of; None if it is not known.
+        training: That training in words.
+        rul: Of an RUL in cycles: cycles per unit of its loss, the cap in cycles, and the name of its unit.
+        data: What the interval takes as given.
+        alike: Whether all networks start from the same values.
+    """
+
+    name: str
+    tasks: tuple[str, ...]
+    conventions: dict[str, object]
+    near_failure_share: float | None = None
+    conditions: int | None = None
+    training_steps: float | None = None
+    training: str = "training"
+    rul: tuple[float, float, str] | None = None
+    data: str = "data"
+    alike: bool = False
+
+
+class FleetProblem(RULProblem):
+    """RUL and health state on the windows of a fleet, as a :class:`Problem`.
+
+    Args:
+        fleet: Training engines, run to failure.
+        conventions: How recordings become windows, targets and labels.
+        size: Size of the network: ``paper``, ``compact`` or ``tiny``.
+        inner: RUL loss: ``mse`` or ``weighted_mse``.
+        batch_size: Windows in a batch.
+
+    Raises:
+        GraceError: A parameter is out of range, or the fleet cannot be used (see :mod:`grace.data.checks`).
+    """
+
+    fleet: Fleet
+    conventions: Conventions
+    prepared: Prepared
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        conventions: Conventions | None = None,
+        *,
+        size: str = "compact",
+        inner: str = "weighted_mse",
+        batch_size: int = 128,
+    ) -> None:
+        conventions = conventions or Conventions()
+        prepared = prepare_training(fleet, conventions)
+        super().__init__(prepared.windows, conventions.cap, size, inner=inner, batch_size=batch_size)
+        vars(self).update(fleet=fleet, conventions=conventions, prepared=prepared)
+
+    def read_in(self, unit: str) -> tuple[RULProblem, Facts]:
+        """The problem with the RUL head in a recipe's unit, and its facts."""
+        prepared, conventions = self.prepared, self.conventions
+        probed = RULProblem(self.windows, self.cap, self.size, unit, self.inner, self.batch_size)
+        measured_as = {
+            "labels": "cut from RUL" if self.fleet.labels is None else "own",
+            "size": self.size,
+            "inner_loss": self.inner,
+            "batch_size": self.batch_size,
+            "rul_head_unit": unit,
+            "rows_and_features": list(self.windows.rows.shape),
+        }
+        return probed, Facts(
+            self.fleet.name,
+            TASKS,
+            conventions.to_json() | measured_as,
+            prepared.near_failure_share,
+            prepared.conditions,
+            REFERENCE_EPOCHS * len(self.windows) / min(self.batch_size, len(self.windows)),
+            f"{REFERENCE_EPOCHS} epochs",
+            (probed.scale, conventions.cap, conventions.unit),
+            "engines",
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleProblem:
+    """A user's network, loader and losses as a :class:`Problem`.
+
+    Where ``maker`` gives the same tensors again and again (one pretrained network, or new heads on one backbone), each training
+    works on a copy: the next one starts where this one did, and the caller's network stays as it is.
+
+    Attributes:
+        maker: Makes a network.
+        loader: Batches, pass after pass; their order comes from torch's global random state, which is seeded.
+        loss_function: ``(model, batch)`` -> losses.
+        shared_of: Model -> the parameters that the tasks share.
+        parameter: What the caller calls ``maker``.
+        again: Whether ``maker`` gives the same tensors again and again.
+        alike: Whether all its networks start from the same values.
+    """
+
+    maker: Callable[[], nn.Module]
+    loader: Iterable[Any]
+    loss_function: Callable[[Any, Any], Losses]
+    shared_of: Callable[[Any], Iterable[Tensor]]
+    parameter: str = "make_model"
+    again: bool = field(init=False)
+    alike: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        with torch.random.fork_rng(devices=[]):
+            first, second = (self._values(seed) for seed in range(2))
+        again = not {id(value) for value in first}.isdisjoint(map(id, second))
+        alike = len(first) == len(second) and all(map(torch.equal, first, second))
+        vars(self).update(again=again, alike=alike)
+
+    def _values(self, seed: int) -> list[Tensor]:
+        torch.manual_seed(seed)
+        model = self.maker()
+        if not isinstance(model, nn.Module):
+            raise GraceError(f"`{self.parameter}` should return a torch.nn.Module. Found a {type(model).__name__}.")
+        return list(model.state_dict(keep_vars=True).values())
+
+    def model(self) -> nn.Module:
+        """A freshly initialised network."""
+        return copy.deepcopy(self.maker()) if self.again else self.maker()
+
+    def shared(self, model: Any) -> list[nn.Parameter]:
+        """The parameters that all tasks share."""
+        return list(self.shared_of(model))  # type: ignore[arg-type]
+
+    def batches(self, seed: int) -> Iterator[Any]:
+        """The loader's batches, pass after pass."""
+        while True:
+            empty = True
+            for batch in self.loader:
+                empty = False
+                yield batch
+            if empty:
+                raise GraceError(
+                    "`batches` should give batches in every pass, as a DataLoader or a list does. Found none. Was it an "
+                    "iterator, which is used up after one pass?"
+                )
+
+    def losses(self, model: Any, batch: Any) -> list[Tensor]:
+        """The losses of one batch, all present."""
+        found = self.loss_function(model, batch)
+        values = list(found.values()) if isinstance(found, Mapping) else list(found)
+        if any(loss is None for loss in values):
+            raise GraceError(
+                f"A diagnosis should have every task's labels in every batch. Found none for task {values.index(None)}. Give it "
+                "the batches that hold all."
+            )
+        return values  # type: ignore[return-value]
