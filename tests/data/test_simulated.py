@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grace.data.cmapss import read_test, read_train
+from grace.data.cmapss.fleets import read_test, read_train
+from grace.data.cmapss.write import write_cmapss
 from grace.data.conventions import USED_SENSORS
 from grace.data.fleet import SENSORS, SETTINGS, Fleet
-from grace.data.labels_file import with_labels
-from grace.data.simulated import (
+from grace.data.health_labels import with_labels
+from grace.data.simulated.fleet import (
     INDEX_CUTS,
     Simulation,
     aligned_labels,
     competing_labels,
     dial_labels,
     simulate,
-    write_cmapss,
 )
-from grace.data.simulated_sensors import LONGEST, OPERATING_POINTS, SHORTEST, SPANS, build_engines, hidden_index
+from grace.data.simulated.sensors import LONGEST, OPERATING_POINTS, SHORTEST, SPANS, build_engines, hidden_index
 from grace.errors import GraceError
 
 MANY = Simulation(engines=400, test_engines=100, conditions=6, faults=2, seed=3)
@@ -232,7 +232,7 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
     def full(*_: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("grace.data.simulated.os.replace", full)
+    monkeypatch.setattr("grace.data.cmapss.write.os.replace", full)
     with pytest.raises(GraceError, match="No space left on device"):
         write_cmapss(*simulate(Simulation(engines=1, test_engines=1)), tmp_path, "SIM")
     assert not list(tmp_path.iterdir())

@@ -10,13 +10,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grace.data.cmapss import read_train
-from grace.data.conditions import find_centres, fit_conditions
+from grace.data.clusters import cluster
+from grace.data.cmapss.fleets import read_train
+from grace.data.conditions import fit_conditions
 from grace.data.conventions import Conventions
 from grace.data.fleet import SENSORS, SETTINGS, Fleet
 from grace.data.health_labels import rul_to_health_3class
 from grace.data.resident import ResidentWindows
-from grace.data.simulated import Simulation, simulate
+from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.split import split_engines
 from grace.data.windows import Windows, last_windows, training_windows, windows_of_cuts
 from grace.errors import GraceError
@@ -169,10 +170,10 @@ def test_no_condition_splits_in_the_real_files(cmapss_dir: Path) -> None:
 
 def test_asked_for_conditions() -> None:
     points = np.random.default_rng(0).normal(size=(300, 3))
-    assert len(find_centres(points)) == 1
-    assert len(find_centres(points, 4)) == 4
+    assert len(cluster(points)) == 1
+    assert len(cluster(points, 4)) == 4
     with pytest.raises(GraceError, match="distinct"):
-        find_centres(np.zeros((50, 3)), 2)
+        cluster(np.zeros((50, 3)), 2)
 
 
 def test_batches_stream_every_window_once_an_epoch() -> None:

@@ -55,7 +55,7 @@ def diagnose_fleet(
         on_progress: Told (initialisations done, initialisations in all).
 
     Raises:
-        GraceError: A parameter is out of range, or the fleet cannot be used (see :mod:`grace.data.checks`).
+        GraceError: A parameter is out of range, or the fleet cannot be used (see :mod:`grace.data.prepare`).
     """
     started = time.perf_counter()
     chosen = with_steps(recipe_named(recipe), steps)

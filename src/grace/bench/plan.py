@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from grace.controllers.methods import SEVEN
-from grace.data.checksums import SUBSETS
+from grace.data.cmapss.checksums import SUBSETS
 from grace.errors import GraceError
 from grace.training.spec import SEEDS, RunSpec, run_spec
 

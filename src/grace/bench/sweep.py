@@ -14,7 +14,8 @@ from grace.alignment.replicate import on_one_thread
 from grace.bench.store import STATES, Store
 from grace.data.fleet import Fleet
 from grace.data.identity import Stamp, stamps
-from grace.data.source import Tables, files_read, load_test, load_train
+from grace.data.load import files_read, load_test, load_train
+from grace.data.tables.columns import TableSource
 from grace.errors import GraceError
 from grace.training.record import FAILED
 from grace.training.run import name_of, stacks, train_stacked
@@ -32,7 +33,7 @@ Pool = Callable[[], AbstractContextManager[Executor | None]]
 def sweep(
     specs: Sequence[RunSpec],
     store: Store,
-    data: Path | Tables | None,
+    data: Path | TableSource | None,
     pool: Pool,
     *,
     retry_failed: bool = False,
@@ -45,7 +46,7 @@ def sweep(
     Args:
         specs: What to run.
         store: Where records go.
-        data: Folder of the data, or tables; with a cluster the same path on every machine, and likewise the store's.
+        data: Folder of the data, or a table; with a cluster the same path on every machine, and likewise the store's.
         pool: Opens the executor.
         retry_failed: Run failed runs again; without it they stay failed.
         on_run: Told after each run.
@@ -95,7 +96,7 @@ def _units(specs: Sequence[RunSpec], stack: int) -> list[list[RunSpec]]:
 def _run_through(
     units: Sequence[Sequence[RunSpec]],
     store: Store,
-    data: Path | Tables | None,
+    data: Path | TableSource | None,
     pool: Pool,
     report: Callable[[int], None],
     device: str,
@@ -122,7 +123,7 @@ def _run_through(
 
 
 def run_unit(
-    specs_json: Sequence[dict[str, Any]], data: Path | Tables | None, folder: Path, device: str = "cpu"
+    specs_json: Sequence[dict[str, Any]], data: Path | TableSource | None, folder: Path, device: str = "cpu"
 ) -> None:
     """Train runs together, on one thread, and write their records; the unit of work of every executor.
 
@@ -143,13 +144,13 @@ def run_unit(
             checkpoint.unlink(missing_ok=True)
 
 
-def _engines(dataset: str, data: Path | Tables | None) -> tuple[Fleet, Fleet | None]:
+def _engines(dataset: str, data: Path | TableSource | None) -> tuple[Fleet, Fleet | None]:
     """Training and test engines; read again when a file was changed or replaced since, as happens to long-lived workers."""
     return _engines_of(dataset, data, stamps(files_read(dataset, data)))
 
 
 @lru_cache(maxsize=4)
-def _engines_of(dataset: str, data: Path | Tables | None, files: tuple[Stamp, ...]) -> tuple[Fleet, Fleet | None]:
+def _engines_of(dataset: str, data: Path | TableSource | None, files: tuple[Stamp, ...]) -> tuple[Fleet, Fleet | None]:
     return load_train(dataset, data), load_test(dataset, data)
 
 

@@ -28,13 +28,12 @@ def predict(
     cap means "or more".
     """
     from grace.cli.render_train import show_forecast, write_forecast
-    from grace.data.table import read_engines, read_new
+    from grace.data.load import as_fleet
     from grace.training.model_file import load_model
     from grace.training.predict import forecast
 
     network = load_model(model)
-    columns, features = network.conventions.table, network.conditioner.features
-    fleet = read_engines(file, features) if columns is None else read_new(file, columns, features)
+    fleet = as_fleet(file, network.conventions.table, network.conditioner.features, known_rul=False)
     found = forecast(network, fleet)
     if to is None:
         show_forecast(found, network)

@@ -14,7 +14,7 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import CHUNK, Fleet
 from grace.data.health_labels import rul_to_health_3class
 
-SHORTEST_CUT = 20
+MIN_CUT = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ def training_windows(
     """
     needed = min(shortest, conventions.window) or conventions.window
     if isinstance(rows, ScaledRows):
-        return many_windows(fleet, rows, conventions, needed, horizon)
+        return _many_windows(fleet, rows, conventions, needed, horizon)
     row = np.arange(len(fleet.values))
     first = np.repeat(fleet.starts[:-1], fleet.lengths)
     last = np.repeat(fleet.starts[1:] - 1, fleet.lengths)
@@ -102,7 +102,7 @@ def windows_of_cuts(
         horizon: Largest RUL at a cut, cycles; 0 sets none. Without one, a quarter to a third of the cuts of C-MAPSS lie far
             above the cap, where every model is right: its test engines were cut nearer to failure.
     """
-    least = np.minimum(fleet.lengths, SHORTEST_CUT)
+    least = np.minimum(fleet.lengths, MIN_CUT)
     if horizon:
         least = np.maximum(least, np.minimum(fleet.rows_above(horizon) + 1, fleet.lengths))
     kept = rng.integers(least[:, None], fleet.lengths[:, None] + 1, (len(fleet.lengths), cuts))
@@ -146,7 +146,7 @@ class ManyWindows:
             yield self.at(np.arange(start, min(start + CHUNK, len(self))))
 
 
-def many_windows(fleet: Fleet, rows: ScaledRows, conventions: Conventions, needed: int, horizon: int) -> ManyWindows:
+def _many_windows(fleet: Fleet, rows: ScaledRows, conventions: Conventions, needed: int, horizon: int) -> ManyWindows:
     """As :func:`training_windows`: those of an engine are the last rows that are long enough after its start and near enough
     to its end, since RUL never rises."""
     least = np.full(len(fleet.engines), needed - 1)

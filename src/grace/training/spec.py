@@ -9,9 +9,9 @@ from typing import Any
 
 from grace.controllers.methods import build_outer, method
 from grace.core.weighted_mse import INNER
-from grace.data.columns import Columns
 from grace.data.conventions import FEATURES, Conventions
 from grace.data.fleet import SETTINGS
+from grace.data.tables.columns import Columns
 from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import PARTS, WHOLE, architecture
 from grace.models.rul_problem import TASKS, UNITS

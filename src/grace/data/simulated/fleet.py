@@ -1,22 +1,18 @@
 """A simulated fleet whose second task helps or harms RUL by a dial; seeded, made in memory in well under a second.
 
-The physics is in :mod:`grace.data.simulated_sensors`; here are the draw, the labels and the files. One seed gives the
+The physics is in :mod:`grace.data.simulated.sensors`; here are the draw and the labels. One seed gives the
 same sensor values at every position of the dial: only the labels change, so that trainings can be compared in pairs.
 """
 
 from __future__ import annotations
 
-import io
-import os
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.fleet import SENSORS, SETTINGS, Fleet
-from grace.data.simulated_sensors import build_engines, hidden_index, read_sensors
+from grace.data.simulated.sensors import build_engines, hidden_index, read_sensors
 from grace.errors import GraceError
 
 INDEX_CUTS = (0.12, 0.40)
@@ -110,41 +106,6 @@ def competing_labels(owner: NDArray[np.int64]) -> NDArray[np.int64]:
     return owner % 3
 
 
-def write_cmapss(train: Fleet, test: Fleet, folder: Path, name: str) -> tuple[Path, ...]:
-    """Write a fleet as C-MAPSS files: ``train_NAME.txt``, ``test_NAME.txt``, ``RUL_NAME.txt``, ``labels_NAME.txt``.
-
-    26 columns (unit, cycle, 3 settings, 21 sensors), 4 decimals, two trailing blanks; one RUL of a test engine a line;
-    one label of a training row a line, left out when the fleet has none. Each file is written beside and renamed.
-
-    Returns:
-        The files written.
-
-    Raises:
-        GraceError: A file exists already, the folder cannot be written, ``name`` is no plain file name, or a fleet
-            lacks C-MAPSS columns.
-    """
-    if not name or Path(name).name != name:
-        raise GraceError(f"`name` should be a plain name such as SIM001. Found {name!r}.")
-    texts = {
-        f"train_{name}.txt": _table(train),
-        f"test_{name}.txt": _table(test),
-        f"RUL_{name}.txt": _column(test.last_rul),
-    }
-    if isinstance(train.labels, np.ndarray):
-        texts[f"labels_{name}.txt"] = _column(train.labels)
-    paths = tuple(folder / file for file in texts)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in paths:
-            if path.exists():
-                raise GraceError(f"{path} should not exist yet. Found a file. Choose another name or folder.")
-        for path, text in zip(paths, texts.values(), strict=True):
-            _write_beside(path, text)
-    except OSError as error:
-        raise GraceError(f"{folder} should be a folder that can be written. Found: {error}.") from None
-    return paths
-
-
 def _fleet(spec: Simulation, count: int, seeds: np.random.SeedSequence, cut: bool) -> Fleet:
     rng, label_rng = (np.random.default_rng(seed) for seed in seeds.spawn(2))
     engines = build_engines(count, spec.faults, rng)
@@ -162,28 +123,3 @@ def _fleet(spec: Simulation, count: int, seeds: np.random.SeedSequence, cut: boo
         last_rul=engines.lives - recorded,
         labels=dial_labels(spec.dial, index, owner, label_rng),
     )
-
-
-def _table(fleet: Fleet) -> str:
-    if fleet.columns != (*SETTINGS, *SENSORS):
-        raise GraceError(f"`{fleet.name}` should have the 24 C-MAPSS columns. Found {', '.join(fleet.columns)}.")
-    owner = fleet.engine_of_row()
-    values = fleet.taken(np.arange(len(owner)), fleet.columns)
-    cycle = np.arange(len(owner)) - fleet.starts[owner] + 1
-    text = io.StringIO()
-    row = "%d %d " + " ".join(["%.4f"] * 24) + "  "
-    np.savetxt(text, np.column_stack([fleet.engines[owner], cycle, values]), fmt=row)
-    return text.getvalue()
-
-
-def _column(values: Iterable[int]) -> str:
-    return "".join(f"{value}\n" for value in values)
-
-
-def _write_beside(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="ascii", newline="\n")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

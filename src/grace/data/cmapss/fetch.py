@@ -13,7 +13,7 @@ from typing import IO
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from grace.data.checksums import MIRRORS, SUMS
+from grace.data.cmapss.checksums import MIRRORS, SUMS
 from grace.data.identity import sha256
 from grace.errors import GraceError
 
@@ -22,7 +22,7 @@ BLOCK, TIMEOUT, TRIES, PAUSE = 1 << 16, 30.0, 4, 1.0
 PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE = 206, 416
 
 Progress = Callable[[int, int], None]
-"""Told (bytes here, bytes in all; 0 if unknown)."""
+"""Called with the bytes that are here and the bytes in all (0 if unknown)."""
 
 
 def fetch(
@@ -40,7 +40,7 @@ def fetch(
     Args:
         folder: Made if missing.
         sources: Addresses of zip archives, or paths of local ones, tried in order.
-        on_progress: Told about the bytes of a download.
+        on_progress: Called as bytes of a download arrive.
         sums: SHA-256 by file name.
         pause: Seconds before the second try; doubled before each further one.
 

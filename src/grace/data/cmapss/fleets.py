@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.data.checksums import verify
+from grace.data.cmapss.checksums import verify
+from grace.data.cmapss.text import Numbers, read_numbers
 from grace.data.fleet import SENSORS, SETTINGS, Fleet
 from grace.data.identity import combined
-from grace.data.text import Numbers, read_numbers
 from grace.errors import GraceError
 
 COLUMNS = 2 + len(SETTINGS) + len(SENSORS)
