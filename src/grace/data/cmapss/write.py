@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from grace.data.fleet import SENSORS, SETTINGS, Fleet
 from grace.errors import GraceError
+from grace.files import replacing
 
 
 def write_cmapss(train: Fleet, test: Fleet, folder: Path, name: str) -> tuple[Path, ...]:
@@ -36,15 +36,12 @@ def write_cmapss(train: Fleet, test: Fleet, folder: Path, name: str) -> tuple[Pa
     if isinstance(train.labels, np.ndarray):
         texts[f"labels_{name}.txt"] = _column(train.labels)
     paths = tuple(folder / file for file in texts)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in paths:
-            if path.exists():
-                raise GraceError(f"{path} should not exist yet. Found a file. Choose another name or folder.")
-        for path, text in zip(paths, texts.values(), strict=True):
-            _write_beside(path, text)
-    except OSError as error:
-        raise GraceError(f"{folder} should be a folder that can be written. Found: {error}.") from None
+    for path in paths:
+        if path.exists():
+            raise GraceError(f"{path} should not exist yet. Found a file. Choose another name or folder.")
+    for path, text in zip(paths, texts.values(), strict=True):
+        with replacing(path) as part:
+            part.write_text(text, encoding="ascii", newline="\n")
     return paths
 
 
@@ -62,12 +59,3 @@ def _table(fleet: Fleet) -> str:
 
 def _column(values: Iterable[int]) -> str:
     return "".join(f"{value}\n" for value in values)
-
-
-def _write_beside(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="ascii", newline="\n")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

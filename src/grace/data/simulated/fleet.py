@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.fleet import SENSORS, SETTINGS, Fleet
-from grace.data.simulated.sensors import build_engines, hidden_index, read_sensors
+from grace.data.simulated.sensors import build_engines, read_sensors
 from grace.errors import GraceError
 
 INDEX_CUTS = (0.12, 0.40)
@@ -75,9 +75,11 @@ def dial_labels(
 ) -> NDArray[np.int64]:
     """Label of each row by the dial, int64 ``[R]`` in {0, 1, 2}.
 
-    +1: the degradation that RUL needs, cleaner than RUL shows it (:func:`aligned_labels`). 0: uniformly random, they
-    say nothing. -1: something that RUL does not need (:func:`competing_labels`). In between, a row (below 0: an engine)
-    has the meaningful label with probability ``|dial|``; the others' rows are uniformly random.
+    +1: the degradation that RUL needs, cleaner than RUL shows it: 0 healthy, 1 degrading, 2 critical by the hidden index. 0:
+    uniformly random, they say nothing. -1: which of three assembly lines built the engine (its index modulo 3). The sensors
+    carry that only through the engine's signature, which says nothing of RUL: a backbone that serves these labels has to know
+    engines apart; of the labels we tried, these raised the test RMSE most reliably. In between, a row (below 0: an engine) has
+    the meaningful label with probability ``|dial|``; the others' rows are uniformly random.
 
     Args:
         dial: In [-1, 1].
@@ -87,23 +89,9 @@ def dial_labels(
     """
     random = rng.integers(0, 3, len(owner))
     if dial >= 0:
-        return np.where(rng.random(len(owner)) < dial, aligned_labels(index), random)
+        return np.where(rng.random(len(owner)) < dial, np.digitize(index, INDEX_CUTS), random)
     meaningful = rng.random(owner[-1] + 1) < -dial
-    return np.where(meaningful[owner], competing_labels(owner), random)
-
-
-def aligned_labels(index: NDArray[np.float64]) -> NDArray[np.int64]:
-    """0 healthy, 1 degrading, 2 critical by the hidden index, ``[R] -> [R]``."""
-    return np.digitize(index, INDEX_CUTS).astype(np.int64)
-
-
-def competing_labels(owner: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Which of three assembly lines built the engine (its index modulo 3), ``[R] -> [R]``.
-
-    The sensors carry it only through the engine's signature, which says nothing of RUL: a backbone that serves these
-    labels has to know engines apart. Of the labels we tried, these raised the test RMSE most reliably.
-    """
-    return owner % 3
+    return np.where(meaningful[owner], owner % 3, random)
 
 
 def _fleet(spec: Simulation, count: int, seeds: np.random.SeedSequence, cut: bool) -> Fleet:
@@ -113,7 +101,7 @@ def _fleet(spec: Simulation, count: int, seeds: np.random.SeedSequence, cut: boo
     if cut:
         recorded = np.maximum((engines.lives * rng.uniform(0.3, 0.98, count)).astype(np.int64), SHORTEST_RECORD)
     owner = np.repeat(np.arange(count), recorded)
-    index = hidden_index(engines, recorded)
+    index = engines.hidden_index(recorded)
     return Fleet(
         name="simulated",
         engines=np.arange(1, count + 1),

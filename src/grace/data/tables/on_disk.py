@@ -21,7 +21,7 @@ from grace.data.stored import StoredRows
 from grace.data.tables.arrays import arrays_of, names_of, selected
 from grace.data.tables.columns import TableSource
 from grace.data.tables.frames import unreadable
-from grace.data.tables.rul import check_steps, rul_from_times, time_steps
+from grace.data.tables.rul import check_steps, rul_from_times
 from grace.data.tables.scan import Scan
 from grace.files import unwritable
 
@@ -188,9 +188,9 @@ class _Writer:
             time = self.rows_of("time", begin, end)
             target = self.rows_of("target", begin, end) if "target" in self.names else None
             starts = self.starts[first : stop + 1] - begin
-            rul = rul_from_times(self.source, self.engines[first:stop], starts, time, target)
+            rul, own = rul_from_times(self.source, self.engines[first:stop], starts, time, target)
             self.write("rul", np.arange(begin, end), rul)
-            steps.append(time_steps(starts, time, target))
+            steps.append(own)
             last.append(rul[starts[1:] - 1])
         check_steps(self.source, self.engines, np.concatenate(steps))
         for name in {"time", "target"} & set(self.names):

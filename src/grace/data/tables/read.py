@@ -13,7 +13,7 @@ from grace.data.tables.arrays import arrays_of, check_schema, selected
 from grace.data.tables.columns import TRAIN, Columns, TableSource
 from grace.data.tables.frames import Frame
 from grace.data.tables.on_disk import stored_fleet
-from grace.data.tables.rul import check_steps, rul_from_times, time_steps
+from grace.data.tables.rul import check_steps, rul_from_times
 from grace.data.tables.scan import Scan, scan
 from grace.errors import GraceError
 
@@ -73,8 +73,8 @@ def _in_memory(table: Scan, source: TableSource) -> Fleet:
     engine, time, target = found["engine"], found["time"], found.get("target")
     first = np.flatnonzero(np.concatenate([[True], engine[1:] != engine[:-1]]))
     starts = np.append(first, len(engine))
-    rul = rul_from_times(source, engine[first], starts, time, target)
-    check_steps(source, engine[first], time_steps(starts, time, target))
+    rul, steps = rul_from_times(source, engine[first], starts, time, target)
+    check_steps(source, engine[first], steps)
     return Fleet(
         name=source.name,
         engines=engine[first],

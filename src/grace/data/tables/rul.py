@@ -36,8 +36,11 @@ def rul_from_times(
     starts: NDArray[np.int64],
     time: NDArray[Any],
     target: NDArray[Any] | None = None,
-) -> NDArray[Any]:
-    """RUL of each row of whole engines, ``[R]``: the target, or the engine's last time minus the row's.
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """RUL of each row of whole engines, and the step of time of each engine.
+
+    RUL, ``[R]``, is the target, or the engine's last time minus the row's. Steps, ``[E]``, show an engine's unit: the median
+    step of time; with a target, its fall per unit of time; NaN where an engine does not show it.
 
     Args:
         source: What the table is called, and its columns.
@@ -56,9 +59,8 @@ def rul_from_times(
         row, rule = wrong
         engine = engines[np.searchsorted(starts, row, side="right") - 1]
         raise GraceError(f"{source.path}, engine {engine}: {rule}")
-    if target is None:
-        return np.asarray(np.repeat(time[starts[1:] - 1], np.diff(starts)) - time)
-    return target
+    rul = np.repeat(time[starts[1:] - 1], np.diff(starts)) - time if target is None else target
+    return np.asarray(rul), _steps(starts, time, target)
 
 
 def _first_wrong(
@@ -86,11 +88,7 @@ def _first_wrong(
     return None
 
 
-def time_steps(starts: NDArray[np.int64], time: NDArray[Any], target: NDArray[Any] | None) -> NDArray[np.float64]:
-    """What the unit of each engine shows in, ``[E]``: the median step of time; with a target, its fall per unit of time.
-
-    NaN where an engine does not show it. Arguments as :func:`rul_from_times`.
-    """
+def _steps(starts: NDArray[np.int64], time: NDArray[Any], target: NDArray[Any] | None) -> NDArray[np.float64]:
     found = np.full(len(starts) - 1, np.nan)
     for index, (start, stop) in enumerate(pairwise(starts)):
         steps = np.diff(time[start:stop])
