@@ -10,7 +10,7 @@ import numpy as np
 from grace.data.cmapss.fleets import read_plain, read_test, read_train, subset_name
 from grace.data.fleet import SETTINGS, Fleet
 from grace.data.simulated.fleet import Simulation, simulate
-from grace.data.tables.columns import TEST, TRAIN, Columns, TableSource
+from grace.data.tables.columns import TEST, Columns, TableSource
 from grace.data.tables.frames import Frame
 from grace.data.tables.read import read_table
 from grace.data.tables.scan import ENDINGS, files_of
@@ -43,19 +43,21 @@ def as_fleet(
     """
     if isinstance(data, Fleet):
         return data
+    native = columns is None and not isinstance(data, TableSource)
+    if isinstance(data, str | Path):
+        if native and Path(data).suffix.lower() not in ENDINGS:
+            return read_plain(Path(data))
+        data = TableSource(Path(data), columns or CMAPSS, features)
     if isinstance(data, TableSource):
-        return read_table(data)
-    path = Path(data) if isinstance(data, str | Path) else None
-    if columns is None and path is not None and path.suffix.lower() not in ENDINGS:
-        return read_plain(path)
-    roles = columns or CMAPSS
-    if not known_rul:
-        roles = replace(roles, target="", label="")
-    if path is None:
-        fleet = read_table(data, roles, features)
+        fleet = read_table(data if known_rul else replace(data, columns=_without_rul(data.columns), side=TEST))
     else:
-        fleet = read_table(TableSource(path, roles, features, side=TRAIN if known_rul else TEST))
-    return fleet if columns is not None else _counted(fleet)
+        roles = columns or CMAPSS
+        fleet = read_table(data, roles if known_rul else _without_rul(roles), features)
+    return _counted(fleet) if native else fleet
+
+
+def _without_rul(columns: Columns) -> Columns:
+    return replace(columns, target="", label="")
 
 
 def _counted(fleet: Fleet) -> Fleet:
