@@ -67,16 +67,18 @@ def test_stored_rows_equal_those_in_memory(sources: tuple[TableSource, TableSour
     np.testing.assert_array_equal(ours.rul(), theirs.rul())
 
 
-@pytest.mark.parametrize(("shortest", "horizon"), [(0, 0), (5, 0), (5, 40)])
-def test_windows_equal_those_in_memory(sources: tuple[TableSource, TableSource], shortest: int, horizon: int) -> None:
+@pytest.mark.parametrize(("min_history", "max_rul"), [(0, 0), (5, 0), (5, 40)])
+def test_windows_equal_those_in_memory(
+    sources: tuple[TableSource, TableSource], min_history: int, max_rul: int
+) -> None:
     memory, stored = (read_table(source) for source in sources)
     conventions = conventions_of(sources[0])
     fitted, same = fit_conditions(memory, conventions), fit_conditions(stored, conventions)
     for name in ("unit", "centres", "mean", "scale"):
         np.testing.assert_array_equal(getattr(same, name), getattr(fitted, name))
     assert len(fitted.centres) == 3
-    theirs = training_windows(memory, fitted.transform(memory), conventions, shortest, horizon)
-    ours = training_windows(stored, same.transform(stored), conventions, shortest, horizon)
+    theirs = training_windows(memory, fitted.transform(memory), conventions, min_history, max_rul)
+    ours = training_windows(stored, same.transform(stored), conventions, min_history, max_rul)
     assert isinstance(ours, ManyWindows)
     assert isinstance(theirs, Windows)
     assert len(ours) == len(theirs)

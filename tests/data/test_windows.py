@@ -94,16 +94,16 @@ def test_windows_of_cuts_end_where_a_test_file_of_these_engines_would(sizes: lis
 
 @settings(max_examples=40, deadline=None)
 @given(lengths, st.integers(1, 60), st.integers(0, 99))
-def test_a_horizon_keeps_windows_near_failure(sizes: list[int], horizon: int, seed: int) -> None:
+def test_a_largest_rul_keeps_windows_near_failure(sizes: list[int], max_rul: int, seed: int) -> None:
     fleet = fleet_of(sizes)
     rows = rows_of(fleet)
     conventions = Conventions(window=10)
-    every = training_windows(fleet, rows, conventions, shortest=1)
-    near = training_windows(fleet, rows, conventions, shortest=1, horizon=horizon)
-    np.testing.assert_array_equal(near.ends, every.ends[every.true_rul <= horizon])
-    cut = windows_of_cuts(fleet, rows, conventions, 5, np.random.default_rng(seed), horizon)
+    every = training_windows(fleet, rows, conventions, min_history=1)
+    near = training_windows(fleet, rows, conventions, min_history=1, max_rul=max_rul)
+    np.testing.assert_array_equal(near.ends, every.ends[every.true_rul <= max_rul])
+    cut = windows_of_cuts(fleet, rows, conventions, 5, np.random.default_rng(seed), max_rul)
     assert np.bincount(cut.engine).tolist() == [5] * len(sizes)
-    assert (cut.true_rul <= horizon).all()
+    assert (cut.true_rul <= max_rul).all()
     assert (cut.ends < fleet.starts[cut.engine + 1]).all()
 
 

@@ -49,7 +49,7 @@ def prepare_training(fleet: Fleet, conventions: Conventions) -> Prepared:
     return Prepared(windows, conditioner, len(conditioner.centres), near / len(windows), classes)
 
 
-def check_training(fleet: Fleet, conventions: Conventions, shortest: int = 0) -> None:
+def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0) -> None:
     """Refuse a fleet that cannot be trained on.
 
     A constant setting is fine (one operating condition); a constant sensor carries nothing and is mostly a fault of
@@ -58,7 +58,7 @@ def check_training(fleet: Fleet, conventions: Conventions, shortest: int = 0) ->
     Args:
         fleet: Training engines.
         conventions: Window and features.
-        shortest: Cycles that every engine needs at least; 0: a window.
+        min_history: Cycles that every engine needs at least; 0: a window.
 
     Raises:
         GraceError: One engine only, a missing column, an engine shorter than a window, or a constant sensor.
@@ -70,7 +70,7 @@ def check_training(fleet: Fleet, conventions: Conventions, shortest: int = 0) ->
         raise GraceError(
             f"{fleet.name} should hold at least two training engines. Found one. Engines are what is split and counted."
         )
-    least, needed = int(np.argmin(fleet.lengths)), shortest or conventions.window
+    least, needed = int(np.argmin(fleet.lengths)), min_history or conventions.window
     if fleet.lengths[least] < needed:
         raise GraceError(
             f"{fleet.name}, engine {fleet.engines[least]}{_line(fleet, conventions, least)}: should have at least "
