@@ -49,11 +49,11 @@ def test_a_date_keeps_its_fraction_of_a_unit() -> None:
 
 
 def test_rul_is_the_last_time_minus_the_rows() -> None:
-    time = np.array([1, 2, 5, 10, 30, 7])
-    rul, steps = rul_from_times(SOURCE, NAMES, np.array([0, 3, 5, 6]), time)
-    assert rul.tolist() == [4, 3, 0, 20, 0, 0]
+    time = np.array([1, 2, 5, 16, 10, 30, 7])
+    rul, steps = rul_from_times(SOURCE, NAMES, np.array([0, 4, 6, 7]), time)
+    assert rul.tolist() == [15, 14, 11, 0, 20, 0, 0]
     assert rul.dtype == np.int64
-    np.testing.assert_array_equal(steps, [2.0, 20.0, np.nan])  # medians of 1, 3 and of 20; one row shows nothing
+    np.testing.assert_array_equal(steps, [3.0, 20.0, np.nan])  # medians of 1, 3, 11 and of 20; one row shows nothing
 
 
 def test_a_target_is_the_rul_and_its_fall_the_step() -> None:

@@ -76,7 +76,7 @@ class TableSource:
         features: Columns that the network sees; :func:`grace.data.tables.select_columns.select_columns` finds them.
         side: ``dev`` or ``test`` of an N-CMAPSS file.
         test: Table of test engines with the same columns, or None; N-CMAPSS names itself.
-        cache: Folder for the rows of a table that is larger than memory; None reads it into memory.
+        cache: Folder for the rows of a table that is larger than memory; None, or the side ``test``, is read into memory.
         conditions: Number of operating conditions that was asked for; 0 finds it.
         found: Operating conditions found in a sample of rows; what is fitted later sees all rows of the training engines.
         rows: Rows that were counted when columns were selected.
@@ -107,4 +107,4 @@ class TableSource:
     @property
     def test_source(self) -> TableSource | None:
         """The table of test engines, read alike."""
-        return None if self.test is None else replace(self, path=self.test, side=TEST, test=None, cache=None)
+        return None if self.test is None else replace(self, path=self.test, side=TEST, test=None)
