@@ -76,6 +76,8 @@ def opened(
         if not value:
             known = ", ".join(scan(table).schema)[:200]
             raise GraceError(f"`--table` should come with {name}, the name of a column. Found none. Columns: {known}.")
+    if test_table is not None:
+        scan(test_table)  # refused here, before anything is trained
     test = test_table or (table if flights else None)
     columns = Columns(
         str(engine),

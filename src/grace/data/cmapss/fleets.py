@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from grace.data.cmapss.checksums import SUMS
 from grace.data.cmapss.text import Numbers, read_numbers
-from grace.data.fleet import SENSORS, SETTINGS, Fleet
+from grace.data.fleet import SENSORS, SETTINGS, Fleet, starts_of
 from grace.data.identity import combined
 from grace.errors import GraceError
 
@@ -111,18 +111,17 @@ def _engines_in(path: Path, found: Numbers, name: str) -> Fleet:
     for label, column in (("engine", engine), ("cycle", cycle)):
         whole = (column < 1) | (column != np.rint(column))
         _refuse(path, whole, column, f"the {label} should be a whole number from 1")
-    new = np.concatenate([[True], engine[1:] != engine[:-1]])
-    starts = np.flatnonzero(new)
-    expected = np.arange(len(table)) - np.repeat(starts, np.diff([*starts, len(table)])) + 1
-    _refuse_repeated(path, engine, starts)
+    starts = starts_of(engine)
+    expected = np.arange(len(table)) - np.repeat(starts[:-1], np.diff(starts)) + 1
+    _refuse_repeated(path, engine, starts[:-1])
     _refuse(path, cycle != expected, cycle, "an engine's cycles should count 1, 2, 3, ... without gap or repeat")
     return Fleet(
         name=name,
-        engines=engine[starts].astype(np.int64),
-        starts=np.append(starts, len(table)).astype(np.int64),
+        engines=engine[starts[:-1]].astype(np.int64),
+        starts=starts,
         values=table[:, 2:],
         columns=(*SETTINGS, *SENSORS),
-        last_rul=np.zeros(len(starts), dtype=np.int64),
+        last_rul=np.zeros(len(starts) - 1, dtype=np.int64),
         sha256=found.sha256,
     )
 

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from grace.data.fleet import Fleet
+from grace.data.fleet import Fleet, starts_of
 from grace.data.tables.arrays import arrays_of, check_schema, selected
 from grace.data.tables.columns import TRAIN, Columns, TableSource
 from grace.data.tables.frames import Frame
@@ -71,13 +69,13 @@ def _in_memory(table: Scan, source: TableSource) -> Fleet:
         raise table.without_rows()
     found = arrays_of(source, frame.sort("engine", "time", maintain_order=True))
     engine, time, target = found["engine"], found["time"], found.get("target")
-    first = np.flatnonzero(np.concatenate([[True], engine[1:] != engine[:-1]]))
-    starts = np.append(first, len(engine))
-    rul, steps = rul_from_times(source, engine[first], starts, time, target)
-    check_steps(source, engine[first], steps)
+    starts = starts_of(engine)
+    engines = engine[starts[:-1]]
+    rul, steps = rul_from_times(source, engines, starts, time, target)
+    check_steps(source, engines, steps)
     return Fleet(
         name=source.name,
-        engines=engine[first],
+        engines=engines,
         starts=starts,
         values=found["values"],
         columns=source.values,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from grace.data.conditions import Conditioner, fit_conditions, varies
 from grace.data.conventions import Conventions
-from grace.data.fleet import Fleet
+from grace.data.fleet import Fleet, starts_of
 from grace.data.tables.arrays import arrays_of, check_schema, selected
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.scan import Scan, scan
@@ -137,14 +137,14 @@ def _sample(table: Scan, source: TableSource, counts: pl.DataFrame) -> Fleet:
     every = math.ceil(int(kept["len"].sum()) / SAMPLE_ROWS)
     rows = table.whole.filter(pl.col(source.columns.engine).is_in(kept["engine"].to_list())).gather_every(every)
     found = arrays_of(source, table.collect(rows.select(selected(table, source)).sort("engine", "time")))
-    starts = np.flatnonzero(np.concatenate([[True], found["engine"][1:] != found["engine"][:-1]]))
+    starts = starts_of(found["engine"])
     return Fleet(
         name=source.name,
-        engines=found["engine"][starts],
-        starts=np.append(starts, len(found["engine"])),
+        engines=found["engine"][starts[:-1]],
+        starts=starts,
         values=found["values"],
         columns=source.values,
-        last_rul=np.zeros(len(starts)),
+        last_rul=np.zeros(len(starts) - 1),
         row_rul=found["time"] if "target" not in found else -found["target"],
     )
 
