@@ -92,15 +92,14 @@ class _Writer:
 
     def __init__(self, table: Scan, source: TableSource, folder: Path) -> None:
         self.table, self.source, self.folder = table, source, folder
-        counts = table.engines(source.columns.engine).drop_nulls()
+        counts = table.engines(source.columns).drop_nulls("engine")
         keys = names_of(counts["engine"])
         order = np.argsort(keys, kind="stable")
-        self.engines = keys[order]
+        self.engines, self.last_time = keys[order], counts["last"].to_numpy()[order]
         self.starts = np.concatenate([[0], np.cumsum(counts["len"].to_numpy()[order])]).astype(np.int64)
         self.filled = np.zeros(len(keys), dtype=np.int64)
         self.latest = np.full(len(keys), -np.inf)
         self.ordered = np.ones(len(keys), dtype=np.bool_)
-        self.shown: Any = None
         self.names: tuple[str, ...] = ()
 
     def run(self) -> None:
@@ -115,7 +114,7 @@ class _Writer:
             engines=self.engines,
             starts=self.starts,
             last_rul=last_rul,
-            last_time=self.shown,
+            last_time=self.last_time,
             sha256=self.table.sha256(),
         )
         for path in self.folder.iterdir():
@@ -150,10 +149,6 @@ class _Writer:
         before = np.concatenate([[-np.inf], time[:-1]])
         before[first] = self.latest[here]
         self.ordered[index[time <= before]] = False
-        if self.shown is None:
-            self.shown = np.zeros(len(self.engines), dtype=found["shown"].dtype)
-        shown = np.maximum.reduceat(found["shown"][order], first)
-        self.shown[here] = np.where(self.filled[here] > 0, np.maximum(self.shown[here], shown), shown)
         self.latest[here] = np.maximum(self.latest[here], np.maximum.reduceat(time, first))
         self.filled[here] += count
         for name in ("values", "time", "target", "label"):

@@ -11,7 +11,7 @@ import polars as pl
 
 from grace.data.cmapss.ncmapss import read_flights
 from grace.data.identity import combined, sha256, stamps
-from grace.data.tables.columns import TRAIN
+from grace.data.tables.columns import TRAIN, Columns
 from grace.data.tables.frames import FRAME, Frame, frame_sha256, to_polars, unreadable
 from grace.errors import GraceError
 
@@ -52,13 +52,14 @@ class Scan:
         except (OSError, pl.exceptions.PolarsError) as error:
             raise unreadable(self.path, error) from None
 
-    def engines(self, name: str) -> pl.DataFrame:
-        """``engine`` and ``len``, its rows, of every engine in the column ``name``, in their order.
+    def engines(self, columns: Columns) -> pl.DataFrame:
+        """``engine``, ``len``, its rows, and ``last``, its last time as in the file, of every engine in their order.
 
         Raises:
             GraceError: The table has no row.
         """
-        counts = self.collect(self.whole.group_by(pl.col(name).alias("engine")).len()).sort("engine")
+        rows = self.whole.select(engine=pl.col(columns.engine), time=pl.col(columns.time))
+        counts = self.collect(rows.group_by("engine").agg(pl.len(), last=pl.col("time").max())).sort("engine")
         if counts.is_empty():
             raise self.without_rows()
         return counts

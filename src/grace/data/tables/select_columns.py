@@ -40,7 +40,7 @@ def select_columns(source: TableSource, conditions: str = AUTO) -> TableSource:
     """
     table, (count, named) = scan(source.path, source.side), _asked(conditions)
     _check_named(table, source, named)
-    counts = table.engines(source.columns.engine)
+    counts = table.engines(source.columns)
     searched = not (named or conditions == NONE)
     names, constant = _candidates(table, source, named, searched)
     columns = replace(source.columns, classes=_classes(table, source.columns), settings=())
