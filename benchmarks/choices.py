@@ -17,8 +17,8 @@ import numpy as np
 from pages import replace_between
 
 from grace.alignment.replicate import processes, run_all
-from grace.data.checksums import SUBSETS
-from grace.data.cmapss import read_train
+from grace.data.cmapss.checksums import SUBSETS
+from grace.data.cmapss.fleets import read_train
 from grace.data.conventions import FEATURES
 from grace.files import write_text
 from grace.models.cnn_bilstm_attention import SIZES

@@ -12,7 +12,7 @@ from grace.controllers.methods import METHODS as ROWS
 from grace.controllers.methods import OUTER
 from grace.data.conventions import Conventions
 from grace.data.prepare import prepare_training
-from grace.data.simulated import Simulation, simulate
+from grace.data.simulated.fleet import Simulation, simulate
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
 from grace.models.rul_problem import RULProblem
 from grace.training.schedule import SCHEDULES

@@ -18,7 +18,7 @@ from tree import predicted as tree_predicts
 
 from grace.alignment.replicate import on_one_thread
 from grace.core.metrics import rmse
-from grace.data.cmapss import read_train
+from grace.data.cmapss.fleets import read_train
 from grace.data.conditions import fit_conditions
 from grace.data.resident import ResidentWindows
 from grace.data.split import split_engines

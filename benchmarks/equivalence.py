@@ -23,7 +23,7 @@ from pages import replace_between
 from scipy import stats
 
 from grace.data.conventions import Conventions
-from grace.data.simulated import Simulation, simulate
+from grace.data.simulated.fleet import Simulation, simulate
 from grace.files import write_text
 from grace.models.cnn_bilstm_attention import SIZES
 from grace.training.run import train

@@ -26,7 +26,7 @@ from operations import operations_of
 
 from grace.controllers.methods import SEVEN
 from grace.data.conventions import Conventions
-from grace.data.simulated import Simulation, simulate
+from grace.data.simulated.fleet import Simulation, simulate
 from grace.errors import GraceError
 from grace.files import write_text
 from grace.models.cnn_bilstm_attention import SIZES, CNNBiLSTMAttention

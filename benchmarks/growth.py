@@ -40,7 +40,7 @@ def engines(count: int) -> Callable[[], Any]:
     from grace.data.conventions import Conventions
     from grace.data.prepare import prepare_training
     from grace.data.resident import ResidentWindows
-    from grace.data.simulated import Simulation, simulate
+    from grace.data.simulated.fleet import Simulation, simulate
 
     fleet, _ = simulate(Simulation(engines=count, test_engines=1, conditions=6))
     return lambda: ResidentWindows(prepare_training(fleet, Conventions()).windows)
@@ -63,7 +63,7 @@ def replicas(count: int) -> Callable[[], Any]:
     """A step of a stack of GRACE with that many seeds."""
     from dataclasses import replace
 
-    from grace.data.simulated import Simulation, simulate
+    from grace.data.simulated.fleet import Simulation, simulate
     from grace.training.protocol import split_for
     from grace.training.run import initial_networks
     from grace.training.schedule import schedule_named

@@ -85,10 +85,10 @@ def _profiled(way: Any, steps: int, counted: float) -> dict[str, Any]:
 
 def profile_text(folder: Path, names: tuple[str, ...], rounds: int = 5) -> dict[str, float]:
     """Milliseconds of each stage from text to tensors, all data sets together, median of the rounds after a first one."""
-    from grace.data.checks import check_training
-    from grace.data.cmapss import read_train
+    from grace.data.cmapss.fleets import read_train
     from grace.data.conditions import fit_conditions
     from grace.data.conventions import Conventions
+    from grace.data.prepare import check_training
     from grace.data.resident import ResidentWindows
     from grace.data.windows import training_windows
 

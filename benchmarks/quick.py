@@ -34,7 +34,7 @@ def training() -> dict[str, Ratio]:
     """Windows per second of the compact network over a tutorial's loop, and of a stack of two over one run."""
     from throughput import rates
 
-    from grace.data.simulated import Simulation, simulate
+    from grace.data.simulated.fleet import Simulation, simulate
 
     best = {
         name: max(values) for name, values in rates("compact", 20, 6, simulate(Simulation())[0], peers=False).items()
@@ -51,7 +51,8 @@ def text() -> dict[str, Ratio]:
 
     from text import with_grace, with_pandas
 
-    from grace.data.simulated import Simulation, simulate, write_cmapss
+    from grace.data.cmapss.write import write_cmapss
+    from grace.data.simulated.fleet import Simulation, simulate
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

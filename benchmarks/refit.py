@@ -21,7 +21,7 @@ from tree import predicted as tree_predicts
 from grace.alignment.replicate import on_one_thread
 from grace.bench.store import Store
 from grace.core.metrics import rmse
-from grace.data.cmapss import read_test, read_train
+from grace.data.cmapss.fleets import read_test, read_train
 from grace.training.protocol import split_for
 from grace.training.run import initial_networks
 from grace.training.spec import SEEDS, run_spec

@@ -97,7 +97,7 @@ def measure_training(data: Path) -> dict[str, Any]:
     """Windows per second of every way, and our ratio to each."""
     from throughput import rates
 
-    from grace.data.cmapss import read_train
+    from grace.data.cmapss.fleets import read_train
 
     fleet, found = read_train(data, "FD001"), {}
     for size, steps, rounds in (("compact", 20, 9), ("paper", 3, 5)):
@@ -132,7 +132,7 @@ def measure_profile(data: Path) -> dict[str, Any]:
     """Where the time of a step and of reading goes."""
     from profiles import profile_text, profile_training
 
-    from grace.data.cmapss import read_train
+    from grace.data.cmapss.fleets import read_train
 
     fleet = read_train(data, "FD001")
     steps = profile_training("compact", 30, fleet) | profile_training("paper", 3, fleet)

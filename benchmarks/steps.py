@@ -242,7 +242,7 @@ def agreement(steps: int, size: str = "paper", batch_size: int = 64) -> dict[str
     """
     from grace.data.conventions import Conventions
     from grace.data.prepare import prepare_training
-    from grace.data.simulated import Simulation, simulate
+    from grace.data.simulated.fleet import Simulation, simulate
     from grace.models.rul_problem import RULProblem
 
     windows = prepare_training(simulate(Simulation(engines=20))[0], Conventions()).windows

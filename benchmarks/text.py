@@ -30,7 +30,7 @@ def with_grace(folder: Path) -> Callable[[str], Any]:
     from sklearn.cluster import KMeans  # noqa: F401
     from sklearn.metrics import silhouette_score  # noqa: F401
 
-    from grace.data.cmapss import read_train
+    from grace.data.cmapss.fleets import read_train
     from grace.data.conventions import Conventions
     from grace.data.prepare import prepare_training
     from grace.data.resident import ResidentWindows

@@ -18,7 +18,7 @@ from pages import measured_once, replace_between
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from grace.core.metrics import nasa_score, rmse
-from grace.data.cmapss import read_test, read_train
+from grace.data.cmapss.fleets import read_test, read_train
 from grace.data.windows import Windows
 from grace.training.protocol import Split, split_for
 from grace.training.spec import SEEDS, run_spec

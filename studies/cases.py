@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.data.cmapss import read_test, read_train
+from grace.data.cmapss.fleets import read_test, read_train
 from grace.data.conditions import fit_conditions
 from grace.data.conventions import Conventions
 from grace.data.fleet import SETTINGS, Fleet
 from grace.data.health_labels import rul_to_health_3class
-from grace.data.simulated import Simulation, simulate
+from grace.data.simulated.fleet import Simulation, simulate
 from grace.errors import GraceError
 from grace.training.spec import CONVENTIONS
 from grace.validity.study import Case

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from grace.data.simulated import Simulation, simulate, write_cmapss
+from grace.data.cmapss.write import write_cmapss
+from grace.data.simulated.fleet import Simulation, simulate
 
 torch.set_num_threads(1)
 

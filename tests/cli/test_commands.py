@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from grace.data.simulated import Simulation, simulate, write_cmapss
+from grace.data.cmapss.write import write_cmapss
+from grace.data.simulated.fleet import Simulation, simulate
 
 KEYS = {"dataset", "recipe", "rho", "ratio", "near_failure_share", "conditions", "prescription", "cost", "conventions"}
 QUICK = ["--inits", "2", "--batches", "3", "--size", "tiny", "--batch-size", "16"]

@@ -14,8 +14,8 @@ import pytest
 
 from grace.cli.main import main
 from grace.cli.table_options import horizons
-from grace.data.simulated import Simulation, simulate
-from grace.data.table import read_new
+from grace.data.load import as_fleet
+from grace.data.simulated.fleet import Simulation, simulate
 from grace.training.checkpoint import load, save
 from grace.training.model_file import KIND, load_model
 from grace.training.predict import predict
@@ -110,7 +110,7 @@ def test_predict_needs_no_options(trained: Path) -> None:
     network = load_model(trained / "net.safetensors")
     columns = network.conventions.table
     assert columns is not None
-    found = predict(network, read_new(trained / "new.csv", columns, network.conditioner.features))
+    found = predict(network, as_fleet(trained / "new.csv", columns, network.conditioner.features, known_rul=False))
     assert [row["asset"] for row in rows] == found.engine.tolist()
     assert [row["rul"] for row in rows] == pytest.approx(found.rul, abs=1e-3)
     table = pl.read_csv(trained / "new.csv")

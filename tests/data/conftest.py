@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from grace.data.fleet import Fleet
-from grace.data.simulated import Simulation, simulate
+from grace.data.simulated.fleet import Simulation, simulate
 
 Write = Callable[..., Path]
 

@@ -13,11 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grace.core.metrics import rmse
-from grace.data.checks import check_training
-from grace.data.cmapss import COLUMNS, read_test, read_train, subset_name
+from grace.data.cmapss.fleets import COLUMNS, read_test, read_train, subset_name
+from grace.data.cmapss.text import _fast, _line_by_line, read_numbers
 from grace.data.conventions import Conventions
-from grace.data.prepare import prepare_training
-from grace.data.text import _fast, _line_by_line, read_numbers
+from grace.data.prepare import check_training, prepare_training
 from grace.errors import GraceError
 
 # spec of the data: train rows, engines, test rows, engines, conditions, windows, near failure %, test RUL > 125 %, capped

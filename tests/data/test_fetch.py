@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from grace.data.fetch import PART, fetch
+from grace.data.cmapss.fetch import PART, fetch
 from grace.errors import GraceError
 
 FILES = {f"{kind}_FD00{n}.txt": os.urandom(30_000) for kind in ("train", "RUL") for n in (1, 2)}
@@ -234,7 +234,10 @@ class Slow(Handler):
 
 
 def test_a_killed_download_leaves_no_half_file_and_is_resumed(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from grace.data.fetch import fetch; fetch(Path(sys.argv[1]), [sys.argv[2]])"
+    code = (
+        "import sys; from pathlib import Path; from grace.data.cmapss.fetch import fetch; "
+        "fetch(Path(sys.argv[1]), [sys.argv[2]])"
+    )
     with serving(RequestHandlerClass=Slow) as server:
         process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path), server.url])
         part = tmp_path / PART

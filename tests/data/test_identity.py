@@ -14,17 +14,17 @@ import pytest
 
 import grace
 from grace.bench.sweep import _engines
-from grace.data.checksums import SUMS
-from grace.data.cmapss import read_plain, read_test, read_train
-from grace.data.columns import Columns
+from grace.data.cmapss.checksums import SUMS
+from grace.data.cmapss.fleets import read_plain, read_test, read_train
+from grace.data.cmapss.write import write_cmapss
 from grace.data.fleet import Fleet
+from grace.data.health_labels import with_labels
 from grace.data.identity import combined, fleet_sha256
-from grace.data.labels_file import with_labels
-from grace.data.rows import TableSource
-from grace.data.scan import Scan
-from grace.data.simulated import Simulation, simulate, write_cmapss
-from grace.data.source import Tables
-from grace.data.table import read_engines, read_table
+from grace.data.load import as_fleet
+from grace.data.simulated.fleet import Simulation, simulate
+from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.read import read_table
+from grace.data.tables.scan import Scan
 from grace.errors import GraceError
 from tests.data.conftest import Write, as_table
 from tests.data.test_ncmapss import write_layout
@@ -119,7 +119,7 @@ def test_new_engines(written: Write, name: str) -> None:
     path = written(
         pl.DataFrame({"engine": [1, 1], "cycle": [1, 2], **{f"setting_{i}": [0.5, 0.6] for i in (1, 2, 3)}}), name
     )
-    assert read_engines(path, ()).sha256 == digest(path)
+    assert as_fleet(path).sha256 == digest(path)
 
 
 def small_frame() -> pl.DataFrame:
@@ -188,7 +188,7 @@ def test_calls_that_do_not_say_how_to_read(written: Write) -> None:
         grace.read_table(frame)
     with pytest.raises(GraceError, match="should be left out beside a TableSource"):
         grace.read_table(source, COLUMNS)
-    with pytest.raises(GraceError, match=r"`table` should be a path, .* pandas\. Found dict"):
+    with pytest.raises(GraceError, match=r"A table should be a path, .* pandas\. Found dict"):
         grace.read_table({"asset": [1]}, COLUMNS)  # type: ignore[arg-type]
     with pytest.raises(GraceError, match="frame should have the column s9"):
         grace.read_table(frame, COLUMNS, ("s9",))
@@ -245,7 +245,7 @@ def test_a_worker_reads_a_replaced_text_anew(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cached", [False, True])
 def test_a_worker_reads_a_replaced_table_anew(fleet: Fleet, written: Write, tmp_path: Path, cached: bool) -> None:
     path = written(as_table(fleet), "fleet.csv")
-    tables = Tables(TableSource(path, COLUMNS, NAMES, cache=tmp_path / "rows" if cached else None))
+    tables = TableSource(path, COLUMNS, NAMES, cache=tmp_path / "rows" if cached else None)
     first = _engines("", tables)[0]
     assert _engines("", tables)[0] is first
     content = path.read_bytes().replace(b"setting", b"s")

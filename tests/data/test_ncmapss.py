@@ -8,11 +8,10 @@ import h5py
 import numpy as np
 import pytest
 
-from grace.data import ncmapss
-from grace.data.columns import Columns
-from grace.data.ncmapss import read_flights
-from grace.data.rows import TableSource
-from grace.data.table import read_table
+from grace.data.cmapss import ncmapss
+from grace.data.cmapss.ncmapss import read_flights
+from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.read import read_table
 from grace.errors import GraceError
 
 W = ["alt", "Mach", "TRA", "T2"]

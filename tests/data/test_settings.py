@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grace.data.settings import find_settings, groups_of
+from grace.data.tables.settings import find_settings, groups_of
 
 
 def test_groups_are_cut_at_gaps() -> None:

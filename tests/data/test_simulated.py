@@ -8,20 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grace.data.cmapss import read_test, read_train
+from grace.data.cmapss.fleets import read_test, read_train
+from grace.data.cmapss.write import write_cmapss
 from grace.data.conventions import USED_SENSORS
 from grace.data.fleet import SENSORS, SETTINGS, Fleet
-from grace.data.labels_file import with_labels
-from grace.data.simulated import (
+from grace.data.health_labels import with_labels
+from grace.data.simulated.fleet import (
     INDEX_CUTS,
     Simulation,
-    aligned_labels,
-    competing_labels,
     dial_labels,
     simulate,
-    write_cmapss,
 )
-from grace.data.simulated_sensors import LONGEST, OPERATING_POINTS, SHORTEST, SPANS, build_engines, hidden_index
+from grace.data.simulated.sensors import LONGEST, OPERATING_POINTS, SHORTEST, SPANS, build_engines
 from grace.errors import GraceError
 
 MANY = Simulation(engines=400, test_engines=100, conditions=6, faults=2, seed=3)
@@ -95,7 +93,7 @@ def test_training_engines_fail_and_test_engines_are_cut_before(many: tuple[Fleet
 
 def test_the_hidden_index_grows_to_exactly_1() -> None:
     engines = build_engines(50, 2, rng())
-    index = hidden_index(engines, engines.lives)
+    index = engines.hidden_index(engines.lives)
     ends = np.cumsum(engines.lives)
     assert (index[ends - 1] == 1).all()
     assert np.allclose(index[ends - engines.lives], engines.wear)
@@ -154,14 +152,14 @@ def test_dial_zero_says_nothing() -> None:
     labels = dial_labels(0, index, owner, rng())
     assert np.bincount(labels) / 10_000 == pytest.approx([1 / 3] * 3, abs=0.02)
     # chance agreement is 1/3; its standard error with 10,000 rows is 0.005
-    for meaningful in (aligned_labels(index), competing_labels(owner)):
+    for meaningful in (np.digitize(index, INDEX_CUTS), owner % 3):
         assert np.mean(labels == meaningful) == pytest.approx(1 / 3, abs=0.02)
 
 
 @pytest.mark.parametrize("dial", [0.25, 0.5, 0.9])
 def test_between_a_share_of_the_rows_is_meaningful(dial: float) -> None:
     owner, index = np.repeat(np.arange(100), 100), np.tile(np.linspace(0, 1, 100), 100)
-    agree = np.mean(dial_labels(dial, index, owner, rng()) == aligned_labels(index))
+    agree = np.mean(dial_labels(dial, index, owner, rng()) == np.digitize(index, INDEX_CUTS))
     assert agree == pytest.approx(dial + (1 - dial) / 3, abs=0.02)
 
 
@@ -232,7 +230,7 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
     def full(*_: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("grace.data.simulated.os.replace", full)
+    monkeypatch.setattr("os.replace", full)
     with pytest.raises(GraceError, match="No space left on device"):
         write_cmapss(*simulate(Simulation(engines=1, test_engines=1)), tmp_path, "SIM")
     assert not list(tmp_path.iterdir())
@@ -241,7 +239,7 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     train, test = simulate(Simulation(engines=1, test_engines=1))
     (tmp_path / "file").write_text("")
-    with pytest.raises(GraceError, match="should be a folder that can be written"):
+    with pytest.raises(GraceError, match=r"file/train_SIM\.txt should be writable"):
         write_cmapss(train, test, tmp_path / "file", "SIM")
 
 

@@ -13,14 +13,14 @@ import pytest
 
 from grace.alignment.diagnose import diagnose
 from grace.alignment.problem import FleetProblem
-from grace.data.choose import Choice, choose
-from grace.data.cmapss import read_test, read_train
-from grace.data.columns import Columns
+from grace.data.cmapss.fleets import read_test, read_train
 from grace.data.conventions import FEATURES, Conventions
 from grace.data.fleet import SETTINGS, Fleet
-from grace.data.rows import TableSource
-from grace.data.scan import content, scan
-from grace.data.table import read_new, read_table
+from grace.data.load import as_fleet
+from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.read import read_table
+from grace.data.tables.scan import scan
+from grace.data.tables.select_columns import select_columns
 from grace.errors import GraceError
 from grace.training.record import read_record
 from grace.training.run import train
@@ -31,25 +31,23 @@ COLUMNS = Columns("asset", "flight")
 SETTING_NAMES = tuple(map(renamed, SETTINGS))
 
 
-def chosen(path: Path, columns: Columns = COLUMNS, features: tuple[str, ...] = (), conditions: str = "auto") -> Choice:
-    return choose(scan(path), TableSource(path, columns, ()), features, conditions)
+def chosen(
+    path: Path, columns: Columns = COLUMNS, features: tuple[str, ...] = (), conditions: str = "auto"
+) -> TableSource:
+    return select_columns(TableSource(path, columns, features), conditions)
 
 
-def read(path: Path, columns: Columns = COLUMNS, features: tuple[str, ...] = (), conditions: str = "auto") -> Fleet:
-    return read_table(chosen(path, columns, features, conditions).source)
-
-
-def told(base: Conventions, choice: Choice) -> Conventions:
-    return replace(base, features=choice.features, conditions=choice.conditions, table=choice.source.columns)
+def conventions_of(base: Conventions, source: TableSource) -> Conventions:
+    return replace(base, features=source.features, conditions=source.conditions, table=source.columns)
 
 
 @pytest.mark.parametrize("name", ["fleet.parquet", "fleet.csv"])
 def test_diagnosis_equals_that_of_the_fleet(fleet: Fleet, written: Write, name: str) -> None:
     path = written(as_table(fleet).sample(fraction=1.0, shuffle=True, seed=1), name)
-    choice = chosen(path, features=tuple(map(renamed, FEATURES)), conditions=",".join(SETTING_NAMES))
-    table = read_table(choice.source)
+    source = chosen(path, features=tuple(map(renamed, FEATURES)), conditions=",".join(SETTING_NAMES))
+    table = read_table(source)
     np.testing.assert_array_equal(table.rul(), fleet.rul())
-    read = [(table, told(Conventions(), choice)), (replace(fleet, labels=None), Conventions())]
+    read = [(table, conventions_of(Conventions(), source)), (replace(fleet, labels=None), Conventions())]
     problems = (FleetProblem(*how, size="tiny", batch_size=16) for how in read)
     ours, theirs = (diagnose(problem, inits=2, reads=3, steps=6) for problem in problems)
     assert (ours.rho, ours.ratio, ours.conditions) == (theirs.rho, theirs.ratio, theirs.conditions)
@@ -62,11 +60,13 @@ def test_training_on_cmapss_equals_its_own_reader(cmapss_dir: Path, written: Wri
     path = written(as_table(some).with_columns(left=pl.Series(some.rul())))
     test = written(as_table(few).with_columns(left=pl.Series(few.rul())), "test.parquet")
     features = tuple(map(renamed, CONVENTIONS.features))
-    choice = chosen(path, replace(COLUMNS, target="left"), features, ",".join(SETTING_NAMES))
+    source = chosen(path, replace(COLUMNS, target="left"), features, ",".join(SETTING_NAMES))
     spec = run_spec("FD001", "grace", seed=3, size="tiny", schedule="tiny")
-    ours = run_spec("fleet", "grace", seed=3, size="tiny", schedule="tiny", conventions=told(CONVENTIONS, choice))
+    ours = run_spec(
+        "fleet", "grace", seed=3, size="tiny", schedule="tiny", conventions=conventions_of(CONVENTIONS, source)
+    )
     expected = train(spec, some, few).record
-    found = train(ours, read_table(choice.source), read_table(replace(choice.source, path=test))).record
+    found = train(ours, read_table(source), read_table(replace(source, path=test))).record
     for part in ("validation", "test", "interval", "predictions"):
         assert getattr(found, part) == getattr(expected, part)
     assert RunSpec.from_json(ours.to_json()) == ours
@@ -82,15 +82,15 @@ def test_committed_runs_keep_their_ids() -> None:
 
 
 def test_settings_and_features_are_found(fleet: Fleet, written: Write) -> None:
-    choice = chosen(written(as_table(fleet)))
-    assert {"op1", "op2"} <= set(choice.source.columns.settings)
+    source = chosen(written(as_table(fleet)))
+    assert {"op1", "op2"} <= set(source.columns.settings)
     spread = {renamed(name): fleet.taken(np.arange(len(fleet.values)), (name,)).std() for name in fleet.columns}
-    assert all(choice.left_out[name] == "constant" for name, value in spread.items() if value == 0)
-    assert choice.left_out["note"] == "no numbers"
-    assert {"s2", "s4", "s11", "s15"} <= set(choice.features)
-    assert not set(choice.features) & {*choice.source.columns.settings, "asset", "flight", *choice.left_out}
+    assert all(source.left_out[name] == "constant" for name, value in spread.items() if value == 0)
+    assert source.left_out["note"] == "no numbers"
+    assert {"s2", "s4", "s11", "s15"} <= set(source.features)
+    assert not set(source.features) & {*source.columns.settings, "asset", "flight", *source.left_out}
     alone = chosen(written(as_table(fleet)), conditions="none")
-    assert alone.source.columns.settings == ()
+    assert alone.columns.settings == ()
 
 
 def test_rul_under_another_name_is_no_feature(fleet: Fleet, written: Write) -> None:
@@ -98,9 +98,9 @@ def test_rul_under_another_name_is_no_feature(fleet: Fleet, written: Write) -> N
     age = pl.Series(1.0 * (np.arange(len(fleet.values)) - fleet.starts[fleet.engine_of_row()]))
     path = written(as_table(fleet).with_columns(left=left, age=age))
     for columns in (COLUMNS, replace(COLUMNS, target="left")):
-        choice = chosen(path, columns)
-        assert "left" not in choice.features
-        assert "age" in choice.features  # how long an engine has run is known while it runs
+        source = chosen(path, columns)
+        assert "left" not in source.features
+        assert "age" in source.features  # how long an engine has run is known while it runs
     assert chosen(path).left_out["left"] == "says RUL itself"
 
 
@@ -108,9 +108,9 @@ def test_rul_under_another_name_is_no_feature(fleet: Fleet, written: Write) -> N
 def test_conditions_of_cmapss_are_found_without_being_named(
     cmapss_dir: Path, written: Write, subset: str, several: bool
 ) -> None:
-    choice = chosen(written(as_table(read_train(cmapss_dir, subset))))
-    settings = set(choice.source.columns.settings)
-    assert choice.found == (6 if several else 1)
+    source = chosen(written(as_table(read_train(cmapss_dir, subset))))
+    settings = set(source.columns.settings)
+    assert source.found == (6 if several else 1)
     assert settings >= set(SETTING_NAMES) if several else settings == set()
     assert not settings & {"s2", "s3", "s4", "s7", "s11", "s12", "s15", "s17", "s20", "s21"}
 
@@ -141,26 +141,26 @@ def test_labels_by_number_and_by_name(fleet: Fleet, written: Write) -> None:
     for names, classes in ((("0", "1", "2"), ()), (("fine", "old", "worn"), ("fine", "old", "worn"))):
         column = pl.Series(names)[pl.Series(labels)]
         column = column.cast(pl.Int64) if names[0] == "0" else column
-        choice = chosen(written(as_table(fleet).with_columns(state=column)), replace(COLUMNS, label="state"))
-        assert choice.source.columns.classes == classes
-        np.testing.assert_array_equal(read_table(choice.source).labels, labels)
+        source = chosen(written(as_table(fleet).with_columns(state=column)), replace(COLUMNS, label="state"))
+        assert source.columns.classes == classes
+        np.testing.assert_array_equal(read_table(source).labels, labels)
     meant = pl.Series(["healthy", "degrading", "critical"])[pl.Series(labels)]  # sorted by meaning, not by letter
-    choice = chosen(written(as_table(fleet).with_columns(state=meant)), replace(COLUMNS, label="state"))
-    np.testing.assert_array_equal(read_table(choice.source).labels, labels)
+    source = chosen(written(as_table(fleet).with_columns(state=meant)), replace(COLUMNS, label="state"))
+    np.testing.assert_array_equal(read_table(source).labels, labels)
 
 
 def test_a_folder_is_one_table(fleet: Fleet, written: Write, tmp_path: Path) -> None:
     table = as_table(fleet)
-    whole = read(written(table), conditions="none")
+    whole = read_table(chosen(written(table), conditions="none"))
     for number, part in enumerate((table[:500], table[500:900], table[900:])):
         written(part, f"parts/{number}.parquet")
-    parts = read(tmp_path / "parts", conditions="none")
+    parts = read_table(chosen(tmp_path / "parts", conditions="none"))
     np.testing.assert_array_equal(parts.values, whole.values)
 
 
 def test_new_engines_need_neither_target_nor_label(fleet: Fleet, written: Write) -> None:
     columns = Columns("asset", "flight", settings=("op1",), target="gone", label="gone too")
-    found = read_new(written(as_table(fleet)), columns, ("s2", "s3"))
+    found = as_fleet(written(as_table(fleet)), columns, ("s2", "s3"), known_rul=False)
     assert found.columns == ("op1", "s2", "s3")
 
 
@@ -214,7 +214,7 @@ def test_bad_tables_are_refused_in_one_grammar(
 ) -> None:
     path = written(change(SMALL))
     with pytest.raises(GraceError) as refused:
-        read(path, columns)
+        read_table(chosen(path, columns))
     text = str(refused.value)
     assert words in text
     assert " should " in text
@@ -227,10 +227,10 @@ def test_engines_in_another_unit_are_refused(written: Write) -> None:
         {"id": [1] * 4 + [2] * 4 + [3] * 4, "t": [1, 2, 3, 4] * 2 + [3600, 7200, 10800, 14400], "x": range(12)}
     )
     with pytest.raises(GraceError, match=r"one unit of time. Found steps of t of 3600 in engine 3, of 1 in the median"):
-        read(written(hours), Columns("id", "t", unit="hours"))
+        read_table(chosen(written(hours), Columns("id", "t", unit="hours")))
     rul = hours.with_columns(t=pl.Series([1, 2, 3, 4] * 3), left=pl.Series([3, 2, 1, 0] * 2 + [180, 120, 60, 0]))
     with pytest.raises(GraceError, match=r"Found a fall of left per t of 60 in engine 3"):
-        read(written(rul), Columns("id", "t", target="left"))
+        read_table(chosen(written(rul), Columns("id", "t", target="left")))
 
 
 def test_columns_have_one_role_each(written: Write) -> None:
@@ -273,25 +273,12 @@ def test_bad_paths_are_refused(written: Write, tmp_path: Path) -> None:
         scan(tmp_path / "bad.parquet")
 
 
-def test_a_changed_file_has_another_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "big.csv"
-    path.write_bytes(bytes(range(256)) * 40)
-    whole = content([path])
-    assert content([path]) == whole
-    monkeypatch.setattr("grace.data.scan.PIECE", 1000)  # now it counts as large: both ends are read
-    ends = content([path])
-    for place in (0, 10_239):
-        changed = bytearray(path.read_bytes())
-        changed[place] ^= 1
-        path.write_bytes(changed)
-        assert content([path]) != ends
-        changed[place] ^= 1
-        path.write_bytes(changed)
-    assert content([path]) == ends
-    path.write_bytes(path.read_bytes() + b"x")
-    assert content([path]) != ends
-    with pytest.raises(GraceError, match=r"gone\.csv"):
-        content([tmp_path / "gone.csv"])
+def test_columns_go_through_json_and_the_hash_of_older_versions_is_ignored() -> None:
+    columns = Columns("id", "t", ("a",), target="y", unit="hours", test="new", classes=("fine", "old", "worn"))
+    values = columns.to_json()
+    assert "content" not in values
+    assert Columns.from_json(values) == columns
+    assert Columns.from_json(values | {"content": "0123456789ab"}) == columns
 
 
 @pytest.mark.parametrize("text", ["asset,hour,x\n1,1,oops\n", "asset,hour\n1,1\n", "asset,hour,x\n1,1,2\n"])
@@ -299,7 +286,7 @@ def test_a_table_without_a_number_to_look_at_is_named(tmp_path: Path, text: str)
     path = tmp_path / "bad.csv"
     path.write_text(text)
     with pytest.raises(GraceError, match="should have a numeric column that varies"):
-        choose(scan(path), TableSource(path, Columns("asset", "hour"), ()), (), "auto")
+        chosen(path, Columns("asset", "hour"))
 
 
 def test_column_names_alone_are_no_text_columns(tmp_path: Path) -> None:

@@ -10,13 +10,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grace.data.cmapss import read_train
-from grace.data.conditions import find_centres, fit_conditions
+from grace.data.clusters import cluster
+from grace.data.cmapss.fleets import read_train
+from grace.data.conditions import fit_conditions
 from grace.data.conventions import Conventions
 from grace.data.fleet import SENSORS, SETTINGS, Fleet
 from grace.data.health_labels import rul_to_health_3class
 from grace.data.resident import ResidentWindows
-from grace.data.simulated import Simulation, simulate
+from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.split import split_engines
 from grace.data.windows import Windows, last_windows, training_windows, windows_of_cuts
 from grace.errors import GraceError
@@ -93,16 +94,16 @@ def test_windows_of_cuts_end_where_a_test_file_of_these_engines_would(sizes: lis
 
 @settings(max_examples=40, deadline=None)
 @given(lengths, st.integers(1, 60), st.integers(0, 99))
-def test_a_horizon_keeps_windows_near_failure(sizes: list[int], horizon: int, seed: int) -> None:
+def test_a_largest_rul_keeps_windows_near_failure(sizes: list[int], max_rul: int, seed: int) -> None:
     fleet = fleet_of(sizes)
     rows = rows_of(fleet)
     conventions = Conventions(window=10)
-    every = training_windows(fleet, rows, conventions, shortest=1)
-    near = training_windows(fleet, rows, conventions, shortest=1, horizon=horizon)
-    np.testing.assert_array_equal(near.ends, every.ends[every.true_rul <= horizon])
-    cut = windows_of_cuts(fleet, rows, conventions, 5, np.random.default_rng(seed), horizon)
+    every = training_windows(fleet, rows, conventions, min_history=1)
+    near = training_windows(fleet, rows, conventions, min_history=1, max_rul=max_rul)
+    np.testing.assert_array_equal(near.ends, every.ends[every.true_rul <= max_rul])
+    cut = windows_of_cuts(fleet, rows, conventions, 5, np.random.default_rng(seed), max_rul)
     assert np.bincount(cut.engine).tolist() == [5] * len(sizes)
-    assert (cut.true_rul <= horizon).all()
+    assert (cut.true_rul <= max_rul).all()
     assert (cut.ends < fleet.starts[cut.engine + 1]).all()
 
 
@@ -169,10 +170,10 @@ def test_no_condition_splits_in_the_real_files(cmapss_dir: Path) -> None:
 
 def test_asked_for_conditions() -> None:
     points = np.random.default_rng(0).normal(size=(300, 3))
-    assert len(find_centres(points)) == 1
-    assert len(find_centres(points, 4)) == 4
+    assert len(cluster(points)) == 1
+    assert len(cluster(points, 4)) == 4
     with pytest.raises(GraceError, match="distinct"):
-        find_centres(np.zeros((50, 3)), 2)
+        cluster(np.zeros((50, 3)), 2)
 
 
 def test_batches_stream_every_window_once_an_epoch() -> None:

@@ -8,7 +8,7 @@ import pytest
 from grace.alignment.replicate import processes
 from grace.cli.render_demo import show_dial
 from grace.core.stats import student
-from grace.data.simulated import Simulation
+from grace.data.simulated.fleet import Simulation
 from grace.demos.dial import Outcome, Setup, run
 
 QUICK = Setup(

@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 from grace.bench.migrate import migrate
 from grace.bench.plan import grid
 from grace.bench.store import Store
-from grace.data.checksums import SUMS, known_sums
-from grace.data.simulated import Simulation, simulate
+from grace.data.cmapss.checksums import SUMS, known_sums
+from grace.data.simulated.fleet import Simulation, simulate
 from grace.errors import GraceError, GraceWarning
 from grace.files import set_aside
 from grace.formats import DamagedError, Format, canonical
@@ -235,7 +235,7 @@ def test_canonical_text_has_one_form_for_one_meaning() -> None:
 
 
 def test_the_known_sums_are_those_that_the_readers_find(cmapss_dir: Path) -> None:
-    from grace.data.cmapss import read_test, read_train
+    from grace.data.cmapss.fleets import read_test, read_train
 
     for name in ("FD001", "FD003"):
         assert known_sums(name) == (read_train(cmapss_dir, name).sha256, read_test(cmapss_dir, name).sha256)

@@ -22,15 +22,13 @@ import torch
 from grace.alignment.probe import probe
 from grace.alignment.recipes import RECIPES
 from grace.controllers.methods import build_outer
-from grace.data.choose import choose
-from grace.data.columns import Columns
 from grace.data.conditions import ScaledRows
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
-from grace.data.rows import TableSource
-from grace.data.scan import scan
-from grace.data.simulated import Simulation, simulate
-from grace.data.table import read_table
+from grace.data.simulated.fleet import Simulation, simulate
+from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.read import read_table
+from grace.data.tables.select_columns import select_columns
 from grace.data.windows import ManyWindows, Windows
 from grace.loop.backward import backward
 from grace.models.cnn_bilstm_attention import SIZES
@@ -122,11 +120,9 @@ def train_table(cached: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fleet.parquet"
         as_table(fleet).write_parquet(path)
-        source = TableSource(path, Columns("asset", "flight", unit="flights"), ())
-        source = choose(scan(path), source, (), "auto").source
+        source = select_columns(TableSource(path, Columns("asset", "flight", unit="flights")))
         table = read_table(replace(source, cache=Path(folder) / "rows") if cached else source)
-        features = tuple(name for name in source.values if name not in source.columns.settings)
-        conventions = Conventions(window=20, features=features, table=source.columns, stride=2)
+        conventions = Conventions(window=20, features=source.features, table=source.columns, stride=2)
         spec = spec_of("gaba", conventions=conventions, schedule=replace(PLAN, offset=0.0))
         if cached:
             assert isinstance(split_for(spec, table, None).train, ManyWindows | ScaledRows)

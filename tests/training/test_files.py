@@ -15,7 +15,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grace.data.simulated import Simulation, simulate
+from grace.data.simulated.fleet import Simulation, simulate
 from grace.errors import GraceError
 from grace.files import replacing, write_text
 from grace.formats import DamagedError, Format

@@ -12,7 +12,7 @@ import torch
 
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
-from grace.data.simulated import Simulation, simulate
+from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.windows import Windows
 from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import SIZES

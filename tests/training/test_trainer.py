@@ -16,7 +16,7 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.health_labels import rul_to_health_3class
 from grace.data.resident import ResidentWindows
-from grace.data.simulated import Simulation, simulate
+from grace.data.simulated.fleet import Simulation, simulate
 from grace.errors import GraceError, GraceWarning
 from grace.models import function
 from grace.models.cnn_bilstm_attention import SIZES

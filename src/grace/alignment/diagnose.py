@@ -83,7 +83,7 @@ def diagnose(
         on_progress: Called with (initialisations done, initialisations in all).
 
     Raises:
-        GraceError: A parameter is out of range, the fleet cannot be used (see :mod:`grace.data.checks`), fewer than two losses,
+        GraceError: A parameter is out of range, the fleet cannot be used (see :mod:`grace.data.prepare`), fewer than two losses,
             or losses that cannot be measured (see :func:`grace.core.gradient_utils.task_gradients`).
 
     Example:

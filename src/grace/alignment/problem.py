@@ -80,7 +80,7 @@ class FleetProblem(RULProblem):
         batch_size: Windows in a batch.
 
     Raises:
-        GraceError: A parameter is out of range, or the fleet cannot be used (see :mod:`grace.data.checks`).
+        GraceError: A parameter is out of range, or the fleet cannot be used (see :mod:`grace.data.prepare`).
     """
 
     fleet: Fleet

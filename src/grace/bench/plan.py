@@ -9,8 +9,8 @@ from typing import Any
 
 from grace.bench.sweep import contents
 from grace.controllers.methods import SEVEN
-from grace.data.checksums import SUBSETS
-from grace.data.source import Tables
+from grace.data.cmapss.checksums import SUBSETS
+from grace.data.tables.columns import TableSource
 from grace.errors import GraceError
 from grace.training.spec import SEEDS, RunSpec, run_spec
 
@@ -23,7 +23,7 @@ def grid(
     methods: Sequence[str] = METHODS,
     seeds: Sequence[int] = SEEDS,
     *,
-    data: Path | Tables | None = None,
+    data: Path | TableSource | None = None,
     **choices: Any,
 ) -> list[RunSpec]:
     """Every combination, seed by seed, so that a sweep that is stopped early has whole seeds.
@@ -32,7 +32,7 @@ def grid(
         datasets: Names of data sets.
         methods: Names of methods.
         seeds: Seeds.
-        data: Folder of the files, or tables. A subset of C-MAPSS is known without its files, and taken as whole then.
+        data: Folder of the files, or a table. A subset of C-MAPSS is known without its files, and taken as whole then.
         choices: Further arguments of :func:`grace.training.spec.run_spec`.
 
     Raises:

@@ -12,10 +12,11 @@ from typing import Any
 
 from grace.alignment.replicate import on_one_thread
 from grace.bench.store import STATES, Store
-from grace.data.checksums import SUBSETS, known_sums
+from grace.data.cmapss.checksums import SUBSETS, known_sums
 from grace.data.fleet import Fleet
 from grace.data.identity import Stamp, fleet_sha256, stamps
-from grace.data.source import Tables, files_read, load_test, load_train
+from grace.data.load import files_read, load_test, load_train
+from grace.data.tables.columns import TableSource
 from grace.errors import GraceError
 from grace.training.record import FAILED
 from grace.training.run import name_of, stacks, train_stacked
@@ -33,7 +34,7 @@ Pool = Callable[[], AbstractContextManager[Executor | None]]
 def sweep(
     specs: Sequence[RunSpec],
     store: Store,
-    data: Path | Tables | None,
+    data: Path | TableSource | None,
     pool: Pool,
     *,
     retry_failed: bool = False,
@@ -46,7 +47,7 @@ def sweep(
     Args:
         specs: What to run, with the SHA-256 of what they read, as :func:`grace.bench.plan.grid` makes them.
         store: Where records go.
-        data: Folder of the data, or tables; with a cluster the same path on every machine, and likewise the store's.
+        data: Folder of the data, or a table; with a cluster the same path on every machine, and likewise the store's.
         pool: Opens the executor.
         retry_failed: Run failed runs again; without it they stay failed.
         on_run: Told after each run.
@@ -97,7 +98,7 @@ def _units(specs: Sequence[RunSpec], stack: int) -> list[list[RunSpec]]:
 def _run_through(
     units: Sequence[Sequence[RunSpec]],
     store: Store,
-    data: Path | Tables | None,
+    data: Path | TableSource | None,
     pool: Pool,
     report: Callable[[int], None],
     device: str,
@@ -124,7 +125,7 @@ def _run_through(
 
 
 def run_unit(
-    specs_json: Sequence[dict[str, Any]], data: Path | Tables | None, folder: Path, device: str = "cpu"
+    specs_json: Sequence[dict[str, Any]], data: Path | TableSource | None, folder: Path, device: str = "cpu"
 ) -> None:
     """Train runs together, on one thread, and write their records; the unit of work of every executor.
 
@@ -145,17 +146,17 @@ def run_unit(
             checkpoint.unlink(missing_ok=True)
 
 
-def _engines(dataset: str, data: Path | Tables | None) -> tuple[Fleet, Fleet | None]:
+def _engines(dataset: str, data: Path | TableSource | None) -> tuple[Fleet, Fleet | None]:
     """Training and test engines; read again when a file was changed or replaced since, as happens to long-lived workers."""
     return _engines_of(dataset, data, stamps(files_read(dataset, data)))
 
 
 @lru_cache(maxsize=4)
-def _engines_of(dataset: str, data: Path | Tables | None, files: tuple[Stamp, ...]) -> tuple[Fleet, Fleet | None]:
+def _engines_of(dataset: str, data: Path | TableSource | None, files: tuple[Stamp, ...]) -> tuple[Fleet, Fleet | None]:
     return load_train(dataset, data), load_test(dataset, data)
 
 
-def contents(dataset: str, data: Path | Tables | None) -> tuple[str, str]:
+def contents(dataset: str, data: Path | TableSource | None) -> tuple[str, str]:
     """SHA-256 of the training and of the test data of a name, empty where there are no test data.
 
     Those of C-MAPSS are known: its files are read when they are used, and refused if they are others.
@@ -163,7 +164,7 @@ def contents(dataset: str, data: Path | Tables | None) -> tuple[str, str]:
     Raises:
         GraceError: Data of another name cannot be read.
     """
-    if dataset in SUBSETS and not isinstance(data, Tables):
+    if dataset in SUBSETS and not isinstance(data, TableSource):
         train, test = known_sums(dataset)
         folder = Path(data or "cmapss")
         alone = (folder / f"train_{dataset}.txt").exists() and not (folder / f"test_{dataset}.txt").exists()

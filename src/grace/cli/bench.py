@@ -13,8 +13,8 @@ import typer
 from grace.cli.executors import is_gpu, pool
 from grace.cli.table_options import (
     HEAVY,
+    TEMPORARY,
     Conditions,
-    Opened,
     conventions_of,
     give_signature,
     horizons,
@@ -25,7 +25,7 @@ from grace.errors import GraceError
 
 if TYPE_CHECKING:
     from grace.bench.store import Store
-    from grace.data.source import Tables
+    from grace.data.tables.columns import TableSource
     from grace.training.spec import RunSpec
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
@@ -67,7 +67,7 @@ ALL_SEEDS = "42,123,456,789,1024"
 
 
 def runs_of(
-    opened: Opened | None,
+    opened: TableSource | None,
     data: Path | None,
     datasets: Datasets = ALL_SETS,
     methods: Methods = ALL_METHODS,
@@ -102,9 +102,8 @@ def runs_of(
     if cap != CONVENTIONS.cap:
         plan = schedule_named(schedule) if epochs is None else choices["schedule"]
         choices |= horizons(plan, cap)
-    names = _names(datasets) if opened is None else [opened.choice.source.name]
-    source = data if opened is None else opened.tables
-    return grid(names, _names(methods), numbers, data=source, **choices)
+    names = _names(datasets) if opened is None else [opened.name]
+    return grid(names, _names(methods), numbers, data=data if opened is None else opened, **choices)
 
 
 def on_grid(command: Callable[..., None]) -> Callable[..., None]:
@@ -137,7 +136,7 @@ def bench(context: typer.Context) -> None:
 
 @app.command(short_help="List the runs of a grid.")
 @on_grid
-def plan(specs: list[RunSpec], opened: Opened | None, data: Data = None) -> None:
+def plan(specs: list[RunSpec], opened: TableSource | None, data: Data = None) -> None:
     """Say which runs a grid holds, with the id of each; nothing is written, and of C-MAPSS nothing read.
 
     \b
@@ -156,7 +155,7 @@ def plan(specs: list[RunSpec], opened: Opened | None, data: Data = None) -> None
 @on_grid
 def run(
     specs: list[RunSpec],
-    opened: Opened | None,
+    opened: TableSource | None,
     data: Data = None,
     to: Folder = DEFAULT,
     jobs: Annotated[int, typer.Option(help="Processes, one thread each; 0 is one a core.")] = 0,
@@ -188,10 +187,10 @@ def run(
     together, here = (0 if on_gpu else 1) if stack is None else stack, jobs or (1 if on_gpu else 0)
     if together < 0:
         raise GraceError(f"`--stack` should be 0 (all) or a number of runs. Found {together}.")
-    source: Path | Tables | None
+    source: Path | TableSource | None
     folder, source = (to.absolute(), None if data is None else data.absolute()) if on else (to, data)
     if opened is not None:
-        source = _tables(opened, on)
+        source = _shared(opened, on)
     with initialisations(f"{len(specs)} runs", "runs", remaining=True) as on_progress:
         states = sweep(
             specs,
@@ -209,7 +208,7 @@ def run(
 
 @app.command(short_help="Done, running, failed and waiting runs.")
 @on_grid
-def status(specs: list[RunSpec], opened: Opened | None, data: Data = None, to: Folder = DEFAULT) -> None:
+def status(specs: list[RunSpec], opened: TableSource | None, data: Data = None, to: Folder = DEFAULT) -> None:
     """Count the runs of a grid by state and name the failed ones, also while the sweep is at work.
 
     \b
@@ -267,26 +266,24 @@ def table(
     print(report(Store(records).all_records(), metric.split(","), protocol, format, reference), end="")
 
 
-def _tables(table: Opened, on: str | None) -> Tables:
-    """Where workers read a table from; its rows are written out here, once, if they do not fit into memory."""
+def _shared(table: TableSource, on: str | None) -> TableSource:
+    """The table as workers read it; its rows are written out here, once, if they do not fit into memory."""
     from dataclasses import replace
 
-    from grace.data.source import Tables, load_train
+    from grace.data.load import load_train
 
-    train, test = table.tables.train, table.tables.test
     if on is not None:
-        if table.temporary:
+        if table.cache in TEMPORARY:
             raise GraceError(
                 "`--on` should come with --cache, a folder that all machines see, for a table larger than memory. Found none."
             )
-        train = replace(
-            train, path=train.path.absolute(), cache=None if train.cache is None else train.cache.absolute()
-        )
-        test = None if test is None else replace(test, path=test.path.absolute())
-    tables = Tables(train, test)
-    if train.cache is not None:
-        load_train("", tables)
-    return tables
+        paths = {
+            name: path.absolute() for name in ("path", "test", "cache") if (path := getattr(table, name)) is not None
+        }
+        table = replace(table, **paths)
+    if table.cache is not None:
+        load_train("", table)
+    return table
 
 
 def _names(text: str) -> list[str]:

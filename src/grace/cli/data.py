@@ -45,8 +45,8 @@ def fetch(
       grace data fetch --data cmapss --from CMAPSSData.zip
     """
     from grace.cli.progress import download
-    from grace.data.checksums import MIRRORS
-    from grace.data.fetch import fetch as bring
+    from grace.data.cmapss.checksums import MIRRORS
+    from grace.data.cmapss.fetch import fetch as bring
 
     folder = data or Path("cmapss")
     with download("C-MAPSS") as on_progress:
@@ -66,10 +66,10 @@ def check(dataset: Dataset, data: Folder = None) -> None:
       grace data check FD001 --data cmapss
       grace data check MINE --data my_engines
     """
-    from grace.data.checks import check_training
-    from grace.data.checksums import SUMS
-    from grace.data.cmapss import read_test, read_train, subset_name
+    from grace.data.cmapss.checksums import SUMS
+    from grace.data.cmapss.fleets import read_test, read_train, subset_name
     from grace.data.conventions import Conventions
+    from grace.data.prepare import check_training
 
     folder, name = subset_name(dataset, data)
     train = read_train(folder, name)
@@ -93,7 +93,7 @@ def info(
       grace data info FD004 --data cmapss
       grace data info FD004 --data cmapss --json
     """
-    from grace.data.cmapss import read_test, read_train, subset_name
+    from grace.data.cmapss.fleets import read_test, read_train, subset_name
 
     folder, name = subset_name(dataset, data)
     facts = _facts(read_train(folder, name), read_test(folder, name))
@@ -122,8 +122,9 @@ def simulate(
       grace data simulate fleets --name SIM --dial -1
       grace diagnose SIM --data fleets --labels fleets/labels_SIM.txt --size tiny
     """
-    from grace.data.simulated import Simulation, write_cmapss
-    from grace.data.simulated import simulate as make
+    from grace.data.cmapss.write import write_cmapss
+    from grace.data.simulated.fleet import Simulation
+    from grace.data.simulated.fleet import simulate as make
 
     train, test = make(Simulation(engines, test_engines, conditions, faults, dial, seed))
     for path in write_cmapss(train, test, folder, name):

@@ -63,7 +63,7 @@ def _page(outcomes: Sequence[Outcome], executor: Executor | None, folder: Path) 
     from grace.bench.plan import grid
     from grace.bench.store import Store
     from grace.bench.sweep import sweep
-    from grace.data.source import SIMULATED
+    from grace.data.load import SIMULATED
     from grace.files import write_text
     from grace.formats import rounded
     from grace.report.page import write_page

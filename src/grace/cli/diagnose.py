@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grace.cli.table_options import Conditions, Opened, conventions_of, one_of, reads_tables
+from grace.cli.table_options import Conditions, conventions_of, one_of, reads_tables
 from grace.errors import GraceError
 
 if TYPE_CHECKING:
     from grace.alignment.decide import Thresholds
     from grace.data.conventions import Conventions
     from grace.data.fleet import Fleet
+    from grace.data.tables.columns import TableSource
 
 
 @reads_tables
 def diagnose(
-    opened: Opened | None,
+    opened: TableSource | None,
     dataset: Annotated[
         str | None, typer.Argument(help="FD001..FD004, NAME of a train_NAME.txt, a folder, or `simulated`; or --table.")
     ] = None,
@@ -96,21 +97,21 @@ def diagnose(
 
 
 def _fleet(
-    dataset: str | None, table: Opened | None, data: Path | None, labels: Path | None, dial: float, seed: int
+    dataset: str | None, table: TableSource | None, data: Path | None, labels: Path | None, dial: float, seed: int
 ) -> Fleet:
-    from grace.data.labels_file import with_labels
-    from grace.data.source import load_train
+    from grace.data.health_labels import with_labels
+    from grace.data.load import load_train
 
     if table is not None and labels is not None:
         raise GraceError(
             "`--labels` should be left out with --table, whose rows are sorted. Found both. Use --label COLUMN."
         )
-    fleet = load_train(dataset or "", data if table is None else table.tables, dial, seed)
+    fleet = load_train(dataset or "", table or data, dial, seed)
     return fleet if labels is None else with_labels(fleet, labels)
 
 
 def _conventions(
-    table: Opened | None, health: str, cap: int, window: int, conditions: str, without: list[str]
+    table: TableSource | None, health: str, cap: int, window: int, conditions: str, without: list[str]
 ) -> Conventions:
     from dataclasses import replace
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -14,14 +14,15 @@ import typer
 from grace.errors import GraceError
 
 if TYPE_CHECKING:
-    from grace.data.choose import Choice
     from grace.data.conventions import Conventions
-    from grace.data.rows import TableSource
-    from grace.data.source import Tables
+    from grace.data.tables.columns import TableSource
     from grace.training.schedule import Schedule
 
 IN_MEMORY = 512 * 2**20
 """Bytes of values in double precision up to which a table is read into memory."""
+
+TEMPORARY: set[Path] = set()
+"""Folders of rows that go when this process ends."""
 
 Table = Annotated[
     Path | None, typer.Option("--table", help="Your own table: .csv, .parquet, a folder of them, or N-CMAPSS .h5.")
@@ -43,21 +44,6 @@ Cache = Annotated[
 ]
 
 
-@dataclass(frozen=True, eq=False)
-class Opened:
-    """A user's table, opened, with what was chosen from it.
-
-    Attributes:
-        tables: Where engines are read from.
-        choice: Columns in use.
-        temporary: Whether the rows lie in a folder of this process.
-    """
-
-    tables: Tables
-    choice: Choice
-    temporary: bool = False
-
-
 def opened(
     table: Table = None,
     engine: Engine = None,
@@ -69,7 +55,7 @@ def opened(
     time_unit: TimeUnit = "cycles",
     test_table: TestTable = None,
     cache: Cache = None,
-) -> Opened | None:
+) -> TableSource | None:
     """Open a table and choose its columns; its parameters are the options of every command that reads one. None without one.
 
     Raises:
@@ -80,37 +66,29 @@ def opened(
             engine=engine, time=time, features=features, label=label, target=target, test_table=test_table, cache=cache
         )
         return None
-    from grace.data.choose import choose
-    from grace.data.columns import Columns
-    from grace.data.rows import TableSource
-    from grace.data.scan import TEST, content, scan
-    from grace.data.source import Tables
+    from grace.data.tables.columns import Columns, TableSource
+    from grace.data.tables.scan import scan
+    from grace.data.tables.select_columns import select_columns
 
-    found = scan(table)
     if flights := _flights(table):
         engine, time, target = (own or known for own, known in zip((engine, time, target), flights, strict=True))
     for name, value in (("--engine", engine), ("--time", time)):
         if not value:
-            raise GraceError(
-                f"`--table` should come with {name}, the name of a column. Found none. Columns: {', '.join(found.schema)[:200]}."
-            )
-    tested = "" if test_table is None and not flights else (test_table or table).stem
-    files = (*found.files, *(() if test_table is None else scan(test_table).files))
+            known = ", ".join(scan(table).schema)[:200]
+            raise GraceError(f"`--table` should come with {name}, the name of a column. Found none. Columns: {known}.")
+    if test_table is not None:
+        scan(test_table)  # refused here, before anything is trained
+    test = test_table or (table if flights else None)
     columns = Columns(
         str(engine),
         str(time),
         target=target or "",
         label=label or "",
         unit=time_unit,
-        test=tested,
-        content=content(files),
+        test="" if test is None else test.stem,
     )
-    choice = choose(found, TableSource(table, columns, ()), _listed(features), conditions)
-    choice = replace(choice, source=replace(choice.source, cache=_cache(choice, cache)))
-    test = None
-    if tested:
-        test = replace(choice.source, path=test_table or table, side=TEST, cache=None)
-    return Opened(Tables(choice.source, test), choice, temporary=choice.source.cache != cache)
+    found = select_columns(TableSource(table, columns, _listed(features), test=test, cache=cache), conditions)
+    return found if cache is not None or found.rows * len(found.values) * 8 <= IN_MEMORY else _temporary(found)
 
 
 def reads_tables(command: Callable[..., None]) -> Callable[..., None]:
@@ -127,16 +105,16 @@ def reads_tables(command: Callable[..., None]) -> Callable[..., None]:
 
 def table_parameters() -> list[Parameter]:
     """The options of a table but for ``--conditions``, which data without a table has, too."""
-    return [p for p in signature(opened, eval_str=True).parameters.values() if p.name != "conditions"]
+    return [p for p in signature(opened, eval_str=True, locals=HEAVY).parameters.values() if p.name != "conditions"]
 
 
-def open_with(given: dict[str, Any]) -> Opened | None:
+def open_with(given: dict[str, Any]) -> TableSource | None:
     """Take the options of a table out of a command's arguments and open it."""
     own = {p.name: given.pop(p.name) for p in table_parameters()}
     return opened(conditions=given["conditions"], **own)
 
 
-HEAVY: dict[str, Any] = {"Opened": object, "RunSpec": object}
+HEAVY: dict[str, Any] = {"TableSource": object, "RunSpec": object}
 """Names for type checkers alone, so that signatures can be read without their modules."""
 
 
@@ -147,7 +125,7 @@ def give_signature(wrapper: Any, parameters: list[Parameter]) -> None:
     wrapper.__annotations__ = {p.name: p.annotation for p in every}
 
 
-def one_of(dataset: str | None, table: Opened | None, command: str) -> None:
+def one_of(dataset: str | None, table: TableSource | None, command: str) -> None:
     """Refuse a call with both a data set and a table, or with neither.
 
     Raises:
@@ -161,7 +139,7 @@ def one_of(dataset: str | None, table: Opened | None, command: str) -> None:
 
 
 def conventions_of(
-    base: Conventions, table: Opened | None, conditions: str, *, window: int, cap: int, health: str
+    base: Conventions, table: TableSource | None, conditions: str, *, window: int, cap: int, health: str
 ) -> Conventions:
     """Conventions from options; ``conditions`` are those of data without a table.
 
@@ -178,9 +156,8 @@ def conventions_of(
                 f"`--conditions` should be auto or a number. Found {conditions!r}. Names of columns go with --table."
             )
         return replace(base, conditions=0 if conditions == "auto" else int(conditions), **changes)
-    choice = table.choice
     changes["near_failure"] = changes["health_cuts"][1]
-    return replace(base, features=choice.features, conditions=choice.conditions, table=choice.source.columns, **changes)
+    return replace(base, features=table.features, conditions=table.conditions, table=table.columns, **changes)
 
 
 def horizons(plan: Schedule, cap: int) -> dict[str, Any]:
@@ -206,22 +183,20 @@ def _listed(text: str | None) -> tuple[str, ...]:
 
 def _flights(table: Path) -> tuple[str, str, str] | None:
     """Columns of N-CMAPSS, whose names nobody has to give."""
-    from grace.data import ncmapss
-    from grace.data.scan import NCMAPSS
+    from grace.data.cmapss import ncmapss
+    from grace.data.tables.scan import NCMAPSS
 
     known = (ncmapss.ENGINE, ncmapss.TIME, ncmapss.TARGET)
     return known if table.suffix.lower() in NCMAPSS and not table.is_dir() else None
 
 
-def _cache(choice: Choice, folder: Path | None) -> Path | None:
-    """Where rows are kept that do not fit into memory: the user's folder, or one that goes when the process ends."""
-    source: TableSource = choice.source
-    if folder is not None or int(choice.lengths.sum()) * len(source.values) * 8 <= IN_MEMORY:
-        return folder
+def _temporary(source: TableSource) -> TableSource:
+    """The table with its rows in a folder that goes when the process ends."""
     import atexit
     import shutil
     from tempfile import mkdtemp
 
     made = Path(mkdtemp(prefix="grace-"))
+    TEMPORARY.add(made)
     atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return made
+    return replace(source, cache=made)

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from grace.cli.table_options import Conditions, Opened, conventions_of, horizons, one_of, reads_tables
+from grace.cli.table_options import Conditions, conventions_of, horizons, one_of, reads_tables
 from grace.errors import GraceError
 
 if TYPE_CHECKING:
+    from grace.data.tables.columns import TableSource
     from grace.training.spec import RunSpec
 
 
 @reads_tables
 def train(
-    opened: Opened | None,
+    opened: TableSource | None,
     dataset: Annotated[
         str | None, typer.Argument(help="FD001..FD004, NAME of a train_NAME.txt, a folder, or `simulated`; or --table.")
     ] = None,
@@ -76,7 +77,7 @@ def train(
     from grace.cli.live import Live
     from grace.cli.render_table import show_table
     from grace.cli.render_train import show_run
-    from grace.data.source import load_test, load_train
+    from grace.data.load import load_test, load_train
     from grace.training.model_file import save_model
     from grace.training.run import train as train_run
     from grace.training.schedule import schedule_named
@@ -87,7 +88,7 @@ def train(
     one_of(dataset, opened, "train")
     plan = schedule_named(schedule)
     conventions = conventions_of(CONVENTIONS, opened, conditions, window=window, cap=cap, health=health)
-    source = data if opened is None else opened.tables
+    source = opened or data
     fleet, test = load_train(dataset or "", source), load_test(dataset or "", source)
     if opened is not None:
         show_table(opened, fleet, conventions)

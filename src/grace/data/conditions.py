@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 from grace.data.conventions import Conventions
 from grace.data.fleet import SETTINGS, Fleet
 from grace.data.stored import StoredRows
-from grace.errors import GraceError
 
-SEEN, JUDGED, MOST_CONDITIONS = 800, 400, 8
-SCALED = 1 << 14  # rows that are scaled at once: their double precision is small beside the result
-MOST_PERMUTED = 1 << 24  # rows whose permutation still fits; of more, a sample is drawn
+SAMPLE_ROWS = 800
+MAX_PERMUTED = 1 << 24  # rows whose permutation still fits; of more, a sample is drawn
+SCALING_CHUNK = 1 << 14  # rows that are scaled at once: their double precision is small beside the result
 Moments = tuple[int, NDArray[np.float64], NDArray[np.float64]]
 Points = Callable[[NDArray[np.int64]], NDArray[np.float64]]
-SILHOUETTE = 0.75  # clusters of settings reach 0.95 and more; one cloud of settings stays under 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +58,7 @@ class Conditioner:
         if isinstance(fleet.values, StoredRows):
             return ScaledRows(fleet, self)
         scaled = np.empty((len(fleet.values), len(self.features)), dtype=np.float32)
-        for rows in fleet.chunks(SCALED):
+        for rows in fleet.chunks(SCALING_CHUNK):
             scaled[rows[0] : rows[-1] + 1] = self.scaled(fleet, rows)
         return scaled
 
@@ -106,61 +104,18 @@ def fit_conditions(fleet: Fleet, conventions: Conventions) -> Conditioner:
 
     centres = np.zeros((1, 0))
     if names:
-        centres = _centres(points(sampled_rows(len(fleet.values))), conventions.conditions)
-        centres = _refined(points, chunks, centres)
+        centres = _centres(points, len(fleet.values), chunks, conventions.conditions)
     mean, scale = _moments(fleet, conventions.features, lambda rows: _nearest(points(rows), centres), len(centres))
     return Conditioner(conventions.features, unit, centres, mean, scale, names)
 
 
-def sampled_rows(count: int) -> NDArray[np.int64]:
-    """At most 800 of ``count`` rows at random, always the same ones."""
+def _centres(points: Points, total: int, chunks: Iterable[NDArray[np.int64]], count: int) -> NDArray[np.float64]:
+    from grace.data.clusters import cluster  # k-means takes most of a second to import
+
     rng = np.random.default_rng(0)
-    if count <= MOST_PERMUTED:
-        return rng.permutation(count)[:SEEN]
-    return rng.choice(count, SEEN, replace=False)
-
-
-def find_centres(points: NDArray[np.float64], count: int = 0) -> NDArray[np.float64]:
-    """Centres of the clusters of ``points``, ``[R, D] -> [k, D]``; ``count`` 0 finds their number.
-
-    Raises:
-        GraceError: ``count`` exceeds the number of distinct points.
-    """
-    centres = _centres(points[sampled_rows(len(points))], count)
-    return _refined(lambda rows: points[rows], [np.arange(len(points))], centres)
-
-
-def _centres(sample: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    distinct = len(np.unique(sample, axis=0))
-    if count > distinct:
-        raise GraceError(
-            f"`conditions` should be at most the {distinct} distinct settings. Found {count}. Let 0 find them."
-        )
-    candidates = [count] if count else range(2, min(MOST_CONDITIONS, distinct, len(sample) - 1) + 1)
-    best, centres = SILHOUETTE, np.asarray(sample.mean(axis=0, keepdims=True))
-    for found, quality in _clusterings(sample, candidates, judged=not count):
-        if quality > best:
-            best, centres = quality, found
-    return centres
-
-
-def _clusterings(
-    sample: NDArray[np.float64], candidates: Iterable[int], judged: bool
-) -> Iterator[tuple[NDArray[np.float64], float]]:
-    """Centres of the sample with each number of clusters, and their silhouette; infinite where nobody asks."""
-    from sklearn.cluster import KMeans
-    from sklearn.metrics import pairwise_distances, silhouette_score
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):  # its threads cost far more than they save on a sample
-        distance = pairwise_distances(sample[:JUDGED]) if judged else None
-        for k in candidates:
-            fitted = KMeans(k, n_init=1, random_state=0).fit(sample)
-            label = fitted.labels_[:JUDGED]
-            if distance is None:
-                yield fitted.cluster_centers_, float("inf")
-            elif 1 < len(np.unique(label)) < len(label):
-                yield fitted.cluster_centers_, float(silhouette_score(distance, label, metric="precomputed"))
+    permuted = total <= MAX_PERMUTED
+    sample = rng.permutation(total)[:SAMPLE_ROWS] if permuted else rng.choice(total, SAMPLE_ROWS, replace=False)
+    return _refined(points, chunks, cluster(points(sample), count))
 
 
 def _refined(points: Points, chunks: Iterable[NDArray[np.int64]], centres: NDArray[np.float64]) -> NDArray[np.float64]:

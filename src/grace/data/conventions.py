@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from grace.data.columns import Columns
 from grace.data.fleet import SETTINGS
+from grace.data.tables.columns import Columns
 from grace.errors import GraceError
 
 USED_SENSORS = (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 21)
 FEATURES = (*SETTINGS, *(f"sensor_{number}" for number in USED_SENSORS))
+MAX_CONDITIONS = 8
+"""Operating conditions that are looked for, at most."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Conventions:
     """How recordings become windows, targets and labels; printed with every result.
 
     Attributes:
-        cap: Largest RUL that is told apart, cycles; the target is ``min(RUL, cap)``.
+        cap: Largest RUL that a target may have, cycles: ``min(RUL, cap)``.
         window: Length of a window, cycles.
         stride: Step between the windows of one engine, cycles.
         features: Columns that the network sees.

@@ -116,6 +116,11 @@ class Fleet:
         )
 
 
+def starts_of(engine: NDArray[Any]) -> NDArray[np.int64]:
+    """Row at which each engine begins, and ``R`` at the end, of the engine of each row: ``[R] -> [E + 1]``."""
+    return np.flatnonzero(np.concatenate([[True], engine[1:] != engine[:-1], [True]]))
+
+
 def _as_slice(rows: NDArray[np.int64]) -> slice | NDArray[np.int64]:
     """Rows that follow one another as a slice, which copies nothing."""
     follow = rows.ndim == 1 and len(rows) > 0 and bool((np.diff(rows) == 1).all())

@@ -1,13 +1,20 @@
-"""Health states from remaining useful life."""
+"""Health states: from remaining useful life, or from a file of the user's own."""
 
 from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from grace.data.fleet import Fleet
+from grace.data.identity import combined
 from grace.errors import GraceError
 
 HEALTHY, DEGRADING, CRITICAL = 0, 1, 2
+_CLASSES = ("0", "1", "2")
 
 
 def rul_to_health_3class(rul: ArrayLike, healthy: float = 70, critical: float = 30) -> NDArray[np.int64]:
@@ -33,3 +40,30 @@ def rul_to_health_3class(rul: ArrayLike, healthy: float = 70, critical: float = 
     if np.isnan(cycles).any():
         raise GraceError("`rul` should hold numbers of cycles. Found NaN.")
     return np.where(cycles >= healthy, HEALTHY, np.where(cycles < critical, CRITICAL, DEGRADING)).astype(np.int64)
+
+
+def with_labels(fleet: Fleet, path: Path) -> Fleet:
+    """The fleet with the labels of a file: as many lines as rows, each 0 (healthy), 1 (degrading) or 2 (critical).
+
+    Raises:
+        GraceError: The file is missing or no text, a line holds anything else, or the counts differ.
+    """
+    try:
+        content = path.read_bytes()
+        lines = content.decode("utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise GraceError(f"{path} should be a readable text file of labels. Found: {error}.") from None
+    for number, text in enumerate(lines, start=1):
+        if text not in _CLASSES:
+            raise GraceError(
+                f"{path}, line {number}: a label should be 0, 1 or 2. Found {text[:40]!r}. Correct the line."
+            )
+    rows = len(fleet.values)
+    if len(lines) != rows:
+        raise GraceError(f"{path} should hold {rows} labels, one a row of {fleet.name}. Found {len(lines)}.")
+    own = hashlib.sha256(content).hexdigest()
+    return replace(
+        fleet,
+        labels=np.array(lines, dtype=np.int64),
+        sha256=None if fleet.sha256 is None else combined([fleet.sha256, own]),
+    )

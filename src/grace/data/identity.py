@@ -1,4 +1,4 @@
-"""What data is, whatever it is called and wherever it lies: SHA-256 of its bytes, or of a frame's columns and values."""
+"""What files are, whatever they are called and wherever they lie: SHA-256 of their bytes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from grace.data.fleet import Fleet
 from grace.errors import GraceError
-
-if TYPE_CHECKING:
-    import polars as pl
 
 Stamp = tuple[str, int, int, int]
 """Path, bytes, time of change in nanoseconds and inode of a file: another one at the same path has another stamp."""
@@ -63,21 +59,3 @@ def stamps(paths: Iterable[Path]) -> tuple[Stamp, ...]:
             raise GraceError(f"{path} should be readable. Found: {error.strerror}. Check the path.") from None
         found.append((str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ino))
     return tuple(found)
-
-
-def frame_sha256(frame: pl.DataFrame) -> str:
-    """SHA-256 of a frame's column names, types and values in their order; NaN and a missing value are the same."""
-    import polars as pl
-
-    digest = hashlib.sha256()
-    for series in frame:
-        kind = series.dtype
-        if kind.is_float():
-            series = series.fill_nan(None)
-        digest.update(json.dumps([series.name, str(kind), len(series)]).encode())
-        digest.update(series.is_null().to_numpy().tobytes())
-        if kind.is_numeric() or kind.is_temporal():
-            digest.update(series.to_physical().fill_null(0).to_numpy().tobytes())
-        else:
-            digest.update(json.dumps(series.cast(pl.String).to_list()).encode())
-    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""From recordings to what a network is trained on, with the facts of the data that a decision needs."""
+"""From recordings to what a network is trained on, checked, with the facts of the data that a decision needs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grace.data.checks import check_training
 from grace.data.conditions import Conditioner, fit_conditions
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.windows import ManyWindows, Windows, training_windows
+from grace.errors import GraceError
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ def prepare_training(fleet: Fleet, conventions: Conventions) -> Prepared:
     """Check, find conditions, scale and index the windows of a training fleet.
 
     Raises:
-        GraceError: See :func:`grace.data.checks.check_training`.
+        GraceError: See :func:`check_training`.
     """
     check_training(fleet, conventions)
     conditioner = fit_conditions(fleet, conventions)
@@ -47,3 +47,52 @@ def prepare_training(fleet: Fleet, conventions: Conventions) -> Prepared:
         shares += np.bincount(part.label, minlength=3)
     classes = tuple(map(float, shares / len(windows)))
     return Prepared(windows, conditioner, len(conditioner.centres), near / len(windows), classes)
+
+
+def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0) -> None:
+    """Refuse a fleet that cannot be trained on.
+
+    A constant setting is fine (one operating condition); a constant sensor carries nothing and is mostly a fault of
+    the export, so it has to be left out by name.
+
+    Args:
+        fleet: Training engines.
+        conventions: Window and features.
+        min_history: Cycles that every engine needs at least; 0: a window.
+
+    Raises:
+        GraceError: One engine only, a missing column, an engine shorter than a window, or a constant sensor.
+    """
+    missing = [name for name in conventions.features if name not in fleet.columns]
+    if missing:
+        raise GraceError(f"{fleet.name} should have the column {missing[0]}. Found {', '.join(fleet.columns)}.")
+    if len(fleet.engines) < 2:
+        raise GraceError(
+            f"{fleet.name} should hold at least two training engines. Found one. Engines are what is split and counted."
+        )
+    least, needed = int(np.argmin(fleet.lengths)), min_history or conventions.window
+    if fleet.lengths[least] < needed:
+        raise GraceError(
+            f"{fleet.name}, engine {fleet.engines[least]}{_line(fleet, conventions, least)}: should have at least "
+            f"{needed} {'cycles' if conventions.table is None else 'rows'}, one window. Found {fleet.lengths[least]}. "
+            "Remove it or lower --window."
+        )
+    _check_sensors(fleet, conventions)
+
+
+def _line(fleet: Fleet, conventions: Conventions, engine: int) -> str:
+    return f" (line {fleet.starts[engine] + 1})" if conventions.table is None else ""
+
+
+def _check_sensors(fleet: Fleet, conventions: Conventions) -> None:
+    names = tuple(name for name in conventions.features if name not in conventions.settings)
+    first = fleet.taken(np.zeros(1, dtype=np.int64), names)[0]
+    constant = np.ones(len(names), dtype=np.bool_)
+    for rows in fleet.chunks():
+        constant &= (fleet.taken(rows, names) == first).all(axis=0)
+    if constant.any():
+        name, value = names[int(np.argmax(constant))], first[int(np.argmax(constant))]
+        remedy = f"with --without {name}" if conventions.table is None else "of --features"
+        raise GraceError(
+            f"{fleet.name}: {name} should vary. Found {value:g} in every row. Correct the file, or leave the sensor out {remedy}."
+        )

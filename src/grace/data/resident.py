@@ -11,7 +11,7 @@ from torch import Tensor
 
 from grace.data.windows import ManyWindows, Windows
 
-MOST_PERMUTED = 1 << 24
+MAX_PERMUTED = 1 << 24
 """Windows whose permutation is still drawn; of more, batches are drawn at random with replacement."""
 
 
@@ -56,11 +56,11 @@ class ResidentWindows:
     def epoch(self, batch_size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Full batches of one permutation, its incomplete rest dropped; all windows if they fill no batch.
 
-        Of more than :data:`MOST_PERMUTED` windows every batch is drawn with replacement: the permutation itself would fill the
+        Of more than :data:`MAX_PERMUTED` windows every batch is drawn with replacement: the permutation itself would fill the
         memory that the rows are kept out of.
         """
         size = min(batch_size, len(self))
-        if len(self) > MOST_PERMUTED:
+        if len(self) > MAX_PERMUTED:
             for _ in range(len(self) // size):
                 yield self.batch(torch.randint(len(self), (size,), generator=generator).to(self._device))
             return

@@ -14,7 +14,7 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import CHUNK, Fleet
 from grace.data.health_labels import rul_to_health_3class
 
-SHORTEST_CUT = 20
+MIN_CUT = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,11 @@ class Windows:
 
 
 def training_windows(
-    fleet: Fleet, rows: NDArray[np.float32] | ScaledRows, conventions: Conventions, shortest: int = 0, horizon: int = 0
+    fleet: Fleet,
+    rows: NDArray[np.float32] | ScaledRows,
+    conventions: Conventions,
+    min_history: int = 0,
+    max_rul: int = 0,
 ) -> Windows | ManyWindows:
     """Every window of every engine, ``stride`` cycles apart counted back from the engine's last cycle.
 
@@ -64,19 +68,19 @@ def training_windows(
         fleet: Engines.
         rows: Their scaled features ``[R, F]``.
         conventions: Window, stride, cap and health cuts.
-        shortest: Recorded cycles that a window needs; fewer than ``window`` lets in windows that are padded at the front.
+        min_history: Recorded cycles that a window needs; fewer than ``window`` lets in windows that are padded at the front.
             0 takes full windows only.
-        horizon: Largest RUL of a window, cycles; 0 takes all.
+        max_rul: Largest RUL of a window, cycles; 0 takes all.
     """
-    needed = min(shortest, conventions.window) or conventions.window
+    needed = min(min_history, conventions.window) or conventions.window
     if isinstance(rows, ScaledRows):
-        return many_windows(fleet, rows, conventions, needed, horizon)
+        return _many_windows(fleet, rows, conventions, needed, max_rul)
     row = np.arange(len(fleet.values))
     first = np.repeat(fleet.starts[:-1], fleet.lengths)
     last = np.repeat(fleet.starts[1:] - 1, fleet.lengths)
     taken = (row - first >= needed - 1) & ((last - row) % conventions.stride == 0)
-    if horizon:
-        taken &= fleet.rul() <= horizon
+    if max_rul:
+        taken &= fleet.rul() <= max_rul
     return _windows_at(fleet, rows, row[taken], conventions)
 
 
@@ -86,7 +90,7 @@ def windows_of_cuts(
     conventions: Conventions,
     cuts: int,
     rng: np.random.Generator,
-    horizon: int = 0,
+    max_rul: int = 0,
 ) -> Windows:
     """The last window of every engine after each of ``cuts`` random cuts: what a test file of these engines would hold.
 
@@ -99,12 +103,12 @@ def windows_of_cuts(
         conventions: Window, cap and health cuts.
         cuts: Cuts of each engine.
         rng: Source of randomness.
-        horizon: Largest RUL at a cut, cycles; 0 sets none. Without one, a quarter to a third of the cuts of C-MAPSS lie far
+        max_rul: Largest RUL at a cut, cycles; 0 sets none. Without one, a quarter to a third of the cuts of C-MAPSS lie far
             above the cap, where every model is right: its test engines were cut nearer to failure.
     """
-    least = np.minimum(fleet.lengths, SHORTEST_CUT)
-    if horizon:
-        least = np.maximum(least, np.minimum(fleet.rows_above(horizon) + 1, fleet.lengths))
+    least = np.minimum(fleet.lengths, MIN_CUT)
+    if max_rul:
+        least = np.maximum(least, np.minimum(fleet.rows_above(max_rul) + 1, fleet.lengths))
     kept = rng.integers(least[:, None], fleet.lengths[:, None] + 1, (len(fleet.lengths), cuts))
     ends = (fleet.starts[:-1, None] + kept - 1).reshape(-1)
     return _windows_at(fleet, rows, ends, conventions)
@@ -146,12 +150,12 @@ class ManyWindows:
             yield self.at(np.arange(start, min(start + CHUNK, len(self))))
 
 
-def many_windows(fleet: Fleet, rows: ScaledRows, conventions: Conventions, needed: int, horizon: int) -> ManyWindows:
+def _many_windows(fleet: Fleet, rows: ScaledRows, conventions: Conventions, needed: int, max_rul: int) -> ManyWindows:
     """As :func:`training_windows`: those of an engine are the last rows that are long enough after its start and near enough
     to its end, since RUL never rises."""
     least = np.full(len(fleet.engines), needed - 1)
-    if horizon:
-        least = np.maximum(least, fleet.rows_above(horizon))
+    if max_rul:
+        least = np.maximum(least, fleet.rows_above(max_rul))
     reach = fleet.lengths - 1 - least  # rows from the first window to the last
     counts = np.where(reach >= 0, reach // conventions.stride + 1, 0)
     return ManyWindows(fleet, rows, conventions, np.concatenate([[0], np.cumsum(counts)]))

@@ -24,7 +24,7 @@ from grace.core.stats import EFFECT, Estimate, student
 from grace.data.conventions import Conventions
 from grace.data.prepare import prepare_training
 from grace.data.resident import ResidentWindows
-from grace.data.simulated import Simulation, simulate
+from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.windows import last_windows
 from grace.models.rul_problem import RULProblem
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grace.data.checksums import known_sums
+from grace.data.cmapss.checksums import known_sums
 
 Body = dict[str, Any]
 

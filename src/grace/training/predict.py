@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from grace.data.columns import Columns
-from grace.data.fleet import SETTINGS, Fleet
+from grace.data.fleet import Fleet
+from grace.data.load import as_fleet
 from grace.data.resident import ResidentWindows
-from grace.data.scan import PandasFrame
-from grace.data.table import read_engines, read_new, read_table
+from grace.data.tables.frames import Frame
 from grace.data.windows import last_windows
 from grace.errors import GraceError
 from grace.training import evaluate
@@ -44,7 +42,7 @@ class Forecast:
     health: NDArray[np.int64]
 
 
-def predict(network: TrainedNetwork, engines: Fleet | Path | str | pl.DataFrame | PandasFrame) -> Forecast:
+def predict(network: TrainedNetwork, engines: Fleet | Path | str | Frame) -> Forecast:
     """Predict every engine from its last window; a short engine is padded at the front, as in training.
 
     Args:
@@ -56,8 +54,9 @@ def predict(network: TrainedNetwork, engines: Fleet | Path | str | pl.DataFrame 
     Raises:
         GraceError: A column that the network was trained on is missing, or the engines cannot be read.
     """
-    fleet = engines if isinstance(engines, Fleet) else _read(network, engines)
-    missing = [name for name in network.conditioner.features if name not in fleet.columns]
+    features = network.conditioner.features
+    fleet = as_fleet(engines, network.conventions.table, features, known_rul=False)
+    missing = [name for name in features if name not in fleet.columns]
     if missing:
         raise GraceError(f"{fleet.name} should have the column {missing[0]}. Found {', '.join(fleet.columns)}.")
     cap = float(network.conventions.cap)
@@ -68,13 +67,3 @@ def predict(network: TrainedNetwork, engines: Fleet | Path | str | pl.DataFrame 
     low, high = np.clip(rul - half, 0, cap), np.clip(rul + half, 0, cap)
     last = fleet.lengths if fleet.last_time is None else fleet.last_time
     return Forecast(fleet.engines, last, rul, low, high, found.health)
-
-
-def _read(network: TrainedNetwork, engines: Path | str | pl.DataFrame | PandasFrame) -> Fleet:
-    """New engines with the columns of the network's training."""
-    columns, features = network.conventions.table, network.conditioner.features
-    if isinstance(engines, (str, Path)):
-        path = Path(engines)
-        return read_engines(path, features) if columns is None else read_new(path, columns, features)
-    columns = columns or Columns("engine", "cycle", settings=SETTINGS)
-    return read_table(engines, replace(columns, target="", label=""), features)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grace.data.checks import check_training
 from grace.data.conditions import Conditioner, fit_conditions
 from grace.data.fleet import Fleet
+from grace.data.prepare import check_training
 from grace.data.split import split_engines
 from grace.data.windows import ManyWindows, Windows, last_windows, training_windows, windows_of_cuts
 from grace.errors import GraceError

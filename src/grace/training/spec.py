@@ -7,10 +7,10 @@ from typing import Any
 
 from grace.controllers.methods import build_outer, method, method_name, resolved
 from grace.core.weighted_mse import INNER
-from grace.data.columns import Columns
 from grace.data.conventions import FEATURES, Conventions
 from grace.data.fleet import SETTINGS, Fleet
 from grace.data.identity import fleet_sha256
+from grace.data.tables.columns import Columns
 from grace.errors import GraceError
 from grace.formats import DamagedError, Format, built, checksum
 from grace.models.cnn_bilstm_attention import PARTS, WHOLE, architecture

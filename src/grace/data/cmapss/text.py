@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from grace.errors import GraceError
@@ -86,8 +87,6 @@ def _pieces(path: Path) -> Iterator[bytes]:
 
 def _parsed(piece: bytes, columns: int, width: int) -> NDArray[np.float64] | None:
     """Numbers of lines whose first ``columns`` of ``width`` fields are all filled and the others all empty; else None."""
-    import polars as pl
-
     schema = {f"c{i}": pl.Float64 if i < columns else pl.String for i in range(width)}
     try:
         table = pl.read_csv(piece, has_header=False, separator=" ", schema=schema, quote_char=None)

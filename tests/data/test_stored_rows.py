@@ -13,18 +13,17 @@ import torch
 
 from grace.alignment.diagnose import diagnose
 from grace.alignment.problem import FleetProblem
-from grace.data import convert, fleet, resident
+from grace.data import fleet, resident
 from grace.data import windows as windows_module
-from grace.data.choose import choose
-from grace.data.columns import Columns
 from grace.data.conditions import fit_conditions
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.resident import ResidentWindows
-from grace.data.rows import TableSource
-from grace.data.scan import scan
 from grace.data.stored import StoredRows
-from grace.data.table import read_table
+from grace.data.tables import on_disk
+from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.read import read_table
+from grace.data.tables.select_columns import select_columns
 from grace.data.windows import ManyWindows, Windows, training_windows, windows_of_cuts
 from grace.errors import GraceError
 from grace.training.run import train
@@ -40,19 +39,17 @@ def sources(
     shrink(monkeypatch)
     labels = pl.Series("state", np.asarray(fleet.labels))
     path = written(as_table(fleet).with_columns(labels).sample(fraction=1.0, shuffle=True, seed=2))
-    source = TableSource(path, Columns("asset", "flight", label="state", unit="flights"), ())
-    memory = choose(scan(path), source, (), "auto").source
+    memory = select_columns(TableSource(path, Columns("asset", "flight", label="state", unit="flights")))
     return memory, replace(memory, cache=tmp_path / "rows")
 
 
 def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (convert, windows_module, fleet):
+    for module in (on_disk, windows_module, fleet):
         monkeypatch.setattr(module, "CHUNK", 137)
 
 
 def conventions_of(source: TableSource) -> Conventions:
-    features = tuple(name for name in source.values if name not in source.columns.settings)
-    return Conventions(features=features, table=source.columns, stride=3, window=20)
+    return Conventions(features=source.features, table=source.columns, stride=3, window=20)
 
 
 def test_stored_rows_equal_those_in_memory(sources: tuple[TableSource, TableSource]) -> None:
@@ -71,16 +68,18 @@ def test_stored_rows_equal_those_in_memory(sources: tuple[TableSource, TableSour
     np.testing.assert_array_equal(ours.rul(), theirs.rul())
 
 
-@pytest.mark.parametrize(("shortest", "horizon"), [(0, 0), (5, 0), (5, 40)])
-def test_windows_equal_those_in_memory(sources: tuple[TableSource, TableSource], shortest: int, horizon: int) -> None:
+@pytest.mark.parametrize(("min_history", "max_rul"), [(0, 0), (5, 0), (5, 40)])
+def test_windows_equal_those_in_memory(
+    sources: tuple[TableSource, TableSource], min_history: int, max_rul: int
+) -> None:
     memory, stored = (read_table(source) for source in sources)
     conventions = conventions_of(sources[0])
     fitted, same = fit_conditions(memory, conventions), fit_conditions(stored, conventions)
     for name in ("unit", "centres", "mean", "scale"):
         np.testing.assert_array_equal(getattr(same, name), getattr(fitted, name))
     assert len(fitted.centres) == 3
-    theirs = training_windows(memory, fitted.transform(memory), conventions, shortest, horizon)
-    ours = training_windows(stored, same.transform(stored), conventions, shortest, horizon)
+    theirs = training_windows(memory, fitted.transform(memory), conventions, min_history, max_rul)
+    ours = training_windows(stored, same.transform(stored), conventions, min_history, max_rul)
     assert isinstance(ours, ManyWindows)
     assert isinstance(theirs, Windows)
     assert len(ours) == len(theirs)
@@ -122,7 +121,7 @@ def test_rows_are_written_once_and_anew_where_the_table_changed(
     _, source = sources
     assert source.cache is not None
     first = read_table(source)
-    monkeypatch.setattr(convert._Conversion, "run", lambda self: pytest.fail("written again"))
+    monkeypatch.setattr(on_disk._Writer, "run", lambda self: pytest.fail("written again"))
     again = read_table(source)
     np.testing.assert_array_equal(first.starts, again.starts)
     monkeypatch.undo()
@@ -179,7 +178,7 @@ def test_more_windows_than_are_permuted_are_drawn(
     conventions = conventions_of(sources[0])
     rows = fit_conditions(stored, conventions).transform(stored)
     windows = ResidentWindows(training_windows(stored, rows, conventions))
-    monkeypatch.setattr(resident, "MOST_PERMUTED", 10)
+    monkeypatch.setattr(resident, "MAX_PERMUTED", 10)
     batches = list(windows.epoch(16, torch.Generator().manual_seed(0)))
     assert len(batches) == len(windows) // 16
     assert {len(x) for x, _, _ in batches} == {16}

@@ -6,10 +6,7 @@ PHM08, DOI 10.1109/PHM.2008.4711414. The sums are those of the files in NASA's a
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from grace.data.identity import combined
-from grace.errors import GraceError
 
 SUBSETS = ("FD001", "FD002", "FD003", "FD004")
 DOI = "10.1109/PHM.2008.4711414"
@@ -36,26 +33,6 @@ MIRRORS = (
     # an outer archive that holds CMAPSSData.zip
     "https://phm-datasets.s3.amazonaws.com/NASA/6.+Turbofan+Engine+Degradation+Simulation+Data+Set.zip",
 )
-
-
-def verify(path: Path, found: str) -> bool:
-    """Hold the SHA-256 of what was read from a file against the known one.
-
-    Returns:
-        True if it matches, False if no sum is known for a file of this name.
-
-    Raises:
-        GraceError: It does not match.
-    """
-    expected = SUMS.get(path.name)
-    if expected is None:
-        return False
-    if found != expected:
-        raise GraceError(
-            f"{path} should have SHA-256 {expected[:12]}... Found {found[:12]}... Fetch it again with "
-            "`grace data fetch`, or rename it (train_NAME.txt) if it is data of your own."
-        )
-    return True
 
 
 def known_sums(name: str) -> tuple[str, str]:

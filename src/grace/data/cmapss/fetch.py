@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import shutil
 import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -13,16 +12,17 @@ from typing import IO
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from grace.data.checksums import MIRRORS, SUMS
+from grace.data.cmapss.checksums import MIRRORS, SUMS
 from grace.data.identity import sha256
 from grace.errors import GraceError
+from grace.files import replacing
 
 PART = ".CMAPSSData.zip.part"
 BLOCK, TIMEOUT, TRIES, PAUSE = 1 << 16, 30.0, 4, 1.0
 PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE = 206, 416
 
 Progress = Callable[[int, int], None]
-"""Told (bytes here, bytes in all; 0 if unknown)."""
+"""Called with the bytes that are here and the bytes in all (0 if unknown)."""
 
 
 def fetch(
@@ -40,7 +40,7 @@ def fetch(
     Args:
         folder: Made if missing.
         sources: Addresses of zip archives, or paths of local ones, tried in order.
-        on_progress: Told about the bytes of a download.
+        on_progress: Called as bytes of a download arrive.
         sums: SHA-256 by file name.
         pause: Seconds before the second try; doubled before each further one.
 
@@ -180,16 +180,8 @@ def _write_all(
 
 
 def _write(content: IO[bytes], path: Path, expected: str) -> None:
-    handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            while block := content.read(BLOCK):
-                file.write(block)
-            file.flush()
-            os.fsync(file.fileno())
-        if (found := sha256(Path(beside))) != expected:
+    with replacing(path) as part:
+        with part.open("wb") as file:
+            shutil.copyfileobj(content, file, BLOCK)
+        if (found := sha256(part)) != expected:
             raise _SourceError(f"{path.name} should have SHA-256 {expected[:12]}..., found {found[:12]}...")
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
-    finally:
-        Path(beside).unlink(missing_ok=True)

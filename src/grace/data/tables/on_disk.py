@@ -9,22 +9,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from grace.data.fleet import CHUNK, Fleet
 from grace.data.identity import stamps
-from grace.data.rows import TableSource, arrays_of, selected
-from grace.data.scan import Scan
 from grace.data.stored import StoredRows
-from grace.data.timeline import Timeline, check_steps
-from grace.errors import GraceError
+from grace.data.tables.arrays import arrays_of, names_of, selected
+from grace.data.tables.columns import TableSource
+from grace.data.tables.frames import unreadable
+from grace.data.tables.rul import check_steps, rul_from_times
+from grace.data.tables.scan import Scan
 from grace.files import unwritable
-
-if TYPE_CHECKING:
-    import polars as pl
 
 VERSION = 2
 
@@ -36,13 +35,13 @@ def stored_fleet(table: Scan, source: TableSource) -> Fleet:
     order are sorted afterwards. Memory holds a batch, and a few numbers an engine.
 
     Raises:
-        GraceError: As :func:`grace.data.table.read_table`, or the folder cannot be written or is full; then nothing is left.
+        GraceError: As :func:`~grace.data.tables.read.read_table`, or the folder cannot be written or is full: nothing is left.
     """
     assert source.cache is not None
     folder = source.cache / f"{source.name}-{_key(table, source)}"
     if not folder.is_dir():
         with _made_whole(folder) as part:
-            table.unchanged(_Conversion(table, source, part).run)
+            table.unchanged(_Writer(table, source, part).run)
     index = np.load(folder / "index.npz")
 
     def rows(name: str) -> StoredRows | None:
@@ -88,24 +87,19 @@ def _made_whole(folder: Path) -> Iterator[Path]:
         raise unwritable(folder, error) from None
 
 
-class _Conversion:
+class _Writer:
     """One pass over a table, with what it has to remember of every engine."""
 
     def __init__(self, table: Scan, source: TableSource, folder: Path) -> None:
-        import polars as pl
-
         self.table, self.source, self.folder = table, source, folder
-        name = pl.col(source.columns.engine).alias("engine")
-        counts = table.collect(table.whole.group_by(name).len()).sort("engine").drop_nulls()
-        engine = counts["engine"]
-        keys = engine.to_numpy() if engine.dtype.is_integer() else engine.cast(pl.String).to_numpy().astype(np.str_)
+        counts = table.engines(source.columns).drop_nulls("engine")
+        keys = names_of(counts["engine"])
         order = np.argsort(keys, kind="stable")
-        self.engines = keys[order]
+        self.engines, self.last_time = keys[order], counts["last"].to_numpy()[order]
         self.starts = np.concatenate([[0], np.cumsum(counts["len"].to_numpy()[order])]).astype(np.int64)
         self.filled = np.zeros(len(keys), dtype=np.int64)
         self.latest = np.full(len(keys), -np.inf)
         self.ordered = np.ones(len(keys), dtype=np.bool_)
-        self.shown: Any = None
         self.names: tuple[str, ...] = ()
 
     def run(self) -> None:
@@ -120,7 +114,7 @@ class _Conversion:
             engines=self.engines,
             starts=self.starts,
             last_rul=last_rul,
-            last_time=self.shown,
+            last_time=self.last_time,
             sha256=self.table.sha256(),
         )
         for path in self.folder.iterdir():
@@ -129,8 +123,6 @@ class _Conversion:
 
     def batches(self) -> Iterator[pl.DataFrame]:
         """Rows of the table in its own order; text is brought into Parquet first, where a slice does not cost all before it."""
-        import polars as pl
-
         for number, (file, frame) in enumerate(zip(self.table.files, self.table.frames, strict=True)):
             chosen = frame.select(selected(self.table, self.source))
             binary = self.folder / f"text-{number}.parquet"
@@ -138,9 +130,7 @@ class _Conversion:
                 try:
                     chosen.sink_parquet(binary, row_group_size=CHUNK)
                 except pl.exceptions.PolarsError as error:
-                    raise GraceError(
-                        f"{file} should be a readable table. Found: {str(error).splitlines()[0]}."
-                    ) from None
+                    raise unreadable(file, error) from None
                 chosen = pl.scan_parquet(binary)
             rows = self.table.collect(chosen.select(pl.len())).item()
             for start in range(0, rows, CHUNK):
@@ -159,10 +149,6 @@ class _Conversion:
         before = np.concatenate([[-np.inf], time[:-1]])
         before[first] = self.latest[here]
         self.ordered[index[time <= before]] = False
-        if self.shown is None:
-            self.shown = np.zeros(len(self.engines), dtype=found["shown"].dtype)
-        shown = np.maximum.reduceat(found["shown"][order], first)
-        self.shown[here] = np.where(self.filled[here] > 0, np.maximum(self.shown[here], shown), shown)
         self.latest[here] = np.maximum(self.latest[here], np.maximum.reduceat(time, first))
         self.filled[here] += count
         for name in ("values", "time", "target", "label"):
@@ -184,33 +170,31 @@ class _Conversion:
 
     def sort(self, engine: int) -> None:
         """Put one engine's rows into the order of time."""
-        rows = slice(int(self.starts[engine]), int(self.starts[engine + 1]))
-        order = np.argsort(np.load(self.folder / "time.npy", mmap_mode="r")[rows], kind="stable")
+        begin, end = int(self.starts[engine]), int(self.starts[engine + 1])
+        order = np.argsort(self.rows_of("time", begin, end), kind="stable")
         for name in self.names:
-            mapped = np.load(self.folder / f"{name}.npy", mmap_mode="r+")
-            mapped[rows] = mapped[rows][order]
+            self.write(name, np.arange(begin, end), self.rows_of(name, begin, end)[order])
 
     def times_to_rul(self) -> NDArray[Any]:
         """Write ``rul.npy`` in place of times and targets; RUL of each engine's last row, ``[E]``."""
         last, steps = [], []
         for first, stop in self.blocks():
-            begin, end = self.starts[first], self.starts[stop]
-            rows = slice(int(begin), int(end))
-            time = np.array(np.load(self.folder / "time.npy", mmap_mode="r")[rows])
-            target = None
-            if "target" in self.names:
-                target = np.array(np.load(self.folder / "target.npy", mmap_mode="r")[rows])
-            bounds = self.starts[first : stop + 1] - begin
-            engines = self.engines[first:stop]
-            timeline = Timeline(str(self.source.path), self.source.columns, engines, bounds, time, target)
-            rul = timeline.rul()
+            begin, end = int(self.starts[first]), int(self.starts[stop])
+            time = self.rows_of("time", begin, end)
+            target = self.rows_of("target", begin, end) if "target" in self.names else None
+            starts = self.starts[first : stop + 1] - begin
+            rul, own = rul_from_times(self.source, self.engines[first:stop], starts, time, target)
             self.write("rul", np.arange(begin, end), rul)
-            steps.append(timeline.steps())
-            last.append(rul[bounds[1:] - 1])
-        check_steps(str(self.source.path), self.source.columns, self.engines, np.concatenate(steps))
+            steps.append(own)
+            last.append(rul[starts[1:] - 1])
+        check_steps(self.source, self.engines, np.concatenate(steps))
         for name in {"time", "target"} & set(self.names):
             (self.folder / f"{name}.npy").unlink()
         return np.concatenate(last)
+
+    def rows_of(self, name: str, begin: int, end: int) -> NDArray[Any]:
+        """A copy of some rows of one file."""
+        return np.array(np.load(self.folder / f"{name}.npy", mmap_mode="r")[begin:end])
 
     def blocks(self) -> Iterator[tuple[int, int]]:
         """Runs of whole engines of about :data:`~grace.data.fleet.CHUNK` rows, as first engine and the one after the last."""

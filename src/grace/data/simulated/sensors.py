@@ -118,6 +118,12 @@ class Engines:
     fault: NDArray[np.int64]
     build: NDArray[np.float64]
 
+    def hidden_index(self, recorded: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Hidden index of the first ``recorded[e]`` cycles of every engine, in (0, 1], float64 ``[sum(recorded)]``."""
+        owner = np.repeat(np.arange(len(recorded)), recorded)
+        cycle = np.arange(len(owner)) - np.repeat(np.cumsum(recorded) - recorded, recorded)
+        return self.wear[owner] ** (1 - cycle / (self.lives[owner] - 1))
+
 
 def build_engines(count: int, faults: int, rng: np.random.Generator) -> Engines:
     """Draw ``count`` engines with ``faults`` fault modes."""
@@ -129,13 +135,6 @@ def build_engines(count: int, faults: int, rng: np.random.Generator) -> Engines:
         fault=rng.integers(0, faults, count),
         build=rng.standard_normal((count, len(RESPONDING))),
     )
-
-
-def hidden_index(engines: Engines, recorded: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Hidden index of the first ``recorded[e]`` cycles of every engine, in (0, 1], float64 ``[sum(recorded)]``."""
-    owner = np.repeat(np.arange(len(recorded)), recorded)
-    cycle = np.arange(len(owner)) - np.repeat(np.cumsum(recorded) - recorded, recorded)
-    return engines.wear[owner] ** (1 - cycle / (engines.lives[owner] - 1))
 
 
 def read_sensors(

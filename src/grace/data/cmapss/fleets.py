@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.data.checksums import verify
-from grace.data.fleet import SENSORS, SETTINGS, Fleet
+from grace.data.cmapss.checksums import SUMS
+from grace.data.cmapss.text import Numbers, read_numbers
+from grace.data.fleet import SENSORS, SETTINGS, Fleet, starts_of
 from grace.data.identity import combined
-from grace.data.text import Numbers, read_numbers
 from grace.errors import GraceError
 
 COLUMNS = 2 + len(SETTINGS) + len(SENSORS)
@@ -31,7 +31,7 @@ def read_train(folder: Path, name: str) -> Fleet:
     path = folder / f"train_{name}.txt"
     found = read_numbers(path, COLUMNS)
     fleet = _engines_in(path, found, name)
-    verify(path, found.sha256)
+    _verify(path, found.sha256)
     return fleet
 
 
@@ -50,8 +50,8 @@ def read_test(folder: Path, name: str) -> Fleet:
             f"{rul_path} should hold one RUL for each of the {len(fleet.engines)} engines in {path.name}. "
             f"Found {len(rul)}. Take both files from one archive."
         )
-    verify(path, found.sha256)
-    verify(rul_path, found_rul.sha256)
+    _verify(path, found.sha256)
+    _verify(rul_path, found_rul.sha256)
     sha256 = combined([found.sha256, found_rul.sha256])
     return replace(fleet, last_rul=rul.astype(np.int64), sha256=sha256)
 
@@ -111,20 +111,29 @@ def _engines_in(path: Path, found: Numbers, name: str) -> Fleet:
     for label, column in (("engine", engine), ("cycle", cycle)):
         whole = (column < 1) | (column != np.rint(column))
         _refuse(path, whole, column, f"the {label} should be a whole number from 1")
-    new = np.concatenate([[True], engine[1:] != engine[:-1]])
-    starts = np.flatnonzero(new)
-    expected = np.arange(len(table)) - np.repeat(starts, np.diff([*starts, len(table)])) + 1
-    _refuse_repeated(path, engine, starts)
+    starts = starts_of(engine)
+    expected = np.arange(len(table)) - np.repeat(starts[:-1], np.diff(starts)) + 1
+    _refuse_repeated(path, engine, starts[:-1])
     _refuse(path, cycle != expected, cycle, "an engine's cycles should count 1, 2, 3, ... without gap or repeat")
     return Fleet(
         name=name,
-        engines=engine[starts].astype(np.int64),
-        starts=np.append(starts, len(table)).astype(np.int64),
+        engines=engine[starts[:-1]].astype(np.int64),
+        starts=starts,
         values=table[:, 2:],
         columns=(*SETTINGS, *SENSORS),
-        last_rul=np.zeros(len(starts), dtype=np.int64),
+        last_rul=np.zeros(len(starts) - 1, dtype=np.int64),
         sha256=found.sha256,
     )
+
+
+def _verify(path: Path, found: str) -> None:
+    """Refuse a file of a known name whose SHA-256 is another one."""
+    expected = SUMS.get(path.name, found)
+    if found != expected:
+        raise GraceError(
+            f"{path} should have SHA-256 {expected[:12]}... Found {found[:12]}... Fetch it again with "
+            "`grace data fetch`, or rename it (train_NAME.txt) if it is data of your own."
+        )
 
 
 def _refuse(path: Path, wrong: NDArray[np.bool_], values: NDArray[np.float64], rule: str) -> None:

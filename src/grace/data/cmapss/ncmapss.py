@@ -7,15 +7,13 @@ diagnostics", Data 2021, 6(1), 5, DOI 10.3390/data6010005. Its RUL counts flight
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from grace.errors import GraceError
-
-if TYPE_CHECKING:
-    import polars as pl
 
 ENGINE, TIME, TARGET = "unit", "cycle", "RUL"
 CHUNK = 1 << 18
@@ -53,8 +51,6 @@ def read_flights(path: Path, side: str) -> pl.DataFrame:
 
 
 def _flights(path: Path, file: Any, side: str) -> pl.DataFrame:
-    import polars as pl
-
     names = [_text(name) for kind in VALUES for name in file[f"{kind}_var"][:].reshape(-1)]
     keys = file[f"A_{side}"]
     sums: dict[tuple[int, int], list[Any]] = {}

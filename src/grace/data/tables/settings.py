@@ -5,15 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.data.conditions import MOST_CONDITIONS
+from grace.data.conventions import MAX_CONDITIONS
 
-CLUSTERED = 0.99  # share of a column's variance between its groups; a cloud cut at its gaps stays far below
-DRIFT = (
-    0.02  # largest share of a column's variance inside groups and an engine that a straight line over its life explains
-)
-MOVES = 0.5  # share of some other column's variance that the groups explain
-ADDS = 0.02  # what a further column has to explain of all columns' variance, on average
-NESTED = 0.99  # share of rows whose group follows from the condition
+MIN_CLUSTERED = 0.99
+"""Share of a column's variance between its groups; a cloud cut at its gaps stays far below."""
+MAX_DRIFT = 0.02
+"""Share of a column's variance inside groups and an engine that a straight line over its life explains."""
+MIN_EFFECT = 0.5
+"""Share of some other column's variance that the groups explain."""
+MIN_GAIN = 0.02
+"""What a further column has to explain of all columns' variance, on average."""
+MIN_NESTED = 0.99
+"""Share of rows whose group follows from the condition."""
 
 
 def find_settings(
@@ -34,9 +37,9 @@ def find_settings(
     for index in range(len(names)):
         group = groups_of(values[:, index])
         others = np.delete(values, index, axis=1)
-        if not group.any() or not others.shape[1] or _drift(values[:, index], life, owner, group) > DRIFT:
+        if not group.any() or not others.shape[1] or _drift(values[:, index], life, owner, group) > MAX_DRIFT:
             continue
-        if _explained(others, group).max() >= MOVES:
+        if _explained(others, group).max() >= MIN_EFFECT:
             candidates[index] = group
     joint = _joint(values, list(candidates.values()))
     return tuple(names[index] for index, group in candidates.items() if _follows(group, joint))
@@ -46,12 +49,12 @@ def _joint(values: NDArray[np.float64], candidates: list[NDArray[np.int64]]) -> 
     """The condition of each row: groups are crossed one by one as long as that explains more."""
     joint, reached = np.zeros(len(values), dtype=np.int64), 0.0
     while True:
-        crossed = [np.unique(joint * MOST_CONDITIONS + group, return_inverse=True)[1] for group in candidates]
+        crossed = [np.unique(joint * MAX_CONDITIONS + group, return_inverse=True)[1] for group in candidates]
         gains = [
-            float(_explained(values, group).mean()) - reached if group.max() < MOST_CONDITIONS else 0.0
+            float(_explained(values, group).mean()) - reached if group.max() < MAX_CONDITIONS else 0.0
             for group in crossed
         ]
-        if not gains or max(gains) < ADDS:
+        if not gains or max(gains) < MIN_GAIN:
             return joint
         best = int(np.argmax(gains))
         joint, reached = crossed[best], reached + gains[best]
@@ -59,20 +62,20 @@ def _joint(values: NDArray[np.float64], candidates: list[NDArray[np.int64]]) -> 
 
 def _follows(group: NDArray[np.int64], joint: NDArray[np.int64]) -> bool:
     kept = sum(int(np.bincount(group[joint == k]).max()) for k in np.unique(joint))
-    return kept >= NESTED * len(group)
+    return kept >= MIN_NESTED * len(group)
 
 
 def groups_of(column: NDArray[np.float64]) -> NDArray[np.int64]:
     """Group of each value ``[R]``, cut at the fewest largest gaps (at most seven) that explain the column; all 0 if none do."""
     order = np.sort(column)
     gaps = np.diff(order)
-    widest = np.argsort(-gaps, kind="stable")[: MOST_CONDITIONS - 1]
+    widest = np.argsort(-gaps, kind="stable")[: MAX_CONDITIONS - 1]
     for count in range(1, len(widest) + 1):
         if not gaps[widest[count - 1]] > 0:
             break
         cuts = np.sort(order[widest[:count]])
         group = np.searchsorted(cuts, column, side="left")
-        if _explained(column[:, None], group)[0] >= CLUSTERED:
+        if _explained(column[:, None], group)[0] >= MIN_CLUSTERED:
             return np.asarray(group, dtype=np.int64)
     return np.zeros(len(column), dtype=np.int64)
 

@@ -1,0 +1,126 @@
+"""Where fleets come from: C-MAPSS files, a folder in their format, the simulation, a table of the user's own, or a frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from grace.data.cmapss.fleets import read_plain, read_test, read_train, subset_name
+from grace.data.fleet import SETTINGS, Fleet
+from grace.data.simulated.fleet import Simulation, simulate
+from grace.data.tables.columns import TEST, Columns, TableSource
+from grace.data.tables.frames import Frame
+from grace.data.tables.read import read_table
+from grace.data.tables.scan import ENDINGS, files_of
+from grace.errors import GraceError
+
+SIMULATED = "simulated"
+CMAPSS = Columns("engine", "cycle", settings=SETTINGS)
+"""Columns of a table with the names of C-MAPSS."""
+
+
+def as_fleet(
+    data: Fleet | TableSource | str | Path | Frame,
+    columns: Columns | None = None,
+    features: tuple[str, ...] = (),
+    *,
+    known_rul: bool = True,
+) -> Fleet:
+    """Engines of whatever they come in; a fleet stays as it is.
+
+    Args:
+        data: A fleet, a file or folder, a frame of polars or pandas, or a :class:`~grace.data.tables.columns.TableSource`.
+        columns: Roles of a table's columns; None: text in the format of C-MAPSS, or a table with its names ``engine``,
+            ``cycle``, ``setting_1`` to ``setting_3``, whose cycles follow without gap.
+        features: Columns that have to be there, besides the settings; none: all numeric ones without a role.
+        known_rul: False for engines whose RUL is not known: no target and no label is read, 0 stands in the place of the RUL
+            after the last row, and of N-CMAPSS the test side is taken.
+
+    Raises:
+        GraceError: As :func:`grace.data.tables.read.read_table` and :func:`grace.data.cmapss.fleets.read_plain`.
+    """
+    if isinstance(data, Fleet):
+        return data
+    native = columns is None and not isinstance(data, TableSource)
+    if isinstance(data, str | Path):
+        if native and Path(data).suffix.lower() not in ENDINGS:
+            return read_plain(Path(data))
+        data = TableSource(Path(data), columns or CMAPSS, features)
+    if isinstance(data, TableSource):
+        fleet = read_table(data if known_rul else replace(data, columns=_without_rul(data.columns), side=TEST))
+    else:
+        roles = columns or CMAPSS
+        fleet = read_table(data, roles if known_rul else _without_rul(roles), features)
+    return _counted(fleet) if native else fleet
+
+
+def _without_rul(columns: Columns) -> Columns:
+    return replace(columns, target="", label="")
+
+
+def _counted(fleet: Fleet) -> Fleet:
+    """A fleet of C-MAPSS's columns, whose RUL follows from the count of rows.
+
+    Raises:
+        GraceError: Cycles have gaps.
+    """
+    steps = np.diff(fleet.rul())
+    gap = steps != -1
+    gap[fleet.starts[1:-1] - 1] = False
+    if gap.any():
+        row = int(np.argmax(gap))
+        raise GraceError(
+            f"{fleet.name}, engine {fleet.engines[fleet.engine_at(np.array(row))]}: the cycles should follow without gap or "
+            f"repeat. Found a step of {-steps[row]:g}. Restore the rows."
+        )
+    return replace(fleet, row_rul=None, last_time=None)
+
+
+def load_train(dataset: str, data: Path | TableSource | None, dial: float = 1.0, seed: int = 0) -> Fleet:
+    """Training engines by name.
+
+    Args:
+        dataset: ``FD001``..``FD004`` or NAME of a ``train_NAME.txt`` in ``data``, a folder that holds one, or ``simulated``.
+        data: Folder of the files, or a table, whatever ``dataset`` says.
+        dial: Of the simulation.
+        seed: Of the simulation.
+
+    Raises:
+        GraceError: See :func:`grace.data.cmapss.fleets.read_train` and :func:`grace.data.tables.read.read_table`.
+    """
+    if isinstance(data, TableSource):
+        return read_table(data)
+    if dataset == SIMULATED:
+        return simulate(Simulation(dial=dial, seed=seed))[0]
+    return read_train(*subset_name(dataset, data))
+
+
+def load_test(dataset: str, data: Path | TableSource | None, dial: float = 1.0, seed: int = 0) -> Fleet | None:
+    """Test engines by name, or None where a folder has no ``test_NAME.txt``; arguments as :func:`load_train`.
+
+    Raises:
+        GraceError: See :func:`grace.data.cmapss.fleets.read_test` and :func:`grace.data.tables.read.read_table`.
+    """
+    if isinstance(data, TableSource):
+        return None if data.test_source is None else read_table(data.test_source)
+    if dataset == SIMULATED:
+        return simulate(Simulation(dial=dial, seed=seed))[1]
+    folder, name = subset_name(dataset, data)
+    return read_test(folder, name) if (folder / f"test_{name}.txt").exists() else None
+
+
+def files_read(dataset: str, data: Path | TableSource | None) -> tuple[Path, ...]:
+    """The files that :func:`load_train` and :func:`load_test` read; none for the simulation.
+
+    Raises:
+        GraceError: As theirs, where no file is found.
+    """
+    if isinstance(data, TableSource):
+        return tuple(file for path in (data.path, data.test) if path is not None for file in files_of(path))
+    if dataset == SIMULATED:
+        return ()
+    folder, name = subset_name(dataset, data)
+    paths = (folder / f"{kind}_{name}.txt" for kind in ("train", "test", "RUL"))
+    return tuple(path for path in paths if path.exists())

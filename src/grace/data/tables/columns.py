@@ -1,0 +1,110 @@
+"""A user's table: which file, and which column is what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from grace.errors import GraceError
+
+TRAIN, TEST = "dev", "test"
+"""The sides of an N-CMAPSS file; a table has but one."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The roles of a table's columns; kept with every network that was trained on it.
+
+    Attributes:
+        engine: Column that names the engine.
+        time: Column that orders the rows of an engine.
+        settings: Columns that the operating conditions are found from; none: one condition.
+        target: Column with the RUL of each row; empty: RUL is the engine's last time minus the row's.
+        label: Column with health labels of the user's own; empty: they follow from RUL.
+        unit: Unit of RUL, for example ``hours``.
+        test: What the table of test engines is called; empty where there is none. It moves what a record holds.
+        classes: Names of the three health states in the label column; empty where they are 0, 1, 2 or follow from RUL.
+
+    Raises:
+        GraceError: A column has two roles.
+    """
+
+    engine: str
+    time: str
+    settings: tuple[str, ...] = ()
+    target: str = ""
+    label: str = ""
+    unit: str = "cycles"
+    test: str = ""
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        taken: dict[str, str] = {}
+        roles = [("engine", self.engine), ("time", self.time), ("target", self.target), ("label", self.label)]
+        for role, name in (*roles, *(("conditions", name) for name in self.settings)):
+            if name and name in taken:
+                raise GraceError(
+                    f"`--{role}` should be a column of its own. Found {name}, which is `--{taken[name]}` already."
+                )
+            taken[name] = role
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The columns that are no values: engine, time, target and label where they are given."""
+        return tuple(name for name in (self.engine, self.time, self.target, self.label) if name)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        return asdict(self) | {"settings": list(self.settings), "classes": list(self.classes)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Columns:
+        """Columns from their JSON values; ``content``, a hash that older versions kept here, is ignored."""
+        lists = {name: tuple(values[name]) for name in ("settings", "classes")}
+        return cls(**({name: value for name, value in values.items() if name != "content"} | lists))
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """A table and how it is read; goes to other processes as it is.
+
+    Attributes:
+        path: CSV, Parquet, a folder of either, or N-CMAPSS.
+        columns: Roles of the columns.
+        features: Columns that the network sees; :func:`grace.data.tables.select_columns.select_columns` finds them.
+        side: ``dev`` or ``test`` of an N-CMAPSS file.
+        test: Table of test engines with the same columns, or None; N-CMAPSS names itself.
+        cache: Folder for the rows of a table that is larger than memory; None, or the side ``test``, is read into memory.
+        conditions: Number of operating conditions that was asked for; 0 finds it.
+        found: Operating conditions found in a sample of rows; what is fitted later sees all rows of the training engines.
+        rows: Rows that were counted when columns were selected.
+        left_out: Columns that are not used, with the reason.
+    """
+
+    path: Path
+    columns: Columns
+    features: tuple[str, ...] = ()
+    side: str = TRAIN
+    test: Path | None = None
+    cache: Path | None = None
+    conditions: int = 0
+    found: int = field(default=0, compare=False)
+    rows: int = field(default=0, compare=False)
+    left_out: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def name(self) -> str:
+        """What results call it."""
+        return self.path.stem
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Columns that are read as values: settings and features."""
+        return tuple(dict.fromkeys((*self.columns.settings, *self.features)))
+
+    @property
+    def test_source(self) -> TableSource | None:
+        """The table of test engines, read alike."""
+        return None if self.test is None else replace(self, path=self.test, side=TEST, test=None)

@@ -1,0 +1,87 @@
+"""Fleets from tables of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from grace.data.fleet import Fleet, starts_of
+from grace.data.tables.arrays import arrays_of, check_schema, selected
+from grace.data.tables.columns import TRAIN, Columns, TableSource
+from grace.data.tables.frames import Frame
+from grace.data.tables.on_disk import stored_fleet
+from grace.data.tables.rul import check_steps, rul_from_times
+from grace.data.tables.scan import Scan, scan
+from grace.errors import GraceError
+
+
+def read_table(
+    table: TableSource | str | Path | Frame, columns: Columns | None = None, values: Sequence[str] = ()
+) -> Fleet:
+    """Engines of a table: rows in any order, sorted here by engine and time.
+
+    RUL is the column ``target``, or else the engine's last time minus the row's, in the unit of time: the recording ends with
+    the engine's life. Times need not be evenly spaced; a window counts rows.
+
+    Args:
+        table: A file, a folder, a frame of polars or pandas, or a :class:`~grace.data.tables.columns.TableSource`, which
+            says all by itself.
+        columns: Roles of the columns.
+        values: Columns that are read as values, after the settings; none: all numeric ones without a role.
+
+    Raises:
+        GraceError: ``columns`` is missing or given beside a source, the table is missing or damaged, a column is missing or of
+            the wrong type, a value is missing, a time stands twice in an engine, the target or the engines' times contradict
+            each other, or a file changes meanwhile.
+    """
+    opened, source = _opened(table, columns, tuple(values))
+    if not source.features:
+        numeric = (n for n, kind in opened.schema.items() if kind.is_numeric() and n not in source.columns.named)
+        source = replace(source, features=tuple(numeric))
+    check_schema(opened, source.columns, source.values)
+    if source.cache is not None and source.side == TRAIN:
+        return stored_fleet(opened, source)
+    return opened.unchanged(lambda: _in_memory(opened, source))
+
+
+def _opened(
+    table: TableSource | str | Path | Frame, columns: Columns | None, values: tuple[str, ...]
+) -> tuple[Scan, TableSource]:
+    if isinstance(table, TableSource):
+        if columns is not None or values:
+            raise GraceError(
+                "`columns` and `values` should be left out beside a TableSource, which has its own. Found them."
+            )
+        return scan(table.path, table.side), table
+    if columns is None:
+        raise GraceError(
+            "`columns` should say what the columns are. Found none. Give grace.Columns(engine=NAME, time=NAME) of this table."
+        )
+    opened = scan(table)
+    return opened, TableSource(opened.path, columns, values)
+
+
+def _in_memory(table: Scan, source: TableSource) -> Fleet:
+    sha256 = table.sha256()
+    frame = table.collect(table.whole.select(selected(table, source)))
+    if frame.is_empty():
+        raise table.without_rows()
+    found = arrays_of(source, frame.sort("engine", "time", maintain_order=True))
+    engine, time, target = found["engine"], found["time"], found.get("target")
+    starts = starts_of(engine)
+    engines = engine[starts[:-1]]
+    rul, steps = rul_from_times(source, engines, starts, time, target)
+    check_steps(source, engines, steps)
+    return Fleet(
+        name=source.name,
+        engines=engines,
+        starts=starts,
+        values=found["values"],
+        columns=source.values,
+        last_rul=rul[starts[1:] - 1],
+        labels=found.get("label"),
+        row_rul=rul,
+        last_time=found["shown"][starts[1:] - 1],
+        sha256=sha256,
+    )

@@ -1,0 +1,121 @@
+"""Times of a table as numbers, and RUL from the times of whole engines."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from grace.data.tables.columns import Columns, TableSource
+from grace.errors import GraceError
+
+SECONDS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
+"""Units that a column of dates is measured in."""
+
+MAX_STEP_RATIO = 20
+"""Factor within which all engines' steps of time lie; seconds and minutes, hours and days are further apart."""
+
+
+def time_as_number(columns: Columns, kind: pl.DataType) -> pl.Expr:
+    """The time of each row in the unit of RUL: numbers as they are, dates and durations of type ``kind`` from 1970 or 0."""
+    time = pl.col(columns.time)
+    if not kind.is_temporal():
+        return time.cast(pl.Int64) if kind.is_integer() else time.cast(pl.Float64)
+    micros = (
+        time.dt.total_microseconds() if str(kind).startswith("Duration") else time.cast(pl.Datetime("us")).dt.epoch()
+    )
+    return micros.cast(pl.Float64) / (1e6 * SECONDS[columns.unit])
+
+
+def rul_from_times(
+    source: TableSource,
+    engines: NDArray[Any],
+    starts: NDArray[np.int64],
+    time: NDArray[Any],
+    target: NDArray[Any] | None = None,
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """RUL of each row of whole engines, and the step of time of each engine.
+
+    RUL, ``[R]``, is the target, or the engine's last time minus the row's. Steps, ``[E]``, show an engine's unit: the median
+    step of time; with a target, its fall per unit of time; NaN where an engine does not show it.
+
+    Args:
+        source: What the table is called, and its columns.
+        engines: Engines, ``[E]``.
+        starts: Row at which each begins, and the count of rows at the end, int64 ``[E + 1]``.
+        time: Time of each row in the unit of RUL, ``[R]``, ascending within an engine.
+        target: The user's own RUL, ``[R]``, or None.
+
+    Raises:
+        GraceError: A time stands twice in an engine, or a target is negative or rises as time goes on.
+    """
+    inside = np.ones(len(time) - 1, dtype=np.bool_)  # whether a row and the next are of one engine
+    inside[starts[1:-1] - 1] = False
+    wrong = _first_wrong(source.columns, inside, time, target)
+    if wrong is not None:
+        row, rule = wrong
+        engine = engines[np.searchsorted(starts, row, side="right") - 1]
+        raise GraceError(f"{source.path}, engine {engine}: {rule}")
+    rul = np.repeat(time[starts[1:] - 1], np.diff(starts)) - time if target is None else target
+    return np.asarray(rul), _steps(starts, time, target)
+
+
+def _first_wrong(
+    columns: Columns, inside: NDArray[np.bool_], time: NDArray[Any], target: NDArray[Any] | None
+) -> tuple[int, str] | None:
+    """The first row that breaks a rule, and how; None where all keep them."""
+    again = inside & (np.diff(time) == 0)
+    if again.any():
+        row = int(np.argmax(again))
+        return row, f"each {columns.time} should stand once. Found {time[row]:g} twice. Drop the repeated rows."
+    if target is None:
+        return None
+    if (target < 0).any():
+        row = int(np.argmax(target < 0))
+        remedy = "Give the RUL of each row, or leave --target out."
+        return row, f"{columns.target} should be at least 0. Found {target[row]:g}. {remedy}"
+    rises = inside & (np.diff(target) > 0)
+    if rises.any():
+        row = int(np.argmax(rises))
+        found = f"Found {target[row + 1]:g} after {target[row]:g}"
+        return row, (
+            f"{columns.target} should never rise as {columns.time} goes on. {found}. Check the column and the order of "
+            f"{columns.time}."
+        )
+    return None
+
+
+def _steps(starts: NDArray[np.int64], time: NDArray[Any], target: NDArray[Any] | None) -> NDArray[np.float64]:
+    found = np.full(len(starts) - 1, np.nan)
+    for index, (start, stop) in enumerate(pairwise(starts)):
+        steps = np.diff(time[start:stop])
+        if target is not None:
+            fall = -np.diff(target[start:stop])
+            found[index] = fall[fall > 0].sum() / steps[fall > 0].sum() if (fall > 0).any() else np.nan
+        elif len(steps):
+            found[index] = np.median(steps)
+    return found
+
+
+def check_steps(source: TableSource, engines: NDArray[Any], steps: NDArray[np.float64]) -> None:
+    """Refuse engines whose times are in another unit than those of the others.
+
+    Raises:
+        GraceError: An engine's step is more than :data:`MAX_STEP_RATIO` times larger or smaller than the median engine's.
+    """
+    columns, known = source.columns, np.isfinite(steps) & (steps > 0)
+    if not known.any():
+        return
+    middle = float(np.median(steps[known]))
+    far = known & ((steps > MAX_STEP_RATIO * middle) | (steps < middle / MAX_STEP_RATIO))
+    if far.any():
+        index = int(np.argmax(far))
+        what = f"steps of {columns.time}" if not columns.target else f"a fall of {columns.target} per {columns.time}"
+        raise GraceError(
+            f"{source.path}: all engines should have one unit of time. Found {what} of {steps[index]:g} in engine "
+            f"{engines[index]}, of {middle:g} in the median engine. Convert {columns.time} to {columns.unit} in all of them, or "
+            "sample alike."
+        )

@@ -1,0 +1,127 @@
+"""Engines of whatever they come in: the same fleet from text, files, frames and sources."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from grace.data.cmapss.fleets import read_plain, read_train
+from grace.data.fleet import Fleet
+from grace.data.load import as_fleet, files_read, load_test, load_train
+from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.read import read_table
+from grace.errors import GraceError
+from tests.data.conftest import Write, as_table
+from tests.data.test_identity import as_pandas
+from tests.data.test_ncmapss import write_layout
+
+COLUMNS, NAMES = Columns("asset", "flight", label="state"), ("s2", "s3")
+
+
+def assert_same(found: Fleet, expected: Fleet) -> None:
+    assert found.columns == expected.columns
+    for name in ("engines", "starts", "values", "last_rul", "labels", "row_rul", "last_time"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+
+
+def test_a_fleet_stays_as_it_is(fleet: Fleet) -> None:
+    assert as_fleet(fleet) is fleet
+    assert as_fleet(fleet, COLUMNS, NAMES, known_rul=False) is fleet
+
+
+def test_every_form_of_a_table_gives_one_fleet(fleet: Fleet, written: Write) -> None:
+    table = as_table(fleet).with_columns(state=pl.Series(np.asarray(fleet.labels))).sample(fraction=1.0, shuffle=True)
+    path = written(table, "fleet.csv")
+    expected = read_table(path, COLUMNS, NAMES)
+    assert expected.labels is not None
+    for given in (path, str(path), table, table.lazy(), as_pandas(table), TableSource(path, COLUMNS, NAMES)):
+        columns = () if isinstance(given, TableSource) else (COLUMNS, NAMES)
+        assert_same(as_fleet(given, *columns), expected)  # type: ignore[arg-type]
+        new = as_fleet(given, *columns, known_rul=False)  # type: ignore[arg-type]
+        assert_same(new, replace(expected, labels=None))
+
+
+def test_a_target_is_not_read_of_new_engines() -> None:
+    table = pl.DataFrame({"id": [1, 1], "t": [1, 2], "left": [5, -1], "x": [0.5, 0.25]})
+    columns = Columns("id", "t", target="left")
+    assert as_fleet(table, columns, ("x",), known_rul=False).rul().tolist() == [1, 0]
+    with pytest.raises(GraceError, match="left should be at least 0"):
+        as_fleet(table, columns, ("x",))
+    assert as_fleet(table.drop("left"), columns, ("x",), known_rul=False).engines.tolist() == [1]
+
+
+def as_native(fleet: Fleet) -> pl.DataFrame:
+    """A table with the names of C-MAPSS."""
+    owner = fleet.engine_of_row()
+    cycle = np.arange(len(owner)) - fleet.starts[owner] + 1
+    values = pl.DataFrame(np.asarray(fleet.values), schema=list(fleet.columns))
+    return values.with_columns(engine=pl.Series(fleet.engines[owner]), cycle=pl.Series(cycle))
+
+
+def test_tables_with_the_names_of_cmapss_equal_its_text(small: Path, written: Write) -> None:
+    text = read_train(small, "SIM")
+    assert_same(as_fleet(small / "train_SIM.txt"), text)
+    table = as_native(text).sample(fraction=1.0, shuffle=True)
+    order = [name for name in text.columns if name.startswith("setting")]
+    order += [name for name in table.columns if name.startswith("sensor")]
+    for given in (table, written(table, "engines.csv"), written(table, "engines.parquet")):
+        assert_same(as_fleet(given, features=tuple(order)), text)
+    late = table.filter(pl.col("cycle") > 5).with_columns(
+        cycle=pl.col("cycle") + 100
+    )  # where a recording begins is free
+    assert as_fleet(late).lengths.tolist() == (text.lengths - 5).tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda t: t.filter(pl.col("cycle") != 3),
+            "engine 1: the cycles should follow without gap or repeat. Found a step of 2",
+        ),
+        (lambda t: pl.concat([t, t[-1:]]), "each cycle should stand once"),
+        (lambda t: t.drop("setting_2"), "should have the column setting_2"),
+        (lambda t: t.drop("cycle"), "should have the column cycle"),
+    ],
+)
+def test_tables_with_the_names_of_cmapss_are_checked(small: Path, change, words: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(GraceError) as refused:
+        as_fleet(change(as_native(read_plain(small / "train_SIM.txt"))))
+    assert words in str(refused.value)
+
+
+def test_other_things_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(GraceError, match=r"should be a path, or a frame of polars or pandas\. Found list"):
+        as_fleet([1, 2], COLUMNS)  # type: ignore[arg-type]
+    with pytest.raises(GraceError, match=r"frame should be a readable table"):
+        as_fleet(pl.scan_csv(tmp_path / "none.csv"), COLUMNS)
+    with pytest.raises(GraceError, match=r"none\.txt should be a text file. Found none"):
+        as_fleet(tmp_path / "none.txt")
+
+
+def test_a_source_names_its_test_engines(fleet: Fleet, written: Write, tmp_path: Path) -> None:
+    path, test = written(as_table(fleet)), written(as_table(fleet.select(np.array([3]))), "test.parquet")
+    source = TableSource(path, Columns("asset", "flight"), NAMES, cache=tmp_path / "rows")
+    assert load_test("", source) is None
+    assert files_read("", source) == (path,)
+    both = replace(source, test=test)
+    found = load_test("", both)
+    assert found is not None
+    assert found.engines.tolist() == [4]
+    assert isinstance(found.values, np.ndarray)  # test engines are few: they are read into memory
+    assert load_train("", both).engines.tolist() == fleet.engines.tolist()
+    assert files_read("", both) == (path, test)
+
+
+def test_ncmapss_tests_on_its_own_file(tmp_path: Path) -> None:
+    path = tmp_path / "DS02.h5"
+    write_layout(path)
+    source = TableSource(path, Columns("unit", "cycle", target="RUL"), ("x0",), test=path)
+    tested = load_test("", source)
+    assert tested is not None
+    assert (load_train("", source).engines.tolist(), tested.engines.tolist()) == ([2, 5], [11])
+    assert as_fleet(path, source.columns, ("x0",), known_rul=False).engines.tolist() == [11]
