@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from grace.alignment.measures import cost_of, curve_of, rho_of
 from grace.alignment.probe import Trace, probe
 from grace.alignment.recipes import RECIPES, Recipe
-from grace.alignment.replicate import processes, replicate
+from grace.alignment.replicate import replicate
+from grace.core.pools import processes
 from grace.errors import GraceError
 
 

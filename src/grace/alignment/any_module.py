@@ -19,7 +19,8 @@ from grace.alignment.diagnosis import Diagnosis
 from grace.alignment.measures import cost_of_steps, plain_ratio
 from grace.alignment.probe import MakeOptimiser, adamw
 from grace.alignment.recipes import check_reading, recipe_named, with_steps
-from grace.alignment.replicate import Progress, replicate
+from grace.alignment.replicate import replicate
+from grace.core.pools import Progress
 from grace.errors import GraceError
 
 Losses = Sequence[Tensor | None] | Mapping[str, Tensor | None]

@@ -13,7 +13,8 @@ from grace.alignment.diagnosis import Diagnosis
 from grace.alignment.measures import REFERENCE_EPOCHS, cost_of, summarise_ratio
 from grace.alignment.probe import LEARNING_RATE, WEIGHT_DECAY
 from grace.alignment.recipes import Recipe, check_reading, recipe_named, with_steps
-from grace.alignment.replicate import Progress, replicate
+from grace.alignment.replicate import replicate
+from grace.core.pools import Progress
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.prepare import prepare_training
@@ -50,7 +51,7 @@ def diagnose_fleet(
         steps: Optimiser steps, in place of the recipe's own.
         seed: Seed of the first initialisation; the others follow it.
         thresholds: The rule of the decision; that of the validity study by default, which prescribes nothing.
-        executor: Where the initialisations run, e.g. of :func:`grace.alignment.replicate.processes`; None runs them here.
+        executor: Where the initialisations run, e.g. of :func:`grace.core.pools.processes`; None runs them here.
             The numbers do not depend on it.
         on_progress: Told (initialisations done, initialisations in all).
 

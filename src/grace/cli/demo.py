@@ -41,9 +41,9 @@ def demo(
     """
     if context.invoked_subcommand is not None:
         return
-    from grace.alignment.replicate import processes
     from grace.cli.progress import initialisations
     from grace.cli.render_demo import show_dial
+    from grace.core.pools import processes
     from grace.demos.dial import Setup, run
 
     setup = Setup(fleets=fleets)
@@ -94,8 +94,8 @@ def two_regimes(seed: Annotated[int, typer.Option(help="Seed of NumPy's generato
     \b
       grace demo two-regimes
     """
-    from grace.alignment.replicate import on_one_thread
     from grace.cli.render_demo import show_two_regimes
+    from grace.core.pools import on_one_thread
     from grace.demos.cosine import train
     from grace.demos.two_regimes import run
 
@@ -112,8 +112,8 @@ def cosine(
     \b
       grace demo cosine
     """
-    from grace.alignment.replicate import on_one_thread
     from grace.cli.render_demo import show_cosine
+    from grace.core.pools import on_one_thread
     from grace.demos.cosine import run, train
 
     show_cosine(*on_one_thread(lambda: (run(initialisations, seed), train(seed=seed))))

@@ -65,10 +65,10 @@ def diagnose(
     0.20, weak 0.05, opposed -0.05, ratio 100, near_failure 0.10, conditions 2. --threshold takes the source's rule.
     """
     from grace.alignment.diagnose import diagnose_fleet
-    from grace.alignment.replicate import processes
     from grace.alignment.show import show_diagnosis
     from grace.cli.progress import initialisations
     from grace.cli.render_table import show_table
+    from grace.core.pools import processes
 
     one_of(dataset, opened, "diagnose")
     conventions = _conventions(opened, health, cap, window, conditions, without or [])

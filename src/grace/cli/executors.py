@@ -36,7 +36,7 @@ def pool(jobs: int, address: str | None) -> AbstractContextManager[Executor | No
     Raises:
         GraceError: Dask is not installed, or no scheduler answers.
     """
-    from grace.alignment.replicate import processes
+    from grace.core.pools import processes
 
     return processes(jobs) if address is None else _cluster(address)
 

@@ -147,7 +147,7 @@ def set_threads(threads: int) -> None:
     """
     import torch
 
-    from grace.alignment.replicate import available_cores
+    from grace.core.pools import available_cores
 
     if threads < 0:
         raise GraceError(f"`--threads` should be at least 1, or 0 for all cores. Found {threads}.")

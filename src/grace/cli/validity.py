@@ -62,8 +62,8 @@ def run(
     \b
       grace validity run --data cmapss
     """
-    from grace.alignment.replicate import processes
     from grace.cli.progress import initialisations
+    from grace.core.pools import processes
     from grace.validity import study
     from grace.validity.cases import all_cases
 

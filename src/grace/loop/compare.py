@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from grace.alignment.any_module import Losses, ModuleProblem
 from grace.alignment.diagnosis import Diagnosis
 from grace.alignment.probe import MakeOptimiser, adamw
-from grace.alignment.replicate import Progress
 from grace.controllers.controller import Controller
 from grace.core.fit import Weighed, fit
+from grace.core.pools import Progress
 from grace.core.stats import EFFECT, Estimate, student
 from grace.errors import GraceError
 from grace.loop.backward import backward
