@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from grace.data.fleet import Fleet
+from grace.cli import work
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
@@ -44,13 +43,9 @@ def fetch(
       grace data fetch --data cmapss
       grace data fetch --data cmapss --from CMAPSSData.zip
     """
-    from grace.cli.progress import download
-    from grace.data.checksums import MIRRORS
-    from grace.data.fetch import fetch as bring
-
     folder = data or Path("cmapss")
-    with download("C-MAPSS") as on_progress:
-        written = bring(folder, (source,) if source else MIRRORS, on_progress)
+    with work.download_bar("C-MAPSS") as on_progress:
+        written = work.fetch(folder, (source,) if source else work.MIRRORS, on_progress)
     print(
         f"{folder}: {len(written)} files written and verified"
         if written
@@ -66,19 +61,14 @@ def check(dataset: Dataset, data: Folder = None) -> None:
       grace data check FD001 --data cmapss
       grace data check MINE --data my_engines
     """
-    from grace.data.checks import check_training
-    from grace.data.checksums import SUMS
-    from grace.data.cmapss import read_test, read_train, subset_name
-    from grace.data.conventions import Conventions
-
-    folder, name = subset_name(dataset, data)
-    train = read_train(folder, name)
-    check_training(train, Conventions())
-    for file, fleet in ((f"train_{name}.txt", train), (f"test_{name}.txt", read_test(folder, name))):
-        known = "SHA-256 as published" if file in SUMS else "no published SHA-256"
-        print(f"{file}: {len(fleet.values)} rows, {len(fleet.engines)} engines, {known}")
-    known = "SHA-256 as published" if f"RUL_{name}.txt" in SUMS else "no published SHA-256"
-    print(f"RUL_{name}.txt: one RUL a test engine, {known}")
+    folder, name = work.subset_name(dataset, data)
+    train = work.read_train(folder, name)
+    work.check_training(train, work.Conventions())
+    test = work.read_test(folder, name)
+    contents = [f"{len(fleet.values)} rows, {len(fleet.engines)} engines" for fleet in (train, test)]
+    for kind, content in zip(("train", "test", "RUL"), [*contents, "one RUL a test engine"], strict=True):
+        file = f"{kind}_{name}.txt"
+        print(f"{file}: {content}, {'SHA-256 as published' if file in work.SUMS else 'no published SHA-256'}")
 
 
 @app.command(short_help="Describe a data set.")
@@ -93,16 +83,12 @@ def info(
       grace data info FD004 --data cmapss
       grace data info FD004 --data cmapss --json
     """
-    from grace.data.cmapss import read_test, read_train, subset_name
-
-    folder, name = subset_name(dataset, data)
-    facts = _facts(read_train(folder, name), read_test(folder, name))
+    folder, name = work.subset_name(dataset, data)
+    facts = work.facts_of(work.read_train(folder, name), work.read_test(folder, name))
     if as_json:
         print(json.dumps(facts, indent=2))
-        return
-    from grace.cli.render import show_facts
-
-    show_facts(facts)
+    else:
+        work.show_facts(facts)
 
 
 @app.command(short_help="Write a simulated fleet.")
@@ -122,31 +108,6 @@ def simulate(
       grace data simulate fleets --name SIM --dial -1
       grace diagnose SIM --data fleets --labels fleets/labels_SIM.txt --size tiny
     """
-    from grace.data.simulated import Simulation, write_cmapss
-    from grace.data.simulated import simulate as make
-
-    train, test = make(Simulation(engines, test_engines, conditions, faults, dial, seed))
-    for path in write_cmapss(train, test, folder, name):
+    train, test = work.simulate(work.Simulation(engines, test_engines, conditions, faults, dial, seed))
+    for path in work.write_cmapss(train, test, folder, name):
         print(path)
-
-
-def _facts(train: Fleet, test: Fleet) -> dict[str, object]:
-    from grace.data.conventions import Conventions
-    from grace.data.prepare import prepare_training
-
-    conventions = Conventions()
-    prepared = prepare_training(train, conventions)
-    return {
-        "dataset": train.name,
-        "train_rows": len(train.values),
-        "train_engines": len(train.engines),
-        "train_cycles": [int(train.lengths.min()), int(train.lengths.max())],
-        "test_rows": len(test.values),
-        "test_engines": len(test.engines),
-        "conditions": prepared.conditions,
-        "windows": len(prepared.windows),
-        "near_failure_share": prepared.near_failure_share,
-        "class_shares": dict(zip(("healthy", "degrading", "critical"), prepared.class_shares, strict=True)),
-        "test_share_over_cap": float((test.last_rul > conventions.cap).mean()),
-        "conventions": conventions.to_json(),
-    }

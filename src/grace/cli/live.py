@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from grace.cli.train import described
+from rich.console import Console
 
-if TYPE_CHECKING:
-    from grace.training.spec import RunSpec
-    from grace.training.stack import Stack
+from grace.training.monitor import Monitor
+from grace.training.spec import RunSpec
+from grace.training.stack import Stack
 
 
 class Live:
     """A line an epoch: losses, weights, gradient ratio, rho with its interval; and an alarm where rho stays too low."""
 
     def __init__(self, spec: RunSpec) -> None:
-        from rich.console import Console
-
-        from grace.training.monitor import Monitor
-
         self._out = Console(stderr=True, highlight=False)
         self._monitor = Monitor(spec.method, spec.outer)
         self._spec = spec
 
     def __enter__(self) -> Live:
-        plan = self._spec.schedule
-        self._out.print(f"{described(self._spec)}: at most {plan.epochs} epochs", style="bold")
+        s = self._spec
+        words = f"{s.dataset}, {s.method}, seed {s.seed}, {s.protocol} protocol, {s.size} network"
+        self._out.print(f"{words}: at most {s.schedule.epochs} epochs", style="bold")
         return self
 
     def __exit__(
@@ -42,13 +39,13 @@ class Live:
             return
         entry = replica.history[-1]
         mark = "*" if replica.best_epoch == entry["epoch"] else " "
-        self._out.print(line(entry, self._spec.conventions.unit) + mark, markup=False, soft_wrap=True)
+        self._out.print(_line(entry, self._spec.conventions.unit) + mark, markup=False, soft_wrap=True)
         alarm = self._monitor.told(entry)
         if alarm:
             self._out.print(f"alarm: {alarm}", style="bold red", markup=False, soft_wrap=True)
 
 
-def line(entry: dict[str, Any], unit: str = "cycles") -> str:
+def _line(entry: dict[str, Any], unit: str = "cycles") -> str:
     """One epoch in one line; the RUL loss is in the run's own units, units other than cycles are named."""
     rul, health = entry["losses"]
     weights = "/".join(f"{weight:.3g}" for weight in entry["weights"])

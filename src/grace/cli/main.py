@@ -1,17 +1,24 @@
-"""The command ``grace``: one file a command; everything heavy is imported inside the commands."""
+"""The command ``grace``: a file for each command; what they call is imported on first use (:mod:`grace.cli.work`)."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from grace.cli import bench, data, demo, diagnose, export, predict, report, train, validity
+from grace import __version__
+from grace.cli import bench, data, demo, diagnose, predict, report, train, validity
 from grace.errors import GraceError
 
 USAGE_ERROR, INTERRUPTED = 2, 130
+
+OLD_OPTIONS = {"--unit": "--rul-scale"}
+"""Options of earlier versions, of any command, and what they are called now."""
+
+OLD_COMMANDS: dict[str, str] = {}
+"""Commands of earlier versions, as typed after ``grace``, and what does their work now."""
 
 app = typer.Typer(
     add_completion=False,
@@ -23,7 +30,7 @@ app.add_typer(data.app, name="data", short_help="Download, check, describe and s
 app.command("diagnose", short_help="Measure alignment, decide, explain.")(diagnose.diagnose)
 app.command("train", short_help="Train one method and keep the network.")(train.train)
 app.command("predict", short_help="RUL, health and interval of new engines.")(predict.predict)
-app.command("export", short_help="A trained network as ONNX.")(export.export)
+app.command("export", short_help="A trained network as ONNX.")(predict.export)
 app.add_typer(bench.app, name="bench", short_help="Sweeps of many runs, and their table.")
 app.command("report", short_help="Records as one page to explore.")(report.report)
 app.add_typer(validity.app, name="validity", short_help="Does the advice predict what training shows?")
@@ -47,8 +54,6 @@ def grace(
       grace report                                  the same as a page to explore
     """
     if version:
-        from grace import __version__
-
         print(f"grace {__version__}")
     elif context.invoked_subcommand is None:
         print(context.get_help())
@@ -73,10 +78,26 @@ def main() -> None:
         # typer's usage errors, whose base class has moved between its versions
         if not hasattr(error, "format_message"):
             raise
-        command = getattr(getattr(error, "ctx", None), "command_path", "grace")
-        _fail(f"{error.format_message().rstrip('.')}. See `{command} --help`.")
+        _fail(_renamed(error) or f"{error.format_message().rstrip('.')}. See `{_path(error)} --help`.")
     else:
         sys.exit(code or 0)
+
+
+def _path(error: Any) -> str:
+    """The command that a usage error is of."""
+    return getattr(getattr(error, "ctx", None), "command_path", None) or "grace"
+
+
+def _renamed(error: Any) -> str:
+    """What to say where a usage error comes from a name of an earlier version; empty where it does not."""
+    for name in OLD_COMMANDS:
+        if " ".join(sys.argv[1:]).startswith(name):
+            return f"`grace {name}` is `{OLD_COMMANDS[name]}` now."
+    old = getattr(error, "option_name", "")
+    new = OLD_OPTIONS.get(old)
+    if new is None or not any(new in parameter.opts for parameter in error.ctx.command.params):
+        return ""
+    return f"`{old}` is called `{new}` now."
 
 
 def _fail(message: str) -> None:

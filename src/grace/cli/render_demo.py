@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from grace.alignment.show import METHOD_WORDS, scale
+from grace.core.stats import student
+from grace.demos import cosine, two_regimes
+from grace.demos.dial import Outcome, Setup
 
-if TYPE_CHECKING:
-    from grace.demos.cosine import AtInitialisation, Training
-    from grace.demos.dial import Outcome, Setup
-    from grace.demos.two_regimes import TwoRegimes
-
-DIAL_WORDS = {1.0: "+1 follow the wear", 0.0: " 0 say nothing", -1.0: "-1 compete"}
-EFFECT_STYLES = {"helps": "green", "hurts": "red", "unclear": "yellow"}
+_DIAL_WORDS = {1.0: "+1 follow the wear", 0.0: " 0 say nothing", -1.0: "-1 compete"}
+_EFFECT_STYLES = {"helps": "green", "hurts": "red", "unclear": "yellow"}
 
 
 def show_dial(outcomes: Sequence[Outcome], setup: Setup, console: Console | None = None) -> None:
@@ -41,7 +38,7 @@ def show_dial(outcomes: Sequence[Outcome], setup: Setup, console: Console | None
             f"{rho.mean:+.2f}\n[{rho.low:+.2f}, {rho.high:+.2f}]",
             _advice(o),
             f"{o.alone.mean():.1f} alone\n{o.together.mean():.1f} both",
-            Text.assemble(f"{o.difference.mean:+.2f}\n[{_interval(o)}]\n", (o.effect, EFFECT_STYLES[o.effect])),
+            Text.assemble(f"{o.difference.mean:+.2f}\n[{_interval(o)}]\n", (o.effect, _EFFECT_STYLES[o.effect])),
         )
     out.print(table)
     for o in outcomes:
@@ -58,7 +55,7 @@ def show_dial(outcomes: Sequence[Outcome], setup: Setup, console: Console | None
 
 
 def _labels(dial: float) -> str:
-    return DIAL_WORDS.get(dial, f"{dial:+g}")
+    return _DIAL_WORDS.get(dial, f"{dial:+g}")
 
 
 def _advice(outcome: Outcome) -> str:
@@ -72,16 +69,14 @@ def _interval(outcome: Outcome) -> str:
     return f"{outcome.difference.low:+.2f}, {outcome.difference.high:+.2f}"
 
 
-def show_two_regimes(found: TwoRegimes, trained: Training, console: Console | None = None) -> None:
+def show_two_regimes(found: two_regimes.TwoRegimes, trained: cosine.Training, console: Console | None = None) -> None:
     """The source's NumPy demonstration: claimed and true, and beside it the trained version."""
-    from grace.demos.two_regimes import CLAIMED
-
     out = console or Console()
     table = Table(title="Two regimes, as in the source: RMSE in cycles", title_justify="left")
     for name in ("regime", "", "Baseline (0.5)", "GABA = GRACE (0.05)"):
         table.add_column(name)
     for regime in ("a", "b"):
-        for words, numbers in (("claimed", CLAIMED), ("what the formula gives", found)):
+        for words, numbers in (("claimed", two_regimes.CLAIMED), ("what the formula gives", found)):
             pair = getattr(numbers, regime)
             table.add_row(regime.upper(), words, f"{pair.baseline:.2f}", f"{pair.gaba:.2f}")
     out.print(table)
@@ -93,26 +88,20 @@ def show_two_regimes(found: TwoRegimes, trained: Training, console: Console | No
     _show_training(trained, out)
 
 
-def show_cosine(found: AtInitialisation, trained: Training, console: Console | None = None) -> None:
+def show_cosine(found: cosine.AtInitialisation, trained: cosine.Training, console: Console | None = None) -> None:
     """The source's PyTorch demonstration: claimed and true, and beside it the trained version."""
-    from grace.demos.cosine import CLAIMED
-
     out = console or Console()
     table = Table(title="Gradient cosine of an untrained network, as in the source", title_justify="left")
     for name in ("labels", "claimed", "mean over initialisations", "SD", "positive"):
         table.add_column(name)
-    for name, cosine in (("aligned", found.aligned), ("anti", found.anti)):
-        table.add_row(
-            name, f"{CLAIMED[name]:+.2f}", f"{cosine.mean:+.2f}", f"{cosine.sd:.2f}", f"{cosine.positive:.0%}"
-        )
+    for name, rho in (("aligned", found.aligned), ("anti", found.anti)):
+        table.add_row(name, f"{cosine.CLAIMED[name]:+.2f}", f"{rho.mean:+.2f}", f"{rho.sd:.2f}", f"{rho.positive:.0%}")
     out.print(table)
     out.print("One initialisation can show either sign for either kind of labels.", style="dim")
     _show_training(trained, out)
 
 
-def _show_training(trained: Training, out: Console) -> None:
-    from grace.core.stats import student
-
+def _show_training(trained: cosine.Training, out: Console) -> None:
     table = Table(
         title="The same network trained: rho along the steps, mean (SD over initialisations)", title_justify="left"
     )

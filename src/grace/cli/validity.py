@@ -62,12 +62,12 @@ def run(
     \b
       grace validity run --data cmapss
     """
-    from grace.cli.progress import initialisations
+    from grace.cli.progress import progress_bar
     from grace.core.pools import processes
     from grace.validity import study
     from grace.validity.cases import all_cases
 
     wanted = study.jobs(all_cases())
-    with initialisations("validity", "measurements", remaining=True) as on_job, processes(jobs) as executor:
+    with progress_bar("validity", "measurements", remaining=True) as on_job, processes(jobs) as executor:
         study.run(wanted, data, to, executor, on_job)
     print(f"{to}: {len(wanted)} measurements")
