@@ -22,7 +22,7 @@ Folder = Annotated[Path, typer.Option("--to", help="Folder of the sweep; records
 
 
 @app.callback(invoke_without_command=True)
-def bench(context: typer.Context) -> None:
+def _bench(context: typer.Context) -> None:
     """Train a grid of data sets, methods and seeds, survive anything, and print the table.
 
     \b
@@ -35,9 +35,9 @@ def bench(context: typer.Context) -> None:
         print(context.get_help())
 
 
-@app.command(short_help="List the runs of a grid.")
+@app.command("plan", short_help="List the runs of a grid.")
 @grouped
-def plan(grid: GridOptions) -> None:
+def _plan(grid: GridOptions) -> None:
     """Say which runs a grid holds, with the id of each; nothing is read or written.
 
     \b
@@ -53,9 +53,9 @@ def plan(grid: GridOptions) -> None:
     )
 
 
-@app.command(short_help="Run a grid, or go on with it.")
+@app.command("run", short_help="Run a grid, or go on with it.")
 @grouped
-def run(
+def _run(
     grid: GridOptions,
     data: Data = None,
     to: Folder = RESULTS,
@@ -104,9 +104,9 @@ def run(
     _show(store, specs, states, work.FAILED)
 
 
-@app.command(short_help="Done, running, failed and waiting runs.")
+@app.command("status", short_help="Done, running, failed and waiting runs.")
 @grouped
-def status(grid: GridOptions, to: Folder = RESULTS) -> None:
+def _status(grid: GridOptions, to: Folder = RESULTS) -> None:
     """Count the runs of a grid by state and name the failed ones, also while the sweep is at work.
 
     \b
@@ -119,8 +119,8 @@ def status(grid: GridOptions, to: Folder = RESULTS) -> None:
     _show(store, specs, states, work.FAILED)
 
 
-@app.command(short_help="The table of the records.")
-def table(
+@app.command("table", short_help="The table of the records.")
+def _table(
     records: Annotated[Path, typer.Argument(help="Folder of a sweep.")] = RESULTS,
     metric: Annotated[
         str, typer.Option(help="rmse, score, rmse_uncapped, score_uncapped or macro_f1; two with a comma.")

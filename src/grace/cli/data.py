@@ -9,15 +9,15 @@ from typing import Annotated
 import typer
 
 from grace.cli import work
+from grace.cli.options import Data
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
-Folder = Annotated[Path | None, typer.Option("--data", help="Folder of the files.", envvar="GRACE_DATA")]
 Dataset = Annotated[str, typer.Argument(help="FD001..FD004, NAME of a train_NAME.txt, or a folder with one.")]
 
 
 @app.callback(invoke_without_command=True)
-def data(context: typer.Context) -> None:
+def _data(context: typer.Context) -> None:
     """Download, check and describe C-MAPSS data, and write simulated fleets in its format.
 
     \b
@@ -30,9 +30,9 @@ def data(context: typer.Context) -> None:
         print(context.get_help())
 
 
-@app.command(short_help="Download C-MAPSS, checked by SHA-256.")
-def fetch(
-    data: Folder = None,
+@app.command("fetch", short_help="Download C-MAPSS, checked by SHA-256.")
+def _fetch(
+    data: Data = None,
     source: Annotated[str | None, typer.Option("--from", help="Address or path of a zip archive instead.")] = None,
 ) -> None:
     """Download C-MAPSS from NASA or a mirror; every file is checked by its SHA-256.
@@ -53,8 +53,8 @@ def fetch(
     )
 
 
-@app.command(short_help="Read all files of a data set.")
-def check(dataset: Dataset, data: Folder = None) -> None:
+@app.command("check", short_help="Read all files of a data set.")
+def _check(dataset: Dataset, data: Data = None) -> None:
     """Read everything of one data set (train, test, RUL) and name the first fault with file, line and remedy.
 
     \b
@@ -71,10 +71,10 @@ def check(dataset: Dataset, data: Folder = None) -> None:
         print(f"{file}: {content}, {'SHA-256 as published' if file in work.SUMS else 'no published SHA-256'}")
 
 
-@app.command(short_help="Describe a data set.")
-def info(
+@app.command("info", short_help="Describe a data set.")
+def _info(
     dataset: Dataset,
-    data: Folder = None,
+    data: Data = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Describe one data set: rows, engines, operating conditions found, windows, shares of health states.
@@ -91,8 +91,8 @@ def info(
         work.show_facts(facts)
 
 
-@app.command(short_help="Write a simulated fleet.")
-def simulate(
+@app.command("simulate", short_help="Write a simulated fleet.")
+def _simulate(
     folder: Annotated[Path, typer.Argument(help="Folder to write to; made if missing.")],
     name: Annotated[str, typer.Option(help="NAME in train_NAME.txt.")] = "SIM",
     engines: Annotated[int, typer.Option(help="Training engines.")] = 40,

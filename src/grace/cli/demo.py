@@ -25,7 +25,7 @@ _PAGE_METHODS, _PAGE_SEEDS = ("baseline", "amnl", "grace", "rul-only"), (1, 2, 3
 
 
 @app.callback(invoke_without_command=True)
-def demo(
+def _demo(
     context: typer.Context,
     fleets: Annotated[int, typer.Option(min=2, help="Simulated fleets that the outcome is measured on.")] = 8,
     jobs: Jobs = 0,
@@ -76,7 +76,7 @@ def _page(outcomes: Sequence[Outcome], executor: Executor | None, folder: Path) 
 
 
 @app.command("two-regimes", short_help="The first demonstration of the source.")
-def two_regimes(seed: Annotated[int, typer.Option(help="Seed of NumPy's generator.")] = 0) -> None:
+def _two_regimes(seed: Annotated[int, typer.Option(help="Seed of NumPy's generator.")] = 0) -> None:
     """The source's NumPy demonstration as it is: its claimed numbers beside what the formula gives.
 
     \b
@@ -85,8 +85,8 @@ def two_regimes(seed: Annotated[int, typer.Option(help="Seed of NumPy's generato
     work.show_two_regimes(work.two_regimes.run(seed), work.on_one_thread(work.cosine.train, seed=seed))
 
 
-@app.command(short_help="The second demonstration of the source.")
-def cosine(
+@app.command("cosine", short_help="The second demonstration of the source.")
+def _cosine(
     initialisations: Annotated[int, typer.Option(help="Random initialisations.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the first.")] = 0,
 ) -> None:

@@ -38,7 +38,7 @@ app.add_typer(demo.app, name="demo", short_help="See it on simulated fleets.")
 
 
 @app.callback(invoke_without_command=True)
-def grace(
+def _grace(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:

@@ -32,7 +32,7 @@ Window = Annotated[int, typer.Option(help="Length of a window, cycles (rows of a
 
 
 @dataclass(frozen=True)
-class TableOptions:
+class _TableOptions:
     """A table of the user's own and the roles of its columns."""
 
     table: Annotated[
@@ -51,7 +51,7 @@ class TableOptions:
 
 
 @dataclass(frozen=True)
-class EngineOptions(TableOptions):
+class EngineOptions(_TableOptions):
     """Which engines, and how their recordings become windows, targets and labels."""
 
     window: Window = 60
@@ -67,7 +67,7 @@ class EngineOptions(TableOptions):
         Raises:
             GraceError: An option is missing or goes with a table alone, or the table cannot be used.
         """
-        given = {field.name: getattr(self, field.name) for field in fields(TableOptions)}
+        given = {field.name: getattr(self, field.name) for field in fields(_TableOptions)}
         if self.table is not None:
             return work.opened(**given, conditions=self.conditions)
         for name, value in given.items():

@@ -36,7 +36,7 @@ def facts_of(train: Fleet, test: Fleet) -> dict[str, Any]:
     }
 
 
-def show_facts(facts: dict[str, Any], console: Console | None = None) -> None:
+def show_facts(facts: dict[str, Any]) -> None:
     """Print the facts of one data set, as ``grace data info`` collects them."""
     classes = ", ".join(f"{name} {share:.1%}" for name, share in facts["class_shares"].items())
     rows = {
@@ -52,14 +52,14 @@ def show_facts(facts: dict[str, Any], console: Console | None = None) -> None:
     table = Table(title=facts["dataset"], title_justify="left", show_header=False)
     for name, text in rows.items():
         table.add_row(name, text)
-    out = console or Console()
+    out = Console()
     out.print(table)
     out.print(conventions_line(facts["conventions"]), style="dim")
 
 
-def show_table(table: Opened, fleet: Fleet, conventions: Conventions, console: Console | None = None) -> None:
+def show_table(table: Opened, fleet: Fleet, conventions: Conventions) -> None:
     """Rows, RUL, settings, features, and which columns are left out and why."""
-    out = console or Console()
+    out = Console()
     for line in _lines(table, fleet, conventions):
         out.print(line, markup=False, highlight=False)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from grace.errors import GraceError
@@ -19,24 +19,24 @@ from grace.files import write_text
 from grace.training.model_file import TrainedNetwork
 from grace.training.predict import Forecast
 
-_HEALTH = ("healthy", "degrading", "critical")
+_HEALTH: tuple[str, ...] = ("healthy", "degrading", "critical")
 _STYLES = ("green", "yellow", "red")
 
 
-def show_forecast(found: Forecast, network: TrainedNetwork, console: Console | None = None) -> None:
+def show_forecast(found: Forecast, network: TrainedNetwork) -> None:
     """A row an engine."""
-    columns = network.conventions.table
-    counted = "" if columns is None else f" in {columns.unit}"
-    table = Table(
-        title=f"RUL{counted} after the last recorded cycle, {network.level:.0%} interval", title_justify="left"
-    )
+    columns, cap = network.conventions.table, network.conventions.cap
+    what, engine, time = "RUL after the last recorded cycle", "engine", "cycle"
+    classes = _HEALTH
     if columns is not None:
-        table.title = f"RUL{counted} after the last row, {network.level:.0%} interval"
-    engine, time = ("engine", "cycle") if columns is None else (columns.engine, columns.time)
-    for name in (engine, time, "RUL", "interval", "health"):
-        table.add_column(name, justify="left" if name == "health" else "right")
-    classes = _HEALTH if columns is None else columns.classes or _HEALTH
-    cap = network.conventions.cap
+        what, engine, time = f"RUL in {columns.unit} after the last row", columns.engine, columns.time
+        classes = columns.classes or _HEALTH
+    table = Table(
+        *(Column(name, justify="right") for name in (engine, time, "RUL", "interval")),
+        "health",
+        title=f"{what}, {network.level:.0%} interval",
+        title_justify="left",
+    )
     for i in range(len(found.engine)):
         high = f"{found.high[i]:.0f}" if found.high[i] < cap else f"{cap} or more"
         state = int(found.health[i])
@@ -47,7 +47,7 @@ def show_forecast(found: Forecast, network: TrainedNetwork, console: Console | N
             "unknown" if math.isnan(found.low[i]) else f"{found.low[i]:.0f} to {high}",
             Text(classes[state], _STYLES[state]),
         )
-    (console or Console()).print(table)
+    Console().print(table)
 
 
 def write_forecast(found: Forecast, path: Path, network: TrainedNetwork) -> None:

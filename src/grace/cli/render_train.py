@@ -7,29 +7,36 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from grace.bench.summary import engine_error
 from grace.training.record import Record
 
+_FIGURES = {
+    "rmse": "RMSE",
+    "score": "score",
+    "rmse_uncapped": "RMSE uncapped",
+    "score_uncapped": "score uncapped",
+    "macro_f1": "health macro-F1",
+}
+_DIGITS = {"rmse": 2, "score": 0, "rmse_uncapped": 2, "score_uncapped": 0, "macro_f1": 3}
 
-def show_run(record: Record, path: Path, console: Console | None = None) -> None:
+
+def show_run(record: Record, path: Path) -> None:
     """Figures of a finished run."""
-    out = console or Console()
-    spec = record.spec
-    if record.status != "done":
-        return
+    out, spec = Console(), record.spec
     unit = _unit(spec)
     counted = "" if unit == "cycles" else f"; RUL in {unit}"
-    table = Table(title=f"{spec['dataset']}, {spec['method']}, seed {spec['seed']}{counted}", title_justify="left")
-    for name in ("", "RMSE", "score", "RMSE uncapped", "score uncapped", "health macro-F1"):
-        table.add_column(name, justify="left" if not name else "right")
+    table = Table(
+        "",
+        *(Column(name, justify="right") for name in _FIGURES.values()),
+        title=f"{spec['dataset']}, {spec['method']}, seed {spec['seed']}{counted}",
+        title_justify="left",
+    )
     optimistic = " (chosen on it: optimistic)" if spec["protocol"] == "source" else ""
     for name, figures in (("validation", record.validation), (f"test{optimistic}", record.test)):
         if figures:
-            digits = {"score": 0, "score_uncapped": 0, "macro_f1": 3}
-            names = ("rmse", "score", "rmse_uncapped", "score_uncapped", "macro_f1")
-            table.add_row(name, *(f"{figures[key]:.{digits.get(key, 2)}f}" for key in names))
+            table.add_row(name, *(f"{figures[key]:.{_DIGITS[key]}f}" for key in _FIGURES))
     out.print(table)
     if words := _error(record):
         out.print(words, style="dim")

@@ -80,9 +80,9 @@ def train(
     if run.model is not None:
         work.save_model(path, run, spec)
     checkpoint.unlink(missing_ok=True)
-    work.show_run(run.record, path)
     if run.model is None:
         raise GraceError(f"{fleet.name}, {spec.method}: {run.record.reason}")
+    work.show_run(run.record, path)
 
 
 def _numbers(texts: list[str]) -> dict[str, Number | tuple[Number, ...]]:
