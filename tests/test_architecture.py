@@ -15,7 +15,7 @@ SOURCE = Path(grace.__file__).parent
 ROOT = Path(__file__).parents[1]
 # what each folder may import of grace, besides itself
 ALLOWED = {
-    "": {"core", "controllers", "data", "models", "alignment", "training", "loop"},
+    "": {"lazy", "core", "controllers", "data", "models", "alignment", "training", "loop"},
     "errors": set(),
     "files": {"errors"},
     "core": {"errors"},
@@ -30,6 +30,7 @@ ALLOWED = {
     "validity": {"errors", "files", "core", "controllers", "data", "models", "alignment", "training", "bench"},
     "report": {"errors", "files", "core", "controllers", "alignment", "training", "bench", ""},
     "cli": {
+        "lazy",
         "report",
         "errors",
         "files",
