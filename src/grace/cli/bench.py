@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grace.cli import work
-from grace.cli.options import Data, Device, GridOptions, Jobs, Protocol, grouped
+from grace.cli.options import RESULTS, Data, Device, GridOptions, Jobs, Protocol, grouped
 from grace.errors import GraceError
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
-RESULTS = Path("results")
 Folder = Annotated[Path, typer.Option("--to", help="Folder of the sweep; records go to its records/.")]
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from grace.data.conventions import Conventions
     from grace.training.spec import RunSpec
 
+RESULTS = Path("results")
+"""Where sweeps go, and what is read of them, unless another folder is named."""
+
 Data = Annotated[Path | None, typer.Option(help="Folder of the files.", envvar="GRACE_DATA")]
 Engines = Annotated[
     str | None, typer.Argument(help="FD001..FD004, NAME of a train_NAME.txt, a folder, or `simulated`; or --table.")

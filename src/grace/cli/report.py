@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from grace.cli import work
-
-RESULTS = Path("results")
+from grace.cli.options import RESULTS
 
 
 def report(
