@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grace.cli import work
-from grace.cli.options import RESULTS, Data, Device, GridOptions, Jobs, Protocol, grouped
+from grace.cli.options import RESULTS, Device, GridOptions, Jobs, Protocol, grouped
 from grace.errors import GraceError
 
 if TYPE_CHECKING:
@@ -56,7 +56,6 @@ def _plan(grid: GridOptions) -> None:
 @grouped
 def _run(
     grid: GridOptions,
-    data: Data = None,
     to: Folder = RESULTS,
     jobs: Jobs = 0,
     on: Annotated[
@@ -85,14 +84,15 @@ def _run(
     together = int(not gpu) if stack is None else stack
     if together < 0:
         raise GraceError(f"`--stack` should be 0 (all) or a number of runs. Found {together}.")
+    source = grid.data if opened is None else work.tables_of_workers(opened, on)
     if on is not None:
-        to, data = to.absolute(), None if data is None else data.absolute()
+        to, source = to.absolute(), source.absolute() if isinstance(source, Path) else source
     store = work.Store(to)
     with work.progress_bar(f"{len(specs)} runs", "runs", remaining=True) as on_run:
         states = work.sweep(
             specs,
             store,
-            data if opened is None else work.tables_of_workers(opened, on),
+            source,
             lambda: work.processes(jobs or int(gpu)) if on is None else work.cluster(on),
             retry_failed=retry_failed,
             on_run=on_run,

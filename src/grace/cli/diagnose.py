@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grace.cli import work
-from grace.cli.options import Data, EngineOptions, Engines, Jobs, Size, Window, grouped
+from grace.cli.options import EngineOptions, Engines, Jobs, Size, Window, grouped
 from grace.errors import GraceError
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ class _EngineOptions(EngineOptions):
 def diagnose(
     engines: _EngineOptions,
     dataset: Engines = None,
-    data: Data = None,
     recipe: Annotated[str, typer.Option(help="joint, init, warmup, warmup-each or published.")] = "joint",
     inits: Annotated[int, typer.Option(help="Initialisations; the interval is over them.")] = 8,
     batches: Annotated[int, typer.Option(help="Batches read in each.")] = 50,
@@ -71,7 +70,7 @@ def diagnose(
         raise GraceError(
             "`--labels` should be left out with --table, whose rows are sorted. Found both. Use --label COLUMN."
         )
-    fleet = work.load_train(dataset or "", data if opened is None else opened.tables, dial, seed)
+    fleet = work.load_train(dataset or "", engines.source(opened), dial, seed)
     if labels is not None:
         fleet = work.with_labels(fleet, labels)
     if opened is not None and not as_json:

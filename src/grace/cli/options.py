@@ -57,6 +57,7 @@ class _TableOptions:
 class EngineOptions(_TableOptions):
     """Which engines, and how their recordings become windows, targets and labels."""
 
+    data: Data = None
     window: Window = 60
     cap: Annotated[int, typer.Option(help="Largest RUL that is told apart, cycles.")] = 125
     health: Annotated[str, typer.Option(help="Health cuts HEALTHY,CRITICAL in cycles of RUL.")] = "70,30"
@@ -91,6 +92,10 @@ class EngineOptions(_TableOptions):
                 f"`grace {command}` should have either DATASET or --table. Found {found}. See `grace {command} --help`."
             )
         return self.opened()
+
+    def source(self, opened: work.Opened | None) -> Path | work.Tables | None:
+        """Where engines are read from, see :func:`grace.data.source.load_train`."""
+        return self.data if opened is None else opened.tables
 
     def change(self, base: Conventions, opened: work.Opened | None) -> Conventions:
         """Conventions with what these options say; a table names its features and conditions itself.

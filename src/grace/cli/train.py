@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from grace.cli import work
-from grace.cli.options import Data, Device, Engines, TrainingOptions, grouped
+from grace.cli.options import Device, Engines, TrainingOptions, grouped
 from grace.errors import GraceError
 
 Number = int | float
@@ -18,7 +18,6 @@ Number = int | float
 def train(
     training: TrainingOptions,
     dataset: Engines = None,
-    data: Data = None,
     method: Annotated[str | None, typer.Option(help="Method of the table, e.g. grace; see below.")] = None,
     outer: Annotated[
         str | None,
@@ -58,7 +57,7 @@ def train(
     work.set_threads(threads)
     opened = training.opened_unless(dataset, "train")
     choices = training.choices(opened)
-    source = data if opened is None else opened.tables
+    source = training.source(opened)
     fleet, test = work.load_train(dataset or "", source), work.load_test(dataset or "", source)
     if opened is not None:
         work.show_table(opened, fleet, choices["conventions"])

@@ -43,6 +43,7 @@ from grace.data.simulated import Simulation as Simulation
 from grace.data.simulated import simulate as simulate
 from grace.data.simulated import write_cmapss as write_cmapss
 from grace.data.source import SIMULATED as SIMULATED
+from grace.data.source import Tables as Tables
 from grace.data.source import load_test as load_test
 from grace.data.source import load_train as load_train
 from grace.data.table import read_engines as read_engines
