@@ -14,11 +14,8 @@ from grace.errors import GraceError
 
 USAGE_ERROR, INTERRUPTED = 2, 130
 
-OLD_OPTIONS = {"--unit": "--rul-scale"}
-"""Options of earlier versions, of any command, and what they are called now."""
-
-OLD_COMMANDS: dict[str, str] = {}
-"""Commands of earlier versions, as typed after ``grace``, and what does their work now."""
+OLD_NAMES = {"--unit": "--rul-scale"}
+"""Names of earlier versions and what they are called now: an option; or a command, or an option of one, from ``grace`` on."""
 
 app = typer.Typer(
     add_completion=False,
@@ -90,14 +87,13 @@ def _path(error: Any) -> str:
 
 def _renamed(error: Any) -> str:
     """What to say where a usage error comes from a name of an earlier version; empty where it does not."""
-    for name in OLD_COMMANDS:
-        if " ".join(sys.argv[1:]).startswith(name):
-            return f"`grace {name}` is `{OLD_COMMANDS[name]}` now."
-    old = getattr(error, "option_name", "")
-    new = OLD_OPTIONS.get(old)
-    if new is None or not any(new in parameter.opts for parameter in error.ctx.command.params):
-        return ""
-    return f"`{old}` is called `{new}` now."
+    typed, option = " ".join(["grace", *sys.argv[1:]]), getattr(error, "option_name", "")
+    taken = error.ctx.command.params if option else ()
+    for old, new in OLD_NAMES.items():
+        known = old == option and any(new in parameter.opts for parameter in taken)
+        if known or old == f"{_path(error)} {option}" or typed.startswith(f"{old} "):
+            return f"`{old}` is called `{new}` now."
+    return ""
 
 
 def _fail(message: str) -> None:

@@ -74,8 +74,8 @@ def train(
     )
     path = to or Path(f"{fleet.name}-{spec.method}-{seed}.safetensors".replace(":", "-"))
     checkpoint = path.with_name(f".{path.stem}-{spec.id}.checkpoint")
-    with work.Live(spec) as live:
-        run = work.train(spec, fleet, test, device=device, checkpoint=checkpoint, on_epoch=live.epoch)
+    with work.live(spec) as on_epoch:
+        run = work.train(spec, fleet, test, device=device, checkpoint=checkpoint, on_epoch=on_epoch)
     if run.model is not None:
         work.save_model(path, run, spec)
     checkpoint.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from grace.bench.summary import mean_across_data_sets as mean_across_data_sets
 from grace.bench.sweep import counted as counted
 from grace.bench.sweep import sweep as sweep
 from grace.bench.tables import report as report
-from grace.cli.live import Live as Live
+from grace.cli.live import live as live
 from grace.cli.machine import is_gpu as is_gpu
 from grace.cli.machine import set_threads as set_threads
 from grace.cli.progress import download_bar as download_bar
