@@ -87,7 +87,7 @@ def _path(error: Any) -> str:
 
 def _renamed(error: Any) -> str:
     """What to say where a usage error comes from a name of an earlier version; empty where it does not."""
-    typed, option = " ".join(["grace", *sys.argv[1:]]), getattr(error, "option_name", "")
+    typed, option = " ".join(["grace", *sys.argv[1:], ""]), getattr(error, "option_name", "")
     taken = error.ctx.command.params if option else ()
     for old, new in OLD_NAMES.items():
         known = old == option and any(new in parameter.opts for parameter in taken)
