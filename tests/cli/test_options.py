@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -21,6 +23,7 @@ from grace.data.checksums import SUBSETS
 from grace.data.conventions import Conventions
 from grace.training.spec import CONVENTIONS, SEEDS, run_spec
 
+COMMAND_FILES = Path(inspect.getfile(main)).parent
 COMMANDS = dict(commands(typer.main.get_command(app), "grace"))
 
 
@@ -127,11 +130,13 @@ def test_a_group_becomes_options_of_its_own_before_those_of_its_base() -> None:
     assert seen == [(Own(size=6, speed=5), "y")]
 
 
-def test_what_commands_call_is_there() -> None:
+def test_what_commands_call_is_there_and_nothing_else() -> None:
     for name in work.__all__:
         assert getattr(work, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         work.nothing  # noqa: B018
+    called = re.findall(r"\bwork\.(\w+)", "".join(path.read_text() for path in COMMAND_FILES.glob("*.py")))
+    assert set(called) == set(work.__all__)
 
 
 def test_help_imports_nothing_heavy() -> None:
