@@ -14,8 +14,11 @@ def is_gpu(device: str) -> bool:
     Raises:
         GraceError: It is not there.
     """
+    there = range(torch.cuda.device_count())
     try:
-        torch.zeros(1, device=device).item()
+        # a GPU is known without being used: each process that uses it takes some of its memory
+        if device not in ["cuda"] * bool(there) + [f"cuda:{number}" for number in there]:
+            torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError):
         raise GraceError(
             f"`--device` should be cpu, or cuda where torch finds a GPU. Found {device!r}. Use --device cpu."
