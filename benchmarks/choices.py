@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pages import replace_between
 
-from grace.alignment.replicate import processes, run_all
+from grace.core.pools import processes, run_all
 from grace.data.cmapss.checksums import SUBSETS
 from grace.data.cmapss.fleets import read_train
 from grace.data.conventions import FEATURES

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from grace.alignment.replicate import processes
 from grace.cli.render_demo import show_dial
+from grace.core.pools import processes
 from grace.demos.dial import Setup, run
 
 if __name__ == "__main__":

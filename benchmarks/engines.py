@@ -16,8 +16,8 @@ from pages import measured_once, replace_between
 from tree import fitted
 from tree import predicted as tree_predicts
 
-from grace.alignment.replicate import on_one_thread
 from grace.core.metrics import rmse
+from grace.core.pools import on_one_thread
 from grace.data.cmapss.fleets import read_train
 from grace.data.conditions import fit_conditions
 from grace.data.resident import ResidentWindows

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from pages import replace_between
 
-from grace.alignment.replicate import processes
 from grace.bench.store import Store
 from grace.bench.sweep import counted, sweep
 from grace.bench.tables import interval
+from grace.core.pools import processes
 from grace.core.stats import student
 from grace.data.conventions import Conventions
 from grace.training.spec import CONVENTIONS, RunSpec, run_spec

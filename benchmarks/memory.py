@@ -72,7 +72,7 @@ def main() -> None:
             "tiny",
             "--epochs",
             str(given.epochs),
-            "--unit",
+            "--rul-scale",
             "cap",
             "--method",
             "grace",

@@ -18,9 +18,9 @@ from pages import measured_once, replace_between
 from tree import WINDOWS, fitted
 from tree import predicted as tree_predicts
 
-from grace.alignment.replicate import on_one_thread
 from grace.bench.store import Store
 from grace.core.metrics import rmse
+from grace.core.pools import on_one_thread
 from grace.data.cmapss.fleets import read_test, read_train
 from grace.training.protocol import split_for
 from grace.training.run import initial_networks

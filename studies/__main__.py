@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from grace.alignment.replicate import processes
-from grace.cli.progress import initialisations
+from grace.cli.progress import progress_bar
+from grace.core.pools import processes
 from grace.errors import GraceError
 from grace.validity.tables import report
 from studies import measurements, publish
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
 def run(data: Path | None, folder: Path, processes_: int) -> str:
     """Make the measurements, or go on; what was interrupted goes on."""
     wanted = measurements.jobs(all_cases())
-    with initialisations("validity", "measurements", remaining=True) as on_job, processes(processes_) as executor:
+    with progress_bar("validity", "measurements", remaining=True) as on_job, processes(processes_) as executor:
         measurements.run(wanted, data, folder, executor, on_job)
     return f"{folder}: {len(wanted)} measurements"
 

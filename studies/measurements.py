@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grace.alignment.replicate import on_one_thread
+from grace.core.pools import on_one_thread
 from grace.errors import GraceError
 from grace.formats import Body, Format, built
 from grace.validity.study import ALONE, JOINT, Case

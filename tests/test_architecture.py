@@ -33,6 +33,7 @@ ALLOWED = {
     "validity": {"errors", "files", "formats", "core", "controllers", "alignment", "bench", "report"},
     "report": {"errors", "files", "core", "controllers", "alignment", "training", "bench", ""},
     "cli": {
+        "lazy",
         "report",
         "errors",
         "files",

@@ -19,7 +19,7 @@ def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], 
     Args:
         package: Its ``__name__``.
         file: Its ``__file__``; the stub has the same name and the ending ``.pyi``, and holds lines
-            ``from MODULE import NAME as NAME``.
+            ``from MODULE import NAME as NAME``, where NAME may be a module, too.
 
     Returns:
         The three, in this order; a name that the stub does not hold is an ``AttributeError``.
@@ -36,6 +36,7 @@ def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], 
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, original = homes[name]
-        return getattr(import_module(module), original)
+        home = import_module(module)
+        return getattr(home, original) if hasattr(home, original) else import_module(f"{module}.{original}")
 
     return get, lambda: sorted(homes), sorted(homes)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from grace.alignment.measures import cost_of, curve_of, rho_of
 from grace.alignment.probe import Trace, probe
 from grace.alignment.recipes import RECIPES, Recipe
-from grace.alignment.replicate import processes, run_all
+from grace.core.pools import processes, run_all
 from grace.errors import GraceError
 
 

@@ -14,7 +14,6 @@ import pytest
 
 from grace.cli.main import main
 from grace.cli.table_options import horizons
-from grace.data.load import as_fleet
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.training.checkpoint import load, save
 from grace.training.model_file import KIND, load_model
@@ -110,7 +109,7 @@ def test_predict_needs_no_options(trained: Path) -> None:
     network = load_model(trained / "net.safetensors")
     columns = network.conventions.table
     assert columns is not None
-    found = predict(network, as_fleet(trained / "new.csv", columns, network.conditioner.features, known_rul=False))
+    found = predict(network, trained / "new.csv")
     assert [row["asset"] for row in rows] == found.engine.tolist()
     assert [row["rul"] for row in rows] == pytest.approx(found.rul, abs=1e-3)
     table = pl.read_csv(trained / "new.csv")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grace.alignment.replicate import processes
 from grace.cli.render_demo import show_dial
+from grace.core.pools import processes
 from grace.core.stats import student
 from grace.data.simulated.fleet import Simulation
 from grace.demos.dial import Outcome, Setup, run

@@ -18,8 +18,8 @@ import torch
 import typer
 
 import grace
+from docs.commands import commands, pages
 from grace.cli.main import app
-from grace.cli.manual import commands, pages
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -108,7 +108,7 @@ def test_what_is_not_run_says_why() -> None:
 
 
 def test_the_page_of_commands_is_what_the_commands_say() -> None:
-    assert (ROOT / "docs/commands.md").read_text() == pages(), "run python -m grace.cli.manual > docs/commands.md"
+    assert (ROOT / "docs/commands.md").read_text() == pages(), "run python docs/commands.py > docs/commands.md"
 
 
 def test_the_page_of_commands_holds_every_option_with_words() -> None:

@@ -29,7 +29,7 @@ GIVEN: dict[str, Callable[[pl.DataFrame], object]] = {
 
 def network(fleet: Fleet, conventions: Conventions, folder: Path) -> TrainedNetwork:
     spec = grace.run_spec("simulated", "grace", size="tiny", schedule=PLAN, conventions=conventions)
-    save_model(folder / "net.safetensors", grace.train(spec, fleet), spec)
+    save_model(folder / "net.safetensors", grace.train(spec, fleet))
     return grace.load_model(folder / "net.safetensors")
 
 

@@ -18,8 +18,8 @@ from grace.alignment.measures import report
 from grace.alignment.probe import OPTIMISER, MakeOptimiser, adamw, probe
 from grace.alignment.problem import Facts, FleetProblem, ModuleProblem, Problem
 from grace.alignment.recipes import Recipe
-from grace.alignment.replicate import Progress, run_all
 from grace.core.fit import Losses
+from grace.core.pools import Progress, run_all
 from grace.data.fleet import Fleet
 from grace.errors import GraceError
 

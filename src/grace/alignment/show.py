@@ -239,7 +239,7 @@ def _find_out(result: Diagnosis) -> str:
         return "grace.compare trains both ways, paired by seed."
     where = "--table ..." if result.conventions.get("table") else f"--datasets {result.dataset}"
     # in units of the cap: with the RUL loss in cycles^2 no weight of the table lets the second task have a say
-    run = f"grace bench run {where} --unit cap --methods rul-only-weighted,amnl,grace"
+    run = f"grace bench run {where} --rul-scale cap --methods rul-only-weighted,amnl,grace"
     return f"{run}, then grace bench table --reference rul-only-weighted"
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Executor, as_completed
+from concurrent.futures import CancelledError, Executor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from grace.alignment.replicate import on_one_thread
 from grace.bench.store import STATES, Store
+from grace.core.pools import as_finished, on_one_thread
 from grace.data.cmapss.checksums import SUBSETS, known_sums
 from grace.data.fleet import Fleet
 from grace.data.identity import Stamp, fleet_sha256, stamps
@@ -104,24 +104,11 @@ def _run_through(
     device: str,
 ) -> None:
     calls = [([spec.to_json() for spec in unit], data, store.folder, device) for unit in units]
-    sizes = [len(unit) for unit in units]
+    done = 0
     with pool() as executor:
-        if executor is None:
-            for count, call in enumerate(calls, start=1):
-                run_unit(*call)
-                report(sum(sizes[:count]))
-            return
-        futures = {executor.submit(run_unit, *call): size for call, size in zip(calls, sizes, strict=True)}
-        done = 0
-        try:
-            for future in as_completed(futures):
-                future.result()
-                done += futures[future]
-                report(done)
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            raise
+        for number, _ in as_finished(run_unit, calls, executor):
+            done += len(units[number])
+            report(done)
 
 
 def run_unit(

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from grace.data.fleet import Fleet
+from grace.cli import work
+from grace.cli.options import Data
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
-Folder = Annotated[Path | None, typer.Option("--data", help="Folder of the files.", envvar="GRACE_DATA")]
 Dataset = Annotated[str, typer.Argument(help="FD001..FD004, NAME of a train_NAME.txt, or a folder with one.")]
 
 
 @app.callback(invoke_without_command=True)
-def data(context: typer.Context) -> None:
+def _data(context: typer.Context) -> None:
     """Download, check and describe C-MAPSS data, and write simulated fleets in its format.
 
     \b
@@ -31,9 +30,9 @@ def data(context: typer.Context) -> None:
         print(context.get_help())
 
 
-@app.command(short_help="Download C-MAPSS, checked by SHA-256.")
-def fetch(
-    data: Folder = None,
+@app.command("fetch", short_help="Download C-MAPSS, checked by SHA-256.")
+def _fetch(
+    data: Data = None,
     source: Annotated[str | None, typer.Option("--from", help="Address or path of a zip archive instead.")] = None,
 ) -> None:
     """Download C-MAPSS from NASA or a mirror; every file is checked by its SHA-256.
@@ -44,13 +43,9 @@ def fetch(
       grace data fetch --data cmapss
       grace data fetch --data cmapss --from CMAPSSData.zip
     """
-    from grace.cli.progress import download
-    from grace.data.cmapss.checksums import MIRRORS
-    from grace.data.cmapss.fetch import fetch as bring
-
     folder = data or Path("cmapss")
-    with download("C-MAPSS") as on_progress:
-        written = bring(folder, (source,) if source else MIRRORS, on_progress)
+    with work.download_bar("C-MAPSS") as on_progress:
+        written = work.fetch(folder, (source,) if source else work.MIRRORS, on_progress)
     print(
         f"{folder}: {len(written)} files written and verified"
         if written
@@ -58,33 +53,28 @@ def fetch(
     )
 
 
-@app.command(short_help="Read all files of a data set.")
-def check(dataset: Dataset, data: Folder = None) -> None:
+@app.command("check", short_help="Read all files of a data set.")
+def _check(dataset: Dataset, data: Data = None) -> None:
     """Read everything of one data set (train, test, RUL) and name the first fault with file, line and remedy.
 
     \b
       grace data check FD001 --data cmapss
       grace data check MINE --data my_engines
     """
-    from grace.data.cmapss.checksums import SUMS
-    from grace.data.cmapss.fleets import read_test, read_train, subset_name
-    from grace.data.conventions import Conventions
-    from grace.data.prepare import check_training
-
-    folder, name = subset_name(dataset, data)
-    train = read_train(folder, name)
-    check_training(train, Conventions())
-    for file, fleet in ((f"train_{name}.txt", train), (f"test_{name}.txt", read_test(folder, name))):
-        known = "SHA-256 as published" if file in SUMS else "no published SHA-256"
-        print(f"{file}: {len(fleet.values)} rows, {len(fleet.engines)} engines, {known}")
-    known = "SHA-256 as published" if f"RUL_{name}.txt" in SUMS else "no published SHA-256"
-    print(f"RUL_{name}.txt: one RUL a test engine, {known}")
+    folder, name = work.subset_name(dataset, data)
+    train = work.read_train(folder, name)
+    work.check_training(train, work.Conventions())
+    test = work.read_test(folder, name)
+    contents = [f"{len(fleet.values)} rows, {len(fleet.engines)} engines" for fleet in (train, test)]
+    for kind, content in zip(("train", "test", "RUL"), [*contents, "one RUL a test engine"], strict=True):
+        file = f"{kind}_{name}.txt"
+        print(f"{file}: {content}, {'SHA-256 as published' if file in work.SUMS else 'no published SHA-256'}")
 
 
-@app.command(short_help="Describe a data set.")
-def info(
+@app.command("info", short_help="Describe a data set.")
+def _info(
     dataset: Dataset,
-    data: Folder = None,
+    data: Data = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Describe one data set: rows, engines, operating conditions found, windows, shares of health states.
@@ -93,20 +83,16 @@ def info(
       grace data info FD004 --data cmapss
       grace data info FD004 --data cmapss --json
     """
-    from grace.data.cmapss.fleets import read_test, read_train, subset_name
-
-    folder, name = subset_name(dataset, data)
-    facts = _facts(read_train(folder, name), read_test(folder, name))
+    folder, name = work.subset_name(dataset, data)
+    facts = work.facts_of(work.read_train(folder, name), work.read_test(folder, name))
     if as_json:
         print(json.dumps(facts, indent=2))
-        return
-    from grace.cli.render import show_facts
-
-    show_facts(facts)
+    else:
+        work.show_facts(facts)
 
 
-@app.command(short_help="Write a simulated fleet.")
-def simulate(
+@app.command("simulate", short_help="Write a simulated fleet.")
+def _simulate(
     folder: Annotated[Path, typer.Argument(help="Folder to write to; made if missing.")],
     name: Annotated[str, typer.Option(help="NAME in train_NAME.txt.")] = "SIM",
     engines: Annotated[int, typer.Option(help="Training engines.")] = 40,
@@ -122,32 +108,6 @@ def simulate(
       grace data simulate fleets --name SIM --dial -1
       grace diagnose SIM --data fleets --labels fleets/labels_SIM.txt --size tiny
     """
-    from grace.data.cmapss.write import write_cmapss
-    from grace.data.simulated.fleet import Simulation
-    from grace.data.simulated.fleet import simulate as make
-
-    train, test = make(Simulation(engines, test_engines, conditions, faults, dial, seed))
-    for path in write_cmapss(train, test, folder, name):
+    train, test = work.simulate(work.Simulation(engines, test_engines, conditions, faults, dial, seed))
+    for path in work.write_cmapss(train, test, folder, name):
         print(path)
-
-
-def _facts(train: Fleet, test: Fleet) -> dict[str, object]:
-    from grace.data.conventions import Conventions
-    from grace.data.prepare import prepare_training
-
-    conventions = Conventions()
-    prepared = prepare_training(train, conventions)
-    return {
-        "dataset": train.name,
-        "train_rows": len(train.values),
-        "train_engines": len(train.engines),
-        "train_cycles": [int(train.lengths.min()), int(train.lengths.max())],
-        "test_rows": len(test.values),
-        "test_engines": len(test.engines),
-        "conditions": prepared.conditions,
-        "windows": len(prepared.windows),
-        "near_failure_share": prepared.near_failure_share,
-        "class_shares": dict(zip(("healthy", "degrading", "critical"), prepared.class_shares, strict=True)),
-        "test_share_over_cap": float((test.last_rul > conventions.cap).mean()),
-        "conventions": conventions.to_json(),
-    }

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from grace.cli import work
+from grace.cli.options import Jobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,11 +21,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
-Jobs = Annotated[int, typer.Option(help="Processes; 0 is one a core. The numbers do not depend on it.")]
+_PAGE_METHODS, _PAGE_SEEDS = ("baseline", "amnl", "grace", "rul-only"), (1, 2, 3)
 
 
 @app.callback(invoke_without_command=True)
-def demo(
+def _demo(
     context: typer.Context,
     fleets: Annotated[int, typer.Option(min=2, help="Simulated fleets that the outcome is measured on.")] = 8,
     jobs: Jobs = 0,
@@ -41,70 +47,46 @@ def demo(
     """
     if context.invoked_subcommand is not None:
         return
-    from grace.alignment.replicate import processes
-    from grace.cli.progress import initialisations
-    from grace.cli.render_demo import show_dial
-    from grace.demos.dial import Setup, run
-
-    setup = Setup(fleets=fleets)
-    with processes(jobs) as executor, initialisations("simulated fleets", "steps") as on_progress:
-        outcomes = run(setup=setup, executor=executor, on_progress=on_progress)
-        show_dial(outcomes, setup)
+    setup = work.dial.Setup(fleets=fleets)
+    with work.processes(jobs) as executor, work.progress_bar("simulated fleets", "steps") as on_progress:
+        outcomes = work.dial.run(setup=setup, executor=executor, on_progress=on_progress)
+        work.show_dial(outcomes, setup)
         page = _page(outcomes, executor, to)
     print(f"Explore in a browser: {page}")
 
 
 def _page(outcomes: Sequence[Outcome], executor: Executor | None, folder: Path) -> Path:
     """Train a few small runs of the simulated fleet, unless they are there, and write the page of them and the diagnoses."""
-    import json
-    from contextlib import nullcontext
-    from dataclasses import replace
-
-    from grace.bench.plan import grid
-    from grace.bench.store import Store
-    from grace.bench.sweep import sweep
-    from grace.data.load import SIMULATED
-    from grace.files import write_text
-    from grace.formats import rounded
-    from grace.report.page import write_page
-    from grace.report.read import read_results
-    from grace.training.schedule import schedule_named
-    from grace.training.spec import CONVENTIONS
-
     for outcome in outcomes:
-        found = rounded(outcome.diagnosis.to_json() | {"dataset": f"demo, dial {outcome.dial:+g}"})
-        write_text(folder / "diagnosis" / f"dial{outcome.dial:+g}.json", json.dumps(found, indent=2) + "\n")
-    schedule = replace(schedule_named("tiny"), epochs=4, steps=50)
-    choices: dict[str, Any] = {"size": "tiny", "rul_scale": "cap", "schedule": schedule}
-    choices["conventions"] = replace(CONVENTIONS, window=20)
-    specs = grid([SIMULATED], PAGE_METHODS, PAGE_SEEDS, **choices)
-    sweep(specs, Store(folder), None, lambda: nullcontext(executor))
+        found = work.rounded(outcome.diagnosis.to_json() | {"dataset": f"demo, dial {outcome.dial:+g}"})
+        work.write_text(folder / "diagnosis" / f"dial{outcome.dial:+g}.json", json.dumps(found, indent=2) + "\n")
+    specs = work.grid(
+        [work.SIMULATED],
+        _PAGE_METHODS,
+        _PAGE_SEEDS,
+        size="tiny",
+        rul_scale="cap",
+        schedule=replace(work.schedule_named("tiny"), epochs=4, steps=50),
+        conventions=replace(work.CONVENTIONS, window=20),
+    )
+    work.sweep(specs, work.Store(folder), None, lambda: nullcontext(executor))
     page = folder / "report.html"
-    write_page(read_results(folder, folder / "diagnosis"), page)
+    work.write_page(work.read_results(folder, folder / "diagnosis"), page)
     return page
 
 
-PAGE_METHODS = ("baseline", "amnl", "grace", "rul-only")
-PAGE_SEEDS = (1, 2, 3)
-
-
 @app.command("two-regimes", short_help="The first demonstration of the source.")
-def two_regimes(seed: Annotated[int, typer.Option(help="Seed of NumPy's generator.")] = 0) -> None:
+def _two_regimes(seed: Annotated[int, typer.Option(help="Seed of NumPy's generator.")] = 0) -> None:
     """The source's NumPy demonstration as it is: its claimed numbers beside what the formula gives.
 
     \b
       grace demo two-regimes
     """
-    from grace.alignment.replicate import on_one_thread
-    from grace.cli.render_demo import show_two_regimes
-    from grace.demos.cosine import train
-    from grace.demos.two_regimes import run
-
-    show_two_regimes(run(seed), on_one_thread(lambda: train(seed=seed)))
+    work.show_two_regimes(work.two_regimes.run(seed), work.on_one_thread(work.cosine.train, seed=seed))
 
 
-@app.command(short_help="The second demonstration of the source.")
-def cosine(
+@app.command("cosine", short_help="The second demonstration of the source.")
+def _cosine(
     initialisations: Annotated[int, typer.Option(help="Random initialisations.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the first.")] = 0,
 ) -> None:
@@ -113,8 +95,5 @@ def cosine(
     \b
       grace demo cosine
     """
-    from grace.alignment.replicate import on_one_thread
-    from grace.cli.render_demo import show_cosine
-    from grace.demos.cosine import run, train
-
-    show_cosine(*on_one_thread(lambda: (run(initialisations, seed), train(seed=seed))))
+    found = work.on_one_thread(work.cosine.run, initialisations, seed)
+    work.show_cosine(found, work.on_one_thread(work.cosine.train, seed=seed))

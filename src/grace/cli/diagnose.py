@@ -3,40 +3,38 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grace.cli.table_options import Conditions, conventions_of, one_of, reads_tables
+from grace.cli import work
+from grace.cli.options import EngineOptions, Engines, Jobs, Size, Window, grouped
 from grace.errors import GraceError
 
 if TYPE_CHECKING:
     from grace.alignment.decide import Thresholds
     from grace.data.conventions import Conventions
-    from grace.data.fleet import Fleet
-    from grace.data.tables.columns import TableSource
 
 
-@reads_tables
+@dataclass(frozen=True)
+class _EngineOptions(EngineOptions):
+    window: Window = 30
+
+
+@grouped
 def diagnose(
-    opened: TableSource | None,
-    dataset: Annotated[
-        str | None, typer.Argument(help="FD001..FD004, NAME of a train_NAME.txt, a folder, or `simulated`; or --table.")
-    ] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of the files.", envvar="GRACE_DATA")] = None,
+    engines: _EngineOptions,
+    dataset: Engines = None,
     recipe: Annotated[str, typer.Option(help="joint, init, warmup, warmup-each or published.")] = "joint",
     inits: Annotated[int, typer.Option(help="Initialisations; the interval is over them.")] = 8,
     batches: Annotated[int, typer.Option(help="Batches read in each.")] = 50,
-    size: Annotated[str, typer.Option(help="Network: compact, paper or tiny.")] = "compact",
+    size: Size = "compact",
     inner: Annotated[str, typer.Option(help="RUL loss: weighted_mse or mse.")] = "weighted_mse",
     batch_size: Annotated[int, typer.Option(help="Windows in a batch.")] = 128,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps, in place of the recipe's own.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the first initialisation.")] = 0,
-    health: Annotated[str, typer.Option(help="Health cuts HEALTHY,CRITICAL in cycles of RUL.")] = "70,30",
-    cap: Annotated[int, typer.Option(help="Largest RUL that is told apart, cycles.")] = 125,
-    window: Annotated[int, typer.Option(help="Length of a window, cycles (rows of a table).")] = 30,
-    conditions: Conditions = "auto",
     without: Annotated[list[str] | None, typer.Option(help="Leave a column out, e.g. sensor_7; repeatable.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Own health labels 0, 1, 2: one a training row.")] = None,
     dial: Annotated[float, typer.Option(help="simulated: +1 labels help, 0 say nothing, -1 compete.")] = 1.0,
@@ -44,7 +42,7 @@ def diagnose(
     threshold: Annotated[
         list[str] | None, typer.Option(help="Override, e.g. strong=0.3; see below; repeatable.")
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Processes; 0 is one a core. The numbers do not depend on it.")] = 0,
+    jobs: Jobs = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Standard output holds one JSON object alone.")] = False,
 ) -> None:
     """Measure how the two tasks' gradients align, with an interval, and say what follows.
@@ -65,22 +63,24 @@ def diagnose(
     Rules: study says what the labels follow and prescribes nothing; source prescribes by its bands of rho, thresholds strong
     0.20, weak 0.05, opposed -0.05, ratio 100, near_failure 0.10, conditions 2. --threshold takes the source's rule.
     """
-    from grace.alignment.diagnose import diagnose as measured
-    from grace.alignment.problem import FleetProblem
-    from grace.alignment.replicate import processes
-    from grace.alignment.show import show_diagnosis
-    from grace.cli.progress import initialisations
-    from grace.cli.render_table import show_table
-
-    one_of(dataset, opened, "diagnose")
-    conventions = _conventions(opened, health, cap, window, conditions, without or [])
+    opened = engines.opened_unless(dataset, "diagnose")
+    conventions = _less(engines.change(work.Conventions(), opened), without or [])
     thresholds = _rule(bands, threshold or [])
-    fleet = _fleet(dataset, opened, data, labels, dial, seed)
+    if opened is not None and labels is not None:
+        raise GraceError(
+            "`--labels` should be left out with --table, whose rows are sorted. Found both. Use --label COLUMN."
+        )
+    fleet = work.load_train(dataset or "", engines.source(opened), dial, seed)
+    if labels is not None:
+        fleet = work.with_labels(fleet, labels)
     if opened is not None and not as_json:
-        show_table(opened, fleet, conventions)
-    with processes(jobs) as executor, initialisations(f"{fleet.name}: {recipe}") as on_progress:
-        result = measured(
-            FleetProblem(fleet, conventions, size=size, inner=inner, batch_size=batch_size),
+        work.show_table(opened, fleet, conventions)
+    with (
+        work.processes(jobs) as executor,
+        work.progress_bar(f"{fleet.name}: {recipe}", "initialisations") as on_progress,
+    ):
+        result = work.diagnose(
+            work.FleetProblem(fleet, conventions, size=size, inner=inner, batch_size=batch_size),
             recipe=recipe,
             inits=inits,
             reads=batches,
@@ -93,47 +93,24 @@ def diagnose(
     if as_json:
         print(json.dumps(result.to_json(), indent=2))
     else:
-        show_diagnosis(result)
+        work.show_diagnosis(result)
 
 
-def _fleet(
-    dataset: str | None, table: TableSource | None, data: Path | None, labels: Path | None, dial: float, seed: int
-) -> Fleet:
-    from grace.data.health_labels import with_labels
-    from grace.data.load import load_train
-
-    if table is not None and labels is not None:
-        raise GraceError(
-            "`--labels` should be left out with --table, whose rows are sorted. Found both. Use --label COLUMN."
-        )
-    fleet = load_train(dataset or "", table or data, dial, seed)
-    return fleet if labels is None else with_labels(fleet, labels)
-
-
-def _conventions(
-    table: TableSource | None, health: str, cap: int, window: int, conditions: str, without: list[str]
-) -> Conventions:
-    from dataclasses import replace
-
-    from grace.data.conventions import Conventions
-
-    found = conventions_of(Conventions(), table, conditions, window=window, cap=cap, health=health)
-    unknown = [name for name in without if name not in found.features]
-    if unknown:
-        raise GraceError(f"`--without` should name a used column: {', '.join(found.features)}. Found {unknown[0]!r}.")
-    return replace(found, features=tuple(name for name in found.features if name not in without))
+def _less(conventions: Conventions, without: list[str]) -> Conventions:
+    """Conventions without these features."""
+    features = conventions.features
+    for name in without:
+        if name not in features:
+            raise GraceError(f"`--without` should name a used column: {', '.join(features)}. Found {name!r}.")
+    return replace(conventions, features=tuple(name for name in features if name not in without))
 
 
 def _rule(bands: str, overrides: list[str]) -> Thresholds:
-    from dataclasses import fields, replace
-
-    from grace.alignment.decide import RULES, SOURCE
-
-    if bands not in RULES:
-        raise GraceError(f"`--bands` should be one of {', '.join(RULES)}. Found {bands!r}.")
+    if bands not in work.RULES:
+        raise GraceError(f"`--bands` should be one of {', '.join(work.RULES)}. Found {bands!r}.")
     if not overrides:
-        return RULES[bands]
-    names = [f.name for f in fields(SOURCE) if f.name != "prescribes"]
+        return work.RULES[bands]
+    names = [f.name for f in fields(work.SOURCE) if f.name != "prescribes"]
     values: dict[str, float] = {}
     for text in overrides:
         name, _, value = text.partition("=")
@@ -143,4 +120,4 @@ def _rule(bands: str, overrides: list[str]) -> Thresholds:
             values[name] = float("nan")
         if name not in names or values[name] != values[name]:
             raise GraceError(f"`--threshold` should be NAME=NUMBER with NAME in {', '.join(names)}. Found {text!r}.")
-    return replace(SOURCE, **values)  # type: ignore[arg-type]
+    return replace(work.SOURCE, **values)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The command ``grace``: one file a command; everything heavy is imported inside the commands."""
+"""The command ``grace``: a file for each command; what they call is imported on first use (:mod:`grace.cli.work`)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
-from grace.cli import bench, data, demo, diagnose, export, predict, report, train, validity
+from grace import __version__
+from grace.cli import bench, data, demo, diagnose, predict, report, train, validity
 from grace.errors import GraceError, GraceWarning
 
 USAGE_ERROR, INTERRUPTED = 2, 130
 _shown = warnings.showwarning
 
 OLD_NAMES = {
+    "--unit": "--rul-scale",
     "grace validity run": "python -m studies run",
     "grace validity --to": "python -m studies show --to",
 }
@@ -31,7 +33,7 @@ app.add_typer(data.app, name="data", short_help="Download, check, describe and s
 app.command("diagnose", short_help="Measure alignment, decide, explain.")(diagnose.diagnose)
 app.command("train", short_help="Train one method and keep the network.")(train.train)
 app.command("predict", short_help="RUL, health and interval of new engines.")(predict.predict)
-app.command("export", short_help="A trained network as ONNX.")(export.export)
+app.command("export", short_help="A trained network as ONNX.")(predict.export)
 app.add_typer(bench.app, name="bench", short_help="Sweeps of many runs, and their table.")
 app.command("report", short_help="Records as one page to explore.")(report.report)
 app.command("validity", short_help="Does a diagnosis predict what training shows?")(validity.validity)
@@ -39,7 +41,7 @@ app.add_typer(demo.app, name="demo", short_help="See it on simulated fleets.")
 
 
 @app.callback(invoke_without_command=True)
-def grace(
+def _grace(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:
@@ -55,8 +57,6 @@ def grace(
       grace report                                  the same as a page to explore
     """
     if version:
-        from grace import __version__
-
         print(f"grace {__version__}")
     elif context.invoked_subcommand is None:
         print(context.get_help())

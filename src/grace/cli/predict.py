@@ -1,4 +1,4 @@
-"""``grace predict``: RUL, health state and interval of new engines."""
+"""``grace predict`` and ``grace export``: what a trained network is for."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from typing import Annotated
 
 import typer
 
+from grace.cli import work
+from grace.errors import GraceError
+
+Model = Annotated[Path, typer.Argument(help="File that `grace train` wrote.")]
+
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="File that `grace train` wrote.")],
+    model: Model,
     file: Annotated[Path, typer.Argument(help="Engines: C-MAPSS text, or a table as the network was trained on.")],
     to: Annotated[Path | None, typer.Option(help="Write a .csv or .json file in place of the table.")] = None,
 ) -> None:
@@ -27,14 +32,34 @@ def predict(
     engines that the network was not trained on; RUL is told apart up to the cap (125 by default), so an upper end at the
     cap means "or more".
     """
-    from grace.cli.render_train import show_forecast, write_forecast
-    from grace.training.model_file import load_model
-    from grace.training.predict import predict as forecast
-
-    network = load_model(model)
-    found = forecast(network, file)
+    network = work.load_model(model)
+    found = work.predict(network, file)
     if to is None:
-        show_forecast(found, network)
+        work.show_forecast(found, network)
     else:
-        write_forecast(found, to, network)
+        work.write_forecast(found, to, network)
         print(f"{to}: {len(found.engine)} engines")
+
+
+def export(
+    model: Model,
+    to: Annotated[str, typer.Option(help="Format; onnx is the one there is.")] = "onnx",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File; default MODEL with .onnx.")] = None,
+) -> None:
+    """Write a trained network as ONNX, kept only if ONNX Runtime gives torch's numbers.
+
+    \b
+      grace export FD001-grace-42.safetensors --to onnx
+      grace export FD001-grace-42.safetensors --to onnx -o rul.onnx
+
+    Input: scaled windows [N, window, features]. Outputs: RUL in cycles [N], health logits [N, 3]. Needs the extra `onnx`.
+    """
+    if to != "onnx":
+        raise GraceError(f"`--to` should be onnx. Found {to!r}.")
+    network = work.load_model(model)
+    path = output or model.with_suffix(".onnx")
+    difference = work.export_onnx(network, path)
+    c = network.conventions
+    print(
+        f"{path}: windows [N, {c.window}, {len(c.features)}] -> rul [N], health [N, 3]; differs from torch by {difference:.1e}"
+    )

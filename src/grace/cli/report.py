@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-DEFAULT = Path("results")
+from grace.cli import work
+from grace.cli.options import RESULTS
 
 
 def report(
-    runs: Annotated[Path, typer.Argument(help="Folder of a sweep.")] = DEFAULT,
+    runs: Annotated[Path, typer.Argument(help="Folder of a sweep.")] = RESULTS,
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
     diagnosis: Annotated[
         Path | None,
@@ -32,17 +33,11 @@ def report(
       grace report results --figures plots           PNG and SVG of each panel, for papers
       grace report my_runs --diagnosis my_diagnoses
     """
-    from grace.report.library import bundling
-
-    bundling()
-    from grace.report.figures import draw
-    from grace.report.page import write_page
-    from grace.report.read import read_results
-
+    work.bundling()
     beside = runs / "diagnosis"
-    found = read_results(runs, diagnosis or (beside if beside.is_dir() else None))
-    write_page(found, output)
+    found = work.read_results(runs, diagnosis or (beside if beside.is_dir() else None))
+    work.write_page(found, output)
     left = f", {len(found.left_out)} files left out (named on the page)" if found.left_out else ""
     print(f"{output}: {len(found.records)} runs, {len(found.diagnoses)} diagnoses{left}")
     if figures is not None:
-        print(f"{figures}: {draw(found, figures)} figures")
+        print(f"{figures}: {work.draw(found, figures)} figures")

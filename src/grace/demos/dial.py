@@ -17,9 +17,9 @@ from grace.alignment.diagnose import diagnose
 from grace.alignment.diagnosis import Diagnosis
 from grace.alignment.probe import weighted
 from grace.alignment.problem import FleetProblem
-from grace.alignment.replicate import Progress, run_all
 from grace.core.fit import fit
 from grace.core.metrics import rmse
+from grace.core.pools import Progress, run_all
 from grace.core.stats import EFFECT, Estimate, student
 from grace.data.conventions import Conventions
 from grace.data.prepare import prepare_training

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from grace.alignment.diagnosis import Diagnosis
 from grace.alignment.probe import MakeOptimiser, adamw
 from grace.alignment.problem import ModuleProblem
-from grace.alignment.replicate import Progress
 from grace.controllers.controller import Controller
 from grace.core.fit import Losses, Weighed, fit
+from grace.core.pools import Progress
 from grace.core.stats import EFFECT, Estimate, student
 from grace.errors import GraceError
 from grace.loop.backward import backward

@@ -1,4 +1,4 @@
-"""The page of all commands and options, from the commands themselves: ``python -m grace.cli.manual > docs/commands.md``."""
+"""The page of all commands and options, from the commands themselves: ``python docs/commands.py > docs/commands.md``."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 import typer
 
+from grace.cli.main import app
+
 HEAD = """# Commands
 
-Written by `python -m grace.cli.manual` from what `--help` says. An error is one line on standard error and exit code 2; an
+Written by `python docs/commands.py` from what `--help` says. An error is one line on standard error and exit code 2; an
 interrupt 130.
 """
 
 
 def pages() -> str:
     """The whole page, in Markdown."""
-    from grace.cli.main import app
-
     parts = [HEAD]
     for path, command in commands(typer.main.get_command(app), "grace"):
         parts.append(_page(path, command))

@@ -1,0 +1,206 @@
+"""Options that several commands have: each stands once, with its words and its default; nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from grace.cli import work
+from grace.errors import GraceError
+
+if TYPE_CHECKING:
+    from grace.data.conventions import Conventions
+    from grace.training.spec import RunSpec
+
+RESULTS = Path("results")
+"""Where sweeps go, and what is read of them, unless another folder is named."""
+
+Data = Annotated[Path | None, typer.Option(help="Folder of the files.", envvar="GRACE_DATA")]
+Engines = Annotated[
+    str | None, typer.Argument(help="FD001..FD004, NAME of a train_NAME.txt, a folder, or `simulated`; or --table.")
+]
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+Jobs = Annotated[
+    int, typer.Option(help="Processes, one thread each; 0 is one a core. The numbers do not depend on it.")
+]
+Protocol = Annotated[str, typer.Option(help="honest, or source: best epoch on the test set.")]
+Size = Annotated[str, typer.Option(help="Network: compact, paper or tiny.")]
+Window = Annotated[int, typer.Option(help="Length of a window, cycles (rows of a table); the source's is 30.")]
+
+
+@dataclass(frozen=True)
+class _TableOptions:
+    """A table of the user's own and the roles of its columns."""
+
+    table: Annotated[
+        Path | None, typer.Option(help="Your own table: .csv, .parquet, a folder of them, or N-CMAPSS .h5.")
+    ] = None
+    engine: Annotated[str | None, typer.Option(help="Its column that names the engine.")] = None
+    time: Annotated[str | None, typer.Option(help="Its column that orders an engine's rows: number or date.")] = None
+    features: Annotated[str | None, typer.Option(help="Columns with commas; default all that vary.")] = None
+    label: Annotated[str | None, typer.Option(help="Column of a table with own health labels, three classes.")] = None
+    target: Annotated[str | None, typer.Option(help="Column with each row's RUL; default last time minus time.")] = None
+    time_unit: Annotated[str, typer.Option(help="Unit that RUL is counted in, e.g. hours.")] = "cycles"
+    test_table: Annotated[Path | None, typer.Option(help="Table of test engines, with the same columns.")] = None
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder for the rows of a table larger than memory, kept there.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class EngineOptions(_TableOptions):
+    """Which engines, and how their recordings become windows, targets and labels."""
+
+    data: Data = None
+    window: Window = 60
+    cap: Annotated[int, typer.Option(help="Largest RUL that is told apart, cycles.")] = 125
+    health: Annotated[str, typer.Option(help="Health cuts HEALTHY,CRITICAL in cycles of RUL.")] = "70,30"
+    conditions: Annotated[
+        str, typer.Option(help="auto, none, a number, or setting columns of a table with commas.")
+    ] = "auto"
+
+    def opened(self) -> work.TableSource | None:
+        """The table, opened; None without one.
+
+        Raises:
+            GraceError: An option is missing or goes with a table alone, or the table cannot be used.
+        """
+        given = {field.name: getattr(self, field.name) for field in fields(_TableOptions)}
+        if self.table is not None:
+            return work.opened(**given, conditions=self.conditions)
+        for name, value in given.items():
+            if value is not None and name != "time_unit":
+                option = name.replace("_", "-")
+                raise GraceError(f"`--{option}` should come with --table. Found it alone. Name the table.")
+        return None
+
+    def opened_unless(self, dataset: str | None, command: str) -> work.TableSource | None:
+        """As :meth:`opened`, for a command that takes either a data set or a table.
+
+        Raises:
+            GraceError: There are both or neither; or as there.
+        """
+        if (dataset is None) == (self.table is None):
+            found = "both" if dataset is not None else "neither"
+            raise GraceError(
+                f"`grace {command}` should have either DATASET or --table. Found {found}. See `grace {command} --help`."
+            )
+        return self.opened()
+
+    def source(self, opened: work.TableSource | None) -> Path | work.TableSource | None:
+        """Where engines are read from, see :func:`grace.data.load.load_train`."""
+        return self.data if opened is None else opened
+
+    def change(self, base: Conventions, opened: work.TableSource | None) -> Conventions:
+        """Conventions with what these options say; a table names its features and conditions itself.
+
+        Raises:
+            GraceError: An option is malformed or out of range.
+        """
+        cuts = self.health.split(",")
+        if len(cuts) != 2 or not all(cut.strip().isdigit() for cut in cuts):
+            raise GraceError(
+                f"`--health` should be HEALTHY,CRITICAL in whole cycles, as in 70,30. Found {self.health!r}."
+            )
+        healthy, critical = int(cuts[0]), int(cuts[1])
+        found: dict[str, Any] = {"window": self.window, "cap": self.cap, "health_cuts": (healthy, critical)}
+        if opened is not None:
+            found |= {"features": opened.features, "conditions": opened.conditions, "table": opened.columns}
+            return replace(base, near_failure=critical, **found)
+        if self.conditions != "auto" and not self.conditions.isdigit():
+            raise GraceError(
+                f"`--conditions` should be auto or a number. Found {self.conditions!r}. Names of columns go with --table."
+            )
+        return replace(base, conditions=0 if self.conditions == "auto" else int(self.conditions), **found)
+
+
+@dataclass(frozen=True)
+class TrainingOptions(EngineOptions):
+    """What a training is, but for its method and its seed."""
+
+    size: Size = "compact"
+    schedule: Annotated[str, typer.Option(help="Schedule: compact, paper or tiny.")] = "compact"
+    epochs: Annotated[int | None, typer.Option(help="Epochs, in place of the schedule's.")] = None
+    rul_scale: Annotated[str, typer.Option(help="RUL head and loss: cycles (the source), cap-head or cap.")] = "cycles"
+    protocol: Protocol = "honest"
+    measure_every: Annotated[
+        int | None, typer.Option(help="Steps between Gramians, where the method needs them; default 10, torchjd: 1.")
+    ] = None
+    measure_on: Annotated[
+        str, typer.Option(help="Part of the backbone that Gramians are measured on: backbone, or upper for speed.")
+    ] = "backbone"
+
+    def choices(self, opened: work.TableSource | None) -> dict[str, Any]:
+        """Arguments of :func:`grace.training.spec.run_spec`."""
+        plan = work.schedule_named(self.schedule)
+        longer = plan if self.epochs is None else replace(plan, epochs=self.epochs)
+        names = ("size", "protocol", "rul_scale", "measure_every", "measure_on")
+        given = {name: getattr(self, name) for name in names}
+        return given | work.horizons(longer, self.cap) | {"conventions": self.change(work.CONVENTIONS, opened)}
+
+
+@dataclass(frozen=True)
+class GridOptions(TrainingOptions):
+    """The runs of a sweep."""
+
+    datasets: Annotated[str, typer.Option(help="Data sets, with commas between; a table is one of its own.")] = (
+        "FD001,FD002,FD003,FD004"
+    )
+    methods: Annotated[
+        str, typer.Option(help="Methods, or OUTER+INNER; default the source's seven, and RUL alone with either loss.")
+    ] = "baseline,dwa,gradnorm,uncertainty,amnl,gaba,grace,rul-only,rul-only-weighted"
+    seeds: Annotated[str, typer.Option(help="Seeds, with commas between.")] = "42,123,456,789,1024"
+
+    def specs(self, opened: work.TableSource | None) -> list[RunSpec]:
+        """The runs, seed by seed.
+
+        Raises:
+            GraceError: An option is malformed or out of range.
+        """
+        try:
+            seeds = [int(text) for text in listed(self.seeds)]
+        except ValueError:
+            raise GraceError(f"`--seeds` should be whole numbers with commas between. Found {self.seeds!r}.") from None
+        names = listed(self.datasets) if opened is None else [opened.name]
+        return work.grid(names, listed(self.methods), seeds, data=self.source(opened), **self.choices(opened))
+
+
+def listed(text: str) -> list[str]:
+    """Names with commas between."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """A command for typer, whose parameters that are groups of options (dataclasses) become an option a field."""
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+
+    @wraps(command)
+    def wrapper(**given: Any) -> None:
+        made = {name: group(**{f.name: given.pop(f.name) for f in fields(group)}) for name, group in groups.items()}
+        command(**made, **given)
+
+    every = [
+        p.replace(kind=Parameter.KEYWORD_ONLY, annotation=hints[p.name])
+        for p in signature(command).parameters.values()
+        if p.name not in groups
+    ]
+    every += [parameter for group in groups.values() for parameter in _parameters(group)]
+    wrapper.__signature__ = Signature(every)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in every}
+    return wrapper
+
+
+def _parameters(group: type) -> list[Parameter]:
+    """One a field, those of the class itself before those of its bases."""
+    hints = get_type_hints(group, include_extras=True)
+    names = dict.fromkeys(name for home in group.__mro__ for name in vars(home).get("__annotations__", ()))
+    return [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=getattr(group, name), annotation=hints[name]) for name in names
+    ]

@@ -1,0 +1,95 @@
+"""A data set: its facts, and what was made of a user's table."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from grace.alignment.show import conventions_line
+from grace.data.conventions import Conventions
+from grace.data.fleet import Fleet
+from grace.data.prepare import prepare_training
+from grace.data.tables.columns import TableSource
+
+
+def facts_of(train: Fleet, test: Fleet) -> dict[str, Any]:
+    """What ``grace data info`` says of a data set."""
+    conventions = Conventions()
+    prepared = prepare_training(train, conventions)
+    return {
+        "dataset": train.name,
+        "train_rows": len(train.values),
+        "train_engines": len(train.engines),
+        "train_cycles": [int(train.lengths.min()), int(train.lengths.max())],
+        "test_rows": len(test.values),
+        "test_engines": len(test.engines),
+        "conditions": prepared.conditions,
+        "windows": len(prepared.windows),
+        "near_failure_share": prepared.near_failure_share,
+        "class_shares": dict(zip(("healthy", "degrading", "critical"), prepared.class_shares, strict=True)),
+        "test_share_over_cap": float((test.last_rul > conventions.cap).mean()),
+        "conventions": conventions.to_json(),
+    }
+
+
+def show_facts(facts: dict[str, Any]) -> None:
+    """Print the facts of one data set, as ``grace data info`` collects them."""
+    classes = ", ".join(f"{name} {share:.1%}" for name, share in facts["class_shares"].items())
+    rows = {
+        "training": f"{facts['train_rows']:,} rows, {facts['train_engines']} engines of {facts['train_cycles'][0]} to "
+        f"{facts['train_cycles'][1]} cycles",
+        "test": f"{facts['test_rows']:,} rows, {facts['test_engines']} engines, {facts['test_share_over_cap']:.0%} of "
+        f"them with RUL > {facts['conventions']['cap']}",
+        "conditions": f"{facts['conditions']} found",
+        "windows": f"{facts['windows']:,} of {facts['conventions']['window']} cycles, stride {facts['conventions']['stride']}",
+        "near failure": f"{facts['near_failure_share']:.1%} of windows with RUL < {facts['conventions']['near_failure']}",
+        "health": classes,
+    }
+    table = Table(title=facts["dataset"], title_justify="left", show_header=False)
+    for name, text in rows.items():
+        table.add_row(name, text)
+    out = Console()
+    out.print(table)
+    out.print(conventions_line(facts["conventions"]), style="dim")
+
+
+def show_table(table: TableSource, fleet: Fleet, conventions: Conventions) -> None:
+    """Rows, RUL, settings, features, and which columns are left out and why."""
+    out = Console()
+    for line in _lines(table, fleet, conventions):
+        out.print(line, markup=False, highlight=False)
+
+
+def _lines(table: TableSource, fleet: Fleet, conventions: Conventions) -> list[str]:
+    """The lines of :func:`show_table`."""
+    columns, lengths, unit = table.columns, fleet.lengths, table.columns.unit
+    origin = f"column {columns.target}" if columns.target else f"last {columns.time} of the engine minus {columns.time}"
+    largest = max(float(fleet.rul_at(fleet.starts[:-1]).max()), 0.0)
+    beyond = float(fleet.rows_above(conventions.cap).sum() / len(fleet.values))
+    lines = [
+        f"{table.path}: {len(fleet.values):,} rows, {len(lengths):,} engines of {lengths.min():,} to "
+        f"{lengths.max():,} rows; {columns.engine} names the engine, {columns.time} orders its rows",
+        f"RUL in {unit}: {origin}; up to {largest:,.6g}, {beyond:.0%} of rows above the cap of {conventions.cap:,}",
+        _settings(table),
+        f"features ({len(table.features)}): {', '.join(table.features)}",
+    ]
+    reasons = sorted(table.left_out.items(), key=lambda item: item[1])
+    parts = [f"{', '.join(n for n, _ in group)} ({why})" for why, group in groupby(reasons, key=lambda item: item[1])]
+    if parts:
+        lines.append(f"left out: {'; '.join(parts)}")
+    if columns.label:
+        lines.append(f"health labels: column {columns.label}, classes {', '.join(columns.classes or ('0', '1', '2'))}")
+    if table.cache is not None:
+        lines.append(f"rows are read from the disk: {table.cache}")
+    return lines
+
+
+def _settings(table: TableSource) -> str:
+    settings = table.columns.settings
+    if not settings:
+        return "operating conditions: one, no setting columns"
+    number = f"{table.conditions} as asked" if table.conditions else f"{table.found} found by silhouette"
+    return f"operating conditions: {number}, from {', '.join(settings)}"

@@ -1,0 +1,83 @@
+"""Forecasts as a table on the screen or in a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from grace.errors import GraceError
+from grace.files import write_text
+from grace.training.model_file import TrainedNetwork
+from grace.training.predict import Forecast
+
+_HEALTH: tuple[str, ...] = ("healthy", "degrading", "critical")
+_STYLES = ("green", "yellow", "red")
+
+
+def show_forecast(found: Forecast, network: TrainedNetwork) -> None:
+    """A row an engine."""
+    columns, cap = network.conventions.table, network.conventions.cap
+    what, engine, time = "RUL after the last recorded cycle", "engine", "cycle"
+    classes = _HEALTH
+    if columns is not None:
+        what, engine, time = f"RUL in {columns.unit} after the last row", columns.engine, columns.time
+        classes = columns.classes or _HEALTH
+    table = Table(
+        *(Column(name, justify="right") for name in (engine, time, "RUL", "interval")),
+        "health",
+        title=f"{what}, {network.level:.0%} interval",
+        title_justify="left",
+    )
+    for i in range(len(found.engine)):
+        high = f"{found.high[i]:.0f}" if found.high[i] < cap else f"{cap} or more"
+        state = int(found.health[i])
+        table.add_row(
+            str(found.engine[i]),
+            str(found.cycle[i]),
+            "-" if math.isnan(found.rul[i]) else f"{found.rul[i]:.1f}",
+            "unknown" if math.isnan(found.low[i]) else f"{found.low[i]:.0f} to {high}",
+            Text(classes[state], _STYLES[state]),
+        )
+    Console().print(table)
+
+
+def write_forecast(found: Forecast, path: Path, network: TrainedNetwork) -> None:
+    """Write a forecast as ``.csv`` or ``.json``, whole or not at all; of a table with its own names and the unit of RUL.
+
+    Raises:
+        GraceError: Another ending, or the file cannot be written.
+    """
+    names = ("engine", "cycle", "rul", "low", "high", "health")
+    columns = network.conventions.table
+    shown = names if columns is None else (columns.engine, columns.time, *names[2:])
+    unit = {} if columns is None else {"unit": columns.unit}
+    rows = [
+        {name: _plain(value) for name, value in zip(shown, row, strict=True)} | unit
+        for row in zip(*(getattr(found, name) for name in names), strict=True)
+    ]
+    if path.suffix == ".json":
+        write_text(path, json.dumps(rows, indent=1) + "\n")
+    elif path.suffix == ".csv":
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow((*shown, *unit))
+        writer.writerows(["" if value is None else value for value in row.values()] for row in rows)
+        write_text(path, text.getvalue())
+    else:
+        raise GraceError(f"`--to` should end in .csv or .json. Found {path.name!r}.")
+
+
+def _plain(value: Any) -> Any:
+    """A number, a name or a date as JSON has it; floats to three decimals, NaN as None."""
+    if isinstance(value, np.floating):
+        return None if math.isnan(value) else round(float(value), 3)
+    return int(value) if isinstance(value, np.integer) else str(value)

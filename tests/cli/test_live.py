@@ -1,0 +1,45 @@
+"""What a training shows on standard error, epoch by epoch."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from grace.cli.live import live
+from grace.training.spec import run_spec
+
+ENTRY = {"epoch": 1, "losses": [12.5, 0.75], "weights": [0.25, 0.75], "validation_rmse": 20.0}
+RHO = {"ratio": 120.0, "rho": 0.01, "rho_low": -0.04, "rho_high": 0.06}
+
+
+def stack(entry: dict[str, Any], best_epoch: int = 0, reason: str = "") -> Any:
+    return SimpleNamespace(replicas=[SimpleNamespace(history=[entry], best_epoch=best_epoch, reason=reason)])
+
+
+def test_a_line_an_epoch_with_a_mark_on_the_best(capsys: pytest.CaptureFixture[str]) -> None:
+    with live(run_spec("FD001", "grace")) as on_epoch:
+        on_epoch(stack(ENTRY))
+        on_epoch(stack(ENTRY | RHO, best_epoch=1))
+        on_epoch(stack(ENTRY, reason="it diverged"))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "FD001, grace, seed 42, honest protocol, compact network: at most 12 epochs",
+        "epoch   2  loss rul 12.5 health 0.750  weights 0.25/0.75  validation RMSE 20.00 ",
+        "epoch   2  loss rul 12.5 health 0.750  weights 0.25/0.75  ratio 120  rho +0.01 [-0.04, +0.06]  validation RMSE 20.00*",
+    ]
+
+
+def test_an_alarm_after_three_epochs_below_the_band(capsys: pytest.CaptureFixture[str]) -> None:
+    with live(run_spec("FD001", "grace")) as on_epoch:
+        for _ in range(3):
+            on_epoch(stack(ENTRY | RHO))
+    assert capsys.readouterr().err.splitlines()[-1].startswith("alarm: rho has stayed below +0.20 for 3 epochs")
+
+
+def test_an_interrupt_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyboardInterrupt), live(run_spec("FD001")):
+        raise KeyboardInterrupt
+    assert "the same command goes on at the last finished epoch" in capsys.readouterr().err

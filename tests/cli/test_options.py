@@ -1,0 +1,151 @@
+"""Options that several commands share: one help text, the package's own defaults, old names, and nothing heavy for ``--help``."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pytest
+import typer
+
+from docs.commands import commands
+from grace.alignment.diagnose import diagnose_fleet
+from grace.bench.plan import METHODS
+from grace.cli import work
+from grace.cli.main import OLD_NAMES, app, main
+from grace.cli.options import GridOptions, TrainingOptions, grouped
+from grace.data.cmapss.checksums import SUBSETS
+from grace.data.conventions import Conventions
+from grace.training.spec import CONVENTIONS, SEEDS, run_spec
+
+COMMANDS = dict(commands(typer.main.get_command(app), "grace"))
+
+
+def error_of(*arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    monkeypatch.setattr(sys, "argv", ["grace", *arguments])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    return err
+
+
+def test_an_option_that_commands_share_has_one_help_text() -> None:
+    texts: dict[str, set[str]] = {}
+    for path in ("grace train", "grace diagnose", "grace bench plan", "grace bench run", "grace bench status"):
+        for parameter in COMMANDS[path].params:
+            # batches of a reading, a seed of initialisations: other things of the same name
+            if parameter.param_type_name == "option" and parameter.name not in ("to", "seed", "inner"):
+                texts.setdefault(parameter.name, set()).add(parameter.help)
+    assert {name: found for name, found in texts.items() if len(found) > 1} == {}
+
+
+def test_defaults_are_those_of_the_package() -> None:
+    assert run_spec("FD001") == run_spec("FD001", **TrainingOptions().choices(None))
+    grid = GridOptions().specs(None)
+    assert len(grid) == 180
+    assert {spec.dataset for spec in grid} == set(SUBSETS)
+    assert {spec.method for spec in grid} == set(METHODS)
+    assert {spec.seed for spec in grid} == set(SEEDS)
+    assert {spec.conventions for spec in grid} == {CONVENTIONS}
+
+
+def test_defaults_of_a_diagnosis_are_those_of_the_function() -> None:
+    parameters = inspect.signature(diagnose_fleet).parameters
+    shown = {p.name: p.default for p in COMMANDS["grace diagnose"].params}
+    for name in ("recipe", "inits", "batches", "size", "inner", "batch_size", "steps", "seed"):
+        assert shown[name] == parameters[name].default
+    base = Conventions()
+    cuts = ",".join(map(str, base.health_cuts))
+    assert (shown["window"], shown["cap"], shown["health"]) == (base.window, base.cap, cuts)
+
+
+@pytest.mark.parametrize("command", ["train FD001", "bench plan", "bench run", "bench status"])
+@pytest.mark.parametrize("value", ["--unit cap", "--unit=cap"])
+def test_an_old_option_gives_one_line_that_names_the_new_one(
+    command: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = error_of(*command.split(), *value.split(), monkeypatch=monkeypatch, capsys=capsys)
+    assert words == "error: `--unit` is called `--rul-scale` now.\n"
+
+
+def test_an_old_option_of_a_command_without_the_new_one_is_just_unknown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = error_of("report", "--unit", "cap", monkeypatch=monkeypatch, capsys=capsys)
+    assert "--rul-scale" not in words
+    assert "See `grace report --help`" in words
+
+
+def test_an_old_command_or_an_option_of_one_gives_one_line_that_names_the_new_way(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(OLD_NAMES, "grace data download", "grace data fetch")
+    monkeypatch.setitem(OLD_NAMES, "grace report --page", "--output")
+    words = error_of("data", "download", "--data", "x", monkeypatch=monkeypatch, capsys=capsys)
+    assert words == "error: `grace data download` is called `grace data fetch` now.\n"
+    words = error_of("report", "results", "--page", "x", monkeypatch=monkeypatch, capsys=capsys)
+    assert words == "error: `grace report --page` is called `--output` now.\n"
+    assert "No such command" in error_of("data", "upload", monkeypatch=monkeypatch, capsys=capsys)
+    assert "No such option" in error_of("data", "fetch", "--page", monkeypatch=monkeypatch, capsys=capsys)
+
+
+def test_old_names_are_names_of_nothing() -> None:
+    options = {name for command in COMMANDS.values() for p in command.params for name in p.opts}
+    assert {"--rul-scale"} <= options
+    assert OLD_NAMES.keys().isdisjoint(options | COMMANDS.keys())
+
+
+def test_a_group_becomes_options_of_its_own_before_those_of_its_base() -> None:
+    @dataclass(frozen=True)
+    class Base:
+        size: Annotated[int, typer.Option(help="a")] = 1
+        speed: Annotated[int, typer.Option(help="b")] = 2
+
+    @dataclass(frozen=True)
+    class Own(Base):
+        speed: Annotated[int, typer.Option(help="c")] = 3
+
+    seen: list[Any] = []
+
+    def command(group: Any, name: str = "x") -> None:
+        seen.append((group, name))
+
+    command.__annotations__["group"] = Own
+    made = grouped(command)
+    assert [(p.name, p.default) for p in inspect.signature(made).parameters.values()] == [
+        ("name", "x"),
+        ("speed", 3),
+        ("size", 1),
+    ]
+    made(name="y", speed=5, size=6)
+    assert seen == [(Own(size=6, speed=5), "y")]
+
+
+def test_what_commands_call_is_there() -> None:
+    for name in work.__all__:
+        assert getattr(work, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        work.nothing  # noqa: B018
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = """
+import sys
+from grace.cli.main import main
+for command in ("", "data", "diagnose", "train", "predict", "export", "bench run", "report", "validity", "demo"):
+    sys.argv = ["grace", *command.split(), "--help"]
+    try:
+        main()
+    except SystemExit as left:
+        assert left.code == 0, command
+heavy = {"torch", "polars", "sklearn", "scipy", "numpy", "pandas", "rich.progress", "rich.table"}
+print(sorted(heavy & set(sys.modules)), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
