@@ -38,24 +38,12 @@ def spec_1(body: Body) -> Body:
     return values | {"conventions": conventions, "train_sha256": train, "test_sha256": test}
 
 
-def record_1(body: Body) -> Body:
-    """Version 1 to 2: its spec, and so its id; the old one is kept in the environment."""
-    from grace.training.spec import RunSpec  # torch, which records of this version do without
-
-    spec = RunSpec.from_json(_spec_of(body))
-    return body | {
-        "id": spec.id,
-        "spec": spec.to_json(),
-        "environment": {**body["environment"], "id_of_version_1": body["id"]},
-    }
-
-
 def network_1(body: Body) -> Body:
     """Version 1 to 2: its spec."""
-    return body | {"spec": _spec_of(body)}
+    return body | {"spec": spec_read_by(body)}
 
 
-def _spec_of(body: Body) -> Body:
+def spec_read_by(body: Body) -> Body:
     """The spec of a record or network of version 1; without test figures it has read no test data."""
     spec = spec_1(body["spec"]) | {"version": 2}
     return spec if body["test"] or body.get("status") == "failed" else spec | {"test_sha256": ""}

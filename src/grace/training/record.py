@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from grace.formats import DamagedError, Format, built, rounded
-from grace.training.migrations import record_1
+from grace.training.migrations import spec_read_by
+
+
+def record_1(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 to 2: its spec, and so its id; the old one is kept in the environment."""
+    from grace.training.spec import RunSpec  # torch, which records of this version do without
+
+    spec = RunSpec.from_json(spec_read_by(body))
+    before = {"id_of_version_1": body["id"]}
+    return body | {"id": spec.id, "spec": spec.to_json(), "environment": body["environment"] | before}
+
 
 RECORD = Format("record", 2, {1: record_1})
 DONE, FAILED = "done", "failed"
