@@ -43,7 +43,7 @@ class Live:
         entry = replica.history[-1]
         mark = "*" if replica.best_epoch == entry["epoch"] else " "
         self._out.print(line(entry, self._spec.conventions.unit) + mark, markup=False, soft_wrap=True)
-        alarm = self._monitor.told(entry)
+        alarm = self._monitor.observe(entry)
         if alarm:
             self._out.print(f"alarm: {alarm}", style="bold red", markup=False, soft_wrap=True)
 
