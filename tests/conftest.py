@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from grace.data.simulated import Simulation, simulate, write_cmapss
 
 torch.set_num_threads(1)
+settings.register_profile("untimed", deadline=None)  # a test that is slow on a busy machine is not wrong
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
