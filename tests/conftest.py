@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from grace.data.cmapss.write import write_cmapss
 from grace.data.simulated.fleet import Simulation, simulate
 
 torch.set_num_threads(1)
+settings.register_profile("untimed", deadline=None)  # a test that is slow on a busy machine is not wrong
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,15 @@
-"""A small sweep as another process would begin it."""
+"""A small sweep, as another process begins it and in this one."""
 
 from __future__ import annotations
 
-import os
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.command import grace
 
 GRID = [
     "--datasets",
@@ -28,15 +30,20 @@ def command(folder: Path, *more: str, verb: str = "run") -> list[str]:
     return [sys.executable, "-m", "grace.cli.main", "bench", verb, "--to", str(folder), *GRID, *more]
 
 
-def call(folder: Path, *more: str, verb: str = "run") -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"COLUMNS": "200"}
-    return subprocess.run(command(folder, *more, verb=verb), capture_output=True, text=True, env=env, timeout=300)
+def call(folder: Path, *more: str, verb: str = "run", jobs: int = 1) -> subprocess.CompletedProcess[str]:
+    """In this process, and with one job the runs too."""
+    given = ["--jobs", str(jobs)] if verb == "run" else []
+    return grace("bench", verb, "--to", folder, *GRID, *given, *more, columns=200)
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a sweep that nothing disturbed."""
-    folder = tmp_path_factory.mktemp("whole")
-    done = call(folder, "--jobs", "2")
-    assert done.returncode == 0, done.stderr
+def whole(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder of a sweep of two processes that nothing disturbed; one for all workers of the test runner."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "whole"
+    with folder.with_name("whole.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if len(list(folder.glob("records/*.json"))) < RUNS:
+            done = call(folder, jobs=2)
+            assert done.returncode == 0, done.stderr
     return folder

@@ -9,10 +9,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import distributed
 import pytest
 
 from tests.bench.conftest import RUNS, call, command
 from tests.bench.test_sweep import figures
+
+CLIENT = distributed.Client
 
 
 def logged(log: Path, pattern: str, count: int = 1) -> list[str]:
@@ -79,7 +82,8 @@ def test_a_killed_worker_of_a_cluster_costs_no_run(
     assert figures(folder) == figures(whole)
 
 
-def test_a_scheduler_that_does_not_answer(tmp_path: Path) -> None:
+def test_a_scheduler_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distributed, "Client", lambda address, timeout: CLIENT(address, timeout="1s"))
     done = call(tmp_path, "--on", "tcp://127.0.0.1:9")
     assert done.returncode == 2
     assert "should be the address of a Dask scheduler" in done.stderr.splitlines()[-1]

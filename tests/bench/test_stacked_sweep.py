@@ -20,7 +20,7 @@ def records(folder: Path) -> dict[str, Record]:
 
 
 def test_a_sweep_in_stacks_has_the_same_runs_and_nearly_their_figures(whole: Path, tmp_path: Path) -> None:
-    done = call(tmp_path, "--stack", "0", "--jobs", "1")
+    done = call(tmp_path, "--stack", "0")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{RUNS} done")
     assert not list((tmp_path / "checkpoints").glob("*"))

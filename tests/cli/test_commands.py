@@ -12,14 +12,10 @@ import pytest
 
 from grace.data.cmapss.write import write_cmapss
 from grace.data.simulated.fleet import Simulation, simulate
+from tests.command import grace
 
 KEYS = {"dataset", "recipe", "rho", "ratio", "near_failure_share", "conditions", "prescription", "cost", "conventions"}
 QUICK = ["--inits", "2", "--batches", "3", "--size", "tiny", "--batch-size", "16"]
-
-
-def grace(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "grace.cli.main", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)  # type: ignore[call-overload,no-any-return]
 
 
 def refused(*arguments: object, words: tuple[str, ...]) -> None:
@@ -68,6 +64,13 @@ def test_help_opens_with_a_sentence_and_examples(command: list[str]) -> None:
 def test_no_command_prints_help() -> None:
     assert "diagnose" in grace().stdout
     assert grace("--version").stdout.startswith("grace 0.")
+
+
+def test_as_a_process_it_is_the_same() -> None:
+    for arguments in (["--version"], ["data", "--help"], ["nonsense"]):
+        command = [sys.executable, "-m", "grace.cli.main", *arguments]
+        done, here = subprocess.run(command, capture_output=True, text=True, timeout=120), grace(*arguments)
+        assert (done.returncode, done.stdout, done.stderr) == (here.returncode, here.stdout, here.stderr)
 
 
 def test_diagnose_json_has_the_promised_keys() -> None:
@@ -129,6 +132,8 @@ def test_own_labels_thresholds_and_columns(small: Path) -> None:
         "--labels",
         labels,
         "--json",
+        "--jobs",
+        "1",
         "--threshold",
         "strong=0.9",
         "--without",
@@ -186,7 +191,8 @@ def test_check_reads_all_three_files(small: Path) -> None:
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["train_SIM.txt", "test_SIM.txt", "RUL_SIM.txt"]
     (small / "RUL_SIM.txt").write_text("1\n")
     refused("data", "check", "SIM", "--data", small, words=("RUL_SIM.txt", "4 engines"))
-    assert grace("diagnose", "SIM", "--data", small, *QUICK, "--recipe", "init").returncode == 0  # needs train only
+    train_only = grace("diagnose", "SIM", "--data", small, *QUICK, "--recipe", "init", "--jobs", "1")
+    assert train_only.returncode == 0
 
 
 def test_check_and_diagnose_hold_known_names_against_their_sum(cmapss_dir: Path, tmp_path: Path) -> None:
@@ -205,7 +211,7 @@ def test_simulate_reads_back_and_is_not_written_over(tmp_path: Path) -> None:
 
 
 def test_the_sources_demonstrations_print_claimed_and_true() -> None:
-    regimes = grace("demo", "two-regimes", env=None).stdout
+    regimes = grace("demo", "two-regimes").stdout
     for figure in ("19.00", "4.50", "36.00", "11.38", "20.73", "10.45", "19.16"):
         assert figure in regimes
     cosine = grace("demo", "cosine", "--initialisations", "20").stdout

@@ -15,8 +15,8 @@ import pytest
 from grace.cli.main import main
 from grace.cli.table_options import horizons
 from grace.data.simulated.fleet import Simulation, simulate
-from grace.training.checkpoint import load, save
-from grace.training.model_file import KIND, load_model
+from grace.training.checkpoint import load
+from grace.training.model_file import NETWORK, load_model
 from grace.training.predict import predict
 from grace.training.schedule import schedule_named
 from tests.data.conftest import as_table
@@ -116,23 +116,14 @@ def test_predict_needs_no_options(trained: Path) -> None:
     last = table.group_by("asset").agg(pl.col("hour").max()).sort("asset")["hour"].to_list()
     assert [row["hour"] for row in rows] == last
     assert network.conventions.cap == 60
-    assert network.spec.schedule.horizon == 0  # the tiny schedule has none to scale
+    assert network.spec.schedule.max_train_rul == 0  # the tiny schedule has none to scale
 
 
 def test_horizons_scale_with_the_cap() -> None:
     plan = schedule_named("compact")
     assert horizons(plan, 125) == {"schedule": plan}
     scaled = horizons(plan, 250)
-    assert (scaled["schedule"].horizon, scaled["validation_horizon"]) == (2 * plan.horizon, 300)
-
-
-def test_a_file_of_before_tables_loads(trained: Path, tmp_path: Path) -> None:
-    state = load(trained / "net.safetensors", KIND)
-    conventions = {name: value for name, value in state["spec"]["conventions"].items() if name != "table"}
-    save(tmp_path / "old.safetensors", KIND, state | {"spec": state["spec"] | {"conventions": conventions}})
-    network = load_model(tmp_path / "old.safetensors")
-    assert network.conventions.table is None
-    assert network.conditioner.settings == ("setting_1", "setting_2", "setting_3")
+    assert (scaled["schedule"].max_train_rul, scaled["max_validation_rul"]) == (2 * plan.max_train_rul, 300)
 
 
 def test_bench_without_and_with_test_engines(folder: Path) -> None:
@@ -156,7 +147,7 @@ def test_a_table_on_the_disk_trains_to_the_same_network(folder: Path, tmp_path: 
     assert "read from the disk: rows" in call(
         "train", *options, "--cache", "rows", "--to", "disk.safetensors", cwd=tmp_path
     )
-    memory, disk = (load(tmp_path / f"{name}.safetensors", KIND) for name in ("memory", "disk"))
+    memory, disk = (load(tmp_path / f"{name}.safetensors", NETWORK) for name in ("memory", "disk"))
     assert all((memory["weights"][name] == disk["weights"][name]).all() for name in memory["weights"])
 
 

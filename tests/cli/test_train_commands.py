@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,14 +25,9 @@ from grace.data.simulated.fleet import Simulation, simulate
 from grace.training.model_file import load_model
 from grace.training.predict import predict
 from grace.training.run import train
+from tests.command import grace as call
 
 TINY = ["--size", "tiny", "--schedule", "tiny", "--seed", "1"]
-
-
-def call(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"COLUMNS": "120"}
-    command = [sys.executable, "-m", "grace.cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, timeout=300)
 
 
 def typed(arguments: list[str], cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
@@ -171,13 +165,15 @@ def test_refusals_are_one_line(
 
 def test_interrupted_training_goes_on(trained: Path) -> None:
     def command(to: str) -> list[str]:
-        start = [sys.executable, "-m", "grace.cli.main", "train", str(trained), *TINY, "--epochs", "6", "--to", to]
-        return [*start, "--method", "dwa"]
+        return ["train", str(trained), *TINY, "--epochs", "6", "--to", to, "--method", "dwa"]
 
-    whole = subprocess.run(command("whole.safetensors"), capture_output=True, text=True, cwd=trained, timeout=300)
+    whole = call(*command("whole.safetensors"), cwd=trained)
     assert whole.returncode == 0, whole.stderr
     process = subprocess.Popen(
-        command("cut.safetensors"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=trained
+        [sys.executable, "-m", "grace.cli.main", *command("cut.safetensors")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd=trained,
     )
     assert process.stderr is not None
     for line in process.stderr:
@@ -186,7 +182,7 @@ def test_interrupted_training_goes_on(trained: Path) -> None:
             break
     process.stderr.close()
     process.wait()
-    again = subprocess.run(command("cut.safetensors"), capture_output=True, text=True, cwd=trained, timeout=300)
+    again = call(*command("cut.safetensors"), cwd=trained)
     assert again.returncode == 0, again.stderr
     assert "epoch   1 " not in again.stderr
     a, b = (load_model(trained / name).model.state_dict() for name in ("whole.safetensors", "cut.safetensors"))

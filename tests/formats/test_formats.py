@@ -70,6 +70,8 @@ def test_a_network_of_version_1_predicts_what_it_did() -> None:
     found = predict(network, simulate(Simulation(engines=6, test_engines=5))[1])
     expected = [60.7924690246582, 61.664546966552734, 38.13903045654297, 39.35497283935547, 42.50847625732422]
     assert found.rul.tolist() == pytest.approx(expected, rel=1e-6)
+    assert network.conventions.table is None
+    assert network.conditioner.settings == ("setting_1", "setting_2", "setting_3")
     assert (network.spec.rul_scale, network.spec.schedule.ema_decay, network.spec.method) == ("cap", 0.9, "grace")
 
 

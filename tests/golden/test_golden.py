@@ -14,10 +14,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from scipy.special import stdtrit
 
 from tests.golden import runs
 
 GOLDEN = json.loads(runs.FILE.read_text())
+# Student's quantile is off by 2e-11 of its value before SciPy 1.17 (Python 3.10 has none newer than 1.15), and with it the ends
+# of rho's intervals; 12.706204736174705 is right
+ABSOLUTE = 1e-12 if abs(stdtrit(1, 0.975) - 12.706204736174705) < 1e-12 else 1e-10
 
 
 def flat(value: Any, name: str = "") -> Iterator[tuple[str, float | None]]:
@@ -49,7 +53,7 @@ def test_every_run_is_pinned() -> None:
 
 @pytest.mark.parametrize("name", runs.DOUBLE)
 def test_in_double_precision(name: str) -> None:
-    assert_near(runs.numbers(name), GOLDEN[name], 1e-10, 1e-12)
+    assert_near(runs.numbers(name), GOLDEN[name], 1e-10, ABSOLUTE)
 
 
 @pytest.mark.parametrize("name", runs.SINGLE)

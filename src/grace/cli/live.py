@@ -25,7 +25,7 @@ def live(spec: RunSpec) -> Iterator[Callable[[Stack], None]]:
         entry = replica.history[-1]
         mark = "*" if replica.best_epoch == entry["epoch"] else " "
         out.print(_line(entry, spec.conventions.unit) + mark, markup=False, soft_wrap=True)
-        if alarm := monitor.told(entry):
+        if alarm := monitor.observe(entry):
             out.print(f"alarm: {alarm}", style="bold red", markup=False, soft_wrap=True)
 
     words = f"{spec.dataset}, {spec.method}, seed {spec.seed}, {spec.protocol} protocol, {spec.size} network"

@@ -28,7 +28,7 @@ class Monitor:
         self._low = 0
         self.method = method if "+" not in method else outer
 
-    def told(self, entry: dict[str, Any]) -> str:
+    def observe(self, entry: dict[str, Any]) -> str:
         """The alarm after this epoch, or an empty text; given once, and again after a recovery."""
         if self._silent or entry.get("rho_high") is None:
             return ""
