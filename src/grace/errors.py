@@ -1,5 +1,13 @@
 """The one error that GRACE raises for what a user can mend, and its warning of what was done without asking."""
 
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+_shown = warnings.showwarning
+
 
 class GraceError(Exception):
     """What should be, what was found and what to do, in one line.
@@ -10,3 +18,15 @@ class GraceError(Exception):
 
 class GraceWarning(UserWarning):
     """What was left out or set aside, in one line; the command line prints it after ``note: ``."""
+
+
+def show_notes() -> None:
+    """From now on this process prints its :class:`GraceWarning` as one line, ``note: ...``, on standard error."""
+    warnings.showwarning = _show
+
+
+def _show(message: Warning | str, category: type[Warning], *where: Any, **named: Any) -> None:
+    if issubclass(category, GraceWarning):
+        print(f"note: {message}", file=sys.stderr)
+    else:
+        _shown(message, category, *where, **named)

@@ -61,11 +61,14 @@ class Format:
         Raises:
             GraceError: It is of another kind, newer, or of a version that cannot be read any more.
         """
-        kind, version = header.get("format"), int(header.get("version", 0))
+        kind, number = header.get("format"), str(header.get("version"))
+        version = int(number) if number.isdecimal() else -1
         if kind != self.name:
             raise GraceError(
                 f"{path} should be a {self.name} of GRACE. Found: {kind or 'no format'}. Choose another file."
             )
+        if version < 0:
+            raise DamagedError(path, f"version {number[:20]!r}")
         if version > self.version:
             raise GraceError(
                 f"{path} should be a {self.name} of version {self.version} or older. Found version {version}, written by GRACE "
@@ -107,9 +110,9 @@ class Format:
             GraceError: The file is missing or damaged, or see :meth:`accept`.
         """
         values = _values(path)
-        if isinstance(values.get("format"), str) and "body" in values:
-            version, body = self.accept(values, path), values["body"]
-            if values.get("sha256") != checksum(body):
+        if isinstance(values.get("format"), str):
+            version, body = self.accept(values, path), values.get("body")
+            if not isinstance(body, dict) or values.get("sha256") != checksum(body):
                 raise DamagedError(path, "its content differs from its checksum")
         else:  # files from before there were names and checksums
             version = self.accept({"format": self.name, "version": values.pop("format", 0)}, path)

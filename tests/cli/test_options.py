@@ -12,7 +12,8 @@ import pytest
 import typer
 
 from docs.commands import commands
-from grace.alignment.diagnose import diagnose_fleet
+from grace.alignment.diagnose import diagnose
+from grace.alignment.problem import FleetProblem
 from grace.bench.plan import METHODS
 from grace.cli import work
 from grace.cli.main import OLD_NAMES, app, main
@@ -56,10 +57,11 @@ def test_defaults_are_those_of_the_package() -> None:
 
 
 def test_defaults_of_a_diagnosis_are_those_of_the_function() -> None:
-    parameters = inspect.signature(diagnose_fleet).parameters
+    parameters = inspect.signature(diagnose).parameters | inspect.signature(FleetProblem).parameters
     shown = {p.name: p.default for p in COMMANDS["grace diagnose"].params}
-    for name in ("recipe", "inits", "batches", "size", "inner", "batch_size", "steps", "seed"):
+    for name in ("recipe", "inits", "size", "inner", "batch_size", "steps", "seed"):
         assert shown[name] == parameters[name].default
+    assert shown["batches"] == parameters["reads"].default
     base = Conventions()
     cuts = ",".join(map(str, base.health_cuts))
     assert (shown["window"], shown["cap"], shown["health"]) == (base.window, base.cap, cuts)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from typing import Annotated, Any
 
 import typer
 
 from grace import __version__
 from grace.cli import bench, data, demo, diagnose, predict, report, train, validity
-from grace.errors import GraceError, GraceWarning
+from grace.errors import GraceError, show_notes
 
 USAGE_ERROR, INTERRUPTED = 2, 130
-_shown = warnings.showwarning
 
 OLD_NAMES = {
     "--unit": "--rul-scale",
@@ -64,7 +62,7 @@ def _grace(
 
 def main() -> None:
     """Run the command line; an error is one line on standard error and exit code 2."""
-    warnings.showwarning = _note  # type: ignore[assignment]
+    show_notes()
     try:
         code = app(prog_name="grace", standalone_mode=False)
         sys.stdout.flush()
@@ -85,13 +83,6 @@ def main() -> None:
         _fail(_renamed(error) or f"{error.format_message().rstrip('.')}. See `{_path(error)} --help`.")
     else:
         sys.exit(code or 0)
-
-
-def _note(message: Warning | str, category: type[Warning], filename: str, lineno: int, *to: Any) -> None:
-    if issubclass(category, GraceWarning):
-        print(f"note: {message}", file=sys.stderr)
-    else:
-        _shown(message, category, filename, lineno, *to)
 
 
 def _path(error: Any) -> str:

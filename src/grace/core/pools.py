@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from grace.errors import GraceError
+from grace.errors import GraceError, show_notes
 
 Progress = Callable[[int, int], None]
 """Called with (done, in all)."""
@@ -33,7 +33,7 @@ def processes(jobs: int = 0) -> Iterator[Executor | None]:
     jobs = jobs if jobs > 0 else available_cores()
     # spawn, not fork: polars and torch hold threads and locks that a fork would copy in any state
     context = multiprocessing.get_context("spawn")
-    pool = None if jobs == 1 else ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent)
+    pool = None if jobs == 1 else ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_worker)
     with pool or nullcontext(None) as executor:
         try:
             yield executor
@@ -43,8 +43,9 @@ def processes(jobs: int = 0) -> Iterator[Executor | None]:
             raise
 
 
-def _end_with_parent() -> None:
-    """Make this worker process end when the process that began it ends, even by ``kill -9``."""
+def _begin_worker() -> None:
+    """Make this worker process show notes as its parent does, and end when that ends, even by ``kill -9``."""
+    show_notes()
     parent = multiprocessing.parent_process()
     if parent is None:
         return

@@ -10,7 +10,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, uint8
+from torch import Tensor, contiguous_format, uint8
 
 from grace.files import replacing
 from grace.formats import DamagedError, Format
@@ -70,7 +70,8 @@ def _checksum(tree: str, tensors: Mapping[str, Tensor]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        digest.update(tensor.flatten().view(uint8).numpy().data)  # bfloat16 too
+        flat = tensor.flatten().clone(memory_format=contiguous_format)
+        digest.update(flat.view(uint8).numpy().data)  # bfloat16 too
     return digest.hexdigest()
 
 
