@@ -99,3 +99,23 @@ def test_a_missing_column_is_named(of_cmapss: TrainedNetwork, fleets: tuple[Flee
     few = replace(fleets[1], columns=tuple(name.replace("sensor_7", "other") for name in fleets[1].columns))
     with pytest.raises(grace.GraceError, match="should have the column sensor_7"):
         grace.predict(of_cmapss, few)
+
+
+@pytest.mark.parametrize("kind", [*GIVEN, "file"])
+def test_train_takes_frames_and_files_and_gives_the_numbers_of_the_fleet(
+    fleets: tuple[Fleet, Fleet], of_table: TrainedNetwork, kind: str, tmp_path: Path
+) -> None:
+    table, spec = as_table(fleets[0]), of_table.spec
+    path = tmp_path / "fleet.parquet"
+    table.write_parquet(path)
+    given = path if kind == "file" else GIVEN[kind](table)
+    expected = grace.train(replace(spec, train_sha256=""), grace.read_table(table, ROLES)).record
+    found = grace.train(replace(spec, train_sha256=""), given).record
+    assert (found.history, found.validation) == (expected.history, expected.validation)
+    assert (found.id == expected.id) == (kind != "file")  # a frame's values and a file's bytes are other identities
+
+
+def test_train_names_a_column_that_is_missing(fleets: tuple[Fleet, Fleet], of_table: TrainedNetwork) -> None:
+    table = as_table(fleets[0]).drop("asset")
+    with pytest.raises(grace.GraceError, match="asset"):
+        grace.train(of_table.spec, table)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from torch import nn
 
 from grace.alignment.probe import initialised_model
 from grace.data.fleet import Fleet
+from grace.data.load import as_fleet
 from grace.data.resident import ResidentWindows
+from grace.data.tables.frames import Frame
 from grace.data.windows import Windows
 from grace.errors import GraceError
 from grace.files import set_aside
@@ -40,6 +43,7 @@ SAME = ("engine", "torch", "device", "threads")
 FREE = ("id", "method", "outer", "inner", "options", "seed", "measure_every")
 """Fields of a spec that may differ among runs that train together."""
 
+Engines = Fleet | Path | str | Frame
 OnEpoch = Callable[[Stack], None]
 """Told the stack after each epoch."""
 
@@ -61,8 +65,8 @@ class Run:
 
 def train(
     spec: RunSpec,
-    fleet: Fleet,
-    test: Fleet | None = None,
+    fleet: Engines,
+    test: Engines | None = None,
     *,
     device: str = "cpu",
     checkpoint: Path | None = None,
@@ -76,8 +80,9 @@ def train(
 
     Args:
         spec: What to train.
-        fleet: Training engines, run to failure.
-        test: Test engines with their RUL.
+        fleet: Training engines, run to failure: a fleet, or a file or a frame of polars or pandas with the columns of the spec's
+            conventions.
+        test: Test engines with their RUL, likewise.
         device: ``cpu``, ``cuda``, ...
         checkpoint: File that the state is written to after every epoch, and resumed from where it is there. A damaged one is set
             aside under another name.
@@ -88,8 +93,15 @@ def train(
         GraceError: The fleet cannot be trained on or is not the spec's, or the checkpoint is of another run or environment or
             cannot be written. A run that diverges raises nothing: its record says ``failed``.
     """
+    read = partial(as_fleet, columns=spec.conventions.table, features=spec.conventions.features)
     return train_stacked(
-        [spec], fleet, test, device=device, checkpoint=checkpoint, monitor_every=monitor_every, on_epoch=on_epoch
+        [spec],
+        read(fleet),
+        None if test is None else read(test),
+        device=device,
+        checkpoint=checkpoint,
+        monitor_every=monitor_every,
+        on_epoch=on_epoch,
     )[0]
 
 
