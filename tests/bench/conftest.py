@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import grace
+from tests.once import made_once
 
 GRID = [
     "--datasets",
@@ -37,13 +37,11 @@ def call(folder: Path, *more: str, verb: str = "run", jobs: int = 1) -> subproce
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The folder of a sweep of two processes that nothing disturbed; one for all workers of the test runner."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "whole"
-    with folder.with_name("whole.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if len(list(folder.glob("records/*.json"))) < RUNS:
-            done = call(folder, jobs=2)
-            assert done.returncode == 0, done.stderr
-    return folder
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a sweep of two processes that nothing disturbed."""
+
+    def make(folder: Path) -> None:
+        done = call(folder, jobs=2)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "whole", make)

@@ -19,6 +19,7 @@ import grace
 from grace.controllers.methods import build_outer
 from tests.loop.situations import Case, Net, accumulation, built, inputs, plain
 from tests.loop.test_table import AXES, distance, gradients, gram_by_hand, oracle, step
+from tests.loop.train_foreign import train_foreign
 
 DTYPE, WORLD = torch.float64, 2
 FLAGS: dict[str, dict[str, Any]] = {
@@ -232,6 +233,7 @@ def main(rank: int, folder: Path) -> None:
     torch.distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=WORLD)
     found = dict(results(rank))
     (folder / f"{rank}.json").write_text(json.dumps(found))
+    train_foreign(rank, WORLD, folder)
     torch.distributed.destroy_process_group()
 
 

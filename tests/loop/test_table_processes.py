@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from grace.controllers.methods import build_outer
 from tests.loop.on_processes import FLAGS
 from tests.loop.test_table import AXES
+from tests.loop.train_foreign import train_foreign
+from tests.once import made_once
 
 ROOT = Path(__file__).parents[2]
 CASES = [
@@ -24,8 +27,12 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    folder = tmp_path_factory.mktemp("processes")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the two processes left."""
+    return made_once(tmp_path_factory, "processes", run_both)
+
+
+def run_both(folder: Path) -> None:
     command = [sys.executable, "-m", "tests.loop.on_processes"]
     started = [
         subprocess.Popen([*command, str(rank), str(folder)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -34,10 +41,13 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     for process in started:
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path) -> list[dict[str, Any]]:
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
 
 
-@pytest.mark.xdist_group("processes")
 @pytest.mark.parametrize(("row", "axis", "measured"), CASES)
 def test_the_gradients_are_those_of_plain_autograd_on_the_whole_batch(
     found: list[dict[str, Any]], row: str, axis: str, measured: bool
@@ -74,3 +84,14 @@ def test_what_cannot_be_is_named_before_anything_is_changed(found: list[dict[str
 def test_a_task_that_one_process_lacks_and_leaves_out(found: list[dict[str, Any]]) -> None:
     assert found[0]["absent and left out"] <= 1e-10
     assert found[1]["absent and left out"] <= 1e-10
+
+
+def test_two_processes_train_what_one_trains_on_the_whole_batch(folder: Path) -> None:
+    train_foreign(0, 1, folder)
+    alone, first, second = (torch.load(folder / f"{name}.pt") for name in ("1-0", "2-0", "2-1"))
+    for name, value in alone["model"].items():
+        torch.testing.assert_close(first["model"][name], value, rtol=1e-4, atol=1e-5, msg=name)
+        assert torch.equal(first["model"][name], second["model"][name]), name
+    for name, value in first["outer"].items():
+        assert torch.equal(value, second["outer"][name]), name
+        torch.testing.assert_close(value, alone["outer"][name], rtol=1e-4, atol=1e-5, msg=name)

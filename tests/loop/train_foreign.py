@@ -1,8 +1,7 @@
-"""Run as a process of two, or alone: trains the foreign network and saves its weights. Arguments: rank, world, folder."""
+"""Trains the foreign network as a process of two, or alone, and saves its weights."""
 
 from __future__ import annotations
 
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -13,13 +12,10 @@ import grace
 from tests.loop.foreign import Foreign, batch, losses
 
 
-def main(rank: int, world: int, folder: Path) -> None:
-    torch.set_num_threads(1)
+def train_foreign(rank: int, world: int, folder: Path) -> None:
+    """The process group is there already where ``world`` is 2."""
     torch.manual_seed(0)
     model = Foreign()
-    if world > 1:
-        store = f"file://{folder / 'store'}"
-        torch.distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=world)
     net = DistributedDataParallel(model) if world > 1 else model
     outer = grace.GABA(tasks=2, beta=0.5, floor=0.0, warmup=1)
     optimiser = torch.optim.SGD(net.parameters(), lr=0.05)
@@ -32,7 +28,3 @@ def main(rank: int, world: int, folder: Path) -> None:
                 grace.backward(losses(net, tuple(part)), model.shared(), outer, measure_every=3)
         optimiser.step()
     torch.save({"model": model.state_dict(), "outer": outer.state_dict()}, folder / f"{world}-{rank}.pt")
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
