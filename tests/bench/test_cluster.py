@@ -55,7 +55,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]
         for name in ("a", "b")
     ]
     try:
-        logged(log, r"Register worker addr: (tcp://\S+)", count=2)
+        logged(log, r"Register worker .*?(tcp://[^\s']+)", count=2)
         yield address, workers
     finally:
         for process in (*workers, scheduler):
