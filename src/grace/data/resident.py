@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from grace.data.windows import ManyWindows, Windows
 
 MAX_PERMUTED = 1 << 24
 """Windows whose permutation is still drawn; of more, batches are drawn at random with replacement."""
+MAX_STATISTICS = 1 << 30
+SAMPLE, CHUNK = 1 << 15, 1 << 12  # windows that moments are taken of, and that statistics are made of at once
 
 
 class ResidentWindows:
@@ -20,10 +22,22 @@ class ResidentWindows:
 
     On the CPU they share the memory of the windows. Rows that stay on the disk are read a batch at a time. ``len()`` counts
     windows.
+
+    Args:
+        windows: Windows.
+        device: Where.
+        statistics: Makes statistics ``[N, S]`` of windows ``[N, T, F]``, which then stand in their place: made once where they fit
+            into :data:`MAX_STATISTICS` bytes, else for each batch.
     """
 
-    def __init__(self, windows: Windows | ManyWindows, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        windows: Windows | ManyWindows,
+        device: torch.device | str = "cpu",
+        statistics: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
         self._count, self._device, self._stored = len(windows), device, None
+        self._of, self._values = statistics, None
         if isinstance(windows, ManyWindows) or not isinstance(windows.rows, np.ndarray):
             self._stored = windows
             return
@@ -31,16 +45,33 @@ class ResidentWindows:
         self.ends, self.first = torch.from_numpy(windows.ends).to(device), torch.from_numpy(windows.first).to(device)
         self.rul, self.label = torch.from_numpy(windows.rul).to(device), torch.from_numpy(windows.label).to(device)
         self._cycles = torch.arange(1 - windows.width, 1, device=device)
+        if statistics is not None and len(self):
+            size = statistics(self._windows(torch.zeros(1, dtype=torch.int64, device=device))).shape[1]
+            if 4 * size * len(self) <= MAX_STATISTICS:
+                parts = torch.arange(len(self), device=device).split(CHUNK)
+                self._values = torch.cat([statistics(self._windows(index)) for index in parts])
 
     def __len__(self) -> int:
         return self._count
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Windows ``[B, T, F]``, capped RUL ``[B]`` in cycles and health state ``[B]`` at ``index`` (int64 ``[B]``)."""
+        """Windows ``[B, T, F]`` or their statistics ``[B, S]``, capped RUL ``[B]`` in cycles and health state ``[B]`` at ``index`` (int64 ``[B]``)."""
         if self._stored is not None:
-            return self._read(self._stored, index.cpu().numpy())
+            x, rul, label = self._read(self._stored, index.cpu().numpy())
+            return x if self._of is None else self._of(x), rul, label
+        if self._values is not None:
+            return self._values[index], self.rul[index], self.label[index]
+        x = self._windows(index)
+        return x if self._of is None else self._of(x), self.rul[index], self.label[index]
+
+    def sample(self) -> Tensor:
+        """Windows or statistics of at most :data:`SAMPLE` windows, evenly spread."""
+        index = torch.linspace(0, len(self) - 1, min(len(self), SAMPLE), dtype=torch.float64).round().long()
+        return self.batch(index.to(self._device))[0]
+
+    def _windows(self, index: Tensor) -> Tensor:
         rows = torch.maximum(self.ends[index, None] + self._cycles, self.first[index, None])
-        return self.rows[rows], self.rul[index], self.label[index]
+        return self.rows[rows]
 
     def _read(self, windows: Windows | ManyWindows, index: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
         part, inside = (windows, index) if isinstance(windows, Windows) else (windows.at(index), np.arange(len(index)))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
 from grace.errors import GraceError
-from grace.models.function import Networks
+from grace.models.function import CNNBiLSTMAttentions
+from grace.models.two_heads import UPPER, WHOLE, TwoHeads, dense
+from grace.models.window_statistics import StatisticsArchitecture
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,9 @@ class Architecture:
     batch_norm: bool = True
 
 
-SIZES = {
+SIZES: dict[str, Architecture | StatisticsArchitecture] = {
+    # statistics of the window, a trunk of three layers: docs/training.md
+    "statistics": StatisticsArchitecture(),
     # block by block as in the source, 3,497,476 parameters with 17 features
     "paper": Architecture((64, 128, 64), 256, 2, 8, (256, 64, 32), (64, 32, 16), (32, 16)),
     # for two CPU cores, about 0.09 M; dropout and BatchNorm cost more than they give at this size (docs/log.md)
@@ -51,13 +56,8 @@ SIZES = {
 """The sizes by name."""
 
 
-WHOLE = "backbone"
-PARTS = {WHOLE: ("convolutions", "lstm", "attention", "norm", "dense"), "upper": ("attention", "norm", "dense")}
-"""Blocks of the backbone by the name of a part; a Gramian of the ``upper`` one does without a pass through the LSTM."""
-
-
-class CNNBiLSTMAttention(nn.Module):
-    """Shared backbone with a RUL and a health head.
+class CNNBiLSTMAttention(TwoHeads):
+    """Shared backbone with a RUL and a health head; a Gramian of its ``upper`` part does without a pass through the LSTM.
 
     The convolutions carry a bias although a BatchNorm follows: only so does the source's count of 3,497,476 come out
     (53,184 in the convolutional block; its remark "no bias" would give 256 fewer).
@@ -66,17 +66,18 @@ class CNNBiLSTMAttention(nn.Module):
         size: A name in :data:`SIZES` or an :class:`Architecture`.
         features: Columns of a window.
         classes: Health classes.
-        rul_scale: Cycles per unit of the RUL head's output: 1 (the source: the head emits cycles) or the cap.
-        rul_start: Bias of the RUL head's last layer at the start, in units of its output, or None for torch's default.
-            With the default, the final ReLU is dead at the start (zero output and zero gradient for every sample) in
-            about half of the initialisations.
-
-    Shapes:
-        windows ``[B, T, F]`` -> RUL ``[B]`` in cycles (never negative), health logits ``[B, classes]``.
+        rul_scale: See :class:`~grace.models.two_heads.TwoHeads`.
+        rul_start: Likewise.
 
     Raises:
         GraceError: An unknown size.
     """
+
+    function = CNNBiLSTMAttentions
+    parts: ClassVar = {
+        WHOLE: ("convolutions", "lstm", "attention", "norm", "dense"),
+        UPPER: ("attention", "norm", "dense"),
+    }
 
     def __init__(
         self,
@@ -87,7 +88,11 @@ class CNNBiLSTMAttention(nn.Module):
         rul_start: float | None = None,
     ) -> None:
         super().__init__()
-        a = architecture(size)
+        a = architecture(size) if isinstance(size, str) else size
+        if not isinstance(a, Architecture):
+            raise GraceError(
+                f"`size` should be one of a network on windows. Found {size!r}, which is on their statistics."
+            )
         width = 2 * a.hidden
         self.convolutions = _convolutions((features, *a.channels), a)
         self.pool = a.pool
@@ -97,41 +102,16 @@ class CNNBiLSTMAttention(nn.Module):
         )
         self.attention = nn.MultiheadAttention(width, a.heads, dropout=0.1 if a.dropout else 0.0, batch_first=True)
         self.norm = nn.LayerNorm(width)
-        self.dense = _dense((width, *a.shared), a.dropout)
-        last = nn.Linear(a.rul[-1], 1)
-        self.rul_head = nn.Sequential(*_dense((a.shared[-1], *a.rul), 0.0), last, nn.ReLU())
-        self.health_head = nn.Sequential(*_dense((a.shared[-1], *a.health), 0.0), nn.Linear(a.health[-1], classes))
-        self.rul_scale = rul_scale
-        if rul_start is not None:
-            nn.init.constant_(last.bias, rul_start)
-
-    def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict RUL in cycles ``[B]`` and health logits ``[B, classes]`` from windows ``[B, T, F]``."""
-        rul, logits = self._one()(windows[None])
-        return rul[0], logits[0]
-
-    def represent(self, windows: Tensor) -> Tensor:
-        """The backbone's output, which both heads read: ``[B, T, F] -> [B, shared[-1]]``."""
-        return self._one().represent(windows[None])[0]
-
-    def _one(self) -> Networks:
-        """The function that all trainings share, with this one network."""
-        statistics = {name: b[None] for name, b in self.named_buffers() if b.is_floating_point()}
-        return Networks(self, {name: p[None] for name, p in self.named_parameters()}, statistics, self.training)
-
-    def shared_parameters(self, part: str = WHOLE) -> list[nn.Parameter]:
-        """Parameters of the backbone or of a part of it, see :data:`PARTS`; both heads excluded."""
-        return [parameter for block in PARTS[part] for parameter in getattr(self, block).parameters()]
+        self.dense = nn.Sequential(*dense((width, *a.shared), a.dropout))
+        self.add_heads(a.shared[-1], a.rul, a.health, classes, rul_scale, rul_start)
 
 
-def architecture(size: str | Architecture) -> Architecture:
+def architecture(size: str) -> Architecture | StatisticsArchitecture:
     """Look up a size by name.
 
     Raises:
         GraceError: An unknown name.
     """
-    if isinstance(size, Architecture):
-        return size
     if size not in SIZES:
         raise GraceError(f"`size` should be one of {', '.join(SIZES)}. Found {size!r}.")
     return SIZES[size]
@@ -142,13 +122,4 @@ def _convolutions(channels: tuple[int, ...], a: Architecture) -> nn.Sequential:
     for before, after in pairwise(channels):
         norm = [nn.BatchNorm1d(after)] if a.batch_norm else []
         layers += [nn.Conv1d(before, after, 3, padding=1), *norm, nn.ReLU(), nn.Dropout(a.dropout)]
-    return nn.Sequential(*layers)
-
-
-def _dense(widths: tuple[int, ...], dropout: float) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after), nn.ReLU()]
-        if dropout:
-            layers.append(nn.Dropout(dropout))
     return nn.Sequential(*layers)

@@ -6,6 +6,7 @@ them, and a step of the LSTM, read contiguous rows.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
@@ -17,11 +18,24 @@ from grace.models.lstm import EAGER, Cell, lstm
 
 if TYPE_CHECKING:
     from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
+    from grace.models.two_heads import TwoHeads
 
 Tensors = Mapping[str, Tensor]
 
 
-class Networks:
+class Noise(nn.Module):
+    """A layer that adds normal noise in training; :class:`Networks` draws it from each replica's own stream.
+
+    Args:
+        sd: Its standard deviation.
+    """
+
+    def __init__(self, sd: float) -> None:
+        super().__init__()
+        self.sd = sd
+
+
+class Networks(ABC):
     """``R`` networks of one shape in one forward pass: windows ``[R, B, T, F]`` to RUL ``[R, B]`` and logits ``[R, B, C]``.
 
     Args:
@@ -36,7 +50,7 @@ class Networks:
 
     def __init__(
         self,
-        shape: CNNBiLSTMAttention,
+        shape: TwoHeads,
         p: Tensors,
         statistics: Tensors,
         training: bool,
@@ -50,20 +64,13 @@ class Networks:
         """RUL and logits."""
         z = self.represent(x)
         with _full_precision(z.device.type):
-            z = z.to(self.p["norm.weight"].dtype)
+            z = z.to(self.p["rul_head.0.weight"].dtype)
             rul = self._through("rul_head", z)[..., 0]
             return self.shape.rul_scale * rul, self._through("health_head", z)
 
+    @abstractmethod
     def represent(self, x: Tensor) -> Tensor:
-        """The backbone's output, which both heads read: ``[R, B, shared[-1]]``."""
-        shape, p = self.shape, self.p
-        x = self._through("convolutions", x.transpose(1, 2))
-        if shape.pool > 1:
-            x = pooled(x, shape.pool)
-        x = lstm(x, p, shape.lstm, self.training, self._drop, self._cell)
-        attended = self._attention(x)
-        norm = nn.functional.layer_norm(x[:, -1] + attended, (x.shape[-1],), eps=shape.norm.eps)
-        return self._through("dense", torch.addcmul(p["norm.bias"][:, None], norm, p["norm.weight"][:, None]))
+        """The backbone's output, which both heads read: ``[R, B, width]``."""
 
     def _through(self, block: str, x: Tensor) -> Tensor:
         """A sequential block by its name, layer by layer."""
@@ -76,8 +83,10 @@ class Networks:
                 x = _convolution(x, p[f"{name}.weight"], p[f"{name}.bias"])
             elif isinstance(layer, nn.BatchNorm1d):
                 x = self._batch_norm(x, name, layer)
-            elif isinstance(layer, nn.ReLU):
-                x = x.relu()
+            elif isinstance(layer, nn.ReLU | nn.GELU):
+                x = layer(x)
+            elif isinstance(layer, Noise):
+                x = self._noisy(x, layer.sd)
             elif isinstance(layer, nn.Dropout):
                 x = self._drop(x, layer.p)
             else:
@@ -95,6 +104,17 @@ class Networks:
             row.bernoulli_(1 - share, generator=stream)
         return x * mask.div_(1 - share)
 
+    def _noisy(self, x: Tensor, sd: float) -> Tensor:
+        """Normal noise in training, each replica's from its own stream."""
+        if not sd or not self.training:
+            return x
+        if self._streams is None:
+            return x + sd * torch.randn_like(x)
+        noise = torch.empty_like(x)
+        for row, stream in zip(noise, self._streams, strict=True):
+            row.normal_(std=sd, generator=stream)
+        return x + noise
+
     def _batch_norm(self, x: Tensor, name: str, layer: nn.BatchNorm1d) -> Tensor:
         """BatchNorm of each replica over its own cycles and batch, ``[R, T, B, C]``."""
         running_mean, running_var = self.statistics[f"{name}.running_mean"], self.statistics[f"{name}.running_var"]
@@ -111,6 +131,23 @@ class Networks:
         shift = self.p[f"{name}.bias"] - mean * scale
         normed: Tensor = torch.addcmul(shift[:, None, None], x, scale[:, None, None])
         return normed
+
+
+class CNNBiLSTMAttentions(Networks):
+    """Networks of :class:`~grace.models.cnn_bilstm_attention.CNNBiLSTMAttention`."""
+
+    shape: CNNBiLSTMAttention
+
+    def represent(self, x: Tensor) -> Tensor:
+        """The backbone's output, which both heads read: ``[R, B, shared[-1]]``."""
+        shape, p = self.shape, self.p
+        x = self._through("convolutions", x.transpose(1, 2))
+        if shape.pool > 1:
+            x = pooled(x, shape.pool)
+        x = lstm(x, p, shape.lstm, self.training, self._drop, self._cell)
+        attended = self._attention(x)
+        norm = nn.functional.layer_norm(x[:, -1] + attended, (x.shape[-1],), eps=shape.norm.eps)
+        return self._through("dense", torch.addcmul(p["norm.bias"][:, None], norm, p["norm.weight"][:, None]))
 
     def _attention(self, x: Tensor) -> Tensor:
         r"""What the last cycle reads of all, ``[R, T, B, E] -> [R, B, E]``, as ``nn.MultiheadAttention`` with that one query.

@@ -13,7 +13,9 @@ from grace.core.weighted_mse import INNER
 from grace.data.resident import ResidentWindows
 from grace.data.windows import ManyWindows, Windows
 from grace.errors import GraceError
-from grace.models.cnn_bilstm_attention import WHOLE, CNNBiLSTMAttention, architecture
+from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention, architecture
+from grace.models.two_heads import WHOLE
+from grace.models.window_statistics import StatisticsArchitecture, StatisticsNetwork
 
 TASKS = ("rul", "health")
 CAP_START = 0.5  # a head in units of the cap starts in the middle of its range, where the final ReLU is alive
@@ -31,11 +33,19 @@ UNITS = {"cycles": _Unit("cycles", "cycles"), "cap-head": _Unit("cap", "cycles")
 units of the cap, which divides its gradient by cap^2. ``cap-head``: that head with the source's loss in cycles^2."""
 
 
-def build(size: str, features: int, cap: int, unit: str) -> CNNBiLSTMAttention:
+def build(size: str, features: int, cap: int, unit: str) -> CNNBiLSTMAttention | StatisticsNetwork:
     """A freshly initialised network whose RUL head speaks the unit."""
-    if UNITS[unit].head == "cap":
-        return CNNBiLSTMAttention(size, features, rul_scale=float(cap), rul_start=CAP_START)
-    return CNNBiLSTMAttention(size, features)
+    found = architecture(size)
+    scale, start = (float(cap), CAP_START) if UNITS[unit].head == "cap" else (1.0, None)
+    if isinstance(found, StatisticsArchitecture):
+        return StatisticsNetwork(found, features, rul_scale=scale, rul_start=start)
+    return CNNBiLSTMAttention(size, features, rul_scale=scale, rul_start=start)
+
+
+def resident(windows: Windows | ManyWindows, size: str, device: str = "cpu") -> ResidentWindows:
+    """Windows on a device as a network of this size trains on them: as they are, or as statistics that are made once."""
+    found = architecture(size)
+    return ResidentWindows(windows, device, found.of if isinstance(found, StatisticsArchitecture) else None)
 
 
 def _loss_scale(unit: str, cap: int) -> float:
@@ -98,7 +108,7 @@ class RULProblem:
             raise GraceError(f"`unit` should be one of {', '.join(UNITS)}. Found {self.unit!r}.")
         if self.batch_size < 2:
             raise GraceError(f"`batch_size` should be at least 2. Found {self.batch_size}.")
-        object.__setattr__(self, "_resident", ResidentWindows(self.windows, self.device))
+        object.__setattr__(self, "_resident", resident(self.windows, self.size, self.device))
 
     def __reduce__(self) -> tuple[object, ...]:  # to another process go the rows once, not also their tensors
         return RULProblem, (self.windows, self.cap, self.size, self.unit, self.inner, self.batch_size, self.device)
@@ -108,9 +118,12 @@ class RULProblem:
         """Cycles per unit of the RUL loss."""
         return _loss_scale(self.unit, self.cap)
 
-    def model(self) -> CNNBiLSTMAttention:
-        """A freshly initialised network."""
-        return build(self.size, self.windows.rows.shape[1], self.cap, self.unit).to(self.device)
+    def model(self) -> CNNBiLSTMAttention | StatisticsNetwork:
+        """A freshly initialised network; one on statistics standardises them by those of the training windows."""
+        found = build(self.size, self.windows.rows.shape[1], self.cap, self.unit).to(self.device)
+        if isinstance(found, StatisticsNetwork):
+            found.standardise(self._resident.sample())
+        return found
 
     def shared(self, model: Any, part: str = WHOLE) -> list[nn.Parameter]:
         """Parameters of the backbone or of a part of it, both heads excluded."""
