@@ -27,7 +27,6 @@ from grace.data.fleet import Fleet
 from grace.data.windows import Windows
 from grace.models.rul_problem import build
 from grace.training.protocol import split_for
-from grace.training.run import initial_networks
 from grace.training.schedule import schedule_named
 from grace.training.spec import CONVENTIONS, RunSpec, run_spec
 from grace.training.stack import Stack
@@ -56,7 +55,7 @@ class Grace:
     def __init__(self, spec: RunSpec, windows: Any, steps: int, replicas: int = 1) -> None:
         specs = [replace(spec, seed=spec.seed + number) for number in range(replicas)]
         splits = {one.seed: windows for one in specs}
-        self._stack = Stack(specs, splits, initial_networks(specs, splits, "cpu"))
+        self._stack = Stack(specs, splits)
         self._rows = list(range(replicas))
         self.windows = replicas * spec.schedule.batch_size * self._stack.replicas[0].per_epoch
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from grace.bench.store import Store
 from grace.errors import GraceError
-from grace.training.record import RECORD, read_record
+from grace.training.record import RECORD, Record
 
 
 def migrate(folder: Path) -> tuple[int, int]:
@@ -26,10 +26,10 @@ def migrate(folder: Path) -> tuple[int, int]:
             if RECORD.is_current(path):
                 current += 1
                 continue
-            record = read_record(path)
+            record = Record.read(path)
             there = path.with_name(f"{record.id}.json")
             if there.exists() and RECORD.is_current(there):
-                known = read_record(there).environment.get("id_of_version_1")
+                known = Record.read(there).environment.get("id_of_version_1")
                 if known != record.environment["id_of_version_1"]:
                     raise GraceError(
                         f"{path} should be the only record of run {record.id}. Found {there.name} too. Keep one of them."

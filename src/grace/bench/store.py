@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from grace.errors import GraceError
 from grace.files import set_aside, unwritable
 from grace.formats import DamagedError
-from grace.training.record import DONE, FAILED, RECORD, Record, read_record
+from grace.training.record import DONE, FAILED, RECORD, Record
 
 if TYPE_CHECKING:
     from grace.training.spec import RunSpec
@@ -38,7 +38,7 @@ class Store:
             GraceError: It is damaged or of another version.
         """
         path = self.records / f"{run}.json"
-        return read_record(path) if path.exists() else None
+        return Record.read(path) if path.exists() else None
 
     def all_records(self) -> list[Record]:
         """Every record, by file name.
@@ -46,7 +46,7 @@ class Store:
         Raises:
             GraceError: There is none, or one is damaged or of another version.
         """
-        return [read_record(path) for path in self.paths()]
+        return [Record.read(path) for path in self.paths()]
 
     def paths(self) -> list[Path]:
         """The file of every record, by name, in ``records/`` or, where that is missing, in the folder itself.
@@ -70,7 +70,7 @@ class Store:
         present = sorted(self.records.glob("*.json"))
         for path in (path for path in present if path.stem in set(runs)):
             try:
-                read_record(path)
+                Record.read(path)
             except DamagedError as error:
                 set_aside(path, str(error))
         if old := sum(self._is_old(path) for path in present):
