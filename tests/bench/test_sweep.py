@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from grace.bench.plan import grid
 from grace.bench.store import Store
+from grace.bench.sweep import grid
 from grace.errors import GraceError
 from grace.files import write_text
 from grace.training.record import Record

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import grace
-from grace.bench.plan import grid
+from grace.bench.sweep import grid
 from grace.controllers.methods import build_outer, method
 
 MODULE = '''

@@ -13,9 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from grace.bench.migrate import migrate
-from grace.bench.plan import grid
 from grace.bench.store import Store
+from grace.bench.sweep import grid
 from grace.data.cmapss.checksums import SUMS, known_sums
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.errors import GraceError, GraceWarning
@@ -83,8 +82,8 @@ def test_a_folder_is_migrated_whole_and_only_once(tmp_path: Path) -> None:
     specs = grid(["FD002"], ["baseline"], [123])
     with pytest.raises(GraceError, match=r"2 of an older one. Run `grace bench migrate"):
         Store(tmp_path).mend([specs[0].id])
-    assert migrate(tmp_path) == (2, 0)
-    assert migrate(tmp_path) == (0, 2)
+    assert Store(tmp_path).migrate() == (2, 0)
+    assert Store(tmp_path).migrate() == (0, 2)
     assert Store(tmp_path).states(specs) == {specs[0].id: "done"}
     Store(tmp_path).mend([specs[0].id])
     assert len(list(records.iterdir())) == 2
@@ -95,7 +94,7 @@ def test_a_migration_that_was_killed_goes_on(tmp_path: Path) -> None:
     records.mkdir()
     shutil.copy(REAL, records)
     new = Record.read(REAL).write(records)  # killed between the new file and the end of the old one
-    assert migrate(tmp_path) == (1, 1) or migrate(tmp_path) == (0, 1)
+    assert Store(tmp_path).migrate() == (1, 1) or Store(tmp_path).migrate() == (0, 1)
     assert [path.name for path in records.iterdir()] == [new.name]
 
 
@@ -107,7 +106,7 @@ def test_two_runs_that_become_one_are_not_mixed(tmp_path: Path) -> None:
     (records / "ffffffffffff.json").write_text(json.dumps(values | {"id": "ffffffffffff"}))
     shutil.copy(REAL, records)
     with pytest.raises(GraceError, match="should be the only record of run"):
-        migrate(tmp_path)
+        Store(tmp_path).migrate()
     assert len(list(records.iterdir())) == 2
 
 

@@ -110,13 +110,16 @@ class Store:
         record = self.record(run)
         if record is not None:
             return record.status
-        return RUNNING if is_locked(self._lock_path(run)) else WAITING
+        if not self._lock_path(run).exists():
+            return WAITING
+        with _locked(self._lock_path(run)) as free:
+            return WAITING if free else RUNNING
 
     @contextmanager
     def running(self, run: str) -> Iterator[bool]:
         """Hold a run; False where another process holds it. The lock goes with the process, however it ends."""
         path = self._lock_path(run)
-        with locked(path) as mine:
+        with _locked(path) as mine:
             yield mine
             if mine:
                 path.unlink(missing_ok=True)
@@ -128,7 +131,7 @@ class Store:
         Raises:
             GraceError: Another sweep holds it, or it cannot be written.
         """
-        with locked(self.folder / "sweep.lock") as mine:
+        with _locked(self.folder / "sweep.lock") as mine:
             if not mine:
                 raise GraceError(
                     f"{self.folder} should be used by one sweep at a time. Found another at work. Wait for it, watch it with "
@@ -136,12 +139,45 @@ class Store:
                 )
             yield
 
+    def migrate(self) -> tuple[int, int]:
+        """Rewrite every record of an older version; an old file goes when its new one is whole. Killed, the same call goes on.
+
+        Returns:
+            Number of records that were rewritten, and of those that were of this version already.
+
+        Raises:
+            GraceError: The folder holds no records or is in use, or a record is damaged: those before it are rewritten.
+        """
+        done = current = 0
+        with self.sweeping():
+            for path in self.paths():
+                if RECORD.is_current(path):
+                    current += 1
+                else:
+                    _migrate(path)
+                    done += 1
+        return done, current
+
     def _lock_path(self, run: str) -> Path:
         return self._locks / f"{run}.lock"
 
 
+def _migrate(path: Path) -> None:
+    record = Record.read(path)
+    there = path.with_name(f"{record.id}.json")
+    if there.exists() and RECORD.is_current(there):
+        known = Record.read(there).environment.get("id_of_version_1")
+        if known != record.environment["id_of_version_1"]:
+            raise GraceError(
+                f"{path} should be the only record of run {record.id}. Found {there.name} too. Keep one of them."
+            )
+    record.write(path.parent)
+    if there != path:
+        path.unlink()
+
+
 @contextmanager
-def locked(path: Path) -> Iterator[bool]:
+def _locked(path: Path) -> Iterator[bool]:
     """Try to hold an advisory lock on a file; yields whether it was had. The system drops it when the process dies.
 
     Raises:
@@ -163,11 +199,3 @@ def locked(path: Path) -> Iterator[bool]:
             yield True
     finally:
         os.close(handle)
-
-
-def is_locked(path: Path) -> bool:
-    """Whether some process holds the lock."""
-    if not path.exists():
-        return False
-    with locked(path) as mine:
-        return not mine

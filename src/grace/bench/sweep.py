@@ -1,4 +1,4 @@
-"""Run many specs on any executor; what is done is never done again, what was interrupted goes on where it was."""
+"""A grid of runs, and many runs on any executor; what is done is never done again, what was interrupted goes on where it was."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from concurrent.futures import CancelledError, Executor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from grace.bench.store import STATES, Store
+from grace.controllers.methods import SEVEN
 from grace.core.pools import as_finished, on_one_thread
 from grace.data.cmapss.checksums import SUBSETS, known_sums
 from grace.data.fleet import Fleet
@@ -20,15 +22,50 @@ from grace.data.tables.columns import TableSource
 from grace.errors import GraceError
 from grace.training.record import FAILED
 from grace.training.run import name_of, stacks, train_stacked
-from grace.training.spec import RunSpec
+from grace.training.spec import SEEDS, RunSpec, run_spec
 
 MOST_BREAKS = 5
+
+METHODS = (*SEVEN, "rul-only", "rul-only-weighted")
+"""The seven methods of the source's table, and RUL alone with either inner axis: 180 runs on four subsets and five seeds."""
 
 OnRun = Callable[[int, int], None]
 """Told (runs that have a record, runs in all)."""
 
 Pool = Callable[[], AbstractContextManager[Executor | None]]
 """Opens an executor; None runs here. Asked again where a pool broke because a worker was killed."""
+
+
+def grid(
+    datasets: Sequence[str] = SUBSETS,
+    methods: Sequence[str] = METHODS,
+    seeds: Sequence[int] = SEEDS,
+    *,
+    data: Path | TableSource | None = None,
+    **choices: Any,
+) -> list[RunSpec]:
+    """Every combination, seed by seed, so that a sweep that is stopped early has whole seeds.
+
+    Args:
+        datasets: Names of data sets.
+        methods: Names of methods.
+        seeds: Seeds.
+        data: Folder of the files, or a table. A subset of C-MAPSS is known without its files, and taken as whole then.
+        choices: Further arguments of :func:`grace.training.spec.run_spec`.
+
+    Raises:
+        GraceError: The grid is empty or holds a run twice, a choice is out of its range, or data of another name cannot be read.
+    """
+    sums = {dataset: _contents(dataset, data) for dataset in datasets}
+    specs = [
+        run_spec(dataset, name, seed=seed, train_sha256=sums[dataset][0], test_sha256=sums[dataset][1], **choices)
+        for seed, dataset, name in product(seeds, datasets, methods)
+    ]
+    if not specs:
+        raise GraceError("A grid should hold at least one data set, method and seed. Found none of one of them.")
+    if len({spec.id for spec in specs}) < len(specs):
+        raise GraceError("A grid should hold every run once. Found a data set, a method or a seed twice.")
+    return specs
 
 
 def sweep(
@@ -45,7 +82,7 @@ def sweep(
     """Run every spec that has no record yet.
 
     Args:
-        specs: What to run, with the SHA-256 of what they read, as :func:`grace.bench.plan.grid` makes them.
+        specs: What to run, with the SHA-256 of what they read, as :func:`grid` makes them.
         store: Where records go.
         data: Folder of the data, or a table; with a cluster the same path on every machine, and likewise the store's.
         pool: Opens the executor.
@@ -106,12 +143,12 @@ def _run_through(
     calls = [([spec.to_json() for spec in unit], data, store.folder, device) for unit in units]
     done = 0
     with pool() as executor:
-        for number, _ in as_finished(run_unit, calls, executor):
+        for number, _ in as_finished(_run_unit, calls, executor):
             done += len(units[number])
             report(done)
 
 
-def run_unit(
+def _run_unit(
     specs_json: Sequence[dict[str, Any]], data: Path | TableSource | None, folder: Path, device: str = "cpu"
 ) -> None:
     """Train runs together, on one thread, and write their records; the unit of work of every executor.
@@ -143,7 +180,7 @@ def _engines_of(dataset: str, data: Path | TableSource | None, files: tuple[Stam
     return load_train(dataset, data), load_test(dataset, data)
 
 
-def contents(dataset: str, data: Path | TableSource | None) -> tuple[str, str]:
+def _contents(dataset: str, data: Path | TableSource | None) -> tuple[str, str]:
     """SHA-256 of the training and of the test data of a name, empty where there are no test data.
 
     Those of C-MAPSS are known: its files are read when they are used, and refused if they are others.

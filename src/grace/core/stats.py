@@ -62,6 +62,11 @@ class Estimate:
         """Whether the interval leaves out 0."""
         return self.verdict != UNCLEAR
 
+    def text(self, digits: int, sign: str = "") -> str:
+        """``mean [low, high]``, or the mean alone where a single value leaves the interval unknown."""
+        mean, low, high = (f"{value:{sign}.{digits}f}" for value in (self.mean, self.low, self.high))
+        return mean if math.isnan(self.low) else f"{mean} [{low}, {high}]"
+
 
 def student(values: Sequence[float] | NDArray[np.float64], level: float = LEVEL) -> Estimate:
     r"""Mean of independent values with :math:`\bar x \pm t_{n-1}\, s / \sqrt n`, and the p value of a mean of 0.
@@ -115,6 +120,17 @@ class Family:
     measurable: int
     adjusted: tuple[float, ...]
 
+    @classmethod
+    def of(cls, estimates: Sequence[Estimate | None]) -> Family:
+        r"""The family of one table's estimates; None has no p value.
+
+        Benjamini and Hochberg's step-up adjustment (J. R. Statist. Soc. B 57, 1995): with p values ascending,
+        :math:`\tilde p_{(i)} = \min_{j \ge i} \min(1, p_{(j)}\, m / j)`.
+        """
+        p = np.array([math.nan if estimate is None else estimate.p for estimate in estimates])
+        measurable = sum(estimate is not None and estimate.measurable for estimate in estimates)
+        return cls(int((~np.isnan(p)).sum()), measurable, tuple(adjust(p).tolist()))
+
     @property
     def remaining(self) -> int:
         """Verdicts that remain where 5 % of those that remain may be false."""
@@ -133,18 +149,8 @@ class Family:
         )
 
 
-def family(estimates: Sequence[Estimate]) -> Family:
-    r"""Benjamini and Hochberg's step-up adjustment (J. R. Statist. Soc. B 57, 1995) of the p values of one table.
-
-    With p values ascending, :math:`\tilde p_{(i)} = \min_{j \ge i} \min(1, p_{(j)}\, m / j)`.
-    """
-    p = np.array([estimate.p for estimate in estimates])
-    known = int((~np.isnan(p)).sum())
-    return Family(known, sum(e.measurable for e in estimates), tuple(adjust(p).tolist()))
-
-
 def adjust(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The adjustment of :func:`family` for p values ``[..., m]``, each ``[m]`` a family of its own; NaN is of none and stays."""
+    """As :meth:`Family.of`, for p values ``[..., m]``, each ``[m]`` a family of its own; NaN is of none and stays."""
     order = np.argsort(p, axis=-1, kind="stable")  # NaN comes last
     count = (~np.isnan(p)).sum(axis=-1, keepdims=True)
     raised = np.take_along_axis(p, order, axis=-1) * count / np.arange(1, p.shape[-1] + 1)
