@@ -13,11 +13,11 @@ from grace.data.conventions import Conventions
 from grace.formats import Format
 from grace.models.rul_problem import build
 from grace.training.checkpoint import load, save
-from grace.training.migrations import network_1
+from grace.training.migrations import spec_read_by
 from grace.training.run import Run
 from grace.training.spec import RunSpec
 
-NETWORK = Format("trained network", 2, {1: network_1})
+NETWORK = Format("trained network", 2, {1: lambda body: body | {"spec": spec_read_by(body)}})
 
 
 @dataclass(frozen=True, eq=False)

@@ -159,13 +159,13 @@ class Stack:
             weights, gram = step_of_replicas(found, weigh, shared, own, due=due, measure_on=part)
             return Weighed(detached, weights, watched if gram is None else gram)
 
-        for step in fit(batches, losses, backward, optimiser):
+        for number, step in enumerate(fit(batches, losses, backward, optimiser), first):
             sums.add(index, step.losses, step.weights)
             if step.gramian is not None:
-                at = first + step.number, self.epoch
+                at = number, self.epoch
                 seen = [g for g in groups if g.measures(*at) or g.watched(*at, self._monitor_every)]
                 self.outer.gramians[index] = step.gramian
-                sums.measured(self.outer.gramians, [number for group in seen for number in group.members])
+                sums.measured(self.outer.gramians, [member for group in seen for member in group.members])
         if not whole:
             self.state.put(index, state)
 

@@ -60,6 +60,6 @@ from grace.training.model_file import save_model as save_model
 from grace.training.predict import predict as predict
 from grace.training.record import FAILED as FAILED
 from grace.training.run import train as train
-from grace.training.schedule import schedule_named as schedule_named
+from grace.training.schedule import Schedule as Schedule
 from grace.training.spec import CONVENTIONS as CONVENTIONS
 from grace.training.spec import run_spec as run_spec
