@@ -32,28 +32,16 @@ class Store:
         self._checkpoints, self._locks = folder / "checkpoints", folder / "locks"
 
     def record(self, run: str) -> Record | None:
-        """The record of a run by its id, or None.
-
-        Raises:
-            GraceError: It is damaged or of another version.
-        """
+        """The record of a run by its id, or None."""
         path = self.records / f"{run}.json"
         return Record.read(path) if path.exists() else None
 
     def all_records(self) -> list[Record]:
-        """Every record, by file name.
-
-        Raises:
-            GraceError: There is none, or one is damaged or of another version.
-        """
+        """Every record, by file name; at least one."""
         return [Record.read(path) for path in self.paths()]
 
     def paths(self) -> list[Path]:
-        """The file of every record, by name, in ``records/`` or, where that is missing, in the folder itself.
-
-        Raises:
-            GraceError: There is none.
-        """
+        """The file of every record, at least one, in ``records/`` or, where that is missing, in the folder itself."""
         paths = sorted(self.records.glob("*.json")) if self.records.is_dir() else sorted(self.folder.glob("*.json"))
         if not paths:
             raise GraceError(
@@ -90,11 +78,7 @@ class Store:
         return self._checkpoints / f"{run}.safetensors"
 
     def finish(self, record: Record) -> None:
-        """Write the record, then drop the checkpoint.
-
-        Raises:
-            GraceError: The folder cannot be written.
-        """
+        """Write the record, then drop the checkpoint."""
         record.write(self.records)
         self.checkpoint(record.id).unlink(missing_ok=True)
 
@@ -178,11 +162,7 @@ def _migrate(path: Path) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[bool]:
-    """Try to hold an advisory lock on a file; yields whether it was had. The system drops it when the process dies.
-
-    Raises:
-        GraceError: The file cannot be made.
-    """
+    """Try to hold an advisory lock on a file; yields whether it was had. The system drops it when the process dies."""
     import fcntl
 
     try:

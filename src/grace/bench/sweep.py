@@ -24,7 +24,7 @@ from grace.training.record import FAILED
 from grace.training.run import name_of, stacks, train_stacked
 from grace.training.spec import SEEDS, RunSpec, run_spec
 
-MOST_BREAKS = 5
+MAX_BREAKS = 5
 
 METHODS = (*SEVEN, "rul-only", "rul-only-weighted")
 """The seven methods of the source's table, and RUL alone with either inner axis: 180 runs on four subsets and five seeds."""
@@ -46,12 +46,8 @@ def grid(
 ) -> list[RunSpec]:
     """Every combination, seed by seed, so that a sweep that is stopped early has whole seeds.
 
-    Args:
-        datasets: Names of data sets.
-        methods: Names of methods.
-        seeds: Seeds.
-        data: Folder of the files, or a table. A subset of C-MAPSS is known without its files, and taken as whole then.
-        choices: Further arguments of :func:`grace.training.spec.run_spec`.
+    ``data`` is the folder of the files, or a table; a subset of C-MAPSS is known without its files, and taken as whole then.
+    ``choices`` are further arguments of :func:`grace.training.spec.run_spec`.
 
     Raises:
         GraceError: The grid is empty or holds a run twice, a choice is out of its range, or data of another name cannot be read.
@@ -104,16 +100,20 @@ def sweep(
             for run, state in store.states(specs).items():
                 if state == FAILED:
                     store.forget(run)
-        breaks = 0
+        breaks, tell = 0, on_run or (lambda done, total: None)
         while waiting := [spec for spec in specs if store.record(spec.id) is None]:
-            done = len(specs) - len(waiting)
-            report = _reporter(on_run, done, len(specs))
+            units, done = _units(waiting, stack), len(specs) - len(waiting)
+            calls = [([spec.to_json() for spec in unit], data, store.folder, device) for unit in units]
+            tell(done, len(specs))
             try:
-                _run_through(_units(waiting, stack), store, data, pool, report, device)
+                with pool() as executor:
+                    for number, _ in as_finished(_run_unit, calls, executor):
+                        done += len(units[number])
+                        tell(done, len(specs))
             except (BrokenProcessPool, CancelledError):
                 breaks += 1
             left = sum(store.record(spec.id) is None for spec in specs)
-            if left and breaks >= MOST_BREAKS:
+            if left and breaks >= MAX_BREAKS:
                 raise GraceError(
                     f"Worker processes should run to their end. Found {breaks} pools broken; {left} runs are left. Use fewer "
                     "--jobs if memory is short, then repeat the command: finished runs are kept."
@@ -121,31 +121,8 @@ def sweep(
         return store.states(specs)
 
 
-def _reporter(on_run: OnRun | None, done: int, total: int) -> Callable[[int], None]:
-    if on_run is None:
-        return lambda finished: None
-    on_run(done, total)
-    return lambda finished: on_run(done + finished, total)
-
-
 def _units(specs: Sequence[RunSpec], stack: int) -> list[list[RunSpec]]:
     return [[spec] for spec in specs] if stack == 1 else stacks(specs, stack)
-
-
-def _run_through(
-    units: Sequence[Sequence[RunSpec]],
-    store: Store,
-    data: Path | TableSource | None,
-    pool: Pool,
-    report: Callable[[int], None],
-    device: str,
-) -> None:
-    calls = [([spec.to_json() for spec in unit], data, store.folder, device) for unit in units]
-    done = 0
-    with pool() as executor:
-        for number, _ in as_finished(_run_unit, calls, executor):
-            done += len(units[number])
-            report(done)
 
 
 def _run_unit(
@@ -154,9 +131,6 @@ def _run_unit(
     """Train runs together, on one thread, and write their records; the unit of work of every executor.
 
     A run that another process trains, or that has its record, is left out.
-
-    Raises:
-        GraceError: The data or the folder cannot be used.
     """
     specs, store = [RunSpec.from_json(values) for values in specs_json], Store(folder)
     with ExitStack() as held:
@@ -184,9 +158,6 @@ def _contents(dataset: str, data: Path | TableSource | None) -> tuple[str, str]:
     """SHA-256 of the training and of the test data of a name, empty where there are no test data.
 
     Those of C-MAPSS are known: its files are read when they are used, and refused if they are others.
-
-    Raises:
-        GraceError: Data of another name cannot be read.
     """
     if dataset in SUBSETS and not isinstance(data, TableSource):
         train, test = known_sums(dataset)

@@ -52,13 +52,8 @@ def fit(
 ) -> Iterator[Weighed]:
     """Train, and yield what ``backward`` did after every step; whoever stops asking has stopped the training.
 
-    Nothing in it waits for the device.
-
-    Args:
-        batches: One a step.
-        losses: Batch -> the losses of its tasks, with their graph.
-        backward: (losses, number of the step) -> sets the gradients, and says how.
-        optimiser: Steps along them.
+    Nothing in it waits for the device. ``losses`` makes of a batch the losses of its tasks, with their graph; ``backward`` takes
+    them and the number of the step, sets the gradients and says how.
     """
     for number, batch in enumerate(batches):
         optimiser.zero_grad()

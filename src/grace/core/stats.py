@@ -36,14 +36,9 @@ EFFECT = {LOWER: "helps", HIGHER: "hurts", UNCLEAR: "unclear"}
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean of ``n`` independent values with Student's 95 % interval; with one value the ends are NaN.
+    """A mean of ``n`` independent values with Student's 95 % interval and ``p``, the two-sided p value of a mean of 0.
 
-    Attributes:
-        mean: Mean.
-        low: Lower end.
-        high: Upper end.
-        n: Values.
-        p: Two-sided p value of a mean of 0; NaN with one value.
+    With one value the ends and ``p`` are NaN.
     """
 
     mean: float
@@ -69,12 +64,7 @@ class Estimate:
 
 
 def student(values: Sequence[float] | NDArray[np.float64], level: float = LEVEL) -> Estimate:
-    r"""Mean of independent values with :math:`\bar x \pm t_{n-1}\, s / \sqrt n`, and the p value of a mean of 0.
-
-    Args:
-        values: ``[n]``, ``n`` at least 1.
-        level: Confidence level.
-    """
+    r"""Mean of ``n >= 1`` independent values with :math:`\bar x \pm t_{n-1}\, s / \sqrt n`, and the p value of a mean of 0."""
     sample = np.asarray(values, dtype=float)
     mean, n = float(sample.mean()), len(sample)
     if n < 2:
@@ -162,12 +152,9 @@ def adjust(p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Interval:
-    """Mean of a hierarchical sample with its confidence interval.
+    """Mean, over initialisations, of means over batches with its confidence interval from ``low`` to ``high``.
 
     Attributes:
-        mean: Mean over initialisations of the means over batches.
-        low: Lower end.
-        high: Upper end.
         inits: Initialisations that gave a value.
         batches: Batches in each.
         sd_inits: Standard deviation of the initialisations' means; 0 with one initialisation, where it is unknown.
@@ -221,9 +208,7 @@ def rmse_error(squared: NDArray[np.float64]) -> float:
     r"""Standard error of an RMSE over test engines, :math:`s(e^2) / (2 \sqrt n\, \mathrm{RMSE})` by the delta method.
 
     What other engines of the same kind would have given; seeds do not show it, as all of them read the same engines.
-
-    Args:
-        squared: Squared error of each engine ``[n]``, cycles^2; means over seeds where there are several.
+    ``squared`` are the squared errors of the engines ``[n]``, cycles^2, means over seeds where there are several.
     """
     n, mean = len(squared), float(squared.mean())
     return float(squared.std(ddof=1)) / (2 * n**0.5 * mean**0.5) if n > 1 and mean > 0 else math.nan
@@ -245,12 +230,8 @@ Statistic = Callable[..., Any]
 def bootstrap(statistic: Statistic, *columns: NDArray[Any], families: NDArray[Any]) -> Span:
     """A statistic over cases with a percentile interval: families are drawn with replacement, :data:`DRAWS` times.
 
-    Made for ten families and more; over five seeds such an interval is two thirds as wide as it should be.
-
-    Args:
-        statistic: See :data:`Statistic`.
-        columns: ``[cases]`` each.
-        families: What each case is drawn together with, ``[cases]``.
+    Made for ten families and more; over five seeds such an interval is two thirds as wide as it should be. Columns and
+    ``families``, what each case is drawn together with, are ``[cases]`` each.
     """
     undefined = Span(math.nan, math.nan, math.nan)
     if not len(columns[0]):

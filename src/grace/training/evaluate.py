@@ -61,13 +61,9 @@ def predict_all(
 ) -> list[Predictions]:
     """Predictions of ``R`` networks, each of its own windows; RUL at most the cap, as the targets.
 
-    A network that was trained on RUL alone has a health head that never learned: its health states follow from its RUL by the
-    cuts of the conventions.
-
-    Args:
-        forward: Windows ``[R, B, T, F]`` -> RUL ``[R, B]`` in cycles and logits ``[R, B, C]``, in evaluation mode.
-        windows: Of each network.
-        specs: What it was trained by.
+    ``forward`` takes windows ``[R, B, T, F]`` to RUL ``[R, B]`` in cycles and logits ``[R, B, C]``, in evaluation mode. A network
+    that was trained on RUL alone has a health head that never learned: its health states follow from its RUL by the cuts of the
+    conventions.
     """
     cap = float(specs[0].conventions.cap)
     parts = []

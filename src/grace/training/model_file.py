@@ -45,11 +45,7 @@ class TrainedNetwork:
 
 
 def save_model(path: Path, run: Run) -> None:
-    """Write the network of a finished run, with the spec of its record.
-
-    Raises:
-        GraceError: The file cannot be written.
-    """
+    """Write the network of a finished run, with the spec of its record."""
     conditioner, interval = run.split.conditioner, run.record.interval
     assert run.model is not None
     state = {

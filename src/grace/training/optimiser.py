@@ -27,11 +27,8 @@ def adamw(
 class RowOptimiser:
     """The optimiser of an epoch's steps, in torch's manner: leaves whose ``.grad`` are views of one row a replica.
 
-    Args:
-        state: What is stepped, in place.
-        layout: Where each parameter lies in a row.
-        rates: Learning rate of every step and replica, ``[steps, R]``.
-        plan: Decay, clip and averaging.
+    It steps ``state`` in place, with the learning rate of every step and replica ``[steps, R]``, and decay, clip and averaging
+    of the schedule.
     """
 
     def __init__(self, state: State, layout: Layout, rates: Tensor, plan: Schedule) -> None:

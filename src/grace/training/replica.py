@@ -17,7 +17,7 @@ from grace.training.schedule import Rate
 from grace.training.spec import RunSpec
 
 
-class _Measured(NamedTuple):
+class Measured(NamedTuple):
     """Mean losses and weights ``[K]`` of an epoch and the Gramians of its ``M`` measured steps ``[M, K, K]``."""
 
     losses: Tensor
@@ -43,7 +43,6 @@ class Sums:
         self._counts = torch.zeros(replicas, 1, device=device)
         self._gramians: list[Tensor] = []
         self._of: list[set[int]] = []
-        self._summaries: list[_Measured] = []
 
     def add(self, rows: Tensor, losses: Tensor, weights: Tensor) -> None:
         """Add a step of the replicas at ``rows``."""
@@ -56,30 +55,22 @@ class Sums:
         self._gramians.append(gramians.clone())
         self._of.append(set(members))
 
-    def summaries(self) -> list[_Measured]:
+    def summaries(self) -> list[Measured]:
         """Means and Gramians of each replica, on the CPU; asked for at the end of the epoch."""
-        if not self._summaries:
-            count = self._counts.clamp_min(1)
-            losses, weights = (self._losses / count).cpu(), (self._weights / count).cpu()
-            shape = (0, len(losses), len(TASKS), len(TASKS))
-            gramians = torch.stack(self._gramians).cpu() if self._gramians else torch.zeros(shape)
-            for number in range(len(losses)):
-                mine = [step for step, members in enumerate(self._of) if number in members]
-                self._summaries.append(_Measured(losses[number], weights[number], gramians[mine, number]))
-        return self._summaries
+        count = self._counts.clamp_min(1)
+        losses, weights = (self._losses / count).cpu(), (self._weights / count).cpu()
+        shape = (0, len(losses), len(TASKS), len(TASKS))
+        gramians = torch.stack(self._gramians).cpu() if self._gramians else torch.zeros(shape)
+        every = range(len(losses))
+        mine = [[step for step, members in enumerate(self._of) if number in members] for number in every]
+        return [Measured(losses[number], weights[number], gramians[mine[number], number]) for number in every]
 
 
 class Replica:
-    """What a run keeps beside its tensors.
+    """What a run keeps beside its tensors."""
 
-    Args:
-        spec: What is trained.
-        split: On what.
-        device: Where.
-    """
-
-    def __init__(self, spec: RunSpec, split: Split, device: str) -> None:
-        self.spec, self.split, self.device = spec, split, device
+    def __init__(self, spec: RunSpec, split: Split) -> None:
+        self.spec, self.split = spec, split
         plan = spec.schedule
         whole = max(1, len(split.train) // min(plan.batch_size, len(split.train)))
         self.per_epoch = min(plan.steps, whole) or whole
@@ -113,7 +104,7 @@ class Replica:
     def _fails(self, what: str, found: str) -> None:
         self.reason = f"{what} should be finite. Found {found} in epoch {len(self.history)}. Lower the learning rate."
 
-    def judged(self, entry: dict[str, Any], measured: _Measured) -> bool:
+    def judged(self, entry: dict[str, Any], measured: Measured) -> bool:
         """Enter an epoch's figures into the history; whether it is the best so far."""
         epoch = len(self.history)
         if not all(math.isfinite(entry.get(name, 0.0)) for name in ("validation_rmse", "test_rmse")):

@@ -23,7 +23,7 @@ from grace.training.layout import Layout, State
 from grace.training.optimiser import RowOptimiser
 from grace.training.outer import Group, Outer
 from grace.training.protocol import Split
-from grace.training.replica import Replica, Sums
+from grace.training.replica import Measured, Replica, Sums
 from grace.training.schedule import Schedule
 from grace.training.spec import RunSpec
 
@@ -72,7 +72,7 @@ class Stack:
         statistics = self.statistics.pack([dict(network.named_buffers()) for network in networks])
         self.state = State.start(values.to(device), statistics.to(device))
         self.best, self.best_statistics = self.state.average.clone(), self.state.average_statistics.clone()
-        self.replicas = [Replica(spec, splits[spec.seed], device) for spec in specs]
+        self.replicas = [Replica(spec, splits[spec.seed]) for spec in specs]
         self.epoch, self.seconds = 0, 0.0
         self._train_on = {seed: ResidentWindows(split.train, device) for seed, split in splits.items()}
         self._validation = {seed: ResidentWindows(split.validation, device) for seed, split in splits.items()}
@@ -88,11 +88,10 @@ class Stack:
     def run_epoch(self) -> None:
         """Train one epoch of every active replica, evaluate the averaged weights and enter it into the histories."""
         began, active = time.perf_counter(), self.active
-        sums = self.train_epoch(active)
-        means = sums.summaries()
+        means = self.train_epoch(active).summaries()
         going = [number for number in active if self.replicas[number].trained(means[number].losses)]
         if going:
-            self._evaluate(going, sums)
+            self._evaluate(going, means)
         self.epoch += 1
         spent = time.perf_counter() - began
         self.seconds += spent
@@ -179,13 +178,13 @@ class Stack:
                 task_losses(predicted, logits, rul, label, inners, one.conventions.cap, one.rul_scale), 1
             )
 
-    def _evaluate(self, going: list[int], sums: Sums) -> None:
+    def _evaluate(self, going: list[int], means: Sequence[Measured]) -> None:
         rows, specs = torch.tensor(going, device=self.device), [self.specs[number] for number in going]
         p = self.parameters.views(self.state.average[rows])
         network = Networks(self.shape, p, self.statistics.views(self.state.average_statistics[rows]), False)
         chosen_on = predict_all(network, [self._validation[spec.seed] for spec in specs], specs)
         on_test = predict_all(network, [self._test[spec.seed] for spec in specs], specs) if self._test else []
-        summaries, better = sums.summaries(), []
+        better = []
         for place, (number, spec) in enumerate(zip(going, specs, strict=True)):
             replica = self.replicas[number]
             found = chosen_on[place].figures(replica.split.validation)
@@ -195,7 +194,7 @@ class Stack:
             if on_test and replica.split.test is not None:
                 found = on_test[place].figures(replica.split.test)
                 entry |= {"test_rmse": found["rmse"], "test_score": found["score"]}
-            better += [number] if replica.judged(entry, summaries[number]) else []
+            better += [number] if replica.judged(entry, means[number]) else []
         if better:
             index = torch.tensor(better, device=self.device)
             self.best[index] = self.state.average[index]
