@@ -23,7 +23,6 @@ from grace.core.metrics import rmse
 from grace.core.pools import on_one_thread
 from grace.data.cmapss.fleets import read_test, read_train
 from grace.training.protocol import split_for
-from grace.training.run import initial_networks
 from grace.training.spec import SEEDS, run_spec
 from grace.training.stack import Stack
 
@@ -42,7 +41,7 @@ def measured(dataset: str, seed: int, data: Path) -> dict[str, Any]:
     fleet, test = read_train(data, dataset), read_test(data, dataset)
     spec = replace(honest, protocol="source")  # all engines are trained on; the epoch is not chosen on the test
     every = {seed: split_for(spec, fleet, test)}
-    stack = Stack([spec], every, initial_networks([spec], every, "cpu"))
+    stack = Stack([spec], every)
     for _ in range(record.best_epoch + 1):
         stack.run_epoch()
     last = stack.replicas[0].history[-1]

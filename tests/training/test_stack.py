@@ -18,7 +18,7 @@ from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import SIZES
 from grace.training.protocol import Split, split_for
 from grace.training.record import ENGINE
-from grace.training.run import initial_networks, stacks, train, train_stacked
+from grace.training.run import stacks, train, train_stacked
 from grace.training.schedule import SCHEDULES
 from grace.training.spec import RunSpec, run_spec
 from grace.training.stack import Stack
@@ -87,7 +87,7 @@ def in_double() -> Any:
 
 
 def trained(specs: list[RunSpec], splits: dict[int, Split]) -> Stack:
-    stack = Stack(specs, splits, initial_networks(specs, splits, "cpu"), monitor_every=7)
+    stack = Stack(specs, splits, monitor_every=7)
     while stack.active:
         stack.run_epoch()
     return stack
@@ -193,8 +193,7 @@ def test_a_replica_that_diverges_fails_alone(fleets: tuple[Fleet, Fleet], monkey
     ]
     split = {2: split_for(specs[0], *fleets)}
     with torch.random.fork_rng():
-        networks = initial_networks(specs, split, "cpu")
-        stack = Stack(specs, split, networks)
+        stack = Stack(specs, split)
         stack.state.values[1, :5] = torch.nan
         while stack.active:
             stack.run_epoch()

@@ -25,7 +25,7 @@ from grace.training.checkpoint import load, save
 from grace.training.model_file import load_model, save_model
 from grace.training.predict import predict
 from grace.training.protocol import Split, split_for
-from grace.training.run import CHECKPOINT, initial_networks, train
+from grace.training.run import CHECKPOINT, train
 from grace.training.schedule import SCHEDULES, Rate, Schedule
 from grace.training.spec import RunSpec, run_spec
 from grace.training.stack import SPREAD, Stack, drawn
@@ -54,9 +54,7 @@ def small(method: str = "grace", **choices: object) -> RunSpec:
 def begun(spec: RunSpec, split: Split, monitor_every: int = 0) -> Stack:
     """A run before its first epoch."""
     with torch.random.fork_rng():
-        return Stack(
-            [spec], {spec.seed: split}, initial_networks([spec], {spec.seed: split}, "cpu"), monitor_every=monitor_every
-        )
+        return Stack([spec], {spec.seed: split}, monitor_every=monitor_every)
 
 
 def steps_of(spec: RunSpec, fleets: tuple[Fleet, Fleet], count: int = 1, monitor_every: int = 0) -> Stack:

@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 
 from grace.controllers.titles import TITLES
-from grace.core.stats import RATE, UNCLEAR, Estimate, Family, family, paired, rmse_error, student
+from grace.core.stats import RATE, UNCLEAR, Estimate, Family, paired, rmse_error, student
 from grace.errors import GraceError
 from grace.training.record import DONE, Record
 
@@ -119,37 +119,10 @@ def engine_error(records: Sequence[Record], capped: bool = True) -> float:
     return rmse_error(np.mean(squared, axis=0))
 
 
-def family_of(rows: Iterable[Row]) -> Family:
-    """All differences of a table, adjusted for one another, in its order."""
-    return family([row.difference for row in rows if row.difference is not None])
-
-
 def _adjusted(rows: Sequence[Row]) -> list[Row]:
     """The rows with their differences adjusted for one another."""
-    held = [index for index, row in enumerate(rows) if row.difference is not None]
-    found = family_of(rows)
-    adjusted = dict(zip(held, found.adjusted, strict=True))
-    return [
-        replace(row, adjusted=adjusted.get(index, math.nan), looked_at=found.looked_at)
-        for index, row in enumerate(rows)
-    ]
-
-
-def figures_of(record: Record) -> dict[str, float]:
-    """Figures on the test engines, or on the validation engines where a data set has no test engines."""
-    return record.test or record.validation
-
-
-def mean_across_data_sets(*_: object) -> None:
-    """Refused: a mean over data sets would weigh cycles of different fleets alike, and hide where a method fails.
-
-    Raises:
-        GraceError: Always.
-    """
-    raise GraceError(
-        "A table should be per data set. Found a request for a mean across data sets: their RMSEs have different scales and "
-        "engines, and the score is a sum over 100 to 259 engines, so the largest set would decide. Compare row by row."
-    )
+    found = Family.of([row.difference for row in rows])
+    return [replace(row, adjusted=p, looked_at=found.looked_at) for row, p in zip(rows, found.adjusted, strict=True)]
 
 
 def values_by_seed(records: Iterable[Record], metric: str, protocol: str) -> dict[str, dict[str, dict[int, float]]]:
@@ -162,7 +135,7 @@ def values_by_seed(records: Iterable[Record], metric: str, protocol: str) -> dic
     for record in records:
         if record.status != DONE or (protocol == "honest" and record.spec["protocol"] != "honest"):
             continue
-        figures = figures_of(record) if protocol == "honest" else record.source
+        figures = (record.test or record.validation) if protocol == "honest" else record.source
         if metric not in figures:
             raise GraceError(
                 f"Record {record.id} should hold {metric} under the protocol {protocol}. Found none of it."
@@ -190,7 +163,7 @@ def _data_set(dataset: str, methods: Values, reference: str, errors: Mapping[str
                 value=means[name],
                 sd=float(np.std([*found.values()], ddof=1)) if len(found) > 1 else math.nan,
                 engines=errors[name],
-                difference=difference(methods, name, reference),
+                difference=None if name == reference else paired(found, methods.get(reference, {})),
                 adjusted=math.nan,
                 looked_at=0,
                 rank=order.index(name) + 1,
@@ -211,8 +184,3 @@ def _ranks(methods: Mapping[str, Mapping[int, float]], sign: int) -> tuple[dict[
             least[worse] += 1
             most[better] -= 1
     return least, most
-
-
-def difference(values: Values, method: str, reference: str) -> Estimate | None:
-    """Difference of a method to a reference by seed; None for the reference itself or without shared seeds."""
-    return None if method == reference else paired(values[method], values.get(reference, {}))

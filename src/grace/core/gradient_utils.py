@@ -101,11 +101,7 @@ def compute_gradient_cosine(loss_a: Tensor, loss_b: Tensor, shared_params: Itera
 
 
 def trainable(shared_params: Iterable[Tensor | tuple[str, Tensor]]) -> list[Tensor]:
-    """The trainable ones of the shared parameters, each once; pairs of name and parameter will do.
-
-    Raises:
-        GraceError: There is none, or what was given is no iterable of tensors.
-    """
+    """The trainable ones of the shared parameters, at least one and each once; pairs of name and parameter will do."""
     if isinstance(shared_params, nn.Module | Tensor):
         kind = type(shared_params).__name__
         raise GraceError(
@@ -122,11 +118,7 @@ def trainable(shared_params: Iterable[Tensor | tuple[str, Tensor]]) -> list[Tens
 
 
 def check_losses(losses: Sequence[Tensor | None]) -> None:
-    """Refuse losses that cannot be differentiated to a meaningful gradient; None stands for a task that is absent.
-
-    Raises:
-        GraceError: See :func:`task_gradients`.
-    """
+    """Refuse, as :func:`task_gradients` does, losses without a meaningful gradient; None stands for a task that is absent."""
     if not losses:
         raise GraceError("`losses` should hold at least one loss. Found none.")
     for task, loss in enumerate(losses):
@@ -150,11 +142,7 @@ def _flat(gradients: Sequence[Tensor | None], shared: Sequence[Tensor]) -> Tenso
 
 
 def _check_finite(gradients: Tensor) -> None:
-    """Refuse task gradients ``[K, P]`` that are not finite.
-
-    Raises:
-        GraceError: See above.
-    """
+    """Refuse task gradients ``[K, P]`` that are not finite."""
     for task, row in enumerate(gradients):
         if not bool(torch.isfinite(row).all()):
             raise GraceError(

@@ -21,12 +21,7 @@ KINDS_1 = {"trained network": "trained network", "checkpoint of runs": "checkpoi
 
 
 def save(path: Path, kind: Format, state: dict[str, Any]) -> None:
-    """Write a tree of dicts, lists, JSON values and tensors, whole or not at all.
-
-    Args:
-        path: The file.
-        kind: What it holds, asked for again by :func:`load`.
-        state: The tree; keys are strings or integers.
+    """Write a tree of dicts (of strings or integers), lists, JSON values and tensors, whole or not at all.
 
     Raises:
         GraceError: The file cannot be written.

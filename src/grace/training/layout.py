@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -45,7 +46,7 @@ class Layout:
     def views(self, flat: Tensor) -> dict[str, Tensor]:
         """Rows ``[R, P]`` as tensors ``[R, *shape]`` by name; they share its memory."""
         return {
-            name: flat[:, start : start + _count(self.shapes[name])].unflatten(1, self.shapes[name])
+            name: flat[:, start : start + math.prod(self.shapes[name])].unflatten(1, self.shapes[name])
             for name, start in self.starts.items()
         }
 
@@ -101,10 +102,3 @@ class State:
         """Write back what :meth:`select` took."""
         for name, tensor in self.tensors().items():
             tensor[rows] = getattr(other, name)
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    count = 1
-    for side in shape:
-        count *= side
-    return count

@@ -13,11 +13,11 @@ from grace.data.conventions import Conventions
 from grace.formats import Format
 from grace.models.rul_problem import build
 from grace.training.checkpoint import load, save
-from grace.training.migrations import network_1
+from grace.training.migrations import spec_read_by
 from grace.training.run import Run
 from grace.training.spec import RunSpec
 
-NETWORK = Format("trained network", 2, {1: network_1})
+NETWORK = Format("trained network", 2, {1: lambda body: body | {"spec": spec_read_by(body)}})
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +45,7 @@ class TrainedNetwork:
 
 
 def save_model(path: Path, run: Run) -> None:
-    """Write the network of a finished run, with the spec of its record.
-
-    Raises:
-        GraceError: The file cannot be written.
-    """
+    """Write the network of a finished run, with the spec of its record."""
     conditioner, interval = run.split.conditioner, run.record.interval
     assert run.model is not None
     state = {

@@ -16,13 +16,8 @@ from grace.training.schedule import Rate
 from grace.training.spec import RunSpec
 
 
-class Learned:
-    """A parameter of a controller of ``n`` replicas, as rows ``[n, ...]`` with their moments; torch's AdamW, without decay.
-
-    Args:
-        parameter: ``[n, K]``, or ``[K]`` of a single replica.
-        replicas: ``n``.
-    """
+class _Learned:
+    """A parameter ``[n, K]`` of a controller of ``n`` replicas (``[K]`` of one) with its moments; AdamW without decay."""
 
     def __init__(self, parameter: Tensor, replicas: int) -> None:
         self._parameter = parameter
@@ -43,11 +38,7 @@ class Learned:
 class Group:
     """Replicas with the same outer axis, options and steps an epoch; a single one is a controller without a leading dimension.
 
-    Args:
-        members: Their numbers in the stack.
-        spec: A spec of one of them.
-        per_epoch: Steps an epoch.
-        device: Where the controller lies.
+    ``members`` are their numbers in the stack, ``spec`` is that of one of them.
     """
 
     def __init__(self, members: list[int], spec: RunSpec, per_epoch: int, device: str) -> None:
@@ -60,7 +51,7 @@ class Group:
         self._every = spec.measure_every if self.controller.needs_gramian else 0
         self._peak = self.controller.learning_rate or spec.schedule.learning_rate
         self._rates = torch.zeros(per_epoch, len(members), device=device)
-        self._learned = [Learned(parameter, len(members)) for parameter in self.controller.parameters()]
+        self._learned = [_Learned(parameter, len(members)) for parameter in self.controller.parameters()]
 
     def measures(self, step: int, epoch: int) -> bool:
         """Whether this group's Gramians are measured in this step of the epoch."""
@@ -104,13 +95,7 @@ class Group:
 
 
 class Outer:
-    """The controllers of a stack of ``R`` replicas.
-
-    Args:
-        specs: What is trained.
-        per_epoch: Steps an epoch of each.
-        device: Where it happens.
-    """
+    """The controllers of a stack of ``R`` replicas, from the spec and the steps an epoch of each."""
 
     def __init__(self, specs: Sequence[RunSpec], per_epoch: Sequence[int], device: str) -> None:
         found: dict[tuple[Any, ...], list[int]] = {}

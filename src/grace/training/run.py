@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,10 +12,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from grace.alignment.probe import initialised_model
+from grace import __version__
 from grace.data.fleet import Fleet
 from grace.data.load import as_fleet
 from grace.data.resident import ResidentWindows
@@ -22,14 +25,12 @@ from grace.data.windows import Windows
 from grace.errors import GraceError
 from grace.files import set_aside
 from grace.formats import DamagedError, Format
-from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
 from grace.models.lstm import EAGER, compiled
-from grace.models.rul_problem import RULProblem
 from grace.training.checkpoint import load, save
-from grace.training.conformal import coverage, half_width
-from grace.training.evaluate import Predictions, figures, predict
+from grace.training.conformal import half_width
+from grace.training.evaluate import Predictions, predict
 from grace.training.protocol import Split, split_for
-from grace.training.record import DONE, FAILED, Record, environment
+from grace.training.record import DONE, ENGINE, FAILED, Record
 from grace.training.spec import RunSpec
 from grace.training.stack import Stack
 
@@ -149,8 +150,7 @@ def train_stacked(
         )
     splits = {spec.seed: split_for(spec, fleet, test) for spec in specs}
     with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
-        networks = initial_networks(specs, splits, device)
-        stack = Stack(specs, splits, networks, device, compiled() if fuse else EAGER, monitor_every)
+        stack = Stack(specs, splits, device, compiled() if fuse else EAGER, monitor_every)
         _to_the_end(stack, checkpoint, SELDOM * (len(specs) > 1) if every is None else every, on_epoch)
         return [_run(stack, number) for number in range(len(specs))]
 
@@ -172,25 +172,8 @@ def name_of(specs: Sequence[RunSpec]) -> str:
     return sha256(",".join(spec.id for spec in specs).encode()).hexdigest()[:12]
 
 
-def initial_networks(specs: Sequence[RunSpec], splits: dict[int, Split], device: str) -> list[CNNBiLSTMAttention]:
-    """The initial network of each run: of its seed, and alive under its RUL loss."""
-    drawn: dict[tuple[int, str], Any] = {}
-    for spec in specs:
-        split, size = splits[spec.seed], spec.schedule.batch_size
-        if len(specs) > 1 and len(split.train) < size:
-            raise GraceError(
-                f"Every split of a stack should fill a batch of {size} windows. Found {len(split.train)} with seed "
-                f"{spec.seed}. Train these runs one by one."
-            )
-        if (spec.seed, spec.inner) not in drawn:
-            problem = RULProblem(split.train, spec.conventions.cap, spec.size, spec.rul_scale, spec.inner, size, device)
-            torch.manual_seed(spec.seed)
-            drawn[spec.seed, spec.inner] = initialised_model(problem, spec.seed)[0]
-    return [drawn[spec.seed, spec.inner] for spec in specs]
-
-
 def _to_the_end(stack: Stack, checkpoint: Path | None, every: float, on_epoch: OnEpoch | None) -> None:
-    begun = {"id": name_of(stack.specs), "environment": environment(stack.device)}
+    begun = {"id": name_of(stack.specs), "environment": _environment(stack.device)}
     if checkpoint is not None and checkpoint.exists() and (state := _resumed(checkpoint, stack.device)) is not None:
         _check_resumed(checkpoint, begun, state)
         stack.load_state_dict(state)
@@ -241,13 +224,13 @@ def _run(stack: Stack, number: int) -> Run:
 
     chosen = predicted(split.validation)
     half = half_width(chosen.rul.astype(float) - split.validation.rul, split.validation.engine, LEVEL)
-    facts: dict[str, Any] = {"validation": figures(chosen, split.validation)}
+    facts: dict[str, Any] = {"validation": chosen.figures(split.validation)}
     interval: dict[str, float | None] = {"level": LEVEL, "half_width": half}
     if split.test is not None:
         found = predicted(split.test)
-        facts |= {"test": figures(found, split.test), "source": _best_on_test(replica.history)}
+        facts |= {"test": found.figures(split.test), "source": _best_on_test(replica.history)}
         facts["predictions"] = _predictions(found, split.test)
-        interval["coverage"] = coverage(found.rul, split.test.rul, half)
+        interval["coverage"] = float(np.mean(np.abs(found.rul.astype(float) - split.test.rul) <= half))
     return Run(_record(stack, number, status=DONE, interval=interval, **facts), model, split)
 
 
@@ -258,7 +241,7 @@ def _record(stack: Stack, number: int, **facts: Any) -> Record:
         spec=replica.spec.to_json(),
         best_epoch=replica.best_epoch,
         history=replica.history,
-        environment=environment(stack.device) | {"stack": str(len(stack.specs))},
+        environment=_environment(stack.device) | {"stack": str(len(stack.specs))},
         seconds=replica.seconds,
         steps=replica.step,
         **facts,
@@ -279,4 +262,19 @@ def _predictions(found: Predictions, windows: Windows) -> dict[str, list[float]]
         "true": windows.true_rul.tolist(),
         "rul": [round(float(value), 3) for value in found.rul],
         "health": found.health.tolist(),
+    }
+
+
+def _environment(device: str) -> dict[str, str]:
+    """Versions and machine that a run is made on."""
+    gpu = device.startswith("cuda")
+    return {
+        "grace": __version__,
+        "engine": ENGINE,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "device": torch.cuda.get_device_name(device) if gpu else platform.processor() or platform.machine(),
+        "cores": str(os.cpu_count()),
+        "threads": str(torch.get_num_threads()),
     }

@@ -68,6 +68,17 @@ class Schedule:
         if not 0 <= self.ema_decay < 1:
             raise GraceError(f"`ema_decay` should be in [0, 1). Found {self.ema_decay}.")
 
+    @classmethod
+    def named(cls, name: str) -> Schedule:
+        """Look up a schedule.
+
+        Raises:
+            GraceError: An unknown name.
+        """
+        if name not in SCHEDULES:
+            raise GraceError(f"`schedule` should be one of {', '.join(SCHEDULES)}. Found {name!r}.")
+        return SCHEDULES[name]
+
 
 DECAYS = ("plateau", "cosine", "none")
 MINIMUM = {"epochs": 1, "batch_size": 2}
@@ -85,17 +96,6 @@ SCHEDULES = {
     "tiny": Schedule(3, 20, 32, 2e-3, 1e-4, 1, "cosine", ema_decay=0.9, min_history=20),
 }
 """The schedules by name."""
-
-
-def schedule_named(name: str) -> Schedule:
-    """Look up a schedule.
-
-    Raises:
-        GraceError: An unknown name.
-    """
-    if name not in SCHEDULES:
-        raise GraceError(f"`schedule` should be one of {', '.join(SCHEDULES)}. Found {name!r}.")
-    return SCHEDULES[name]
 
 
 class Rate:
