@@ -30,7 +30,6 @@ from grace.data.simulated.fleet import Simulation, simulate
 from grace.errors import GraceError
 from grace.files import write_text
 from grace.models.cnn_bilstm_attention import SIZES, CNNBiLSTMAttention
-from grace.models.function import Networks
 from grace.models.lstm import EAGER, compiled
 from grace.training.evaluate import predict_all
 from grace.training.protocol import split_for
@@ -111,7 +110,7 @@ def network_difference(size: str, device: str) -> float:
     single = [CNNBiLSTMAttention(widths, 17, rul_scale=125.0, rul_start=0.5).double().to(device) for _ in range(3)]
     p, running = rows_of(single)
     x = torch.randn(3, 16, 30, 17, dtype=torch.float64, device=device)
-    rul, logits = Networks(single[0], p, running, True)(x)
+    rul, logits = single[0].together(p, running, True)(x)
     found = torch.autograd.grad((rul.square().mean(1) + logits.square().mean((1, 2))).sum(), list(p.values()))
     mine, worst = dict(zip(p, found, strict=True)), 0.0
     for number, one in enumerate(single):
@@ -169,7 +168,7 @@ def stacked_throughput(scale: Scale, mode: Mode, device: str) -> dict[str, Any]:
         epoch()  # warm-up; it holds step 0, which is always measured
         found[name] = summary([windows / seconds(epoch, device) for _ in range(scale.repeats)])
     p, running = stack.parameters.views(stack.state.average), stack.statistics.views(stack.state.average_statistics)
-    network, sides = Networks(stack.shape, p, running, False), [stack._validation[spec.seed] for spec in specs]
+    network, sides = stack.shape.together(p, running, False), [stack._validation[spec.seed] for spec in specs]
     predicted = sum(map(len, sides))
     spent = [seconds(lambda: predict_all(network, sides, specs), device) for _ in range(scale.repeats + 1)]
     return found | {"runs": len(specs), "predicted_per_s": predicted / min(spent)}

@@ -21,7 +21,6 @@ from grace.core.replicas import step_of_replicas
 from grace.core.step import take_step
 from grace.core.weighted_mse import moderate_weighted_mse_loss
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
-from grace.models.function import Networks
 from grace.training.layout import Layout, State
 from grace.training.optimiser import RowOptimiser
 from grace.training.schedule import Schedule
@@ -90,7 +89,7 @@ class StackedEvery(Way):
         rates = torch.tensor(1e-4).expand(10_000, 1)
         self._optimiser = RowOptimiser(state, layout, rates, replace(Schedule.named("paper"), weight_decay=1e-2))
         leaves = self._optimiser.leaves
-        self._network = Networks(model, leaves, running.views(state.statistics), True)
+        self._network = model.together(leaves, running.views(state.statistics), True)
         self._shared = [leaves[name] for name, p in named.items() if id(p) in shared]
         self._own = [leaves[name] for name, p in named.items() if id(p) not in shared]
 

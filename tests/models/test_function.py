@@ -11,7 +11,6 @@ from torch import Tensor
 
 from grace.models import lstm as lstm_module
 from grace.models.cnn_bilstm_attention import SIZES, CNNBiLSTMAttention
-from grace.models.function import Networks
 from grace.models.lstm import lstm
 from grace.training.layout import Layout
 from tests.models.layers import by_layers
@@ -42,7 +41,7 @@ def test_equals_single_networks(size: str, training: bool, ours: bool, monkeypat
         single = networks(size, dropout=0.0)
         p, statistics = stacked(single)
         x = torch.randn(REPLICAS, BATCH, CYCLES, FEATURES, dtype=torch.float64)
-    rul, logits = Networks(single[0], p, statistics, training)(x)
+    rul, logits = single[0].together(p, statistics, training)(x)
     loss = rul.square().mean(1) + logits.square().mean((1, 2))
     found = dict(zip(p, torch.autograd.grad(loss.sum(), list(p.values())), strict=True))
     for number, one in enumerate(single):
@@ -71,18 +70,18 @@ def test_masks_come_from_a_replicas_own_stream_whoever_stands_beside_it() -> Non
         rows = slice(0, len(seeds))
         streams = [torch.Generator().manual_seed(seed) for seed in seeds]
         mine = {name: value[rows] for name, value in p.items()}
-        return Networks(one[0], mine, {n: s[rows].clone() for n, s in statistics.items()}, True, streams)(x[rows])[0]
+        return one[0].together(mine, {n: s[rows].clone() for n, s in statistics.items()}, True, streams)(x[rows])[0]
 
     rul = run([1, 2, 1])
     assert not torch.allclose(rul[0], rul[1])
     torch.testing.assert_close(rul[0], rul[2], rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(run([2])[0], rul[1], rtol=1e-12, atol=1e-12)
-    again, _ = Networks(one[0], p, statistics, False, [torch.Generator()] * REPLICAS)(x)
+    again, _ = one[0].together(p, statistics, False, [torch.Generator()] * REPLICAS)(x)
     torch.testing.assert_close(again[0], again[1])
 
 
 def test_dropout_keeps_the_share_and_the_mean() -> None:
-    network = Networks(networks("tiny")[0], {}, {}, True, [torch.Generator().manual_seed(n) for n in range(2)])
+    network = networks("tiny")[0].together({}, {}, True, [torch.Generator().manual_seed(n) for n in range(2)])
     dropped = network._drop(torch.ones(2, 100_000), 0.3)
     assert (dropped == 0).float().mean(1).tolist() == pytest.approx([0.3, 0.3], abs=0.01)
     assert dropped.mean(1).tolist() == pytest.approx([1.0, 1.0], abs=0.01)
@@ -113,7 +112,7 @@ def test_mixed_precision_stays_near_full_precision(size: str, training: bool) ->
     gradients = []
     for low in (False, True):
         with torch.autocast("cpu", torch.bfloat16, enabled=low):
-            rul, logits = Networks(single[0], p, statistics, training)(x)
+            rul, logits = single[0].together(p, statistics, training)(x)
         loss = (rul / 125).float().square().mean() + logits.float().square().mean()
         gradients.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(p.values()))]))
     assert gradients[1].dtype == torch.float32

@@ -26,8 +26,8 @@ class ResidentWindows:
     Args:
         windows: Windows.
         device: Where.
-        statistics: Makes statistics ``[N, S]`` of windows ``[N, T, F]``, which then stand in their place: made once where they fit
-            into :data:`MAX_STATISTICS` bytes, else for each batch.
+        statistics: Makes statistics ``[N, S]`` of windows ``[N, T, F]``, which then stand in their place: made once where they
+            fit into :data:`MAX_STATISTICS` bytes, else for each batch.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ResidentWindows:
         return self._count
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Windows ``[B, T, F]`` or their statistics ``[B, S]``, capped RUL ``[B]`` in cycles and health state ``[B]`` at ``index`` (int64 ``[B]``)."""
+        """Windows ``[B, T, F]`` (or statistics ``[B, S]``), capped RUL in cycles and health state ``[B]`` at int64 ``[B]``."""
         if self._stored is not None:
             x, rul, label = self._read(self._stored, index.cpu().numpy())
             return x if self._of is None else self._of(x), rul, label

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -86,7 +87,7 @@ class TwoHeads(nn.Module):
 def dense(widths: tuple[int, ...], dropout: float) -> list[nn.Module]:
     """Linear layers of these widths, each with a ReLU and its dropout."""
     layers: list[nn.Module] = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU()]
         if dropout:
             layers.append(nn.Dropout(dropout))

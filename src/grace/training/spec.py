@@ -13,8 +13,9 @@ from grace.data.identity import fleet_sha256
 from grace.data.tables.columns import Columns
 from grace.errors import GraceError
 from grace.formats import DamagedError, Format, built, checksum
-from grace.models.cnn_bilstm_attention import PARTS, WHOLE, architecture
+from grace.models.cnn_bilstm_attention import architecture
 from grace.models.rul_problem import TASKS, UNITS
+from grace.models.two_heads import UPPER, WHOLE
 from grace.training.migrations import spec_1
 from grace.training.schedule import CUSTOM, SCHEDULES, Schedule
 
@@ -54,7 +55,7 @@ class RunSpec:
         validation_cuts: Random cycles at which each of them is cut.
         max_validation_rul: Largest RUL at such a cut, cycles; 0: none.
         measure_every: Steps between two measurements of the Gramian; for methods that need none always 10.
-        measure_on: Part of the backbone that it is measured on, see :data:`grace.models.cnn_bilstm_attention.PARTS`; for methods
+        measure_on: Part of the backbone that it is measured on, see :data:`grace.models.two_heads.TwoHeads.parts`; for methods
             that need none the whole.
         watch_test: Record the test RMSE of every epoch on the side, for comparison with the source's protocol only.
         precision: ``float32``, or ``bfloat16`` for mixed precision.
@@ -91,7 +92,7 @@ class RunSpec:
             ("rul_scale", tuple(UNITS)),
             ("protocol", PROTOCOLS),
             ("precision", PRECISIONS),
-            ("measure_on", tuple(PARTS)),
+            ("measure_on", (WHOLE, UPPER)),
         ):
             if getattr(self, name) not in known:
                 raise GraceError(f"`{name}` should be one of {', '.join(known)}. Found {getattr(self, name)!r}.")

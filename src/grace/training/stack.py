@@ -14,10 +14,10 @@ from grace.core.fit import Weighed, fit
 from grace.core.replicas import gramians_of_replicas, step_of_replicas
 from grace.data.resident import ResidentWindows
 from grace.errors import GraceError
-from grace.models.cnn_bilstm_attention import PARTS, WHOLE, CNNBiLSTMAttention
 from grace.models.function import Networks
 from grace.models.lstm import EAGER, Cell
-from grace.models.rul_problem import RULProblem, build, task_losses
+from grace.models.rul_problem import RULProblem, build, resident, task_losses
+from grace.models.two_heads import WHOLE, TwoHeads
 from grace.training.evaluate import predict_all, together
 from grace.training.layout import Layout, State
 from grace.training.optimiser import RowOptimiser
@@ -65,7 +65,7 @@ class Stack:
         named, shared = dict(self.shape.named_parameters()), {id(p) for p in self.shape.shared_parameters()}
         self._shared = [name for name, p in named.items() if id(p) in shared]
         self._own = [name for name in named if name not in self._shared]
-        self._measured = [name for name in self._shared if name.split(".")[0] in PARTS[specs[0].measure_on]]
+        self._measured = [n for n in self._shared if n.split(".")[0] in self.shape.parts[specs[0].measure_on]]
         self.parameters = Layout.of(named)
         self.statistics = Layout.of({name: b for name, b in self.shape.named_buffers() if b.is_floating_point()})
         values = self.parameters.pack([dict(network.named_parameters()) for network in networks])
@@ -74,7 +74,7 @@ class Stack:
         self.best, self.best_statistics = self.state.average.clone(), self.state.average_statistics.clone()
         self.replicas = [Replica(spec, splits[spec.seed]) for spec in specs]
         self.epoch, self.seconds = 0, 0.0
-        self._train_on = {seed: ResidentWindows(split.train, device) for seed, split in splits.items()}
+        self._train_on = {seed: resident(split.train, specs[0].size, device) for seed, split in splits.items()}
         self._validation = {seed: ResidentWindows(split.validation, device) for seed, split in splits.items()}
         tests = {seed: split.test for seed, split in splits.items() if split.test is not None and specs[0].watch_test}
         self._test = {seed: ResidentWindows(windows, device) for seed, windows in tests.items()}
@@ -138,7 +138,7 @@ class Stack:
         state = self.state if whole else self.state.select(index)
         optimiser = _Optimiser(RowOptimiser(state, self.parameters, rates[:, index], self.plan), groups, first)
         leaves = optimiser.rows.leaves
-        network = Networks(self.shape, leaves, self.statistics.views(state.statistics), True, streams, self._cell)
+        network = self.shape.together(leaves, self.statistics.views(state.statistics), True, streams, self._cell)
         shared, own, measured = ([leaves[n] for n in names] for names in (self._shared, self._own, self._measured))
         part = None if self.specs[0].measure_on == WHOLE else measured
 
@@ -181,7 +181,7 @@ class Stack:
     def _evaluate(self, going: list[int], means: Sequence[Measured]) -> None:
         rows, specs = torch.tensor(going, device=self.device), [self.specs[number] for number in going]
         p = self.parameters.views(self.state.average[rows])
-        network = Networks(self.shape, p, self.statistics.views(self.state.average_statistics[rows]), False)
+        network = self.shape.together(p, self.statistics.views(self.state.average_statistics[rows]), False)
         chosen_on = predict_all(network, [self._validation[spec.seed] for spec in specs], specs)
         on_test = predict_all(network, [self._test[spec.seed] for spec in specs], specs) if self._test else []
         better = []
@@ -200,7 +200,7 @@ class Stack:
             self.best[index] = self.state.average[index]
             self.best_statistics[index] = self.state.average_statistics[index]
 
-    def best_model(self, number: int) -> CNNBiLSTMAttention:
+    def best_model(self, number: int) -> TwoHeads:
         """The averaged network of a replica's best epoch, in evaluation mode."""
         spec, split = self.replicas[number].spec, self.replicas[number].split
         row = slice(number, number + 1)
@@ -236,7 +236,7 @@ class Stack:
         self.epoch, self.seconds = state["epoch"], state["seconds"]
 
 
-def _initial_networks(specs: Sequence[RunSpec], splits: dict[int, Split], device: str) -> list[CNNBiLSTMAttention]:
+def _initial_networks(specs: Sequence[RunSpec], splits: dict[int, Split], device: str) -> list[TwoHeads]:
     """The initial network of each run: of its seed, and alive under its RUL loss."""
     drawn: dict[tuple[int, str], Any] = {}
     for spec in specs:
@@ -273,6 +273,6 @@ def drawn(windows: ResidentWindows, plan: Schedule, seed: int, device: str) -> I
     """Batches of an epoch; each feature of each window is shifted by a constant of its own, see :class:`Schedule`."""
     order, noise = torch.Generator().manual_seed(seed), torch.Generator(device).manual_seed(seed)
     for x, rul, label in windows.epoch(plan.batch_size, order):
-        if plan.offset:
+        if plan.offset and x.dim() == 3:  # statistics have noise of their own
             x = x + plan.offset * torch.randn(len(x), 1, x.shape[2], generator=noise, device=device)
         yield x, rul, label
