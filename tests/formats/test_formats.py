@@ -53,7 +53,7 @@ def test_a_record_of_version_1_is_the_run_that_today_has_its_settings() -> None:
     assert record.spec["schedule"] == {
         "epochs": 12, "steps": 100, "batch_size": 128, "learning_rate": 0.001, "weight_decay": 0.0001, "warmup": 1,
         "decay": "cosine", "plateau_patience": 30, "min_lr": 5e-06, "clip": 1.0, "ema_decay": 0.99,
-        "early_stopping_patience": 0, "min_history": 20, "max_train_rul": 150, "offset": 0.4,
+        "early_stopping_patience": 0, "min_history": 20, "max_train_rul": 150, "offset": 0.4, "full_epochs": False,
     }  # fmt: skip
     assert (record.spec["rul_scale"], record.spec["max_validation_rul"]) == ("cycles", 150)
 

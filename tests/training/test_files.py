@@ -189,3 +189,13 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
     with pytest.raises(GraceError, match="should be writable"):
         write_text(tmp_path / "a" / "b.json", "x")
+
+
+def test_a_field_that_came_later_leaves_older_ids_as_they_were() -> None:
+    """The id of a record in results/ that was made before there was `full_epochs`."""
+    spec = run_spec("FD001", "grace")
+    assert "full_epochs" in spec.to_json()["schedule"]
+    values = spec.to_json()
+    del values["schedule"]["full_epochs"]
+    assert RunSpec.from_json(values) == spec  # as an older file has it
+    assert replace(spec, schedule=replace(spec.schedule, full_epochs=True)).id != spec.id

@@ -46,6 +46,8 @@ def show_run(record: Record, path: Path) -> None:
         f"{'test' if optimistic else 'validation'} windows; {record.steps:,} steps, {record.seconds:.0f} s; run {record.id}",
         style="dim",
     )
+    for line in record.concerns:
+        out.print(f"note: {line}", style="yellow", highlight=False, soft_wrap=True)
     out.print(f"{path}", highlight=False)
 
 

@@ -41,6 +41,7 @@ class Record:
         test: Figures on the test engines, read once, at ``best_epoch``; empty without test engines.
         source: Epoch, RMSE and score of the epoch that is best *on the test set*: the source's protocol, optimistic.
         interval: Half width (cycles) and level of the conformal interval, and its coverage on the test engines.
+        concerns: What should be known before the figures are believed, a line each.
         predictions: Of each test engine: number, true RUL, predicted RUL (cycles) and predicted health state.
         environment: Versions, threads and machine, which are no part of the id; ``engine``, what trained
             it (see :data:`ENGINE`; "1" in records that do not say), and ``stack``, the number of runs that trained together.
@@ -58,6 +59,7 @@ class Record:
     test: dict[str, float] = field(default_factory=dict)
     source: dict[str, float] = field(default_factory=dict)
     interval: dict[str, float | None] = field(default_factory=dict)
+    concerns: list[str] = field(default_factory=list)
     predictions: dict[str, list[float]] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0

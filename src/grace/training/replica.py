@@ -73,7 +73,7 @@ class Replica:
         self.spec, self.split = spec, split
         plan = spec.schedule
         whole = max(1, len(split.train) // min(plan.batch_size, len(split.train)))
-        self.per_epoch = min(plan.steps, whole) or whole
+        self.per_epoch = plan.steps if plan.full_epochs and plan.steps else min(plan.steps, whole) or whole
         self.rate = Rate(plan, self.per_epoch)
         self.history: list[dict[str, Any]] = []
         self.best_epoch, self.best_value = -1, math.inf

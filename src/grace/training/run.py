@@ -27,6 +27,7 @@ from grace.files import set_aside
 from grace.formats import DamagedError, Format
 from grace.models.lstm import EAGER, compiled
 from grace.training.checkpoint import load, save
+from grace.training.concerns import concerns
 from grace.training.conformal import half_width
 from grace.training.evaluate import Predictions, predict
 from grace.training.protocol import Split, split_for
@@ -225,6 +226,7 @@ def _run(stack: Stack, number: int) -> Run:
     chosen = predicted(split.validation)
     half = half_width(chosen.rul.astype(float) - split.validation.rul, split.validation.engine, LEVEL)
     facts: dict[str, Any] = {"validation": chosen.figures(split.validation)}
+    facts["concerns"] = concerns(replica, chosen, split.validation)
     interval: dict[str, float | None] = {"level": LEVEL, "half_width": half}
     if split.test is not None:
         found = predicted(split.test)

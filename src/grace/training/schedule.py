@@ -30,6 +30,8 @@ class Schedule:
             the short engines of a test. 0 takes full windows only.
         max_train_rul: Largest RUL of a training window, cycles; 0 trains on all. An engine in its first cycles is recognised
             by its padding, and all of those that ran to failure had a long life before them: a test engine need not.
+        full_epochs: Whether every epoch makes its ``steps``, going through the windows again where they hold fewer batches, so
+            that a small fleet is trained as long as a large one.
         offset: Standard deviation of a random constant that is added to each feature of each training window, in standard
             deviations of the feature: engines leave the factory with offsets of their own, which a network otherwise learns
             by heart. 0 adds nothing.
@@ -53,6 +55,7 @@ class Schedule:
     min_history: int = 0
     max_train_rul: int = 0
     offset: float = 0.0
+    full_epochs: bool = False
 
     def __post_init__(self) -> None:
         for name, low in MINIMUM.items():
@@ -88,7 +91,17 @@ CUSTOM = "custom"
 SCHEDULES = {
     # for a network on statistics, chosen out of fold: docs/training.md
     "statistics": Schedule(
-        16, 50, 256, 2e-3, 1e-2, 1, "cosine", ema_decay=0.99, early_stopping_patience=6, min_history=20
+        16,
+        50,
+        256,
+        2e-3,
+        1e-2,
+        1,
+        "cosine",
+        ema_decay=0.99,
+        early_stopping_patience=6,
+        min_history=20,
+        full_epochs=True,
     ),
     # the source's recipe, section 7 of its text; it stops early without a figure: twice the plateau's patience
     "paper": Schedule(500, 0, 256, 1e-3, 1e-4, 10, "plateau", ema_decay=0.999, early_stopping_patience=60),

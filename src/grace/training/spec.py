@@ -32,6 +32,8 @@ find the conditions), chosen on validation engines: docs/training.md."""
 SPEC = Format("spec", 2, {1: spec_1})
 DESCRIBED = ("id", "method", "schedule_name")
 """What the JSON of a spec says beside its fields, for readers; it follows from them."""
+LATER = {"full_epochs": False}
+"""Fields of a schedule that came after records were there: left out of the id where they say what runs did before."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,11 @@ class RunSpec:
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits of the SHA-256 of the fields as canonical JSON."""
-        return checksum(self._fields())[:12]
+        fields = self._fields()
+        for name, default in LATER.items():
+            if fields["schedule"][name] == default:
+                del fields["schedule"][name]
+        return checksum(fields)[:12]
 
     def trains(self, task: str) -> bool:
         """Whether a task of :data:`grace.models.rul_problem.TASKS` has a weight at all."""

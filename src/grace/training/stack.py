@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain, count
 from typing import Any
 
 import torch
@@ -270,9 +271,9 @@ class _Optimiser:
 
 
 def drawn(windows: ResidentWindows, plan: Schedule, seed: int, device: str) -> Iterator[Batch]:
-    """Batches of an epoch; each feature of each window is shifted by a constant of its own, see :class:`Schedule`."""
+    """Endless batches; each feature of each window is shifted by a constant of its own, see :class:`Schedule`."""
     order, noise = torch.Generator().manual_seed(seed), torch.Generator(device).manual_seed(seed)
-    for x, rul, label in windows.epoch(plan.batch_size, order):
+    for x, rul, label in chain.from_iterable(windows.epoch(plan.batch_size, order) for _ in count()):
         if plan.offset and x.dim() == 3:  # statistics have noise of their own
             x = x + plan.offset * torch.randn(len(x), 1, x.shape[2], generator=noise, device=device)
         yield x, rul, label

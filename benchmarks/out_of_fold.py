@@ -1,0 +1,165 @@
+"""Network sizes and a tree, judged on training engines that nothing was chosen on: python benchmarks/out_of_fold.py --data DIR
+
+The training engines of each subset in five folds. Of the other four a fifth is held out for validation, as in any honest run, and
+everything is chosen there: the epoch, and whether windows of any RUL or within 150 cycles of failure are trained on. The scored
+fold is cut at 16 random cycles of each engine, uniform over its life; so are the validation engines. The tree is scikit-learn's
+HistGradientBoostingRegressor with its defaults, on the statistics of all windows of the four folds. RMSE against labels capped
+at 125 cycles; the difference to ``statistics`` is paired by engine, its interval is Student's over engines. No test file is
+read. Results go to results/out_of_fold.json, the table into docs/training.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pages import measured_once, replace_between
+from sklearn.ensemble import HistGradientBoostingRegressor
+
+from grace.core.pools import on_one_thread
+from grace.core.stats import student
+from grace.data.cmapss.checksums import SUBSETS
+from grace.data.cmapss.fleets import read_train
+from grace.data.fleet import Fleet
+from grace.data.resident import ResidentWindows
+from grace.data.windows import Windows, windows_of_cuts
+from grace.models.rul_problem import resident
+from grace.training.evaluate import predict
+from grace.training.protocol import split_for
+from grace.training.run import train
+from grace.training.schedule import SCHEDULES
+from grace.training.spec import RunSpec, run_spec
+
+ROOT = Path(__file__).parents[1]
+FOLDS, CUTS, CAP = 5, 16, 125
+MODELS = ("statistics", "compact", "tree")
+MAX_RULS = (0, 150)
+
+
+@lru_cache(maxsize=1)
+def engines(dataset: str, data: Path) -> Fleet:
+    """Training engines."""
+    return read_train(data, dataset)
+
+
+def sides(fleet: Fleet, fold: int) -> tuple[Fleet, Fleet]:
+    """Engines of the other folds, and of this one."""
+    parts = np.array_split(np.random.default_rng(0).permutation(len(fleet.engines)), FOLDS)
+    others = np.concatenate([part for number, part in enumerate(parts) if number != fold])
+    return fleet.select(np.sort(others)), fleet.select(np.sort(parts[fold]))
+
+
+def spec_of(dataset: str, size: str, max_rul: int, fold: int) -> RunSpec:
+    """An honest run of the baseline, its validation uniform over life."""
+    schedule = replace(SCHEDULES[size], max_train_rul=max_rul)
+    return run_spec(
+        dataset,
+        "rul-only",
+        size=size,
+        schedule=schedule,
+        seed=fold,
+        rul_scale="cap",
+        max_validation_rul=0,
+        watch_test=False,
+    )
+
+
+def cut(fleet: Fleet, spec: RunSpec, conditioner: Any) -> Windows:
+    """The scored windows."""
+    rows = conditioner.transform(fleet)
+    return windows_of_cuts(fleet, rows, spec.conventions, CUTS, np.random.default_rng(1))
+
+
+def network_errors(
+    dataset: str, size: str, fold: int, fleet: Fleet, held: Fleet
+) -> tuple[NDArray[np.float64], int, float]:
+    """Errors ``[E, cuts]`` of the better of two trainings by its validation RMSE, which one that is, and seconds of one."""
+    runs = {max_rul: train(spec_of(dataset, size, max_rul, fold), fleet) for max_rul in MAX_RULS}
+    best = min(runs, key=lambda name: runs[name].record.validation["rmse"])
+    run, spec = runs[best], spec_of(dataset, size, best, fold)
+    windows = cut(held, spec, run.split.conditioner)
+    assert run.model is not None
+    found = predict(run.model, ResidentWindows(windows), spec).rul
+    return (found - windows.rul).reshape(-1, CUTS), best, run.record.seconds
+
+
+def tree_errors(dataset: str, fold: int, fleet: Fleet, held: Fleet) -> tuple[NDArray[np.float64], int, float]:
+    """Likewise of the tree; it needs no validation engines, and windows of any RUL."""
+    spec = replace(spec_of(dataset, "statistics", 0, fold), protocol="source")
+    split = split_for(spec, fleet, held)
+    windows = cut(held, spec, split.conditioner)
+
+    def statistics(some: Windows) -> NDArray[np.float32]:
+        made = resident(some, "statistics")
+        return np.asarray(made.batch(torch.arange(len(some)))[0])
+
+    assert isinstance(split.train, Windows)
+    tree = HistGradientBoostingRegressor(random_state=0).fit(statistics(split.train), split.train.rul)
+    found = np.clip(tree.predict(statistics(windows)), 0, CAP)
+    return (found - windows.rul).reshape(-1, CUTS), 0, 0.0
+
+
+def measured(dataset: str, model: str, fold: int, data: Path) -> dict[str, Any]:
+    """Squared errors of each engine of a fold."""
+    fleet, held = sides(engines(dataset, data), fold)
+    if model == "tree":
+        errors, chosen, seconds = on_one_thread(tree_errors, dataset, fold, fleet, held)
+    else:
+        errors, chosen, seconds = on_one_thread(network_errors, dataset, model, fold, fleet, held)
+    squared = [round(float(value), 3) for value in np.square(errors).mean(1)]
+    return {
+        "dataset": dataset,
+        "model": model,
+        "fold": fold,
+        "max_rul": chosen,
+        "seconds": round(seconds, 2),
+        "squared": squared,
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """RMSE out of fold, and the paired difference of the mean squared error of an engine to ``statistics``."""
+    lines = [
+        "| data set | engines | " + " | ".join(f"{model}, RMSE" for model in MODELS) + " | "
+        + " | ".join(f"{model} to statistics, squared error [95 %]" for model in MODELS[1:]) + " |",
+        "|---|" + "---|" * (2 * len(MODELS)),
+    ]  # fmt: skip
+    for dataset in SUBSETS:
+        found = {
+            model: np.concatenate([r["squared"] for r in rows if (r["dataset"], r["model"]) == (dataset, model)])
+            for model in MODELS
+            if sum((r["dataset"], r["model"]) == (dataset, model) for r in rows) == FOLDS
+        }
+        if len(found) < len(MODELS):
+            continue
+        errors = " | ".join(f"{np.sqrt(found[model].mean()):.2f}" for model in MODELS)
+        pairs = " | ".join(student(found[model] - found["statistics"]).text(1) for model in MODELS[1:])
+        lines.append(f"| {dataset} | {len(found['tree'])} | {errors} | {pairs} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure what has no result yet, then write the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=Path("cmapss"))
+    parser.add_argument("--only", nargs="*", default=SUBSETS)
+    options = parser.parse_args()
+    wanted = [(d, m, f) for d in options.only for f in range(FOLDS) for m in MODELS]
+    rows = measured_once(
+        ROOT / "results" / "out_of_fold.json",
+        ("dataset", "model", "fold"),
+        wanted,
+        lambda dataset, model, fold: measured(dataset, model, fold, options.data),
+    )
+    print(table(rows))
+    replace_between(ROOT / "docs" / "training.md", {"out-of-fold": table(rows)})
+
+
+if __name__ == "__main__":
+    main()
