@@ -192,7 +192,7 @@ def test_interrupted_training_goes_on(trained: Path) -> None:
 def test_the_error_over_test_engines_stands_beside_the_rmse(capsys: pytest.CaptureFixture[str]) -> None:
     """Of a committed run: seeds do not show what another draw of engines would move."""
     (run,) = Store(Path(__file__).parents[2] / "results" / "paper").all_records()
-    show_run(run, Path("net.safetensors"))
+    show_run(run, Path("net.safetensors"), {})
     shown = capsys.readouterr().out
     count, error = len(run.predictions["true"]), engine_error([run])
     assert f"standard error of the test RMSE over its {count} engines: {error:.2f}, uncapped" in shown

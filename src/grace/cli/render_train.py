@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ _FIGURES = {
 _DIGITS = {"rmse": 2, "score": 0, "rmse_uncapped": 2, "score_uncapped": 0, "macro_f1": 3}
 
 
-def show_run(record: Record, path: Path) -> None:
-    """Figures of a finished run."""
+def show_run(record: Record, path: Path, baselines: Mapping[str, float]) -> None:
+    """Figures of a finished run, and last how it compares with what needs no network, by their validation RMSE."""
     out, spec = Console(), record.spec
     unit = _unit(spec)
     counted = "" if unit == "cycles" else f"; RUL in {unit}"
@@ -49,6 +50,16 @@ def show_run(record: Record, path: Path) -> None:
     for line in record.concerns:
         out.print(f"note: {line}", style="yellow", highlight=False, soft_wrap=True)
     out.print(f"{path}", highlight=False)
+    if baselines:
+        out.print(_against(baselines, record.validation["rmse"]), highlight=False, soft_wrap=True)
+
+
+def _against(baselines: Mapping[str, float], own: float) -> str:
+    """One line on the network and what needs none, on the same validation windows."""
+    others = ", ".join(f"{name} {value:.2f}" for name, value in baselines.items())
+    ahead = [name for name, value in baselines.items() if value <= own]
+    verdict = f"{' and '.join(ahead)} as good or better" if ahead else "ahead of all"
+    return f"validation RMSE: network {own:.2f}, {others}: {verdict} (one split)"
 
 
 def _unit(spec: dict[str, Any]) -> str:

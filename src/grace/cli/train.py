@@ -82,7 +82,8 @@ def train(
     checkpoint.unlink(missing_ok=True)
     if run.model is None:
         raise GraceError(f"{fleet.name}, {spec.method}: {run.record.reason}")
-    work.show_run(run.record, path)
+    baselines = work.baseline_errors(run.split, spec.conventions.cap) if spec.trains("rul") else {}
+    work.show_run(run.record, path, baselines)
 
 
 def _numbers(texts: list[str]) -> dict[str, Number | tuple[Number, ...]]:

@@ -54,6 +54,7 @@ from grace.report.figures import draw as draw
 from grace.report.library import bundling as bundling
 from grace.report.page import write_page as write_page
 from grace.report.read import read_results as read_results
+from grace.training.baselines import baseline_errors as baseline_errors
 from grace.training.export import export_onnx as export_onnx
 from grace.training.model_file import load_model as load_model
 from grace.training.model_file import save_model as save_model
