@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -59,7 +60,7 @@ class Stack:
         cell: Cell = EAGER,
         monitor_every: int = 0,
     ) -> None:
-        self.specs, self.device, self.plan, self._monitor_every = list(specs), device, specs[0].schedule, monitor_every
+        self.specs, self.device, self.plan = list(specs), device, specs[0].schedule
         networks = _initial_networks(specs, splits, device)
         self.shape, self._cell = networks[0], cell
         named, shared = dict(self.shape.named_parameters()), {id(p) for p in self.shape.shared_parameters()}
@@ -78,7 +79,7 @@ class Stack:
         self._validation = {seed: ResidentWindows(split.validation, device) for seed, split in splits.items()}
         tests = {seed: split.test for seed, split in splits.items() if split.test is not None and specs[0].watch_test}
         self._test = {seed: ResidentWindows(windows, device) for seed, windows in tests.items()}
-        self.outer = Outer(specs, [replica.per_epoch for replica in self.replicas], device)
+        self.outer = Outer(specs, [replica.per_epoch for replica in self.replicas], device, monitor_every)
 
     @property
     def active(self) -> list[int]:
@@ -142,27 +143,23 @@ class Stack:
         shared, own, measured = ([leaves[n] for n in names] for names in (self._shared, self._own, self._measured))
         part = None if self.specs[0].measure_on == WHOLE else measured
 
-        def losses(batch: Batch) -> Tensor:
-            return self._losses(network, rows, batch)
-
         def backward(found: Tensor, number: int) -> Weighed:
             step, detached = first + number, found.detach()
 
             def weigh(gram: Tensor | None) -> tuple[Tensor, Tensor | None]:
-                return self.outer.weigh(groups, index, detached, gram, step, self.epoch)
+                return self.outer.weigh(groups, index, detached, gram, step)
 
-            due = any(group.measures(step, self.epoch) for group in groups)
+            due = any(group.measures(step) for group in groups)
             watched = None
-            if not due and any(group.watched(step, self.epoch, self._monitor_every) for group in groups):
+            if not due and any(group.watched(step) for group in groups):
                 watched = gramians_of_replicas(found, measured, retain_graph=True)
             weights, gram = step_of_replicas(found, weigh, shared, own, due=due, measure_on=part)
             return Weighed(detached, weights, watched if gram is None else gram)
 
-        for number, step in enumerate(fit(batches, losses, backward, optimiser), first):
+        for number, step in enumerate(fit(batches, partial(self._losses, network, rows), backward, optimiser), first):
             sums.add(index, step.losses, step.weights)
             if step.gramian is not None:
-                at = number, self.epoch
-                seen = [g for g in groups if g.measures(*at) or g.watched(*at, self._monitor_every)]
+                seen = [group for group in groups if group.measures(number) or group.watched(number)]
                 self.outer.gramians[index] = step.gramian
                 sums.measured(self.outer.gramians, [member for group in seen for member in group.members])
         if not whole:
