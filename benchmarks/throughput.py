@@ -26,7 +26,7 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.windows import Windows
 from grace.models.rul_problem import build
-from grace.training.protocol import split_for
+from grace.training.protocol import Split
 from grace.training.schedule import Schedule
 from grace.training.spec import CONVENTIONS, RunSpec, run_spec
 from grace.training.stack import Stack
@@ -213,7 +213,7 @@ def rates(size: str, steps: int, rounds: int, fleet: Fleet, peers: bool = True) 
             its own folder, :func:`link_for_rul_datasets`.
     """
     spec = spec_of(size, steps)
-    split = split_for(spec, fleet, None)
+    split = Split.of(spec, fleet, None)
     ways: dict[str, Any] = {"GRACE": Grace(spec, split, steps), "PyTorch loop": Loop(spec, split, steps)}
     if peers:
         low = replace(spec, precision="bfloat16")

@@ -35,7 +35,7 @@ class _Learned:
             self._parameter.grad = None
 
 
-class Group:
+class _Group:
     """Replicas with the same outer axis, options and steps an epoch; a single one is a controller without a leading dimension.
 
     ``members`` are their numbers in the stack, ``spec`` is that of one of them.
@@ -81,7 +81,7 @@ class Group:
         return weights.view(len(self.members), -1), None if own is None else own.sum()
 
     def step(self, step: int) -> None:
-        """Step the controller's own parameters, in this step of the epoch."""
+        """Step the controller's own parameters, after this step of the epoch."""
         for learned in self._learned:
             learned.step(self._rates[step])
 
@@ -104,16 +104,16 @@ class Outer:
         found: dict[tuple[Any, ...], list[int]] = {}
         for number, (spec, steps) in enumerate(zip(specs, per_epoch, strict=True)):
             found.setdefault((spec.outer, spec.options, spec.measure_every, steps), []).append(number)
-        self.groups = [Group(m, specs[m[0]], per_epoch[m[0]], device, monitor_every) for m in found.values()]
+        self.groups = [_Group(m, specs[m[0]], per_epoch[m[0]], device, monitor_every) for m in found.values()]
         self.losses = torch.ones(len(specs), len(TASKS), device=device)
         self.gramians = torch.eye(len(TASKS), device=device).repeat(len(specs), 1, 1)
 
-    def at_work(self, rows: Sequence[int]) -> list[Group]:
+    def at_work(self, rows: Sequence[int]) -> list[_Group]:
         """The groups that hold some of these replicas."""
         return [group for group in self.groups if not set(group.members).isdisjoint(rows)]
 
     def weigh(
-        self, groups: Sequence[Group], rows: Tensor, losses: Tensor, gram: Tensor | None, step: int
+        self, groups: Sequence[_Group], rows: Tensor, losses: Tensor, gram: Tensor | None, step: int
     ) -> tuple[Tensor, Tensor | None]:
         """Weights ``[n, K]`` of the replicas at ``rows``, from their losses ``[n, K]`` and Gramians ``[n, K, K]``; own losses.
 

@@ -25,8 +25,8 @@ from grace.formats import DamagedError, Format
 from grace.models.lstm import EAGER, compiled
 from grace.training.checkpoint import load, save
 from grace.training.conformal import half_width
-from grace.training.evaluate import Predictions, predict
-from grace.training.protocol import Split, split_for
+from grace.training.evaluate import Predictions
+from grace.training.protocol import Split
 from grace.training.record import DONE, ENGINE, FAILED, Record
 from grace.training.spec import RunSpec
 from grace.training.stack import Stack
@@ -136,7 +136,7 @@ def train_stacked(
             "Runs of a stack should be at least one, and differ in method, options and seed alone. Found "
             f"{len(stacks(specs))} kinds among {len(specs)} runs. Train each kind in a stack of its own."
         )
-    splits = {spec.seed: split_for(spec, fleet, test) for spec in specs}
+    splits = {spec.seed: Split.of(spec, fleet, test) for spec in specs}
     with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
         stack = Stack(specs, splits, device, compiled() if fuse else EAGER, monitor_every)
         _to_the_end(stack, checkpoint, SELDOM * (len(specs) > 1) if every is None else every, on_epoch)
@@ -208,7 +208,7 @@ def _run(stack: Stack, number: int) -> Run:
     model = stack.best_model(number)
 
     def predicted(windows: Windows) -> Predictions:
-        return predict(model, ResidentWindows(windows, stack.device), spec)
+        return Predictions.of(model, ResidentWindows(windows, stack.device), spec)
 
     chosen = predicted(split.validation)
     half = half_width(chosen.rul.astype(float) - split.validation.rul, split.validation.engine, LEVEL)

@@ -22,9 +22,9 @@ from grace.models.rul_problem import RULProblem, build, task_losses
 from grace.training.evaluate import predict_all, together
 from grace.training.layout import Layout, State
 from grace.training.optimiser import RowOptimiser
-from grace.training.outer import Group, Outer
+from grace.training.outer import Outer
 from grace.training.protocol import Split
-from grace.training.replica import Measured, Replica, Sums
+from grace.training.replica import Replica, Sums
 from grace.training.schedule import Schedule
 from grace.training.spec import RunSpec
 
@@ -90,9 +90,9 @@ class Stack:
         """Train one epoch of every active replica, evaluate the averaged weights and enter it into the histories."""
         began, active = time.perf_counter(), self.active
         means = self.train_epoch(active).summaries()
-        going = [number for number in active if self.replicas[number].trained(means[number].losses)]
+        going = [number for number in active if self.replicas[number].trained(means[number])]
         if going:
-            self._evaluate(going, means)
+            self._evaluate(going)
         self.epoch += 1
         spent = time.perf_counter() - began
         self.seconds += spent
@@ -137,8 +137,8 @@ class Stack:
         index = torch.tensor(rows, device=self.device)
         whole, groups = len(rows) == len(self.specs), self.outer.at_work(rows)
         state = self.state if whole else self.state.select(index)
-        optimiser = _Optimiser(RowOptimiser(state, self.parameters, rates[:, index], self.plan), groups, first)
-        leaves = optimiser.rows.leaves
+        optimiser = RowOptimiser(state, self.parameters, rates[:, index], self.plan)
+        leaves = optimiser.leaves
         network = Networks(self.shape, leaves, self.statistics.views(state.statistics), True, streams, self._cell)
         shared, own, measured = ([leaves[n] for n in names] for names in (self._shared, self._own, self._measured))
         part = None if self.specs[0].measure_on == WHOLE else measured
@@ -157,6 +157,8 @@ class Stack:
             return Weighed(detached, weights, watched if gram is None else gram)
 
         for number, step in enumerate(fit(batches, partial(self._losses, network, rows), backward, optimiser), first):
+            for group in groups:
+                group.step(number)
             sums.add(index, step.losses, step.weights)
             if step.gramian is not None:
                 seen = [group for group in groups if group.measures(number) or group.watched(number)]
@@ -175,7 +177,7 @@ class Stack:
                 task_losses(predicted, logits, rul, label, inners, one.conventions.cap, one.rul_scale), 1
             )
 
-    def _evaluate(self, going: list[int], means: Sequence[Measured]) -> None:
+    def _evaluate(self, going: list[int]) -> None:
         rows, specs = torch.tensor(going, device=self.device), [self.specs[number] for number in going]
         p = self.parameters.views(self.state.average[rows])
         network = Networks(self.shape, p, self.statistics.views(self.state.average_statistics[rows]), False)
@@ -191,7 +193,7 @@ class Stack:
             if on_test and replica.split.test is not None:
                 found = on_test[place].figures(replica.split.test)
                 entry |= {"test_rmse": found["rmse"], "test_score": found["score"]}
-            better += [number] if replica.judged(entry, means[number]) else []
+            better += [number] if replica.judged(entry) else []
         if better:
             index = torch.tensor(better, device=self.device)
             self.best[index] = self.state.average[index]
@@ -248,22 +250,6 @@ def _initial_networks(specs: Sequence[RunSpec], splits: dict[int, Split], device
             torch.manual_seed(spec.seed)
             drawn[spec.seed, spec.inner] = initialised_model(problem, spec.seed)[0]
     return [drawn[spec.seed, spec.inner] for spec in specs]
-
-
-class _Optimiser:
-    """Steps the networks' rows, and the parameters of the controllers with them."""
-
-    def __init__(self, rows: RowOptimiser, groups: Sequence[Group], first: int) -> None:
-        self.rows, self._groups, self._step = rows, groups, first
-
-    def zero_grad(self) -> None:
-        self.rows.zero_grad()
-
-    def step(self) -> None:
-        self.rows.step()
-        for group in self._groups:
-            group.step(self._step)
-        self._step += 1
 
 
 def drawn(windows: ResidentWindows, plan: Schedule, seed: int, device: str) -> Iterator[Batch]:
