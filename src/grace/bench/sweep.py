@@ -125,9 +125,7 @@ def _units(specs: Sequence[RunSpec], stack: int) -> list[list[RunSpec]]:
     return [[spec] for spec in specs] if stack == 1 else stacks(specs, stack)
 
 
-def _run_unit(
-    specs_json: Sequence[dict[str, Any]], data: Path | TableSource | None, folder: Path, device: str = "cpu"
-) -> None:
+def _run_unit(specs_json: Sequence[dict[str, Any]], data: Path | TableSource | None, folder: Path, device: str) -> None:
     """Train runs together, on one thread, and write their records; the unit of work of every executor.
 
     A run that another process trains, or that has its record, is left out.

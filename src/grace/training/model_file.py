@@ -22,14 +22,10 @@ NETWORK = Format("trained network", 2, {1: lambda body: body | {"spec": spec_rea
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """What a model file holds.
+    """A network in evaluation mode, the run that made it, and the conditions and scaling of its training engines.
 
-    Attributes:
-        model: The network, in evaluation mode.
-        spec: The run that made it.
-        conditioner: Conditions and scaling of its training engines.
-        half_width: Of the conformal interval, cycles; infinite where there were too few validation engines.
-        level: Coverage that the interval was made for.
+    ``half_width`` is that of the conformal interval for a coverage of ``level``, cycles; infinite where there were too few
+    validation engines.
     """
 
     model: nn.Module

@@ -47,13 +47,7 @@ OnEpoch = Callable[[Stack], None]
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A finished run.
-
-    Attributes:
-        record: What is kept of it.
-        model: The network of the best epoch, or None where the run failed.
-        split: What it was trained and chosen on.
-    """
+    """A finished run: its record, the network of the best epoch (None where it failed), and what it was trained and chosen on."""
 
     record: Record
     model: nn.Module | None
@@ -112,18 +106,10 @@ def train_stacked(
     figures are those to rounding. A run's ``seconds`` are its share of the stack's.
 
     Args:
-        specs: What to train; they differ in method, options and seed alone.
-        fleet: Training engines, run to failure.
-        test: Test engines with their RUL.
-        device: ``cpu``, ``cuda``, ...
-        checkpoint: File that the stack's state is written to, and resumed from where it is there.
+        specs: What to train; they differ in method, options and seed alone. Runs are returned in their order.
         every: Seconds between two checkpoints, at the end of an epoch; default 300, and 0 for a single run.
         fuse: Compile the element-wise part of the LSTM with ``torch.compile``.
-        monitor_every: See :func:`train`.
-        on_epoch: Told each epoch.
-
-    Returns:
-        Runs in the order of ``specs``.
+        fleet, test, device, checkpoint, monitor_every, on_epoch: See :func:`train`.
 
     Raises:
         GraceError: The specs cannot train together, a split of one of several fills no batch, or see :func:`train`.
