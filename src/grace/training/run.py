@@ -148,9 +148,8 @@ def name_of(specs: Sequence[RunSpec]) -> str:
 
 def _to_the_end(stack: Stack, checkpoint: Path | None, every: float, on_epoch: OnEpoch | None) -> None:
     begun = {"id": name_of(stack.specs), "environment": _environment(stack.device)}
-    if checkpoint is not None and checkpoint.exists() and (state := _resumed(checkpoint, stack.device)) is not None:
-        _check_resumed(checkpoint, begun, state)
-        stack.load_state_dict(state)
+    if checkpoint is not None and checkpoint.exists():
+        _resume(stack, checkpoint, begun)
     saved = time.monotonic()
     while stack.active:
         stack.run_epoch()
@@ -161,16 +160,13 @@ def _to_the_end(stack: Stack, checkpoint: Path | None, every: float, on_epoch: O
             on_epoch(stack)
 
 
-def _resumed(checkpoint: Path, device: str) -> dict[str, Any] | None:
-    """The state in a checkpoint; None where it is damaged, and has been set aside."""
+def _resume(stack: Stack, checkpoint: Path, begun: dict[str, Any]) -> None:
+    """Go on from a checkpoint of the same runs and environment; a damaged one is set aside."""
     try:
-        return load(checkpoint, CHECKPOINT, device)
+        state = load(checkpoint, CHECKPOINT, stack.device)
     except DamagedError as error:
         set_aside(checkpoint, str(error))
-        return None
-
-
-def _check_resumed(checkpoint: Path, begun: dict[str, Any], state: dict[str, Any]) -> None:
+        return
     if state["id"] != begun["id"]:
         raise GraceError(
             f"{checkpoint} should be the checkpoint of {begun['id']}. Found {state['id']}. Remove it, or restore the options "
@@ -183,6 +179,7 @@ def _check_resumed(checkpoint: Path, begun: dict[str, Any], state: dict[str, Any
                 f"{checkpoint} should be gone on with as it was begun, with {name} {was}. Found {now}. Restore that, or remove "
                 "the file to begin anew."
             )
+    stack.load_state_dict(state)
 
 
 def _run(stack: Stack, number: int) -> Run:
