@@ -79,13 +79,9 @@ def sweep(
 
     Args:
         specs: What to run, with the SHA-256 of what they read, as :func:`grid` makes them.
-        store: Where records go.
         data: Folder of the data, or a table; with a cluster the same path on every machine, and likewise the store's.
-        pool: Opens the executor.
         retry_failed: Run failed runs again; without it they stay failed.
-        on_run: Told after each run.
         stack: Runs that train together, at most; 0 for all that can. See :func:`grace.training.run.train_stacked`.
-        device: Where they train.
 
     Returns:
         State of every run by its id.

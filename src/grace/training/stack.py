@@ -43,7 +43,6 @@ class Stack:
     Args:
         specs: What is trained; they differ in method, options and seed alone.
         splits: Split of each seed.
-        device: ``cpu``, ``cuda``, ...
         cell: Element-wise part of the LSTM in training; a compiled one is compiled anew for every shape.
         monitor_every: Steps between two measurements of the Gramian for display, in runs whose method needs none; 0: never.
             They are passes of their own, so that watching moves no number.
