@@ -7,7 +7,7 @@ from operations import operations_of
 
 from grace.alignment.probe import probe
 from grace.alignment.recipes import RECIPES
-from grace.bench.plan import METHODS
+from grace.bench.sweep import METHODS
 from grace.controllers.methods import METHODS as ROWS
 from grace.controllers.methods import OUTER
 from grace.data.conventions import Conventions

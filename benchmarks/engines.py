@@ -23,9 +23,8 @@ from grace.data.conditions import fit_conditions
 from grace.data.resident import ResidentWindows
 from grace.data.split import split_engines
 from grace.data.windows import training_windows, windows_of_cuts
-from grace.training.evaluate import predict
+from grace.training.evaluate import Predictions
 from grace.training.protocol import Split
-from grace.training.run import initial_networks
 from grace.training.spec import run_spec
 from grace.training.stack import Stack
 
@@ -55,10 +54,10 @@ def split_of(seed: int, engines: int, data: Path) -> Split:
 def trained(split: Split, seed: int) -> Any:
     """Predictions on the validation windows after a whole training."""
     spec = run_spec("FD001", "rul-only", seed=seed)
-    stack = Stack([spec], {seed: split}, initial_networks([spec], {seed: split}, "cpu"))
+    stack = Stack([spec], {seed: split})
     while stack.active:
         stack.run_epoch()
-    return predict(stack.best_model(0), ResidentWindows(split.validation), spec).rul
+    return Predictions.of(stack.best_model(0), ResidentWindows(split.validation), spec).rul
 
 
 def measured(seed: int, engines: int, data: Path) -> dict[str, Any]:

@@ -64,17 +64,16 @@ def replicas(count: int) -> Callable[[], Any]:
     from dataclasses import replace
 
     from grace.data.simulated.fleet import Simulation, simulate
-    from grace.training.protocol import split_for
-    from grace.training.run import initial_networks
-    from grace.training.schedule import schedule_named
+    from grace.training.protocol import Split
+    from grace.training.schedule import Schedule
     from grace.training.spec import run_spec
     from grace.training.stack import Stack
 
-    plan = replace(schedule_named("compact"), steps=1)
+    plan = replace(Schedule.named("compact"), steps=1)
     specs = [run_spec("simulated", "baseline", seed=seed, schedule=plan) for seed in range(count)]
-    split = split_for(specs[0], simulate(Simulation(engines=10, test_engines=1))[0], None)
+    split = Split.of(specs[0], simulate(Simulation(engines=10, test_engines=1))[0], None)
     splits = dict.fromkeys(range(count), split)
-    stack = Stack(specs, splits, initial_networks(specs, splits, "cpu"))
+    stack = Stack(specs, splits)
     return lambda: stack.train_epoch(list(range(count)))
 
 

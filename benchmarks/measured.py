@@ -17,7 +17,6 @@ from pages import replace_between
 
 from grace.bench.store import Store
 from grace.bench.sweep import counted, sweep
-from grace.bench.tables import interval
 from grace.core.pools import processes
 from grace.core.stats import student
 from grace.data.conventions import Conventions
@@ -61,7 +60,7 @@ def table(store: Store) -> str:
         rmse = np.array([record.test["rmse"] for record in done])
         first = rmse if first is None else first
         gain = rmse - first
-        change = "-" if way == next(iter(WAYS)) else interval(student(gain), 2, "+")
+        change = "-" if way == next(iter(WAYS)) else student(gain).text(2, "+")
         seconds = np.mean([record.seconds for record in done])
         lines.append(f"| {way} | " + " | ".join(f"{value:.2f}" for value in rmse) + f" | {change} | {seconds:.0f} |")
     return "\n".join(lines) + "\n"

@@ -15,7 +15,7 @@ from pathlib import Path
 from grace.bench.store import Store
 from grace.bench.sweep import counted, sweep
 from grace.data.conventions import Conventions
-from grace.training.schedule import schedule_named
+from grace.training.schedule import Schedule
 from grace.training.spec import run_spec
 
 FOLDER = Path(__file__).parents[1] / "results" / "paper"
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=80, help="most epochs; the source's are 500")
     parser.add_argument("--precision", default="bfloat16", help="bfloat16 or float32")
     options = parser.parse_args()
-    schedule = replace(schedule_named("paper"), epochs=options.epochs)
+    schedule = replace(Schedule.named("paper"), epochs=options.epochs)
     choices = {"size": "paper", "schedule": schedule, "conventions": Conventions(), "precision": options.precision}
     spec = run_spec("FD001", "grace", **choices)
     print(counted(sweep([spec], Store(FOLDER), options.data, lambda: nullcontext(None))))

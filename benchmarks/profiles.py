@@ -11,10 +11,10 @@ import torch
 from operations import operations_of
 from throughput import STACKS, Grace, spec_of
 
-from grace.core.weighted_mse import mse_loss
+from grace.core.weighted_mse import INNER
 from grace.data.fleet import Fleet
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
-from grace.training.protocol import split_for
+from grace.training.protocol import Split
 
 KINDS = {
     "LSTM": ("mkldnn_rnn",),
@@ -46,7 +46,7 @@ def training_operations(size: str, window: int, features: int) -> float:
 
     def both() -> None:
         rul, logits = one(torch.randn(count, window, features))
-        loss = mse_loss(rul, torch.zeros_like(rul)) + logits.square().mean()
+        loss = INNER["mse"](rul, torch.zeros_like(rul), 125.0) + logits.square().mean()
         torch.autograd.grad(loss, list(one.parameters()), allow_unused=True)
 
     return operations_of(both) / count
@@ -55,7 +55,7 @@ def training_operations(size: str, window: int, features: int) -> float:
 def profile_training(size: str, steps: int, fleet: Fleet) -> dict[str, Any]:
     """Of a run and of a stack: shares of a step by kind, and the share of the core's peak that its products reach."""
     spec = spec_of(size, steps)
-    split = split_for(spec, fleet, None)
+    split = Split.of(spec, fleet, None)
     counted = training_operations(size, spec.conventions.window, split.train.rows.shape[1])
     replicas = STACKS[size][0]
     return {

@@ -9,10 +9,10 @@ from pages import replace_between
 
 from grace.bench.published import SOURCE
 from grace.bench.store import Store
-from grace.bench.summary import difference, family_of, summarise, values_by_seed
-from grace.bench.tables import TITLE, interval, report
+from grace.bench.summary import summarise, values_by_seed
+from grace.bench.tables import TITLE, report
 from grace.controllers.titles import TITLES
-from grace.core.stats import UNCLEAR, Estimate, family
+from grace.core.stats import UNCLEAR, Estimate, Family, paired
 from grace.training.record import Record
 
 BANDS = ((0, 50), (50, 100), (100, 126))
@@ -61,14 +61,14 @@ def claims(records: list[Record]) -> str:
             shown(best.difference, 2),
         )
         lines.append(f"| {dataset} | " + " | ".join(cells) + " |")
-    paired = [row for row in rows if row.difference is not None]
-    largest = max(abs(row.difference.mean) for row in paired if row.difference)
+    compared = [row for row in rows if row.difference is not None]
+    largest = max(abs(row.difference.mean) for row in compared if row.difference)
     outside = [
         f"{TITLES[row.method]} on {row.dataset} ({shown(row.difference, 2)})"
-        for row in paired
+        for row in compared
         if row.verdict != UNCLEAR
     ]
-    words = family_of(paired).words
+    words = Family.of([row.difference for row in compared]).words
     return (
         "\n".join(lines)
         + f"\n\nThe largest difference to Baseline is {largest:.2f} cycles. {words} Those that do: "
@@ -100,11 +100,11 @@ def axes(records: list[Record]) -> str:
         head = TITLE[metric]
         lines = [f"| {head} | " + " | ".join(values) + " |", "|---" * (len(values) + 1) + "|"]
         for text, method, reference in AXES:
-            found = [difference(values[dataset], method, reference) for dataset in values]
+            found = [paired(values[dataset][method], values[dataset][reference]) for dataset in values]
             every += [estimate for estimate in found if estimate]
             lines.append(f"| {text} | " + " | ".join(shown(estimate, digits) for estimate in found) + " |")
         parts.append("\n".join(lines) + "\n")
-    return "\n".join(parts) + "\n" + family(every).words + "\n"
+    return "\n".join(parts) + "\n" + Family.of(every).words + "\n"
 
 
 def inner_score(records: list[Record]) -> str:
@@ -118,7 +118,7 @@ def inner_score(records: list[Record]) -> str:
         for text, method, reference in pairs:
             cells = []
             for dataset in values:
-                found = difference(values[dataset], method, reference)
+                found = paired(values[dataset][method], values[dataset][reference])
                 level = float(np.mean([*values[dataset][reference].values()]))
                 unclear = "" if found and found.measurable else ", unclear"
                 cells.append("-" if found is None else f"{100 * found.mean / level:+.1f} %{unclear}")
@@ -131,7 +131,8 @@ def shown(estimate: Estimate | None, digits: int) -> str:
     """Mean and interval; bold where it leaves out 0."""
     if estimate is None:
         return "-"
-    return f"**{interval(estimate, digits, '+')}**" if estimate.measurable else interval(estimate, digits, "+")
+    text = estimate.text(digits, "+")
+    return f"**{text}**" if estimate.measurable else text
 
 
 STRETCHES = ((0, 50), (50, 100), (100, 125), (125, 126))

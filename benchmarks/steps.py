@@ -24,7 +24,7 @@ from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
 from grace.models.function import Networks
 from grace.training.layout import Layout, State
 from grace.training.optimiser import RowOptimiser
-from grace.training.schedule import schedule_named
+from grace.training.schedule import Schedule
 
 HALF = torch.tensor([0.5, 0.5])
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -88,7 +88,7 @@ class StackedEvery(Way):
         layout, running = Layout.of(named), Layout.of(floats(model))
         state = State.start(layout.pack([named]), running.pack([floats(model)]))
         rates = torch.tensor(1e-4).expand(10_000, 1)
-        self._optimiser = RowOptimiser(state, layout, rates, replace(schedule_named("paper"), weight_decay=1e-2))
+        self._optimiser = RowOptimiser(state, layout, rates, replace(Schedule.named("paper"), weight_decay=1e-2))
         leaves = self._optimiser.leaves
         self._network = Networks(model, leaves, running.views(state.statistics), True)
         self._shared = [leaves[name] for name, p in named.items() if id(p) in shared]

@@ -21,14 +21,13 @@ from layers import ByLayers
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from grace.core.weighted_mse import mse_loss
+from grace.core.weighted_mse import INNER
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.windows import Windows
 from grace.models.rul_problem import build
-from grace.training.protocol import split_for
-from grace.training.run import initial_networks
-from grace.training.schedule import schedule_named
+from grace.training.protocol import Split
+from grace.training.schedule import Schedule
 from grace.training.spec import CONVENTIONS, RunSpec, run_spec
 from grace.training.stack import Stack
 
@@ -45,7 +44,7 @@ STACKS = {"compact": (2,), "paper": (1,)}
 def spec_of(size: str, steps: int) -> RunSpec:
     """The spec that all of them train."""
     window, batch = SIZES[size]
-    plan = replace(schedule_named(size), steps=steps, batch_size=batch)
+    plan = replace(Schedule.named(size), steps=steps, batch_size=batch)
     conventions = Conventions(window=window, features=CONVENTIONS.features)
     return run_spec("FD001", "baseline", size=size, schedule=plan, conventions=conventions)
 
@@ -56,7 +55,7 @@ class Grace:
     def __init__(self, spec: RunSpec, windows: Any, steps: int, replicas: int = 1) -> None:
         specs = [replace(spec, seed=spec.seed + number) for number in range(replicas)]
         splits = {one.seed: windows for one in specs}
-        self._stack = Stack(specs, splits, initial_networks(specs, splits, "cpu"))
+        self._stack = Stack(specs, splits)
         self._rows = list(range(replicas))
         self.windows = replicas * spec.schedule.batch_size * self._stack.replicas[0].per_epoch
 
@@ -101,7 +100,7 @@ class Loop:
                 break
             with torch.autocast("cpu", torch.bfloat16, enabled=self._low):
                 predicted, logits = self._model(x)
-                loss = 0.5 * mse_loss(predicted, rul) + 0.5 * nn.functional.cross_entropy(logits, label)
+                loss = 0.5 * INNER["mse"](predicted, rul, 125.0) + 0.5 * nn.functional.cross_entropy(logits, label)
             self._optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
@@ -125,7 +124,7 @@ class Alone:
         began = time.perf_counter()
         for _ in range(self._steps):
             predicted, logits = self._model(x)
-            loss = 0.5 * mse_loss(predicted, rul) + 0.5 * nn.functional.cross_entropy(logits, label)
+            loss = 0.5 * INNER["mse"](predicted, rul, 125.0) + 0.5 * nn.functional.cross_entropy(logits, label)
             torch.autograd.grad(loss, list(self._model.parameters()))
         return time.perf_counter() - began
 
@@ -161,7 +160,7 @@ class Lightning:
                 x, rul = batch
                 predicted, logits = self.model(x.mT)
                 label = 2 - torch.bucketize(rul, torch.tensor([30.0, 70.0]), right=True)
-                loss = 0.5 * mse_loss(predicted, rul) + 0.5 * nn.functional.cross_entropy(logits, label)
+                loss = 0.5 * INNER["mse"](predicted, rul, 125.0) + 0.5 * nn.functional.cross_entropy(logits, label)
                 self.log("loss", loss)
                 return loss
 
@@ -214,7 +213,7 @@ def rates(size: str, steps: int, rounds: int, fleet: Fleet, peers: bool = True) 
             its own folder, :func:`link_for_rul_datasets`.
     """
     spec = spec_of(size, steps)
-    split = split_for(spec, fleet, None)
+    split = Split.of(spec, fleet, None)
     ways: dict[str, Any] = {"GRACE": Grace(spec, split, steps), "PyTorch loop": Loop(spec, split, steps)}
     if peers:
         low = replace(spec, precision="bfloat16")

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grace.bench.plan import grid
 from grace.bench.store import Store
-from grace.bench.sweep import _units
+from grace.bench.sweep import _units, grid
 from grace.cli.machine import is_gpu
 from grace.errors import GraceError
 from grace.training.record import Record

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from grace.bench.published import SOURCE
-from grace.bench.summary import engine_error, mean_across_data_sets, summarise
+from grace.bench.summary import engine_error, summarise
 from grace.bench.tables import report
 from grace.controllers.methods import METHODS
 from grace.controllers.titles import TITLES
@@ -121,8 +121,6 @@ def test_refusals() -> None:
     rows = records((10,) * 5, (9,) * 5)
     with pytest.raises(GraceError, match="with different settings"):
         summarise([*rows, record("FD001", "grace", 42, 8.0)])
-    with pytest.raises(GraceError, match="should be per data set"):
-        mean_across_data_sets()
     with pytest.raises(GraceError, match="`metric` should be one of"):
         summarise(rows, "accuracy")
     with pytest.raises(GraceError, match="should hold score"):

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from grace.bench.plan import grid
 from grace.bench.store import Store
-from grace.errors import GraceError
+from grace.bench.sweep import grid
+from grace.errors import GraceError, GraceWarning
 from grace.files import write_text
-from grace.training.record import read_record
+from grace.training.record import Record
 from tests.bench.conftest import RUNS, call, command
 
 SAME = (
@@ -78,7 +78,7 @@ def kill_after(folder: Path, seconds: float, jobs: str = "2") -> int:
 
 def intact(folder: Path) -> int:
     """Every record that is there can be read; returns how many."""
-    return len([read_record(path) for path in (folder / "records").glob("*.json")])
+    return len([Record.read(path) for path in (folder / "records").glob("*.json")])
 
 
 def test_killed_and_resumed_it_equals_an_undisturbed_sweep(whole: Path, tmp_path: Path) -> None:
@@ -219,6 +219,15 @@ def test_a_damaged_file_is_set_aside_and_its_run_begins_anew(
     assert figures(tmp_path) == figures(whole)
 
 
+def test_every_damaged_record_is_set_aside(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_text(tmp_path / "records" / f"{name}.json", "{")
+    with pytest.warns(GraceWarning, match="was set aside as") as said:
+        Store(tmp_path).mend(name for name in ("a", "b"))
+    assert len(said) == 2
+    assert sorted(path.name for path in (tmp_path / "records").iterdir()) == ["a.json.damaged", "b.json.damaged"]
+
+
 def test_records_of_an_older_version_are_not_run_again(tmp_path: Path) -> None:
     old = Path(__file__).parents[1] / "formats" / "version_1" / "7ab0fb4ec813.json"
     write_text(tmp_path / "records" / old.name, old.read_text())
@@ -255,7 +264,7 @@ def test_a_replaced_file_is_another_run(tmp_path: Path) -> None:
 
 def test_failed_runs_are_retried_on_request_alone(whole: Path, tmp_path: Path) -> None:
     path = copied(whole, tmp_path)
-    failed = replace(read_record(path), status="failed", reason="losses should be finite. Found nan")
+    failed = replace(Record.read(path), status="failed", reason="losses should be finite. Found nan")
     failed.write(path.parent)
     done = call(tmp_path)
     assert done.returncode == 0

@@ -14,7 +14,7 @@ import typer
 from docs.commands import commands
 from grace.alignment.diagnose import diagnose
 from grace.alignment.problem import FleetProblem
-from grace.bench.plan import METHODS
+from grace.bench.sweep import METHODS
 from grace.cli import work
 from grace.cli.main import OLD_NAMES, app, main
 from grace.cli.options import GridOptions, TrainingOptions, grouped

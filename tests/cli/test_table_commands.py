@@ -18,7 +18,7 @@ from grace.data.simulated.fleet import Simulation, simulate
 from grace.training.checkpoint import load
 from grace.training.model_file import NETWORK, load_model
 from grace.training.predict import predict
-from grace.training.schedule import schedule_named
+from grace.training.schedule import Schedule
 from tests.data.conftest import as_table
 from tests.data.test_ncmapss import write_layout
 
@@ -120,7 +120,7 @@ def test_predict_needs_no_options(trained: Path) -> None:
 
 
 def test_horizons_scale_with_the_cap() -> None:
-    plan = schedule_named("compact")
+    plan = Schedule.named("compact")
     assert horizons(plan, 125) == {"schedule": plan}
     scaled = horizons(plan, 250)
     assert (scaled["schedule"].max_train_rul, scaled["max_validation_rul"]) == (2 * plan.max_train_rul, 300)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import grace
-from grace.bench.plan import grid
+from grace.bench.sweep import grid
 from grace.controllers.methods import build_outer, method
 
 MODULE = '''
@@ -69,14 +69,14 @@ def test_a_pair_is_a_method_of_a_sweep(folder: Path) -> None:
 
 
 def test_a_training_and_its_record(folder: Path) -> None:
-    from grace.training.schedule import schedule_named
+    from grace.training.schedule import Schedule
 
     train, test = grace.simulate(grace.Simulation(engines=12, test_engines=4))
     spec = grace.run_spec(
         "simulated",
         outer="halving_of_a_user:Halving",
         size="tiny",
-        schedule=schedule_named("tiny"),
+        schedule=Schedule.named("tiny"),
         options={"factor": 0.25},
     )
     record = grace.train(spec, train, test).record

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from grace.core.stats import adjust, family, p_values, student
+from grace.core.stats import Family, adjust, p_values, student
 
 
 def test_p_values_are_those_of_scipys_t_test() -> None:
@@ -31,7 +31,7 @@ def test_what_has_no_p_value_is_of_no_family() -> None:
     p = np.array([[0.04, np.nan, 0.01, 0.03], [np.nan, np.nan, 0.5, np.nan]])
     expected = [[0.04, np.nan, 0.03, 0.04], [np.nan, np.nan, 0.5, np.nan]]
     assert adjust(p) == pytest.approx(np.array(expected), nan_ok=True)
-    found = family([student([1.0]), student([1.0, 1.1, 0.9]), student([-1.0, 1.2, 0.1])])
+    found = Family.of([student([1.0]), student([1.0, 1.1, 0.9]), student([-1.0, 1.2, 0.1])])
     assert found.looked_at == 2
     assert np.isnan(found.adjusted[0])
     assert adjust(np.empty(0)).tolist() == []

@@ -89,7 +89,7 @@ def test_fit_yields_after_each_step_and_stops_when_nobody_asks() -> None:
 
     loop = fit([1.0, 2.0, 3.0], losses, backward, optimiser)
     first = next(loop)
-    assert (first.number, first.batch, first.losses.tolist()) == (0, 1.0, [1.0])
+    assert first.losses.tolist() == [1.0]
     assert weight.item() == pytest.approx(0.9)  # the step is made, and no gradient is left over for the next
     assert next(loop).losses.tolist() == pytest.approx([1.8])
     assert weight.item() == pytest.approx(0.7)

@@ -13,8 +13,8 @@ from scipy import stats
 import grace
 from grace.core.stats import (
     Estimate,
+    Family,
     bootstrap,
-    family,
     mean,
     over_initialisations,
     paired,
@@ -123,25 +123,25 @@ def test_a_percentile_bootstrap_of_five_seeds_is_two_thirds_as_wide() -> None:
 def test_adjusted_p_values_are_scipys() -> None:
     rng = np.random.default_rng(4)
     p = [*rng.random(20) ** 3, 0.0, 1.0]
-    found = family([Estimate(0.0, -1.0, 1.0, 5, value) for value in p])
+    found = Family.of([Estimate(0.0, -1.0, 1.0, 5, value) for value in p])
     np.testing.assert_allclose(found.adjusted, stats.false_discovery_control(p))
     assert found.looked_at == 22
     assert found.remaining == (stats.false_discovery_control(p) <= 0.05).sum()
 
 
 def test_a_family_counts_what_has_a_p_value() -> None:
-    found = family([student([1.0, 1.1, 0.9]), student([5.0]), student([-1.0, 1.0])])
+    found = Family.of([student([1.0, 1.1, 0.9]), student([5.0]), student([-1.0, 1.0])])
     assert (found.looked_at, found.measurable, found.remaining) == (2, 1, 1)
     assert math.isnan(found.adjusted[1])
     assert found.words.startswith(
         "2 paired differences looked at: 1 leave out 0 in their own 95 % interval, where chance"
     )
-    assert family([]).words == "No paired difference was looked at."
+    assert Family.of([]).words == "No paired difference was looked at."
 
 
 def test_of_many_true_zeros_hardly_any_remains() -> None:
     rng = np.random.default_rng(5)
-    tables = [family([student(rng.normal(size=5)) for _ in range(32)]) for _ in range(100)]
+    tables = [Family.of([student(rng.normal(size=5)) for _ in range(32)]) for _ in range(100)]
     assert 1.0 < np.mean([table.measurable for table in tables]) < 2.2  # 1.6 by chance
     assert np.mean([table.remaining > 0 for table in tables]) < 0.12  # 5 % by design
 

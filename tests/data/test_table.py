@@ -22,7 +22,7 @@ from grace.data.tables.read import read_table
 from grace.data.tables.scan import scan
 from grace.data.tables.select_columns import select_columns
 from grace.errors import GraceError
-from grace.training.record import read_record
+from grace.training.record import Record
 from grace.training.run import train
 from grace.training.spec import CONVENTIONS, RunSpec, run_spec
 from tests.data.conftest import Write, as_table, renamed
@@ -77,7 +77,7 @@ def test_committed_runs_keep_their_ids() -> None:
     paths = sorted((Path(__file__).parents[2] / "results" / "records").glob("*.json"))
     assert len(paths) >= 160
     for path in paths:
-        record = read_record(path)
+        record = Record.read(path)
         assert RunSpec.from_json(record.spec).id == record.id == path.stem
 
 

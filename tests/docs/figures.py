@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from grace.bench.store import Store
-from grace.bench.summary import Row, difference, summarise, values_by_seed
-from grace.core.stats import Estimate, Span, bootstrap, mean, student
+from grace.bench.summary import Row, summarise, values_by_seed
+from grace.core.stats import Estimate, Span, bootstrap, mean, paired, student
 from grace.training.record import Record
 from grace.validity.effects import Power, compared, effect, power
 from grace.validity.figures import kind_of
@@ -80,7 +80,8 @@ def case(name: str) -> CaseResult:
 
 def gap(dataset: str, method: str, reference: str, metric: str = "rmse") -> Estimate:
     """Paired difference of two methods in the 180 runs."""
-    found = difference(values_by_seed(records(), metric, "honest")[dataset], method, reference)
+    values = values_by_seed(records(), metric, "honest")[dataset]
+    found = paired(values[method], values[reference])
     assert found is not None
     return found
 

@@ -70,7 +70,7 @@ def test_every_verdict_of_the_page_of_results_is_that_of_the_summary() -> None:
         ]
         for line, row in zip(lines, summarise(records(), metric), strict=True):
             assert line[:2] == [row.dataset, TITLES[row.method]]
-            assert line == [*cells([row], metric)[0]]
+            assert line == [*cells(row, metric)]
             low, high = (
                 (float(v) for v in re.findall(r"[+-]\d+\.?\d*", line[6].split("[")[1]))
                 if "[" in line[6]

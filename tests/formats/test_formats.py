@@ -13,9 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from grace.bench.migrate import migrate
-from grace.bench.plan import grid
 from grace.bench.store import Store
+from grace.bench.sweep import grid
 from grace.data.cmapss.checksums import SUMS, known_sums
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.errors import GraceError, GraceWarning
@@ -24,7 +23,7 @@ from grace.formats import DamagedError, Format, canonical
 from grace.training.checkpoint import load, save
 from grace.training.model_file import NETWORK, load_model
 from grace.training.predict import predict
-from grace.training.record import RECORD, Record, read_record
+from grace.training.record import RECORD, Record
 from grace.training.spec import RunSpec, run_spec
 
 OLD = Path(__file__).parent / "version_1"
@@ -32,7 +31,7 @@ REAL, SIMULATED = OLD / "001ca33e669e.json", OLD / "7ab0fb4ec813.json"
 
 
 def test_a_record_of_version_1_is_the_run_that_today_has_its_settings() -> None:
-    record, old = read_record(REAL), json.loads(REAL.read_text())
+    record, old = Record.read(REAL), json.loads(REAL.read_text())
     (today,) = grid(["FD002"], ["baseline"], [123])
     assert record.id == today.id
     assert RunSpec.from_json(record.spec) == today
@@ -60,7 +59,7 @@ def test_a_record_of_version_1_is_the_run_that_today_has_its_settings() -> None:
 
 
 def test_data_that_version_1_knew_by_name_alone_stay_unknown() -> None:
-    record = read_record(SIMULATED)
+    record = Record.read(SIMULATED)
     assert (record.spec["train_sha256"], record.spec["test_sha256"]) == ("", "")
     assert record.id != run_spec("simulated").reading(*simulate(Simulation())).id
 
@@ -83,8 +82,8 @@ def test_a_folder_is_migrated_whole_and_only_once(tmp_path: Path) -> None:
     specs = grid(["FD002"], ["baseline"], [123])
     with pytest.raises(GraceError, match=r"2 of an older one. Run `grace bench migrate"):
         Store(tmp_path).mend([specs[0].id])
-    assert migrate(tmp_path) == (2, 0)
-    assert migrate(tmp_path) == (0, 2)
+    assert Store(tmp_path).migrate() == (2, 0)
+    assert Store(tmp_path).migrate() == (0, 2)
     assert Store(tmp_path).states(specs) == {specs[0].id: "done"}
     Store(tmp_path).mend([specs[0].id])
     assert len(list(records.iterdir())) == 2
@@ -94,8 +93,8 @@ def test_a_migration_that_was_killed_goes_on(tmp_path: Path) -> None:
     records = tmp_path / "records"
     records.mkdir()
     shutil.copy(REAL, records)
-    new = read_record(REAL).write(records)  # killed between the new file and the end of the old one
-    assert migrate(tmp_path) == (1, 1) or migrate(tmp_path) == (0, 1)
+    new = Record.read(REAL).write(records)  # killed between the new file and the end of the old one
+    assert Store(tmp_path).migrate() == (1, 1) or Store(tmp_path).migrate() == (0, 1)
     assert [path.name for path in records.iterdir()] == [new.name]
 
 
@@ -107,7 +106,7 @@ def test_two_runs_that_become_one_are_not_mixed(tmp_path: Path) -> None:
     (records / "ffffffffffff.json").write_text(json.dumps(values | {"id": "ffffffffffff"}))
     shutil.copy(REAL, records)
     with pytest.raises(GraceError, match="should be the only record of run"):
-        migrate(tmp_path)
+        Store(tmp_path).migrate()
     assert len(list(records.iterdir())) == 2
 
 
@@ -128,13 +127,13 @@ def test_a_record_names_its_format_and_who_wrote_it(tmp_path: Path) -> None:
 def test_no_changed_byte_of_a_record_is_believed(tmp_path: Path, place: int, flip: int) -> None:
     """The same values in other words (a blank, 1.0 for 1) are no damage."""
     path = written(tmp_path)
-    content, sound = bytearray(path.read_bytes()), read_record(path)
+    content, sound = bytearray(path.read_bytes()), Record.read(path)
     content[place % len(content)] ^= flip
     path.write_bytes(content)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            assert read_record(path) == sound
+            assert Record.read(path) == sound
     except (GraceError, GraceWarning):
         pass
 
@@ -159,7 +158,7 @@ def test_no_changed_byte_of_a_tensor_file_is_believed(tmp_path: Path, place: int
 def test_a_record_of_another_run_is_refused(tmp_path: Path) -> None:
     path = Record("abc", {"id": "abd"}, "done").write(tmp_path)
     with pytest.raises(DamagedError, match="run abc with the spec of abd"):
-        read_record(path)
+        Record.read(path)
 
 
 def test_a_spec_that_is_not_what_its_id_says_is_refused() -> None:
@@ -183,7 +182,7 @@ def test_a_newer_file_is_refused_and_names_the_version_that_wrote_it(tmp_path: P
     values = json.loads(path.read_text())
     path.write_text(json.dumps(values | {"version": 3, "grace": "9.1"}))
     with pytest.raises(GraceError, match=r"version 2 or older. Found version 3, written by GRACE 9.1"):
-        read_record(path)
+        Record.read(path)
     kind, state = Format("trained network", 3), tmp_path / "network"
     save(state, kind, {"a": 1})
     with pytest.raises(GraceError, match=r"of version 2 or older. Found version 3"):
@@ -250,4 +249,4 @@ def test_every_record_of_the_results_is_of_this_version() -> None:
     assert len(paths) == 180
     assert all(RECORD.is_current(path) for path in paths)
     ids = {spec.id for spec in grid()}
-    assert {read_record(path).id for path in paths} == ids == {path.stem for path in paths}
+    assert {Record.read(path).id for path in paths} == ids == {path.stem for path in paths}

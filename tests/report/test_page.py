@@ -22,7 +22,7 @@ from grace.report import library
 from grace.report.figures import draw
 from grace.report.page import page, write_page
 from grace.report.read import Results, read_results
-from grace.training.record import read_record
+from grace.training.record import Record
 from tests.report.records import record, sweep
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -58,7 +58,7 @@ def test_the_page_of_180_runs_is_one_small_file_that_loads_nothing(html: str) ->
 def test_its_numbers_are_those_of_the_records(html: str) -> None:
     data, records = data_of(html), {}
     for path in (RESULTS / "records").glob("*.json"):
-        found = read_record(path)
+        found = Record.read(path)
         records[found.spec["dataset"], found.spec["method"], found.spec["seed"]] = found
     for run in data["runs"]:
         found = records[run["dataset"], run["method"], run["seed"]]

@@ -21,7 +21,7 @@ from grace.files import replacing, write_text
 from grace.formats import DamagedError, Format
 from grace.training.checkpoint import load, save
 from grace.training.model_file import NETWORK
-from grace.training.record import Record, read_record
+from grace.training.record import Record
 from grace.training.schedule import SCHEDULES
 from grace.training.spec import RunSpec, run_spec
 from tests.same import same
@@ -162,12 +162,12 @@ def test_foreign_files_are_refused(tmp_path: Path) -> None:
 def test_records_come_back_and_numbers_are_short(tmp_path: Path) -> None:
     record = Record("abc", {"id": "abc", "seed": 1}, "done", test={"rmse": 12.3456789, "score": float("inf")})
     path = record.write(tmp_path)
-    again = read_record(path)
+    again = Record.read(path)
     assert again.test == {"rmse": 12.3457, "score": None}
     assert again.id == "abc"
     path.write_text(path.read_text().replace('"seconds"', '"hours"'))
     with pytest.raises(DamagedError, match="differs from its checksum"):
-        read_record(path)
+        Record.read(path)
 
 
 def test_a_failing_write_leaves_the_old_file(tmp_path: Path) -> None:

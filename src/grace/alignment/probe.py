@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from grace.alignment.problem import Problem
 from grace.alignment.recipes import Recipe
-from grace.core.fit import Step, Weighed, fit
+from grace.core.fit import Weighed, fit
 from grace.core.gradient_utils import check_losses, gramian, norms, task_gradients, trainable
 from grace.core.step import take_step
 from grace.errors import GraceError
@@ -133,9 +133,9 @@ def _along_joint_steps(
             check_losses(losses)
         return weighted(losses, weights, shared, due)
 
-    for step in fit(islice(stream, steps), partial(problem.losses, model), backward, make(model)):
+    for number, step in enumerate(fit(islice(stream, steps), partial(problem.losses, model), backward, make(model))):
         if step.gramian is not None:
-            record.measured(step.number, step.gramian, step.losses)
+            record.measured(number, step.gramian, step.losses)
         record.paid(1, 1 if step.gramian is None else len(step.losses))
     return record.trace()
 
@@ -152,7 +152,7 @@ def _warm(
     optimisers = [make(m) for m in distinct]
     alone = torch.eye(tasks)
 
-    def turn(task: int, owner: nn.Module) -> Iterator[Step]:
+    def turn(task: int, owner: nn.Module) -> Iterator[Weighed]:
         def backward(losses: Sequence[Tensor], _: int) -> Weighed:
             losses[task].backward()
             return Weighed(_detached(losses), alone[task], None)

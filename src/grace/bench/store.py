@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from grace.errors import GraceError
 from grace.files import set_aside, unwritable
 from grace.formats import DamagedError
-from grace.training.record import DONE, FAILED, RECORD, Record, read_record
+from grace.training.record import DONE, FAILED, RECORD, Record
 
 if TYPE_CHECKING:
     from grace.training.spec import RunSpec
@@ -32,28 +32,16 @@ class Store:
         self._checkpoints, self._locks = folder / "checkpoints", folder / "locks"
 
     def record(self, run: str) -> Record | None:
-        """The record of a run by its id, or None.
-
-        Raises:
-            GraceError: It is damaged or of another version.
-        """
+        """The record of a run by its id, or None."""
         path = self.records / f"{run}.json"
-        return read_record(path) if path.exists() else None
+        return Record.read(path) if path.exists() else None
 
     def all_records(self) -> list[Record]:
-        """Every record, by file name.
-
-        Raises:
-            GraceError: There is none, or one is damaged or of another version.
-        """
-        return [read_record(path) for path in self.paths()]
+        """Every record, by file name; at least one."""
+        return [Record.read(path) for path in self.paths()]
 
     def paths(self) -> list[Path]:
-        """The file of every record, by name, in ``records/`` or, where that is missing, in the folder itself.
-
-        Raises:
-            GraceError: There is none.
-        """
+        """The file of every record, at least one, in ``records/`` or, where that is missing, in the folder itself."""
         paths = sorted(self.records.glob("*.json")) if self.records.is_dir() else sorted(self.folder.glob("*.json"))
         if not paths:
             raise GraceError(
@@ -67,10 +55,10 @@ class Store:
         Raises:
             GraceError: A record is of a newer version, or the folder holds some of an older one, which have other ids.
         """
-        present = sorted(self.records.glob("*.json"))
-        for path in (path for path in present if path.stem in set(runs)):
+        present, wanted = sorted(self.records.glob("*.json")), set(runs)
+        for path in (path for path in present if path.stem in wanted):
             try:
-                read_record(path)
+                Record.read(path)
             except DamagedError as error:
                 set_aside(path, str(error))
         if old := sum(self._is_old(path) for path in present):
@@ -90,11 +78,7 @@ class Store:
         return self._checkpoints / f"{run}.safetensors"
 
     def finish(self, record: Record) -> None:
-        """Write the record, then drop the checkpoint.
-
-        Raises:
-            GraceError: The folder cannot be written.
-        """
+        """Write the record, then drop the checkpoint."""
         record.write(self.records)
         self.checkpoint(record.id).unlink(missing_ok=True)
 
@@ -110,13 +94,16 @@ class Store:
         record = self.record(run)
         if record is not None:
             return record.status
-        return RUNNING if is_locked(self._lock_path(run)) else WAITING
+        if not self._lock_path(run).exists():
+            return WAITING
+        with _locked(self._lock_path(run)) as free:
+            return WAITING if free else RUNNING
 
     @contextmanager
     def running(self, run: str) -> Iterator[bool]:
         """Hold a run; False where another process holds it. The lock goes with the process, however it ends."""
         path = self._lock_path(run)
-        with locked(path) as mine:
+        with _locked(path) as mine:
             yield mine
             if mine:
                 path.unlink(missing_ok=True)
@@ -128,7 +115,7 @@ class Store:
         Raises:
             GraceError: Another sweep holds it, or it cannot be written.
         """
-        with locked(self.folder / "sweep.lock") as mine:
+        with _locked(self.folder / "sweep.lock") as mine:
             if not mine:
                 raise GraceError(
                     f"{self.folder} should be used by one sweep at a time. Found another at work. Wait for it, watch it with "
@@ -136,17 +123,46 @@ class Store:
                 )
             yield
 
+    def migrate(self) -> tuple[int, int]:
+        """Rewrite every record of an older version; an old file goes when its new one is whole. Killed, the same call goes on.
+
+        Returns:
+            Number of records that were rewritten, and of those that were of this version already.
+
+        Raises:
+            GraceError: The folder holds no records or is in use, or a record is damaged: those before it are rewritten.
+        """
+        done = current = 0
+        with self.sweeping():
+            for path in self.paths():
+                if RECORD.is_current(path):
+                    current += 1
+                else:
+                    _migrate(path)
+                    done += 1
+        return done, current
+
     def _lock_path(self, run: str) -> Path:
         return self._locks / f"{run}.lock"
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[bool]:
-    """Try to hold an advisory lock on a file; yields whether it was had. The system drops it when the process dies.
+def _migrate(path: Path) -> None:
+    record = Record.read(path)
+    there = path.with_name(f"{record.id}.json")
+    if there.exists() and RECORD.is_current(there):
+        known = Record.read(there).environment.get("id_of_version_1")
+        if known != record.environment["id_of_version_1"]:
+            raise GraceError(
+                f"{path} should be the only record of run {record.id}. Found {there.name} too. Keep one of them."
+            )
+    record.write(path.parent)
+    if there != path:
+        path.unlink()
 
-    Raises:
-        GraceError: The file cannot be made.
-    """
+
+@contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Try to hold an advisory lock on a file; yields whether it was had. The system drops it when the process dies."""
     import fcntl
 
     try:
@@ -163,11 +179,3 @@ def locked(path: Path) -> Iterator[bool]:
             yield True
     finally:
         os.close(handle)
-
-
-def is_locked(path: Path) -> bool:
-    """Whether some process holds the lock."""
-    if not path.exists():
-        return False
-    with locked(path) as mine:
-        return not mine

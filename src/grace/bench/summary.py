@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 
 from grace.controllers.titles import TITLES
-from grace.core.stats import RATE, UNCLEAR, Estimate, Family, family, paired, rmse_error, student
+from grace.core.stats import RATE, UNCLEAR, Estimate, Family, paired, rmse_error, student
 from grace.errors import GraceError
 from grace.training.record import DONE, Record
 
@@ -28,8 +28,6 @@ class Row:
     """One method on one data set.
 
     Attributes:
-        dataset: Data set.
-        method: Method.
         value: Mean over seeds with Student's interval.
         sd: Standard deviation over seeds; NaN with one.
         engines: Standard error over the test engines, which all seeds share (RMSE alone); NaN where it is not known.
@@ -82,17 +80,16 @@ def summarise(
         GraceError: An unknown metric or protocol, a figure that the records do not hold, or runs of one method, data set
             and seed twice: mixed settings.
     """
-    every = list(records)
-    values = values_by_seed(every, metric, protocol)
-    known = list(TITLES)
+    every, known = list(records), list(TITLES)
     rows: list[Row] = []
-    for dataset, found in sorted(values.items()):
+    for dataset, found in sorted(values_by_seed(every, metric, protocol).items()):
         methods = dict(sorted(found.items(), key=lambda item: known.index(item[0]) if item[0] in known else len(known)))
         errors = dict.fromkeys(methods, math.nan)
         if protocol == "honest" and metric in ("rmse", "rmse_uncapped"):
             errors = {name: engine_error(_runs(every, dataset, name), metric == "rmse") for name in methods}
         rows += _data_set(dataset, methods, reference, errors, -1 if metric in LARGER_IS_BETTER else 1)
-    return _adjusted(rows)
+    family = Family.of([row.difference for row in rows])
+    return [replace(row, adjusted=p, looked_at=family.looked_at) for row, p in zip(rows, family.adjusted, strict=True)]
 
 
 def _runs(records: Sequence[Record], dataset: str, method: str) -> list[Record]:
@@ -101,12 +98,7 @@ def _runs(records: Sequence[Record], dataset: str, method: str) -> list[Record]:
 
 
 def engine_error(records: Sequence[Record], capped: bool = True) -> float:
-    """Standard error over test engines of the mean RMSE of some runs of one method; NaN where they hold no predictions.
-
-    Args:
-        records: Runs that read the same test engines.
-        capped: Whether labels are capped.
-    """
+    """Standard error over test engines, which all read, of the mean RMSE of some runs; NaN where they hold no predictions."""
     squared = []
     for record in records:
         if not record.predictions:
@@ -119,39 +111,6 @@ def engine_error(records: Sequence[Record], capped: bool = True) -> float:
     return rmse_error(np.mean(squared, axis=0))
 
 
-def family_of(rows: Iterable[Row]) -> Family:
-    """All differences of a table, adjusted for one another, in its order."""
-    return family([row.difference for row in rows if row.difference is not None])
-
-
-def _adjusted(rows: Sequence[Row]) -> list[Row]:
-    """The rows with their differences adjusted for one another."""
-    held = [index for index, row in enumerate(rows) if row.difference is not None]
-    found = family_of(rows)
-    adjusted = dict(zip(held, found.adjusted, strict=True))
-    return [
-        replace(row, adjusted=adjusted.get(index, math.nan), looked_at=found.looked_at)
-        for index, row in enumerate(rows)
-    ]
-
-
-def figures_of(record: Record) -> dict[str, float]:
-    """Figures on the test engines, or on the validation engines where a data set has no test engines."""
-    return record.test or record.validation
-
-
-def mean_across_data_sets(*_: object) -> None:
-    """Refused: a mean over data sets would weigh cycles of different fleets alike, and hide where a method fails.
-
-    Raises:
-        GraceError: Always.
-    """
-    raise GraceError(
-        "A table should be per data set. Found a request for a mean across data sets: their RMSEs have different scales and "
-        "engines, and the score is a sum over 100 to 259 engines, so the largest set would decide. Compare row by row."
-    )
-
-
 def values_by_seed(records: Iterable[Record], metric: str, protocol: str) -> dict[str, dict[str, dict[int, float]]]:
     """A figure of finished runs by data set, method and seed; arguments and errors as :func:`summarise`."""
     if metric not in METRICS:
@@ -162,7 +121,7 @@ def values_by_seed(records: Iterable[Record], metric: str, protocol: str) -> dic
     for record in records:
         if record.status != DONE or (protocol == "honest" and record.spec["protocol"] != "honest"):
             continue
-        figures = figures_of(record) if protocol == "honest" else record.source
+        figures = (record.test or record.validation) if protocol == "honest" else record.source
         if metric not in figures:
             raise GraceError(
                 f"Record {record.id} should hold {metric} under the protocol {protocol}. Found none of it."
@@ -181,24 +140,22 @@ def _data_set(dataset: str, methods: Values, reference: str, errors: Mapping[str
     means = {name: student([*found.values()]) for name, found in methods.items()}
     order = sorted(methods, key=lambda name: sign * means[name].mean)
     least, most = _ranks(methods, sign)
-    rows = []
-    for name, found in methods.items():
-        rows.append(
-            Row(
-                dataset=dataset,
-                method=name,
-                value=means[name],
-                sd=float(np.std([*found.values()], ddof=1)) if len(found) > 1 else math.nan,
-                engines=errors[name],
-                difference=difference(methods, name, reference),
-                adjusted=math.nan,
-                looked_at=0,
-                rank=order.index(name) + 1,
-                rank_low=least[name],
-                rank_high=most[name],
-            )
+    return [
+        Row(
+            dataset=dataset,
+            method=name,
+            value=means[name],
+            sd=float(np.std([*found.values()], ddof=1)) if len(found) > 1 else math.nan,
+            engines=errors[name],
+            difference=None if name == reference else paired(found, methods.get(reference, {})),
+            adjusted=math.nan,
+            looked_at=0,
+            rank=order.index(name) + 1,
+            rank_low=least[name],
+            rank_high=most[name],
         )
-    return rows
+        for name, found in methods.items()
+    ]
 
 
 def _ranks(methods: Mapping[str, Mapping[int, float]], sign: int) -> tuple[dict[str, int], dict[str, int]]:
@@ -211,8 +168,3 @@ def _ranks(methods: Mapping[str, Mapping[int, float]], sign: int) -> tuple[dict[
             least[worse] += 1
             most[better] -= 1
     return least, most
-
-
-def difference(values: Values, method: str, reference: str) -> Estimate | None:
-    """Difference of a method to a reference by seed; None for the reference itself or without shared seeds."""
-    return None if method == reference else paired(values[method], values.get(reference, {}))

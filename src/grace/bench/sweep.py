@@ -1,4 +1,4 @@
-"""Run many specs on any executor; what is done is never done again, what was interrupted goes on where it was."""
+"""A grid of runs, and many runs on any executor; what is done is never done again, what was interrupted goes on where it was."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from concurrent.futures import CancelledError, Executor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from grace.bench.store import STATES, Store
+from grace.controllers.methods import SEVEN
 from grace.core.pools import as_finished, on_one_thread
 from grace.data.cmapss.checksums import SUBSETS, known_sums
 from grace.data.fleet import Fleet
@@ -20,15 +22,46 @@ from grace.data.tables.columns import TableSource
 from grace.errors import GraceError
 from grace.training.record import FAILED
 from grace.training.run import name_of, stacks, train_stacked
-from grace.training.spec import RunSpec
+from grace.training.spec import SEEDS, RunSpec, run_spec
 
-MOST_BREAKS = 5
+MAX_BREAKS = 5
+
+METHODS = (*SEVEN, "rul-only", "rul-only-weighted")
+"""The seven methods of the source's table, and RUL alone with either inner axis: 180 runs on four subsets and five seeds."""
 
 OnRun = Callable[[int, int], None]
 """Told (runs that have a record, runs in all)."""
 
 Pool = Callable[[], AbstractContextManager[Executor | None]]
 """Opens an executor; None runs here. Asked again where a pool broke because a worker was killed."""
+
+
+def grid(
+    datasets: Sequence[str] = SUBSETS,
+    methods: Sequence[str] = METHODS,
+    seeds: Sequence[int] = SEEDS,
+    *,
+    data: Path | TableSource | None = None,
+    **choices: Any,
+) -> list[RunSpec]:
+    """Every combination, seed by seed, so that a sweep that is stopped early has whole seeds.
+
+    ``data`` is the folder of the files, or a table; a subset of C-MAPSS is known without its files, and taken as whole then.
+    ``choices`` are further arguments of :func:`grace.training.spec.run_spec`.
+
+    Raises:
+        GraceError: The grid is empty or holds a run twice, a choice is out of its range, or data of another name cannot be read.
+    """
+    sums = {dataset: _contents(dataset, data) for dataset in datasets}
+    specs = [
+        run_spec(dataset, name, seed=seed, train_sha256=sums[dataset][0], test_sha256=sums[dataset][1], **choices)
+        for seed, dataset, name in product(seeds, datasets, methods)
+    ]
+    if not specs:
+        raise GraceError("A grid should hold at least one data set, method and seed. Found none of one of them.")
+    if len({spec.id for spec in specs}) < len(specs):
+        raise GraceError("A grid should hold every run once. Found a data set, a method or a seed twice.")
+    return specs
 
 
 def sweep(
@@ -45,14 +78,10 @@ def sweep(
     """Run every spec that has no record yet.
 
     Args:
-        specs: What to run, with the SHA-256 of what they read, as :func:`grace.bench.plan.grid` makes them.
-        store: Where records go.
+        specs: What to run, with the SHA-256 of what they read, as :func:`grid` makes them.
         data: Folder of the data, or a table; with a cluster the same path on every machine, and likewise the store's.
-        pool: Opens the executor.
         retry_failed: Run failed runs again; without it they stay failed.
-        on_run: Told after each run.
         stack: Runs that train together, at most; 0 for all that can. See :func:`grace.training.run.train_stacked`.
-        device: Where they train.
 
     Returns:
         State of every run by its id.
@@ -67,16 +96,20 @@ def sweep(
             for run, state in store.states(specs).items():
                 if state == FAILED:
                     store.forget(run)
-        breaks = 0
+        breaks, tell = 0, on_run or (lambda done, total: None)
         while waiting := [spec for spec in specs if store.record(spec.id) is None]:
-            done = len(specs) - len(waiting)
-            report = _reporter(on_run, done, len(specs))
+            units, done = _units(waiting, stack), len(specs) - len(waiting)
+            calls = [([spec.to_json() for spec in unit], data, store.folder, device) for unit in units]
+            tell(done, len(specs))
             try:
-                _run_through(_units(waiting, stack), store, data, pool, report, device)
+                with pool() as executor:
+                    for number, _ in as_finished(_run_unit, calls, executor):
+                        done += len(units[number])
+                        tell(done, len(specs))
             except (BrokenProcessPool, CancelledError):
                 breaks += 1
             left = sum(store.record(spec.id) is None for spec in specs)
-            if left and breaks >= MOST_BREAKS:
+            if left and breaks >= MAX_BREAKS:
                 raise GraceError(
                     f"Worker processes should run to their end. Found {breaks} pools broken; {left} runs are left. Use fewer "
                     "--jobs if memory is short, then repeat the command: finished runs are kept."
@@ -84,42 +117,14 @@ def sweep(
         return store.states(specs)
 
 
-def _reporter(on_run: OnRun | None, done: int, total: int) -> Callable[[int], None]:
-    if on_run is None:
-        return lambda finished: None
-    on_run(done, total)
-    return lambda finished: on_run(done + finished, total)
-
-
 def _units(specs: Sequence[RunSpec], stack: int) -> list[list[RunSpec]]:
     return [[spec] for spec in specs] if stack == 1 else stacks(specs, stack)
 
 
-def _run_through(
-    units: Sequence[Sequence[RunSpec]],
-    store: Store,
-    data: Path | TableSource | None,
-    pool: Pool,
-    report: Callable[[int], None],
-    device: str,
-) -> None:
-    calls = [([spec.to_json() for spec in unit], data, store.folder, device) for unit in units]
-    done = 0
-    with pool() as executor:
-        for number, _ in as_finished(run_unit, calls, executor):
-            done += len(units[number])
-            report(done)
-
-
-def run_unit(
-    specs_json: Sequence[dict[str, Any]], data: Path | TableSource | None, folder: Path, device: str = "cpu"
-) -> None:
+def _run_unit(specs_json: Sequence[dict[str, Any]], data: Path | TableSource | None, folder: Path, device: str) -> None:
     """Train runs together, on one thread, and write their records; the unit of work of every executor.
 
     A run that another process trains, or that has its record, is left out.
-
-    Raises:
-        GraceError: The data or the folder cannot be used.
     """
     specs, store = [RunSpec.from_json(values) for values in specs_json], Store(folder)
     with ExitStack() as held:
@@ -143,13 +148,10 @@ def _engines_of(dataset: str, data: Path | TableSource | None, files: tuple[Stam
     return load_train(dataset, data), load_test(dataset, data)
 
 
-def contents(dataset: str, data: Path | TableSource | None) -> tuple[str, str]:
+def _contents(dataset: str, data: Path | TableSource | None) -> tuple[str, str]:
     """SHA-256 of the training and of the test data of a name, empty where there are no test data.
 
     Those of C-MAPSS are known: its files are read when they are used, and refused if they are others.
-
-    Raises:
-        GraceError: Data of another name cannot be read.
     """
     if dataset in SUBSETS and not isinstance(data, TableSource):
         train, test = known_sums(dataset)

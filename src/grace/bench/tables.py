@@ -8,9 +8,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from grace.bench.published import ANCHORS, SOURCE
-from grace.bench.summary import Row, family_of, summarise
+from grace.bench.summary import Row, summarise
 from grace.controllers.titles import TITLES
-from grace.core.stats import RATE, UNCLEAR, Estimate
+from grace.core.stats import RATE, UNCLEAR, Family
 from grace.errors import GraceError
 from grace.training.record import DONE, Record
 
@@ -39,53 +39,53 @@ UNTESTED = (
 def report(
     records: Sequence[Record], metrics: Sequence[str], protocol: str, format_name: str, reference: str = "baseline"
 ) -> str:
-    """The whole report: a table a metric, and in Markdown the words and the figures of others around it."""
-    write = writer(format_name)
-    words = format_name == "markdown"
+    """The whole report: a table a metric, and in Markdown the words and the figures of others around it.
+
+    Raises:
+        GraceError: An unknown format, or see :func:`grace.bench.summary.summarise`.
+    """
+    if format_name not in FORMATS:
+        raise GraceError(f"`format` should be one of {', '.join(FORMATS)}. Found {format_name!r}.")
+    to = f"to {TITLES.get(reference, reference)} [95 %]"
+    head = ("data set", "method", "seeds", "mean [95 %]", "SD", "SE, engines", to, "verdict (BH)", "rank", "published*")
     parts = []
     for metric in metrics:
         rows = summarise(records, metric, protocol, reference)
-        if words:
-            title = TITLE.get(metric, metric).replace("cycles", " or ".join(units(records)))
-            parts.append(f"**{title}**, {protocol} protocol\n\n")
-        parts.append(write(header(reference), cells(rows, metric)) + ("\n" if words else ""))
-        if words:
-            parts.append(family_of(rows).words + "\n\n")
-    if words:
-        datasets = tuple(sorted({record.spec["dataset"] for record in records}))
-        parts.append((OPTIMISTIC if protocol == "source" else "") + NOTE + "\n\n")
-        untested = sorted({r.spec["dataset"] for r in records if r.status == DONE and not r.test})
-        if untested and protocol == "honest":
-            parts.append(f"{', '.join(untested)}: {UNTESTED}\n\n")
-        known = tuple(name for name in datasets if any(name in found for found in ANCHORS.values()))
-        if known:
-            parts.append("Single-task figures of others, RMSE / score:\n\n" + write(("", *known), anchors(known)))
-    return "".join(parts)
+        table = FORMATS[format_name](head, [cells(row, metric) for row in rows])
+        if format_name == "markdown":
+            title = TITLE.get(metric, metric).replace("cycles", " or ".join(_units(records)))
+            words = Family.of([row.difference for row in rows]).words
+            table = f"**{title}**, {protocol} protocol\n\n{table}\n{words}\n\n"
+        parts.append(table)
+    return "".join(parts) + (_notes(records, protocol) if format_name == "markdown" else "")
 
 
-def units(records: Sequence[Record]) -> list[str]:
+def _notes(records: Sequence[Record], protocol: str) -> str:
+    """What stands below the tables in Markdown."""
+    text = (OPTIMISTIC if protocol == "source" else "") + NOTE + "\n\n"
+    untested = sorted({r.spec["dataset"] for r in records if r.status == DONE and not r.test})
+    if untested and protocol == "honest":
+        text += f"{', '.join(untested)}: {UNTESTED}\n\n"
+    datasets = sorted({record.spec["dataset"] for record in records})
+    known = [name for name in datasets if any(name in found for found in ANCHORS.values())]
+    if known:
+        text += "Single-task figures of others, RMSE / score:\n\n" + markdown(("", *known), _anchors(known))
+    return text
+
+
+def _units(records: Sequence[Record]) -> list[str]:
     """Units of RUL in some records."""
     tables = [record.spec.get("conventions", {}).get("table") for record in records]
     return sorted({"cycles" if table is None else str(table["unit"]) for table in tables})
 
 
-def header(reference: str = "baseline") -> Cells:
-    """What stands above :func:`cells`."""
-    to = f"to {TITLES.get(reference, reference)} [95 %]"
-    return ("data set", "method", "seeds", "mean [95 %]", "SD", "SE, engines", to, "verdict (BH)", "rank", "published*")
-
-
-def cells(rows: Sequence[Row], metric: str = "rmse") -> list[Cells]:
-    """The rows as text, in the order of :func:`header`."""
+def cells(row: Row, metric: str = "rmse") -> Cells:
+    """A row as text, a cell a column of the table."""
     digits = {"macro_f1": 3, "score": 0, "score_uncapped": 0}.get(metric, 2)
-    return [_cells(row, metric, digits) for row in rows]
-
-
-def _cells(row: Row, metric: str, digits: int) -> Cells:
-    difference = "-" if row.difference is None else interval(row.difference, digits, "+")
+    difference = "-" if row.difference is None else row.difference.text(digits, "+")
     rank = f"{row.rank} [{row.rank_low}-{row.rank_high}]" if row.value.n > 1 else f"{row.rank}"
     spread, engines = (_number(value, digits) for value in (row.sd, row.engines))
-    value = interval(row.value, digits)
+    value = row.value.text(digits)
     verdict = f"{row.verdict} ({row.adjusted_verdict})" if row.verdict not in ("", UNCLEAR) else row.verdict or "-"
     name = TITLES.get(row.method, row.method)
     seeds = str(row.value.n)
@@ -94,14 +94,6 @@ def _cells(row: Row, metric: str, digits: int) -> Cells:
 
 def _number(value: float, digits: int) -> str:
     return "-" if math.isnan(value) else f"{value:.{digits}f}"
-
-
-def interval(estimate: Estimate, digits: int, sign: str = "") -> str:
-    """``mean [low, high]``, or the mean alone where a single seed leaves the interval unknown."""
-    if math.isnan(estimate.low):
-        return f"{estimate.mean:{sign}.{digits}f}"
-    low, high = f"{estimate.low:{sign}.{digits}f}", f"{estimate.high:{sign}.{digits}f}"
-    return f"{estimate.mean:{sign}.{digits}f} [{low}, {high}]"
 
 
 def _published(row: Row, metric: str) -> str:
@@ -113,7 +105,7 @@ def _published(row: Row, metric: str) -> str:
     return "-" if value is None else f"{value:g}{spread}"
 
 
-def anchors(datasets: Sequence[str]) -> list[Cells]:
+def _anchors(datasets: Sequence[str]) -> list[Cells]:
     """Single-task figures of others, RMSE / score: what, then one cell a data set."""
     rows = []
     for name, by_set in ANCHORS.items():
@@ -128,33 +120,22 @@ def markdown(header: Cells, body: Sequence[Cells]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def latex(header: Cells, body: Sequence[Cells]) -> str:
+def _latex(header: Cells, body: Sequence[Cells]) -> str:
     """A LaTeX ``tabular`` with booktabs' rules."""
     escaped = [" & ".join(_escaped(cell) for cell in line) + r" \\" for line in (header, *body)]
     head = [rf"\begin{{tabular}}{{{'l' * len(header)}}}", r"\toprule", escaped[0], r"\midrule"]
     return "\n".join([*head, *escaped[1:], r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def as_csv(header: Cells, body: Sequence[Cells]) -> str:
+def _csv(header: Cells, body: Sequence[Cells]) -> str:
     """Comma-separated values."""
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows([header, *body])
     return out.getvalue()
 
 
-FORMATS: dict[str, Callable[[Cells, Sequence[Cells]], str]] = {"markdown": markdown, "latex": latex, "csv": as_csv}
+FORMATS: dict[str, Callable[[Cells, Sequence[Cells]], str]] = {"markdown": markdown, "latex": _latex, "csv": _csv}
 """Writers by name."""
-
-
-def writer(name: str) -> Callable[[Cells, Sequence[Cells]], str]:
-    """Look up a writer.
-
-    Raises:
-        GraceError: An unknown name.
-    """
-    if name not in FORMATS:
-        raise GraceError(f"`format` should be one of {', '.join(FORMATS)}. Found {name!r}.")
-    return FORMATS[name]
 
 
 def _escaped(text: str) -> str:

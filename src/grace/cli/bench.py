@@ -125,7 +125,7 @@ def _migrate(folder: Annotated[Path, typer.Argument(help="Folder of a sweep.")] 
     \b
       grace bench migrate results
     """
-    done, current = work.migrate(folder)
+    done, current = work.Store(folder).migrate()
     print(f"{folder}: {done} records migrated, {current} were of this version")
 
 
@@ -148,7 +148,10 @@ def _table(
       grace bench table results --protocol source        best epoch on the test set: optimistic
     """
     if mean:
-        work.mean_across_data_sets()
+        raise GraceError(
+            "A table should be per data set. Found a request for a mean across data sets: their RMSEs have different scales and "
+            "engines, and the score is a sum over 100 to 259 engines, so the largest set would decide. Compare row by row."
+        )
     found = work.Store(records).all_records()
     print(work.report(found, metric.split(","), protocol, format, reference), end="")
 

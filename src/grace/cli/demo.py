@@ -66,7 +66,7 @@ def _page(outcomes: Sequence[Outcome], executor: Executor | None, folder: Path) 
         _PAGE_SEEDS,
         size="tiny",
         rul_scale="cap",
-        schedule=replace(work.schedule_named("tiny"), epochs=4, steps=50),
+        schedule=replace(work.Schedule.named("tiny"), epochs=4, steps=50),
         conventions=replace(work.CONVENTIONS, window=20),
     )
     work.sweep(specs, work.Store(folder), None, lambda: nullcontext(executor))

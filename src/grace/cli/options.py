@@ -138,7 +138,7 @@ class TrainingOptions(EngineOptions):
 
     def choices(self, opened: work.TableSource | None) -> dict[str, Any]:
         """Arguments of :func:`grace.training.spec.run_spec`."""
-        plan = work.schedule_named(self.schedule)
+        plan = work.Schedule.named(self.schedule)
         longer = plan if self.epochs is None else replace(plan, epochs=self.epochs)
         names = ("size", "protocol", "rul_scale", "measure_every", "measure_on")
         given = {name: getattr(self, name) for name in names}

@@ -40,42 +40,24 @@ class Weighed(NamedTuple):
         return None if self.gramian is None else norm_ratio(self.gramian)
 
 
-class Step(NamedTuple):
-    """One step of a training, after the optimiser has made it: its number from 0, its batch, and :class:`Weighed`."""
-
-    number: int
-    batch: Any
-    losses: Tensor
-    weights: Tensor
-    gramian: Tensor | None
-
-
-class Optimiser(Protocol):
+class _Optimiser(Protocol):
     """What is asked of an optimiser, torch's or our own."""
 
-    def zero_grad(self) -> None:
-        """Forget the last gradients."""
-        ...
-
-    def step(self) -> Any:
-        """Take a step along the gradients that are set."""
-        ...
+    def zero_grad(self) -> None: ...
+    def step(self) -> Any: ...
 
 
 def fit(
-    batches: Iterable[Any], losses: Callable[[Any], Any], backward: Callable[[Any, int], Weighed], optimiser: Optimiser
-) -> Iterator[Step]:
-    """Train, and yield after every step; whoever stops asking has stopped the training. Nothing in it waits for the device.
+    batches: Iterable[Any], losses: Callable[[Any], Any], backward: Callable[[Any, int], Weighed], optimiser: _Optimiser
+) -> Iterator[Weighed]:
+    """Train, and yield what ``backward`` did after every step; whoever stops asking has stopped the training.
 
-    Args:
-        batches: One a step.
-        losses: Batch -> the losses of its tasks, with their graph.
-        backward: (losses, number of the step) -> sets the gradients, and says how.
-        optimiser: Steps along them.
+    Nothing in it waits for the device. ``losses`` makes of a batch the losses of its tasks, with their graph; ``backward`` takes
+    them and the number of the step, sets the gradients and says how.
     """
     for number, batch in enumerate(batches):
         optimiser.zero_grad()
         remember()  # so that the first step of a process takes the same path, to the last bit, as any other
         done = backward(losses(batch), number)
         optimiser.step()
-        yield Step(number, batch, done.losses, done.weights, done.gramian)
+        yield done

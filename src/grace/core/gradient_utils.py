@@ -38,9 +38,13 @@ def task_gradients(losses: Sequence[Tensor], shared_params: Iterable[Tensor], *,
     for task, loss in enumerate(losses):
         keep = retain_graph or task < len(losses) - 1
         rows.append(_flat(torch.autograd.grad(loss, shared, retain_graph=keep, allow_unused=True), shared))
-    gradients = torch.stack(rows)
-    _check_finite(gradients)
-    return gradients
+    for task, row in enumerate(rows):
+        if not bool(torch.isfinite(row).all()):
+            raise GraceError(
+                f"The gradient of loss {task} should be finite. Found NaN or infinity although the loss is finite. "
+                "Look for a division by zero or a square root of zero in the network."
+            )
+    return torch.stack(rows)
 
 
 def gramian(gradients: Tensor) -> Tensor:
@@ -101,11 +105,7 @@ def compute_gradient_cosine(loss_a: Tensor, loss_b: Tensor, shared_params: Itera
 
 
 def trainable(shared_params: Iterable[Tensor | tuple[str, Tensor]]) -> list[Tensor]:
-    """The trainable ones of the shared parameters, each once; pairs of name and parameter will do.
-
-    Raises:
-        GraceError: There is none, or what was given is no iterable of tensors.
-    """
+    """The trainable ones of the shared parameters, at least one and each once; pairs of name and parameter will do."""
     if isinstance(shared_params, nn.Module | Tensor):
         kind = type(shared_params).__name__
         raise GraceError(
@@ -122,11 +122,7 @@ def trainable(shared_params: Iterable[Tensor | tuple[str, Tensor]]) -> list[Tens
 
 
 def check_losses(losses: Sequence[Tensor | None]) -> None:
-    """Refuse losses that cannot be differentiated to a meaningful gradient; None stands for a task that is absent.
-
-    Raises:
-        GraceError: See :func:`task_gradients`.
-    """
+    """Refuse, as :func:`task_gradients` does, losses without a meaningful gradient; None stands for a task that is absent."""
     if not losses:
         raise GraceError("`losses` should hold at least one loss. Found none.")
     for task, loss in enumerate(losses):
@@ -147,17 +143,3 @@ def _flat(gradients: Sequence[Tensor | None], shared: Sequence[Tensor]) -> Tenso
     pairs = zip(gradients, shared, strict=True)
     dense = (torch.zeros_like(p) if g is None else g.to_dense() if g.is_sparse else g for g, p in pairs)
     return torch.cat([gradient.reshape(-1) for gradient in dense])
-
-
-def _check_finite(gradients: Tensor) -> None:
-    """Refuse task gradients ``[K, P]`` that are not finite.
-
-    Raises:
-        GraceError: See above.
-    """
-    for task, row in enumerate(gradients):
-        if not bool(torch.isfinite(row).all()):
-            raise GraceError(
-                f"The gradient of loss {task} should be finite. Found NaN or infinity although the loss is finite. "
-                "Look for a division by zero or a square root of zero in the network."
-            )

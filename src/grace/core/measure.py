@@ -20,13 +20,9 @@ Gradients = list[Tensor | None]
 
 
 def measure(losses: Sequence[Tensor], inputs: Sequence[Tensor], graph: Graph, *, keep: bool) -> list[Gradients]:
-    """Gradient of each loss on the inputs, with the hooks of leaves muted and no ``.grad`` touched.
+    """Gradient of each scalar loss on the inputs (leaves, or tensors on the way), hooks muted and no ``.grad`` touched.
 
-    Args:
-        losses: Scalar losses.
-        inputs: Leaves, or tensors on the way to them.
-        graph: The losses' graph.
-        keep: Whether the graph is needed after the last loss.
+    ``keep`` says whether the graph is needed after the last loss.
     """
     if graph.reentrant or sharded(inputs):
         return _by_whole_passes(losses, inputs, graph)

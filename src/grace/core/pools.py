@@ -25,11 +25,8 @@ T = TypeVar("T")
 
 @contextmanager
 def processes(jobs: int = 0) -> Iterator[Executor | None]:
-    """A pool of processes, or None for one job.
-
-    Args:
-        jobs: Processes; 0 is one a core. Two threads on two cores are slower than two processes for small networks.
-    """
+    """A pool of processes, or None for one job; 0 is one a core."""
+    # two threads on two cores are slower than two processes for small networks
     jobs = jobs if jobs > 0 else available_cores()
     # spawn, not fork: polars and torch hold threads and locks that a fork would copy in any state
     context = multiprocessing.get_context("spawn")
@@ -59,10 +56,7 @@ def _begin_worker() -> None:
 
 @contextmanager
 def cluster(address: str) -> Iterator[Executor]:
-    """The workers of a Dask scheduler.
-
-    Args:
-        address: As in ``tcp://scheduler:8786``.
+    """The workers of a Dask scheduler, whose address is as in ``tcp://scheduler:8786``.
 
     Raises:
         GraceError: Dask is not installed, or no scheduler answers.
@@ -112,10 +106,7 @@ def as_finished(
 ) -> Iterator[tuple[int, T]]:
     """Number of the call and result of ``function(*call)``, as they come; after an error nothing more is begun.
 
-    Args:
-        function: What runs; with an executor it has to be picklable, and so do the calls.
-        calls: Positional arguments of each call.
-        executor: Where they run; None runs them here, in their order.
+    Without an executor they run here, in their order; with one, function and calls have to be picklable.
     """
     if executor is None:
         yield from ((number, function(*call)) for number, call in enumerate(calls))

@@ -59,13 +59,8 @@ def mean_of_present(losses: Sequence[Tensor | None], group: Group) -> tuple[Tens
 def check_absent(present: Sequence[float], leaves: Sequence[Tensor], group: Group) -> None:
     """Refuse a task that some process lacks where ``DistributedDataParallel`` would wait for its head's gradients.
 
-    Args:
-        present: Share of the processes that have each task.
-        leaves: Parameters that this process' losses reach.
-        group: The processes, all of which call this.
-
-    Raises:
-        GraceError: In all processes, if one of them would wait.
+    All processes of the group call this and raise if one of them would wait. ``present`` is the share of them that has each task,
+    ``leaves`` are the parameters that this process' losses reach.
     """
     reached = set(leaves)
     waits = any(

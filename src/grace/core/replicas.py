@@ -29,10 +29,8 @@ def step_of_replicas(
     Args:
         losses: ``[R, K]``.
         weigh: See :data:`Weigh`; called once.
-        shared: Shared parameters ``[R, ...]``, leaves.
-        own: All others, likewise.
-        due: Whether the Gramian is measured.
-        measure_on: The part of the shared parameters that it is taken of; None: all.
+        shared: Shared parameters ``[R, ...]``, leaves; ``own`` are all others.
+        due: Whether the Gramian is measured, on ``measure_on``, a part of the shared parameters, or on all.
 
     Returns:
         Weights ``[R, K]`` and Gramians ``[R, K, K]``, or None where they were not measured.

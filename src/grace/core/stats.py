@@ -36,14 +36,9 @@ EFFECT = {LOWER: "helps", HIGHER: "hurts", UNCLEAR: "unclear"}
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean of ``n`` independent values with Student's 95 % interval; with one value the ends are NaN.
+    """A mean of ``n`` independent values with Student's 95 % interval and ``p``, the two-sided p value of a mean of 0.
 
-    Attributes:
-        mean: Mean.
-        low: Lower end.
-        high: Upper end.
-        n: Values.
-        p: Two-sided p value of a mean of 0; NaN with one value.
+    With one value the ends and ``p`` are NaN.
     """
 
     mean: float
@@ -62,20 +57,20 @@ class Estimate:
         """Whether the interval leaves out 0."""
         return self.verdict != UNCLEAR
 
+    def text(self, digits: int, sign: str = "") -> str:
+        """``mean [low, high]``, or the mean alone where a single value leaves the interval unknown."""
+        mean, low, high = (f"{value:{sign}.{digits}f}" for value in (self.mean, self.low, self.high))
+        return mean if math.isnan(self.low) else f"{mean} [{low}, {high}]"
 
-def student(values: Sequence[float] | NDArray[np.float64], level: float = LEVEL) -> Estimate:
-    r"""Mean of independent values with :math:`\bar x \pm t_{n-1}\, s / \sqrt n`, and the p value of a mean of 0.
 
-    Args:
-        values: ``[n]``, ``n`` at least 1.
-        level: Confidence level.
-    """
+def student(values: Sequence[float] | NDArray[np.float64]) -> Estimate:
+    r"""Mean of ``n >= 1`` independent values with :math:`\bar x \pm t_{n-1}\, s / \sqrt n`, and the p value of a mean of 0."""
     sample = np.asarray(values, dtype=float)
     mean, n = float(sample.mean()), len(sample)
     if n < 2:
         return Estimate(mean, math.nan, math.nan, n)
     error = float(sample.std(ddof=1)) / n**0.5
-    half = quantile(n - 1, level) * error
+    half = quantile(n - 1) * error
     return Estimate(mean, mean - half, mean + half, n, float(p_values(sample)))
 
 
@@ -103,17 +98,25 @@ def paired(values: Mapping[int, float], reference: Mapping[int, float]) -> Estim
 
 @dataclass(frozen=True)
 class Family:
-    """How many verdicts were looked at, and what remains of them.
+    """How many estimates have a p value, how many leave out 0 in their own interval, and the adjusted p value of each.
 
-    Attributes:
-        looked_at: Estimates with a p value.
-        measurable: Those whose own 95 % interval leaves out 0.
-        adjusted: Adjusted p value of each estimate (Benjamini and Hochberg), in the order given; NaN without a p value.
+    Adjusted p values are in the order given, NaN where there is none.
     """
 
     looked_at: int
     measurable: int
     adjusted: tuple[float, ...]
+
+    @classmethod
+    def of(cls, estimates: Sequence[Estimate | None]) -> Family:
+        r"""The family of one table's estimates; None has no p value.
+
+        Benjamini and Hochberg's step-up adjustment (J. R. Statist. Soc. B 57, 1995): with p values ascending,
+        :math:`\tilde p_{(i)} = \min_{j \ge i} \min(1, p_{(j)}\, m / j)`.
+        """
+        p = np.array([math.nan if estimate is None else estimate.p for estimate in estimates])
+        measurable = sum(estimate is not None and estimate.measurable for estimate in estimates)
+        return cls(int((~np.isnan(p)).sum()), measurable, tuple(adjust(p).tolist()))
 
     @property
     def remaining(self) -> int:
@@ -133,18 +136,8 @@ class Family:
         )
 
 
-def family(estimates: Sequence[Estimate]) -> Family:
-    r"""Benjamini and Hochberg's step-up adjustment (J. R. Statist. Soc. B 57, 1995) of the p values of one table.
-
-    With p values ascending, :math:`\tilde p_{(i)} = \min_{j \ge i} \min(1, p_{(j)}\, m / j)`.
-    """
-    p = np.array([estimate.p for estimate in estimates])
-    known = int((~np.isnan(p)).sum())
-    return Family(known, sum(e.measurable for e in estimates), tuple(adjust(p).tolist()))
-
-
 def adjust(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The adjustment of :func:`family` for p values ``[..., m]``, each ``[m]`` a family of its own; NaN is of none and stays."""
+    """As :meth:`Family.of`, for p values ``[..., m]``, each ``[m]`` a family of its own; NaN is of none and stays."""
     order = np.argsort(p, axis=-1, kind="stable")  # NaN comes last
     count = (~np.isnan(p)).sum(axis=-1, keepdims=True)
     raised = np.take_along_axis(p, order, axis=-1) * count / np.arange(1, p.shape[-1] + 1)
@@ -156,16 +149,10 @@ def adjust(p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Interval:
-    """Mean of a hierarchical sample with its confidence interval.
+    """Mean, over initialisations, of means over batches with its confidence interval from ``low`` to ``high``.
 
-    Attributes:
-        mean: Mean over initialisations of the means over batches.
-        low: Lower end.
-        high: Upper end.
-        inits: Initialisations that gave a value.
-        batches: Batches in each.
-        sd_inits: Standard deviation of the initialisations' means; 0 with one initialisation, where it is unknown.
-        sd_batches: Pooled standard deviation of batches within an initialisation.
+    ``inits`` gave a value, of ``batches`` each. ``sd_inits`` is the standard deviation of their means (0 with one, where it
+    is unknown), ``sd_batches`` the pooled one of batches within an initialisation.
     """
 
     mean: float
@@ -177,9 +164,7 @@ class Interval:
     sd_batches: float
 
 
-def over_initialisations(
-    values: NDArray[np.float64], level: float = LEVEL, bounds: tuple[float, float] = (-1.0, 1.0)
-) -> Interval:
+def over_initialisations(values: NDArray[np.float64], bounds: tuple[float, float] = (-1.0, 1.0)) -> Interval:
     r"""Random-effects interval of a balanced sample: batches are nested in initialisations, so they are not independent.
 
     Model: :math:`x_{ij} = \mu + a_i + e_{ij}`, ``i`` an initialisation, ``j`` a batch. Then the initialisations' means
@@ -189,15 +174,13 @@ def over_initialisations(
 
     Args:
         values: ``[inits, batches]``; NaN where undefined. Initialisations without any value are left out.
-        level: Confidence level.
-        bounds: The interval is cut to this range. With fewer than two initialisations it *is* this range: nothing is
-            known of the spread.
+        bounds: The interval is cut to this range; with fewer than two initialisations, which say nothing of the spread, it is it.
     """
     live = values[~np.isnan(values).all(axis=1)]
     if len(live) == 0:
         return Interval(math.nan, *bounds, 0, values.shape[1], 0.0, 0.0)
     means = np.nanmean(live, axis=1)
-    found, within = student(means, level), _pooled_sd(live)
+    found, within = student(means), _pooled_sd(live)
     if found.n == 1:
         return Interval(found.mean, *bounds, 1, values.shape[1], 0.0, within)
     low, high = max(found.low, bounds[0]), min(found.high, bounds[1])
@@ -215,9 +198,7 @@ def rmse_error(squared: NDArray[np.float64]) -> float:
     r"""Standard error of an RMSE over test engines, :math:`s(e^2) / (2 \sqrt n\, \mathrm{RMSE})` by the delta method.
 
     What other engines of the same kind would have given; seeds do not show it, as all of them read the same engines.
-
-    Args:
-        squared: Squared error of each engine ``[n]``, cycles^2; means over seeds where there are several.
+    ``squared`` are the squared errors of the engines ``[n]``, cycles^2, means over seeds where there are several.
     """
     n, mean = len(squared), float(squared.mean())
     return float(squared.std(ddof=1)) / (2 * n**0.5 * mean**0.5) if n > 1 and mean > 0 else math.nan
@@ -239,12 +220,8 @@ Statistic = Callable[..., Any]
 def bootstrap(statistic: Statistic, *columns: NDArray[Any], families: NDArray[Any]) -> Span:
     """A statistic over cases with a percentile interval: families are drawn with replacement, :data:`DRAWS` times.
 
-    Made for ten families and more; over five seeds such an interval is two thirds as wide as it should be.
-
-    Args:
-        statistic: See :data:`Statistic`.
-        columns: ``[cases]`` each.
-        families: What each case is drawn together with, ``[cases]``.
+    Made for ten families and more; over five seeds such an interval is two thirds as wide as it should be. Columns and
+    ``families``, what each case is drawn together with, are ``[cases]`` each.
     """
     undefined = Span(math.nan, math.nan, math.nan)
     if not len(columns[0]):

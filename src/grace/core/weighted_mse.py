@@ -9,17 +9,8 @@ from torch import Tensor
 from grace.errors import GraceError
 
 
-def mse_loss(y_pred: Tensor, y_true: Tensor, max_rul: float = 125.0) -> Tensor:
-    """Plain mean squared error, cycles^2; ``max_rul`` is taken so that both inner losses are called alike.
-
-    Args:
-        y_pred: Predicted RUL ``[B]``, cycles.
-        y_true: True RUL ``[B]``, cycles.
-        max_rul: Not used.
-
-    Raises:
-        GraceError: The shapes differ (``[B, 1]`` against ``[B]`` would silently be broadcast) or the batch is empty.
-    """
+def _mse_loss(y_pred: Tensor, y_true: Tensor, max_rul: float = 125.0) -> Tensor:
+    """Plain mean squared error, cycles^2; ``max_rul`` is taken so that both inner losses are called alike."""
     _check(y_pred, y_true, max_rul)
     return (y_pred - y_true).square().mean()
 
@@ -60,13 +51,14 @@ def moderate_weighted_mse_loss(
 
 
 INNER: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
-    "mse": mse_loss,
+    "mse": _mse_loss,
     "weighted_mse": moderate_weighted_mse_loss,
 }
 """The inner axis by name."""
 
 
 def _check(y_pred: Tensor, y_true: Tensor, max_rul: float) -> None:
+    # ``[B, 1]`` against ``[B]`` would silently be broadcast
     if y_pred.shape != y_true.shape:
         raise GraceError(
             f"`y_pred` and `y_true` should have one shape. Found {list(y_pred.shape)} and {list(y_true.shape)}. "

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import Any
 
 from grace import __version__
-from grace.bench.tables import interval
 from grace.core.stats import Estimate
 from grace.report import rules
 from grace.report.chart import CONFIG
@@ -78,7 +77,7 @@ def _point_row(point: Point, mark: Mark) -> Row:
     figures = {"rmse": point.rmse, "score": point.score}
     for name, found in figures.items():
         row |= _ends(name, found.value)
-        row |= {f"{name}_interval": interval(found.value, DIGITS[name]), f"{name}_words": value_words(found, name)}
+        row |= {f"{name}_interval": found.value.text(DIGITS[name]), f"{name}_words": value_words(found, name)}
     if point.rmse.difference is not None:
         row["to_baseline"] = [difference_words(found, name) for name, found in figures.items()]
     if point.alone is not None and point.alone.difference is not None:

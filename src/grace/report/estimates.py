@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from grace.bench.published import SOURCE
 from grace.bench.summary import Row, summarise, values_by_seed
-from grace.bench.tables import interval
 from grace.core.stats import RATE
 from grace.report.frontier import frontier
 from grace.report.marks import marks
@@ -182,7 +181,7 @@ DIGITS = {"rmse": 2, "score": 0}
 
 def value_words(row: Row, metric: str) -> str:
     """``12.91 [12.58, 13.24], SE over engines 1.19``: interval over seeds, and of an RMSE the error over test engines."""
-    words = interval(row.value, DIGITS[metric])
+    words = row.value.text(DIGITS[metric])
     return words if math.isnan(row.engines) else f"{words}, SE over engines {row.engines:.{DIGITS[metric]}f}"
 
 

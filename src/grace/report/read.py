@@ -14,7 +14,7 @@ from grace.alignment.recipes import RECIPES
 from grace.bench.store import Store
 from grace.errors import GraceError
 from grace.report.estimates import VIEWS, figures
-from grace.training.record import DONE, Record, read_record
+from grace.training.record import DONE, Record
 
 T = TypeVar("T")
 MALFORMED = (GraceError, KeyError, TypeError, ValueError, AttributeError, IndexError)
@@ -90,7 +90,7 @@ def _sound(paths: Iterable[Path], read: Callable[[Path], T], left: list[LeftOut]
 
 
 def _record(path: Path) -> Record:
-    record = read_record(path)
+    record = Record.read(path)
     if record.status != DONE:
         raise GraceError(f"The run failed: {record.reason}")
     columns_of(record)  # whatever it needs is there and of the right kind

@@ -21,12 +21,7 @@ KINDS_1 = {"trained network": "trained network", "checkpoint of runs": "checkpoi
 
 
 def save(path: Path, kind: Format, state: dict[str, Any]) -> None:
-    """Write a tree of dicts, lists, JSON values and tensors, whole or not at all.
-
-    Args:
-        path: The file.
-        kind: What it holds, asked for again by :func:`load`.
-        state: The tree; keys are strings or integers.
+    """Write a tree of dicts (of strings or integers), lists, JSON values and tensors, whole or not at all.
 
     Raises:
         GraceError: The file cannot be written.
@@ -68,7 +63,7 @@ def load(path: Path, kind: Format, device: str = "cpu") -> dict[str, Any]:
 def _checksum(tree: str, tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256(tree.encode())
     for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
+        tensor = tensors[name].detach().cpu()
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
         flat = tensor.flatten().clone(memory_format=contiguous_format)
         digest.update(flat.view(uint8).numpy().data)  # bfloat16 too

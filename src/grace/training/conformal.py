@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from grace.errors import GraceError
 
@@ -29,9 +29,6 @@ def half_width(errors: NDArray[np.float64], engine: NDArray[np.int64], level: fl
 
     Returns:
         Infinity where there are too few engines for the level (fewer than ``level / (1 - level)``).
-
-    Raises:
-        GraceError: ``level`` is out of its range.
     """
     if not 0 < level < 1:
         raise GraceError(f"`level` should be in (0, 1). Found {level}.")
@@ -41,8 +38,3 @@ def half_width(errors: NDArray[np.float64], engine: NDArray[np.int64], level: fl
     reached = np.cumsum(weight[order])
     enough = np.flatnonzero(reached >= level - 1e-12)
     return float(np.abs(errors)[order][enough[0]]) if len(enough) else math.inf
-
-
-def coverage(predicted: ArrayLike, true: ArrayLike, half: float) -> float:
-    """Share of engines whose RUL lies within ``half`` cycles of its prediction."""
-    return float(np.mean(np.abs(np.asarray(predicted, float) - np.asarray(true, float)) <= half))

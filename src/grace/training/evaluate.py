@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,46 +19,46 @@ from grace.training.spec import RunSpec
 BATCH = 256  # of each network at once: 35 of full size then take some 3 GiB
 
 
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """Predictions of ``N`` windows.
-
-    Attributes:
-        rul: RUL, float32 ``[N]``, cycles.
-        health: Most probable health state, int64 ``[N]``.
-    """
+class Predictions(NamedTuple):
+    """Predictions of ``N`` windows: RUL (cycles) and the most probable health state, ``[N]`` each."""
 
     rul: NDArray[np.float32]
     health: NDArray[np.int64]
 
+    @classmethod
+    def of(cls, model: nn.Module, windows: ResidentWindows, spec: RunSpec) -> Predictions:
+        """Of one network in evaluation mode; the model's mode is restored."""
+        training = model.training
+        model.eval()
+        found = predict_all(lambda x: tuple(side[None] for side in model(x[0])), [windows], [spec])[0]
+        model.train(training)
+        return found
 
-def predict(model: nn.Module, windows: ResidentWindows, spec: RunSpec) -> Predictions:
-    """Predict all windows, in evaluation mode; the model's mode is restored."""
-    training = model.training
-    model.eval()
+    def figures(self, windows: Windows) -> dict[str, float]:
+        """RMSE (cycles) and NASA score against capped and uncapped labels, and the macro-F1 of the health states.
 
-    def forward(x: Tensor) -> tuple[Tensor, Tensor]:
-        rul, logits = model(x[0])
-        return rul[None], logits[None]
-
-    found = predict_all(forward, [windows], [spec])[0]
-    model.train(training)
-    return found
+        With ``N`` windows of ``E`` engines the score is summed over windows and divided by ``N / E``: on one window an engine
+        it is the plain sum.
+        """
+        share = len(np.unique(windows.engine)) / len(windows)
+        return {
+            "rmse": rmse(self.rul, windows.rul),
+            "score": share * nasa_score(self.rul, windows.rul),
+            "rmse_uncapped": rmse(self.rul, windows.true_rul),
+            "score_uncapped": share * nasa_score(self.rul, windows.true_rul),
+            "macro_f1": macro_f1(self.health, windows.label),
+        }
 
 
 @torch.no_grad()
 def predict_all(
-    forward: Callable[[Tensor], tuple[Tensor, Tensor]], windows: Sequence[ResidentWindows], specs: Sequence[RunSpec]
+    forward: Callable[[Tensor], tuple[Tensor, ...]], windows: Sequence[ResidentWindows], specs: Sequence[RunSpec]
 ) -> list[Predictions]:
     """Predictions of ``R`` networks, each of its own windows; RUL at most the cap, as the targets.
 
-    A network that was trained on RUL alone has a health head that never learned: its health states follow from its RUL by the
-    cuts of the conventions.
-
-    Args:
-        forward: Windows ``[R, B, T, F]`` -> RUL ``[R, B]`` in cycles and logits ``[R, B, C]``, in evaluation mode.
-        windows: Of each network.
-        specs: What it was trained by.
+    ``forward`` takes windows ``[R, B, T, F]`` to RUL ``[R, B]`` in cycles and logits ``[R, B, C]``, in evaluation mode. A network
+    that was trained on RUL alone has a health head that never learned: its health states follow from its RUL by the cuts of the
+    conventions.
     """
     cap = float(specs[0].conventions.cap)
     parts = []
@@ -78,19 +78,3 @@ def predict_all(
 def together(parts: Sequence[Tensor]) -> Tensor:
     """Tensors of the replicas as one, replicas first; a single one is not copied."""
     return torch.stack(list(parts)) if len(parts) > 1 else parts[0][None]
-
-
-def figures(predicted: Predictions, windows: Windows) -> dict[str, float]:
-    """RMSE (cycles) and NASA score against capped and uncapped labels, and the macro-F1 of the health states.
-
-    With ``N`` windows of ``E`` engines the score is summed over windows and divided by ``N / E``: on one window an engine
-    it is the plain sum.
-    """
-    share = len(np.unique(windows.engine)) / len(windows)
-    return {
-        "rmse": rmse(predicted.rul, windows.rul),
-        "score": share * nasa_score(predicted.rul, windows.rul),
-        "rmse_uncapped": rmse(predicted.rul, windows.true_rul),
-        "score_uncapped": share * nasa_score(predicted.rul, windows.true_rul),
-        "macro_f1": macro_f1(predicted.health, windows.label),
-    }

@@ -38,11 +38,6 @@ def spec_1(body: Body) -> Body:
     return values | {"conventions": conventions, "train_sha256": train, "test_sha256": test}
 
 
-def network_1(body: Body) -> Body:
-    """Version 1 to 2: its spec."""
-    return body | {"spec": spec_read_by(body)}
-
-
 def spec_read_by(body: Body) -> Body:
     """The spec of a record or network of version 1; without test figures it has read no test data."""
     spec = spec_1(body["spec"]) | {"version": 2}

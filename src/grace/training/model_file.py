@@ -13,23 +13,19 @@ from grace.data.conventions import Conventions
 from grace.formats import Format
 from grace.models.rul_problem import build
 from grace.training.checkpoint import load, save
-from grace.training.migrations import network_1
+from grace.training.migrations import spec_read_by
 from grace.training.run import Run
 from grace.training.spec import RunSpec
 
-NETWORK = Format("trained network", 2, {1: network_1})
+NETWORK = Format("trained network", 2, {1: lambda body: body | {"spec": spec_read_by(body)}})
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """What a model file holds.
+    """A network in evaluation mode, the run that made it, and the conditions and scaling of its training engines.
 
-    Attributes:
-        model: The network, in evaluation mode.
-        spec: The run that made it.
-        conditioner: Conditions and scaling of its training engines.
-        half_width: Of the conformal interval, cycles; infinite where there were too few validation engines.
-        level: Coverage that the interval was made for.
+    ``half_width`` is that of the conformal interval for a coverage of ``level``, cycles; infinite where there were too few
+    validation engines.
     """
 
     model: nn.Module
@@ -45,11 +41,7 @@ class TrainedNetwork:
 
 
 def save_model(path: Path, run: Run) -> None:
-    """Write the network of a finished run, with the spec of its record.
-
-    Raises:
-        GraceError: The file cannot be written.
-    """
+    """Write the network of a finished run, with the spec of its record."""
     conditioner, interval = run.split.conditioner, run.record.interval
     assert run.model is not None
     state = {

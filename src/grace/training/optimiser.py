@@ -14,17 +14,7 @@ BETAS, EPSILON = (0.9, 0.999), 1e-8  # torch's defaults, which separate runs hav
 def adamw(
     values: Tensor, grad: Tensor, first: Tensor, second: Tensor, steps: Tensor, rate: Tensor, decay: float
 ) -> None:
-    """One step of AdamW in place, as ``torch.optim.AdamW``.
-
-    Args:
-        values: Parameters ``[R, P]``.
-        grad: Gradient ``[R, P]``.
-        first: Mean of the gradient ``[R, P]``.
-        second: Mean of its square ``[R, P]``.
-        steps: Steps with this one ``[R]``.
-        rate: Learning rates ``[R]``.
-        decay: Decoupled weight decay.
-    """
+    """One step of ``torch.optim.AdamW`` in place: parameters, gradient and moments ``[R, P]``, steps and rates ``[R]``."""
     slow, fast = BETAS
     values.mul_(1 - decay * rate[:, None])
     first.lerp_(grad, 1 - slow)
@@ -34,40 +24,11 @@ def adamw(
     values.sub_(size[:, None] * first / (second.sqrt() / scale[:, None] + EPSILON))
 
 
-def clip(grad: Tensor, largest: float) -> None:
-    """Scale each row of ``[R, P]`` to a norm of at most ``largest``, in place, as ``clip_grad_norm_``."""
-    norm = torch.linalg.vector_norm(grad, dim=1, keepdim=True)
-    grad.mul_((largest / (norm + 1e-6)).clamp(max=1.0))
-
-
-@torch.no_grad()
-def step(state: State, grad: Tensor, rate: Tensor, decay: float, largest: float, memory: float) -> None:
-    """Clip, step and average; the first step sets the average, as ``AveragedModel`` does.
-
-    Args:
-        state: What is stepped, in place.
-        grad: Gradient ``[R, P]``, clipped in place.
-        rate: Learning rates ``[R]``.
-        decay: Weight decay.
-        largest: Largest norm of the gradient.
-        memory: Memory of the moving average, a step.
-    """
-    clip(grad, largest)
-    state.steps.add_(1)
-    adamw(state.values, grad, state.first, state.second, state.steps, rate, decay)
-    share = torch.where(state.steps == 1, 1.0, 1 - memory)[:, None].to(grad.dtype)
-    state.average.lerp_(state.values, share)
-    state.average_statistics.lerp_(state.statistics, share)
-
-
 class RowOptimiser:
     """The optimiser of an epoch's steps, in torch's manner: leaves whose ``.grad`` are views of one row a replica.
 
-    Args:
-        state: What is stepped, in place.
-        layout: Where each parameter lies in a row.
-        rates: Learning rate of every step and replica, ``[steps, R]``.
-        plan: Decay, clip and averaging.
+    It steps ``state`` in place, with the learning rate of every step and replica ``[steps, R]``, and decay, clip and averaging
+    of the schedule.
     """
 
     def __init__(self, state: State, layout: Layout, rates: Tensor, plan: Schedule) -> None:
@@ -81,7 +42,14 @@ class RowOptimiser:
         """Forget the last gradients."""
         self._grad.zero_()
 
+    @torch.no_grad()
     def step(self) -> None:
-        """Clip, step and average."""
-        plan = self._plan
-        step(self._state, self._grad, next(self._rates), plan.weight_decay, plan.clip, plan.ema_decay)
+        """Clip as ``clip_grad_norm_``, step and average; the first step sets the average, as ``AveragedModel`` does."""
+        state, grad, plan = self._state, self._grad, self._plan
+        norm = torch.linalg.vector_norm(grad, dim=1, keepdim=True)
+        grad.mul_((plan.clip / (norm + 1e-6)).clamp(max=1.0))
+        state.steps.add_(1)
+        adamw(state.values, grad, state.first, state.second, state.steps, next(self._rates), plan.weight_decay)
+        share = torch.where(state.steps == 1, 1.0, 1 - plan.ema_decay)[:, None].to(grad.dtype)
+        state.average.lerp_(state.values, share)
+        state.average_statistics.lerp_(state.statistics, share)

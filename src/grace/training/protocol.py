@@ -33,44 +33,39 @@ class Split:
     test: Windows | None
     conditioner: Conditioner
 
+    @classmethod
+    def of(cls, spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
+        """Split a fleet as the spec's protocol says.
 
-def split_for(spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
-    """Split a fleet as the spec's protocol says.
-
-    Raises:
-        GraceError: The fleet cannot be trained on, or ``source`` is asked for without test engines.
-    """
-    check_training(fleet, spec.conventions, min(spec.schedule.min_history, spec.conventions.window))
-    if spec.protocol == "source":
-        return _source(spec, fleet, test)
-    kept, held = split_engines(len(fleet.engines), spec.validation_share, spec.seed)
-    training, validation = fleet.select(kept), fleet.select(held)
-    conditioner = fit_conditions(training, spec.conventions)
-    cuts = np.random.default_rng(spec.seed)
-    rows = conditioner.transform(validation)
-    chosen_on = windows_of_cuts(validation, rows, spec.conventions, spec.validation_cuts, cuts, spec.max_validation_rul)
-    return Split(_training(spec, training, conditioner), chosen_on, _test(spec, test, conditioner), conditioner)
-
-
-def _source(spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
-    conditioner = fit_conditions(fleet, spec.conventions)
-    windows = _test(spec, test, conditioner)
-    if windows is None:
-        raise GraceError("The protocol `source` should have test engines. Found none. Use --protocol honest.")
-    return Split(_training(spec, fleet, conditioner), windows, windows, conditioner)
+        Raises:
+            GraceError: The fleet cannot be trained on, or ``source`` is asked for without test engines.
+        """
+        conventions, plan, training = spec.conventions, spec.schedule, fleet
+        check_training(fleet, conventions, min(plan.min_history, conventions.window))
+        if spec.protocol == "honest":
+            kept, held = split_engines(len(fleet.engines), spec.validation_share, spec.seed)
+            training = fleet.select(kept)
+        conditioner = fit_conditions(training, conventions)
+        tested = None if test is None else _tested(spec, test, conditioner)
+        if spec.protocol == "honest":
+            chosen_on = _cut(spec, fleet.select(held), conditioner, spec.seed)
+        elif tested is not None:
+            chosen_on = tested
+        else:
+            raise GraceError("The protocol `source` should have test engines. Found none. Use --protocol honest.")
+        rows = conditioner.transform(training)
+        train = training_windows(training, rows, conventions, plan.min_history, plan.max_train_rul)
+        return cls(train, chosen_on, tested, conditioner)
 
 
-def _training(spec: RunSpec, fleet: Fleet, conditioner: Conditioner) -> Windows | ManyWindows:
-    rows, plan = conditioner.transform(fleet), spec.schedule
-    return training_windows(fleet, rows, spec.conventions, plan.min_history, plan.max_train_rul)
-
-
-def _test(spec: RunSpec, test: Fleet | None, conditioner: Conditioner) -> Windows | None:
+def _tested(spec: RunSpec, test: Fleet, conditioner: Conditioner) -> Windows:
     """Last window of each test engine; of a table whose test engines ran to failure, windows at random cuts as in validation."""
-    if test is None:
-        return None
-    rows = conditioner.transform(test)
     if spec.conventions.table is None or test.last_rul.any():
-        return last_windows(test, rows, spec.conventions)
-    cuts = np.random.default_rng(0)  # the same cuts for every seed and method
-    return windows_of_cuts(test, rows, spec.conventions, spec.validation_cuts, cuts, spec.max_validation_rul)
+        return last_windows(test, conditioner.transform(test), spec.conventions)
+    return _cut(spec, test, conditioner, 0)  # the same cuts for every seed and method
+
+
+def _cut(spec: RunSpec, fleet: Fleet, conditioner: Conditioner, seed: int) -> Windows:
+    """Windows at random cuts."""
+    rows, cuts = conditioner.transform(fleet), np.random.default_rng(seed)
+    return windows_of_cuts(fleet, rows, spec.conventions, spec.validation_cuts, cuts, spec.max_validation_rul)

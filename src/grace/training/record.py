@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from grace.formats import DamagedError, Format, built, rounded
 from grace.training.migrations import spec_read_by
 
 
-def record_1(body: dict[str, Any]) -> dict[str, Any]:
+def _record_1(body: dict[str, Any]) -> dict[str, Any]:
     """Version 1 to 2: its spec, and so its id; the old one is kept in the environment."""
     from grace.training.spec import RunSpec  # torch, which records of this version do without
 
@@ -21,7 +19,7 @@ def record_1(body: dict[str, Any]) -> dict[str, Any]:
     return body | {"id": spec.id, "spec": spec.to_json(), "environment": body["environment"] | before}
 
 
-RECORD = Format("record", 2, {1: record_1})
+RECORD = Format("record", 2, {1: _record_1})
 DONE, FAILED = "done", "failed"
 ENGINE = "2"
 """1: one network at a time through ``nn.LSTM``; where its environment has ``stack``, a first stack with one dropout mask for all.
@@ -39,7 +37,7 @@ class Record:
         reason: Why it failed; empty where it did not.
         best_epoch: Epoch (from 0) whose averaged weights were kept: lowest validation RMSE.
         history: One dict an epoch: mean losses and weights, learning rate, validation RMSE, rho and ratio where measured.
-        validation: Figures on the validation windows, see :func:`grace.training.evaluate.figures`.
+        validation: Figures on the validation windows, see :meth:`grace.training.evaluate.Predictions.figures`.
         test: Figures on the test engines, read once, at ``best_epoch``; empty without test engines.
         source: Epoch, RMSE and score of the epoch that is best *on the test set*: the source's protocol, optimistic.
         interval: Half width (cycles) and level of the conformal interval, and its coverage on the test engines.
@@ -75,35 +73,14 @@ class Record:
         RECORD.write(path, rounded(asdict(self)) | {"spec": self.spec})  # a rounded spec would be another run's
         return path
 
+    @classmethod
+    def read(cls, path: Path) -> Record:
+        """Read a record of this version or an older one.
 
-def read_record(path: Path) -> Record:
-    """Read a record of this version or an older one.
-
-    Raises:
-        GraceError: The file is missing or damaged, or of a newer version.
-    """
-    record = built(Record, RECORD.read(path), str(path))
-    if record.spec.get("id") != record.id:
-        raise DamagedError(path, f"run {record.id} with the spec of {record.spec.get('id')}")
-    return record
-
-
-def environment(device: str) -> dict[str, str]:
-    """Versions and machine that a run was made on."""
-    import torch
-
-    from grace import __version__
-
-    name = (
-        torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.processor() or platform.machine()
-    )
-    return {
-        "grace": __version__,
-        "engine": ENGINE,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "device": name,
-        "cores": str(os.cpu_count()),
-        "threads": str(torch.get_num_threads()),
-    }
+        Raises:
+            GraceError: The file is missing or damaged, or of a newer version.
+        """
+        record = built(cls, RECORD.read(path), str(path))
+        if record.spec.get("id") != record.id:
+            raise DamagedError(path, f"run {record.id} with the spec of {record.spec.get('id')}")
+        return record

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,19 +17,21 @@ from grace.training.schedule import Rate
 from grace.training.spec import RunSpec
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Sums over an epoch, on the device until the epoch ends.
-
-    Attributes:
-        losses: Mean losses ``[K]``.
-        weights: Mean task weights ``[K]``.
-        gramians: Gramians of the measured steps ``[M, K, K]``; ``M`` is 0 where none was measured.
-    """
+class _Measured(NamedTuple):
+    """Mean losses and weights ``[K]`` of an epoch and the Gramians of its ``M`` measured steps ``[M, K, K]``."""
 
     losses: Tensor
     weights: Tensor
     gramians: Tensor
+
+    def summary(self) -> dict[str, Any]:
+        """As plain numbers; rho's interval is over its measured batches, of this one initialisation."""
+        entry: dict[str, Any] = {"losses": self.losses.tolist(), "weights": self.weights.tolist()}
+        if len(self.gramians):
+            rho = student(cosines(self.gramians)[:, 0, 1].double().cpu().numpy())
+            entry |= {"rho": rho.mean, "rho_low": rho.low, "rho_high": rho.high}
+            entry["ratio"] = float(norm_ratio(self.gramians).median())
+        return entry
 
 
 class Sums:
@@ -42,7 +43,6 @@ class Sums:
         self._counts = torch.zeros(replicas, 1, device=device)
         self._gramians: list[Tensor] = []
         self._of: list[set[int]] = []
-        self._summaries: list[Measured] = []
 
     def add(self, rows: Tensor, losses: Tensor, weights: Tensor) -> None:
         """Add a step of the replicas at ``rows``."""
@@ -55,30 +55,22 @@ class Sums:
         self._gramians.append(gramians.clone())
         self._of.append(set(members))
 
-    def summaries(self) -> list[Measured]:
+    def summaries(self) -> list[_Measured]:
         """Means and Gramians of each replica, on the CPU; asked for at the end of the epoch."""
-        if not self._summaries:
-            count = self._counts.clamp_min(1)
-            losses, weights = (self._losses / count).cpu(), (self._weights / count).cpu()
-            shape = (0, len(losses), len(TASKS), len(TASKS))
-            gramians = torch.stack(self._gramians).cpu() if self._gramians else torch.zeros(shape)
-            for number in range(len(losses)):
-                mine = [step for step, members in enumerate(self._of) if number in members]
-                self._summaries.append(Measured(losses[number], weights[number], gramians[mine, number]))
-        return self._summaries
+        count = self._counts.clamp_min(1)
+        losses, weights = (self._losses / count).cpu(), (self._weights / count).cpu()
+        shape = (0, len(losses), len(TASKS), len(TASKS))
+        gramians = torch.stack(self._gramians).cpu() if self._gramians else torch.zeros(shape)
+        every = range(len(losses))
+        mine = [[step for step, members in enumerate(self._of) if number in members] for number in every]
+        return [_Measured(losses[number], weights[number], gramians[mine[number], number]) for number in every]
 
 
 class Replica:
-    """What a run keeps beside its tensors.
+    """What a run keeps beside its tensors."""
 
-    Args:
-        spec: What is trained.
-        split: On what.
-        device: Where.
-    """
-
-    def __init__(self, spec: RunSpec, split: Split, device: str) -> None:
-        self.spec, self.split, self.device = spec, split, device
+    def __init__(self, spec: RunSpec, split: Split) -> None:
+        self.spec, self.split = spec, split
         plan = spec.schedule
         whole = max(1, len(split.train) // min(plan.batch_size, len(split.train)))
         self.per_epoch = min(plan.steps, whole) or whole
@@ -100,22 +92,29 @@ class Replica:
         first, peak = epoch * self.per_epoch, self.spec.schedule.learning_rate
         return [self.rate.at(first + step, peak) for step in range(self.per_epoch)] + [0.0] * (length - self.per_epoch)
 
-    def trained(self, losses: Tensor) -> bool:
-        """Count the epoch's steps; whether its mean losses ``[K]`` are finite."""
+    def trained(self, measured: _Measured) -> bool:
+        """Count the epoch's steps; whether its mean losses are finite."""
+        self._measured, losses = measured, measured.losses
         self.step += self.per_epoch
-        self.reason = loss_trouble(losses, len(self.history))
-        return not self.reason
+        if bool(torch.isfinite(losses).all()):
+            return True
+        values = ", ".join(f"{name} {value:g}" for name, value in zip(TASKS, losses.tolist(), strict=True))
+        self._fails("losses", values)
+        return False
 
-    def judged(self, entry: dict[str, Any], measured: Measured) -> bool:
+    def _fails(self, what: str, found: str) -> None:
+        self.reason = f"{what} should be finite. Found {found} in epoch {len(self.history)}. Lower the learning rate."
+
+    def judged(self, entry: dict[str, Any]) -> bool:
         """Enter an epoch's figures into the history; whether it is the best so far."""
         epoch = len(self.history)
         if not all(math.isfinite(entry.get(name, 0.0)) for name in ("validation_rmse", "test_rmse")):
-            self.reason = prediction_trouble(epoch)
+            self._fails("predictions", "NaN")
             return False
         value = 1 - entry["validation_f1"] if "validation_f1" in entry else entry["validation_rmse"]
         last = self.rates(epoch, self.per_epoch)[-1]
         self.rate.after_epoch(value)
-        self.history.append({"epoch": epoch, "lr": last, **entry, **summary(measured)})
+        self.history.append({"epoch": epoch, "lr": last, **entry, **self._measured.summary()})
         better: bool = value < self.best_value
         if better:
             self.best_epoch, self.best_value = epoch, value
@@ -132,26 +131,3 @@ class Replica:
         for name, value in state.items():
             if name != "rate":
                 setattr(self, name, value)
-
-
-def loss_trouble(losses: Tensor, epoch: int) -> str:
-    """Why a training with these mean losses ``[K]`` cannot go on, or an empty text."""
-    if bool(torch.isfinite(losses).all()):
-        return ""
-    values = ", ".join(f"{name} {value:g}" for name, value in zip(TASKS, losses.tolist(), strict=True))
-    return f"losses should be finite. Found {values} in epoch {epoch}. Lower the learning rate."
-
-
-def prediction_trouble(epoch: int) -> str:
-    """Why a training whose predictions are not finite cannot go on."""
-    return f"predictions should be finite. Found NaN in epoch {epoch}. Lower the learning rate."
-
-
-def summary(measured: Measured) -> dict[str, Any]:
-    """The epoch's means as plain numbers; rho's interval is over its measured batches, of this one initialisation."""
-    entry: dict[str, Any] = {"losses": measured.losses.tolist(), "weights": measured.weights.tolist()}
-    if len(measured.gramians):
-        rho = student(cosines(measured.gramians)[:, 0, 1].double().cpu().numpy())
-        entry |= {"rho": rho.mean, "rho_low": rho.low, "rho_high": rho.high}
-        entry["ratio"] = float(norm_ratio(measured.gramians).median())
-    return entry

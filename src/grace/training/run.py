@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,10 +12,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from grace.alignment.probe import initialised_model
+from grace import __version__
 from grace.data.fleet import Fleet
 from grace.data.load import as_fleet
 from grace.data.resident import ResidentWindows
@@ -22,14 +25,12 @@ from grace.data.windows import Windows
 from grace.errors import GraceError
 from grace.files import set_aside
 from grace.formats import DamagedError, Format
-from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
 from grace.models.lstm import EAGER, compiled
-from grace.models.rul_problem import RULProblem
 from grace.training.checkpoint import load, save
-from grace.training.conformal import coverage, half_width
-from grace.training.evaluate import Predictions, figures, predict
-from grace.training.protocol import Split, split_for
-from grace.training.record import DONE, FAILED, Record, environment
+from grace.training.conformal import half_width
+from grace.training.evaluate import Predictions
+from grace.training.protocol import Split
+from grace.training.record import DONE, ENGINE, FAILED, Record
 from grace.training.spec import RunSpec
 from grace.training.stack import Stack
 
@@ -50,13 +51,7 @@ OnEpoch = Callable[[Stack], None]
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A finished run.
-
-    Attributes:
-        record: What is kept of it.
-        model: The network of the best epoch, or None where the run failed.
-        split: What it was trained and chosen on.
-    """
+    """A finished run: its record, the network of the best epoch (None where it failed), and what it was trained and chosen on."""
 
     record: Record
     model: nn.Module | None
@@ -123,18 +118,10 @@ def train_stacked(
     figures are those to rounding. A run's ``seconds`` are its share of the stack's.
 
     Args:
-        specs: What to train; they differ in method, options and seed alone.
-        fleet: Training engines, run to failure.
-        test: Test engines with their RUL.
-        device: ``cpu``, ``cuda``, ...
-        checkpoint: File that the stack's state is written to, and resumed from where it is there.
+        specs: What to train; they differ in method, options and seed alone. Runs are returned in their order.
         every: Seconds between two checkpoints, at the end of an epoch; default 300, and 0 for a single run.
         fuse: Compile the element-wise part of the LSTM with ``torch.compile``.
-        monitor_every: See :func:`train`.
-        on_epoch: Told each epoch.
-
-    Returns:
-        Runs in the order of ``specs``.
+        fleet, test, device, checkpoint, monitor_every, on_epoch: See :func:`train`.
 
     Raises:
         GraceError: The specs cannot train together, a split of one of several fills no batch, or see :func:`train`.
@@ -147,10 +134,9 @@ def train_stacked(
             "Runs of a stack should be at least one, and differ in method, options and seed alone. Found "
             f"{len(stacks(specs))} kinds among {len(specs)} runs. Train each kind in a stack of its own."
         )
-    splits = {spec.seed: split_for(spec, fleet, test) for spec in specs}
+    splits = {spec.seed: Split.of(spec, fleet, test) for spec in specs}
     with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
-        networks = initial_networks(specs, splits, device)
-        stack = Stack(specs, splits, networks, device, compiled() if fuse else EAGER, monitor_every)
+        stack = Stack(specs, splits, device, compiled() if fuse else EAGER, monitor_every)
         _to_the_end(stack, checkpoint, SELDOM * (len(specs) > 1) if every is None else every, on_epoch)
         return [_run(stack, number) for number in range(len(specs))]
 
@@ -172,28 +158,10 @@ def name_of(specs: Sequence[RunSpec]) -> str:
     return sha256(",".join(spec.id for spec in specs).encode()).hexdigest()[:12]
 
 
-def initial_networks(specs: Sequence[RunSpec], splits: dict[int, Split], device: str) -> list[CNNBiLSTMAttention]:
-    """The initial network of each run: of its seed, and alive under its RUL loss."""
-    drawn: dict[tuple[int, str], Any] = {}
-    for spec in specs:
-        split, size = splits[spec.seed], spec.schedule.batch_size
-        if len(specs) > 1 and len(split.train) < size:
-            raise GraceError(
-                f"Every split of a stack should fill a batch of {size} windows. Found {len(split.train)} with seed "
-                f"{spec.seed}. Train these runs one by one."
-            )
-        if (spec.seed, spec.inner) not in drawn:
-            problem = RULProblem(split.train, spec.conventions.cap, spec.size, spec.rul_scale, spec.inner, size, device)
-            torch.manual_seed(spec.seed)
-            drawn[spec.seed, spec.inner] = initialised_model(problem, spec.seed)[0]
-    return [drawn[spec.seed, spec.inner] for spec in specs]
-
-
 def _to_the_end(stack: Stack, checkpoint: Path | None, every: float, on_epoch: OnEpoch | None) -> None:
-    begun = {"id": name_of(stack.specs), "environment": environment(stack.device)}
-    if checkpoint is not None and checkpoint.exists() and (state := _resumed(checkpoint, stack.device)) is not None:
-        _check_resumed(checkpoint, begun, state)
-        stack.load_state_dict(state)
+    begun = {"id": name_of(stack.specs), "environment": _environment(stack.device)}
+    if checkpoint is not None and checkpoint.exists():
+        _resume(stack, checkpoint, begun)
     saved = time.monotonic()
     while stack.active:
         stack.run_epoch()
@@ -204,16 +172,13 @@ def _to_the_end(stack: Stack, checkpoint: Path | None, every: float, on_epoch: O
             on_epoch(stack)
 
 
-def _resumed(checkpoint: Path, device: str) -> dict[str, Any] | None:
-    """The state in a checkpoint; None where it is damaged, and has been set aside."""
+def _resume(stack: Stack, checkpoint: Path, begun: dict[str, Any]) -> None:
+    """Go on from a checkpoint of the same runs and environment; a damaged one is set aside."""
     try:
-        return load(checkpoint, CHECKPOINT, device)
+        state = load(checkpoint, CHECKPOINT, stack.device)
     except DamagedError as error:
         set_aside(checkpoint, str(error))
-        return None
-
-
-def _check_resumed(checkpoint: Path, begun: dict[str, Any], state: dict[str, Any]) -> None:
+        return
     if state["id"] != begun["id"]:
         raise GraceError(
             f"{checkpoint} should be the checkpoint of {begun['id']}. Found {state['id']}. Remove it, or restore the options "
@@ -226,6 +191,7 @@ def _check_resumed(checkpoint: Path, begun: dict[str, Any], state: dict[str, Any
                 f"{checkpoint} should be gone on with as it was begun, with {name} {was}. Found {now}. Restore that, or remove "
                 "the file to begin anew."
             )
+    stack.load_state_dict(state)
 
 
 def _run(stack: Stack, number: int) -> Run:
@@ -237,17 +203,17 @@ def _run(stack: Stack, number: int) -> Run:
     model = stack.best_model(number)
 
     def predicted(windows: Windows) -> Predictions:
-        return predict(model, ResidentWindows(windows, stack.device), spec)
+        return Predictions.of(model, ResidentWindows(windows, stack.device), spec)
 
     chosen = predicted(split.validation)
     half = half_width(chosen.rul.astype(float) - split.validation.rul, split.validation.engine, LEVEL)
-    facts: dict[str, Any] = {"validation": figures(chosen, split.validation)}
+    facts: dict[str, Any] = {"validation": chosen.figures(split.validation)}
     interval: dict[str, float | None] = {"level": LEVEL, "half_width": half}
     if split.test is not None:
         found = predicted(split.test)
-        facts |= {"test": figures(found, split.test), "source": _best_on_test(replica.history)}
+        facts |= {"test": found.figures(split.test), "source": _best_on_test(replica.history)}
         facts["predictions"] = _predictions(found, split.test)
-        interval["coverage"] = coverage(found.rul, split.test.rul, half)
+        interval["coverage"] = float(np.mean(np.abs(found.rul.astype(float) - split.test.rul) <= half))
     return Run(_record(stack, number, status=DONE, interval=interval, **facts), model, split)
 
 
@@ -258,7 +224,7 @@ def _record(stack: Stack, number: int, **facts: Any) -> Record:
         spec=replica.spec.to_json(),
         best_epoch=replica.best_epoch,
         history=replica.history,
-        environment=environment(stack.device) | {"stack": str(len(stack.specs))},
+        environment=_environment(stack.device) | {"stack": str(len(stack.specs))},
         seconds=replica.seconds,
         steps=replica.step,
         **facts,
@@ -279,4 +245,19 @@ def _predictions(found: Predictions, windows: Windows) -> dict[str, list[float]]
         "true": windows.true_rul.tolist(),
         "rul": [round(float(value), 3) for value in found.rul],
         "health": found.health.tolist(),
+    }
+
+
+def _environment(device: str) -> dict[str, str]:
+    """Versions and machine that a run is made on."""
+    gpu = device.startswith("cuda")
+    return {
+        "grace": __version__,
+        "engine": ENGINE,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "device": torch.cuda.get_device_name(device) if gpu else platform.processor() or platform.machine(),
+        "cores": str(os.cpu_count()),
+        "threads": str(torch.get_num_threads()),
     }

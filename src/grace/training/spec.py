@@ -16,7 +16,7 @@ from grace.formats import DamagedError, Format, built, checksum
 from grace.models.cnn_bilstm_attention import PARTS, WHOLE, architecture
 from grace.models.rul_problem import TASKS, UNITS
 from grace.training.migrations import spec_1
-from grace.training.schedule import CUSTOM, SCHEDULES, Schedule, schedule_named
+from grace.training.schedule import CUSTOM, SCHEDULES, Schedule
 
 PROTOCOLS = ("honest", "source")
 PRECISIONS = ("float32", "bfloat16")
@@ -73,7 +73,7 @@ class RunSpec:
     protocol: str = "honest"
     size: str = "compact"
     rul_scale: str = "cycles"
-    schedule: Schedule = field(default_factory=lambda: schedule_named("compact"))
+    schedule: Schedule = field(default_factory=lambda: Schedule.named("compact"))
     conventions: Conventions = CONVENTIONS
     validation_share: float = 0.2
     validation_cuts: int = 16
@@ -224,7 +224,7 @@ def run_spec(
         outer=chosen,
         inner=inner or row.inner,
         options=tuple((key, _frozen(value)) for key, value in sorted(merged.items())),
-        schedule=schedule_named(schedule) if isinstance(schedule, str) else schedule,
+        schedule=Schedule.named(schedule) if isinstance(schedule, str) else schedule,
         seed=seed,
         measure_every=build_outer(chosen, **merged).measure_every if measure_every is None else measure_every,
         **choices,

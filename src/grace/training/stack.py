@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from grace.alignment.probe import initialised_model
 from grace.core.fit import Weighed, fit
 from grace.core.replicas import gramians_of_replicas, step_of_replicas
 from grace.data.resident import ResidentWindows
+from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import PARTS, WHOLE, CNNBiLSTMAttention
 from grace.models.function import Networks
 from grace.models.lstm import EAGER, Cell
-from grace.models.rul_problem import build, task_losses
-from grace.training.evaluate import figures, predict_all, together
+from grace.models.rul_problem import RULProblem, build, task_losses
+from grace.training.evaluate import predict_all, together
 from grace.training.layout import Layout, State
 from grace.training.optimiser import RowOptimiser
-from grace.training.outer import Group, Outer
+from grace.training.outer import Outer
 from grace.training.protocol import Split
 from grace.training.replica import Replica, Sums
 from grace.training.schedule import Schedule
@@ -31,7 +34,7 @@ DROPOUT = 1 << 40  # so that masks and offsets of one epoch have streams of thei
 
 
 class Stack:
-    """Trains replicas in step; each has the numbers that it would have alone, to rounding.
+    """Trains replicas in step; each has the numbers that it would have alone, to rounding. Sets the global seed.
 
     Replicas may have splits, and so steps an epoch, of their own: those that have made theirs wait for the others.
     A replica that has stopped early is frozen and no longer computed. Each epoch's randomness is a function of (seed, epoch),
@@ -40,23 +43,24 @@ class Stack:
     Args:
         specs: What is trained; they differ in method, options and seed alone.
         splits: Split of each seed.
-        networks: The initial network of each.
-        device: ``cpu``, ``cuda``, ...
         cell: Element-wise part of the LSTM in training; a compiled one is compiled anew for every shape.
         monitor_every: Steps between two measurements of the Gramian for display, in runs whose method needs none; 0: never.
             They are passes of their own, so that watching moves no number.
+
+    Raises:
+        GraceError: A split of one of several runs fills no batch.
     """
 
     def __init__(
         self,
         specs: Sequence[RunSpec],
         splits: dict[int, Split],
-        networks: Sequence[CNNBiLSTMAttention],
         device: str = "cpu",
         cell: Cell = EAGER,
         monitor_every: int = 0,
     ) -> None:
-        self.specs, self.device, self.plan, self._monitor_every = list(specs), device, specs[0].schedule, monitor_every
+        self.specs, self.device, self.plan = list(specs), device, specs[0].schedule
+        networks = _initial_networks(specs, splits, device)
         self.shape, self._cell = networks[0], cell
         named, shared = dict(self.shape.named_parameters()), {id(p) for p in self.shape.shared_parameters()}
         self._shared = [name for name, p in named.items() if id(p) in shared]
@@ -68,13 +72,13 @@ class Stack:
         statistics = self.statistics.pack([dict(network.named_buffers()) for network in networks])
         self.state = State.start(values.to(device), statistics.to(device))
         self.best, self.best_statistics = self.state.average.clone(), self.state.average_statistics.clone()
-        self.replicas = [Replica(spec, splits[spec.seed], device) for spec in specs]
+        self.replicas = [Replica(spec, splits[spec.seed]) for spec in specs]
         self.epoch, self.seconds = 0, 0.0
         self._train_on = {seed: ResidentWindows(split.train, device) for seed, split in splits.items()}
         self._validation = {seed: ResidentWindows(split.validation, device) for seed, split in splits.items()}
         tests = {seed: split.test for seed, split in splits.items() if split.test is not None and specs[0].watch_test}
         self._test = {seed: ResidentWindows(windows, device) for seed, windows in tests.items()}
-        self.outer = Outer(specs, [replica.per_epoch for replica in self.replicas], device)
+        self.outer = Outer(specs, [replica.per_epoch for replica in self.replicas], device, monitor_every)
 
     @property
     def active(self) -> list[int]:
@@ -84,11 +88,10 @@ class Stack:
     def run_epoch(self) -> None:
         """Train one epoch of every active replica, evaluate the averaged weights and enter it into the histories."""
         began, active = time.perf_counter(), self.active
-        sums = self.train_epoch(active)
-        means = sums.summaries()
-        going = [number for number in active if self.replicas[number].trained(means[number].losses)]
+        means = self.train_epoch(active).summaries()
+        going = [number for number in active if self.replicas[number].trained(means[number])]
         if going:
-            self._evaluate(going, sums)
+            self._evaluate(going)
         self.epoch += 1
         spent = time.perf_counter() - began
         self.seconds += spent
@@ -133,35 +136,33 @@ class Stack:
         index = torch.tensor(rows, device=self.device)
         whole, groups = len(rows) == len(self.specs), self.outer.at_work(rows)
         state = self.state if whole else self.state.select(index)
-        optimiser = _Optimiser(RowOptimiser(state, self.parameters, rates[:, index], self.plan), groups, first)
-        leaves = optimiser.rows.leaves
+        optimiser = RowOptimiser(state, self.parameters, rates[:, index], self.plan)
+        leaves = optimiser.leaves
         network = Networks(self.shape, leaves, self.statistics.views(state.statistics), True, streams, self._cell)
         shared, own, measured = ([leaves[n] for n in names] for names in (self._shared, self._own, self._measured))
         part = None if self.specs[0].measure_on == WHOLE else measured
-
-        def losses(batch: Batch) -> Tensor:
-            return self._losses(network, rows, batch)
 
         def backward(found: Tensor, number: int) -> Weighed:
             step, detached = first + number, found.detach()
 
             def weigh(gram: Tensor | None) -> tuple[Tensor, Tensor | None]:
-                return self.outer.weigh(groups, index, detached, gram, step, self.epoch)
+                return self.outer.weigh(groups, index, detached, gram, step)
 
-            due = any(group.measures(step, self.epoch) for group in groups)
+            due = any(group.measures(step) for group in groups)
             watched = None
-            if not due and any(group.watched(step, self.epoch, self._monitor_every) for group in groups):
+            if not due and any(group.watched(step) for group in groups):
                 watched = gramians_of_replicas(found, measured, retain_graph=True)
             weights, gram = step_of_replicas(found, weigh, shared, own, due=due, measure_on=part)
             return Weighed(detached, weights, watched if gram is None else gram)
 
-        for step in fit(batches, losses, backward, optimiser):
+        for number, step in enumerate(fit(batches, partial(self._losses, network, rows), backward, optimiser), first):
+            for group in groups:
+                group.step(number)
             sums.add(index, step.losses, step.weights)
             if step.gramian is not None:
-                at = first + step.number, self.epoch
-                seen = [g for g in groups if g.measures(*at) or g.watched(*at, self._monitor_every)]
+                seen = [group for group in groups if group.measures(number) or group.watched(number)]
                 self.outer.gramians[index] = step.gramian
-                sums.measured(self.outer.gramians, [number for group in seen for number in group.members])
+                sums.measured(self.outer.gramians, [member for group in seen for member in group.members])
         if not whole:
             self.state.put(index, state)
 
@@ -175,23 +176,23 @@ class Stack:
                 task_losses(predicted, logits, rul, label, inners, one.conventions.cap, one.rul_scale), 1
             )
 
-    def _evaluate(self, going: list[int], sums: Sums) -> None:
+    def _evaluate(self, going: list[int]) -> None:
         rows, specs = torch.tensor(going, device=self.device), [self.specs[number] for number in going]
         p = self.parameters.views(self.state.average[rows])
         network = Networks(self.shape, p, self.statistics.views(self.state.average_statistics[rows]), False)
         chosen_on = predict_all(network, [self._validation[spec.seed] for spec in specs], specs)
         on_test = predict_all(network, [self._test[spec.seed] for spec in specs], specs) if self._test else []
-        summaries, better = sums.summaries(), []
+        better = []
         for place, (number, spec) in enumerate(zip(going, specs, strict=True)):
             replica = self.replicas[number]
-            found = figures(chosen_on[place], replica.split.validation)
+            found = chosen_on[place].figures(replica.split.validation)
             entry = {"validation_rmse": found["rmse"]}
             if not spec.trains("rul"):
                 entry["validation_f1"] = found["macro_f1"]
             if on_test and replica.split.test is not None:
-                found = figures(on_test[place], replica.split.test)
+                found = on_test[place].figures(replica.split.test)
                 entry |= {"test_rmse": found["rmse"], "test_score": found["score"]}
-            better += [number] if replica.judged(entry, summaries[number]) else []
+            better += [number] if replica.judged(entry) else []
         if better:
             index = torch.tensor(better, device=self.device)
             self.best[index] = self.state.average[index]
@@ -233,31 +234,25 @@ class Stack:
         self.epoch, self.seconds = state["epoch"], state["seconds"]
 
 
-class _Optimiser:
-    """Steps the networks' rows, and the parameters of the controllers with them."""
-
-    def __init__(self, rows: RowOptimiser, groups: Sequence[Group], first: int) -> None:
-        self.rows, self._groups, self._step = rows, groups, first
-
-    def zero_grad(self) -> None:
-        self.rows.zero_grad()
-
-    def step(self) -> None:
-        self.rows.step()
-        for group in self._groups:
-            group.step(self._step)
-        self._step += 1
+def _initial_networks(specs: Sequence[RunSpec], splits: dict[int, Split], device: str) -> list[CNNBiLSTMAttention]:
+    """The initial network of each run: of its seed, and alive under its RUL loss."""
+    drawn: dict[tuple[int, str], Any] = {}
+    for spec in specs:
+        split, size = splits[spec.seed], spec.schedule.batch_size
+        if len(specs) > 1 and len(split.train) < size:
+            raise GraceError(
+                f"Every split of a stack should fill a batch of {size} windows. Found {len(split.train)} with seed "
+                f"{spec.seed}. Train these runs one by one."
+            )
+        if (spec.seed, spec.inner) not in drawn:
+            problem = RULProblem(split.train, spec.conventions.cap, spec.size, spec.rul_scale, spec.inner, size, device)
+            torch.manual_seed(spec.seed)
+            drawn[spec.seed, spec.inner] = initialised_model(problem, spec.seed)[0]
+    return [drawn[spec.seed, spec.inner] for spec in specs]
 
 
 def drawn(windows: ResidentWindows, plan: Schedule, seed: int, device: str) -> Iterator[Batch]:
-    """Batches of an epoch; each feature of each window is shifted by a constant of its own, see :class:`Schedule`.
-
-    Args:
-        windows: What is drawn from.
-        plan: Batch size and size of the offsets.
-        seed: Of the order and of the offsets.
-        device: Where the windows lie.
-    """
+    """Batches of an epoch; each feature of each window is shifted by a constant of its own, see :class:`Schedule`."""
     order, noise = torch.Generator().manual_seed(seed), torch.Generator(device).manual_seed(seed)
     for x, rul, label in windows.epoch(plan.batch_size, order):
         if plan.offset:

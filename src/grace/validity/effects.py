@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from grace.controllers.methods import METHODS as ROWS
-from grace.core.stats import HIGHER, LOWER, Estimate, Family, Span, bootstrap, family, mean, paired, quantile
+from grace.core.stats import HIGHER, LOWER, Estimate, Family, Span, bootstrap, mean, paired, quantile
 from grace.validity.study import ALONE, CaseResult, families_of
 
 SMALL = 2.0
@@ -85,7 +85,7 @@ def power(cases: Sequence[CaseResult], method: str, figure: str = "rmse") -> Pow
         effect=bootstrap(mean, np.array([found.mean for found in effects]), families=families_of(cases)),
         helps=verdicts.count(LOWER),
         hurts=verdicts.count(HIGHER),
-        family=family(effects),
+        family=Family.of(effects),
     )
 
 

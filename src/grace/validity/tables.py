@@ -9,7 +9,7 @@ import numpy as np
 from grace.alignment.decide import STUDY
 from grace.bench.tables import markdown
 from grace.controllers.titles import TITLES
-from grace.core.stats import HIGHER, LOWER, RATE, Span, bootstrap, family, mean
+from grace.core.stats import HIGHER, LOWER, RATE, Family, Span, bootstrap, mean
 from grace.validity.effects import SMALL, compared, effect, power
 from grace.validity.judge import base_rate, edge, judge, rho_and_effect
 from grace.validity.policies import SIMPLEST, SOURCE_RULE, Policy, noise_floor, policies, source_losses
@@ -83,7 +83,7 @@ def _inner_axis(cases: Sequence[CaseResult], figure: str) -> str:
             continue
         span = bootstrap(mean, np.array([e.mean for e in found]), families=families_of(mine))
         verdicts = [e.verdict for e in found]
-        counts = (str(verdicts.count(LOWER)), str(verdicts.count(HIGHER)), str(family(found).remaining))
+        counts = (str(verdicts.count(LOWER)), str(verdicts.count(HIGHER)), str(Family.of(found).remaining))
         rows.append((name, str(len(mine)), str(len(members)), _span(span), *counts))
     header = ("data", "trainings", "cases", "weighted to plain, %", "weighted lower", "plain lower")
     return markdown((*header, f"after BH at {RATE:.0%}"), rows)

@@ -3,12 +3,10 @@ from grace.alignment.decide import SOURCE as SOURCE
 from grace.alignment.diagnose import diagnose as diagnose
 from grace.alignment.problem import FleetProblem as FleetProblem
 from grace.alignment.show import show_diagnosis as show_diagnosis
-from grace.bench.migrate import migrate as migrate
-from grace.bench.plan import grid as grid
 from grace.bench.store import RUNNING as RUNNING
 from grace.bench.store import Store as Store
-from grace.bench.summary import mean_across_data_sets as mean_across_data_sets
 from grace.bench.sweep import counted as counted
+from grace.bench.sweep import grid as grid
 from grace.bench.sweep import sweep as sweep
 from grace.bench.tables import report as report
 from grace.cli.live import live as live
@@ -62,6 +60,6 @@ from grace.training.model_file import save_model as save_model
 from grace.training.predict import predict as predict
 from grace.training.record import FAILED as FAILED
 from grace.training.run import train as train
-from grace.training.schedule import schedule_named as schedule_named
+from grace.training.schedule import Schedule as Schedule
 from grace.training.spec import CONVENTIONS as CONVENTIONS
 from grace.training.spec import run_spec as run_spec
