@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from grace.alignment.measures import Trace
 from grace.alignment.problem import Problem
 from grace.alignment.recipes import Recipe
 from grace.core.fit import Step, Weighed, fit
@@ -34,27 +35,6 @@ MakeOptimiser = Callable[[nn.Module], torch.optim.Optimizer]
 def adamw(model: nn.Module) -> torch.optim.Optimizer:
     """The source's optimiser: AdamW with learning rate 1e-3 and weight decay 1e-4."""
     return torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
-
-
-@dataclass(frozen=True, eq=False)
-class Trace:
-    """What one initialisation showed, in ``M`` measurements.
-
-    Attributes:
-        step: Optimiser steps (per task) taken before each measurement, int64 ``[M]``.
-        gramian: Gramians of the task gradients, float64 ``[M, K, K]``.
-        losses: Losses at each measurement, float64 ``[M, K]``.
-        forwards: Forward passes paid, measured or not.
-        backwards: Backward passes paid.
-        redrawn: Initialisations thrown away because some task's gradient was exactly zero from the start.
-    """
-
-    step: NDArray[np.int64]
-    gramian: NDArray[np.float64]
-    losses: NDArray[np.float64]
-    forwards: int
-    backwards: int
-    redrawn: int = 0
 
 
 def probe(problem: Problem, recipe: Recipe, batches: int, seed: int, optimiser: MakeOptimiser = adamw) -> Trace:

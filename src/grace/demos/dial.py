@@ -108,9 +108,9 @@ def run(
     report = on_progress or (lambda done, total: None)
     diagnoses = []
     for done, dial in enumerate(dials):
-        diagnoses.append(diagnosed(dial, setup, executor))
+        diagnoses.append(_diagnosed(dial, setup, executor))
         report(done + 1, total)
-    errors = np.array(run_all(trained, calls, executor, lambda done, _: report(len(dials) + done, total)))
+    errors = np.array(run_all(_trained, calls, executor, lambda done, _: report(len(dials) + done, total)))
     alone, *together = errors.reshape(-1, setup.fleets)
     return [
         Outcome(dial, diagnosis, alone, row, student(row - alone))
@@ -118,7 +118,7 @@ def run(
     ]
 
 
-def diagnosed(dial: float, setup: Setup, executor: Executor | None = None) -> Diagnosis:
+def _diagnosed(dial: float, setup: Setup, executor: Executor | None = None) -> Diagnosis:
     """The diagnosis of the fleet with seed 0, which no outcome is measured on."""
     fleet, _ = simulate(replace(setup.fleet, seed=0, dial=dial))
     return diagnose(
@@ -131,7 +131,7 @@ def diagnosed(dial: float, setup: Setup, executor: Executor | None = None) -> Di
     )
 
 
-def trained(simulation: Simulation, weights: tuple[float, float], setup: Setup) -> float:
+def _trained(simulation: Simulation, weights: tuple[float, float], setup: Setup) -> float:
     """Test RMSE in cycles of one training, on the last window of every test engine, targets capped."""
     conventions = Conventions(window=setup.window)
     fleet, test = simulate(simulation)

@@ -58,11 +58,6 @@ def run(seed: int = 0) -> TwoRegimes:
     return TwoRegimes(a=_regime(rng, flip=False), b=_regime(rng, flip=True))
 
 
-def expected_rmse(weight: float) -> float:
-    """Expected RMSE in cycles at the RUL weight ``weight``, in either regime."""
-    return float(np.sqrt(NOISE**2 + (SCALE * (1 - weight) * PULL) ** 2 / 3))
-
-
 def _regime(rng: np.random.Generator, flip: bool) -> Regime:
     rul = rng.uniform(0, MAX_RUL, SAMPLES)
     pull = PULL * rul / MAX_RUL

@@ -36,6 +36,11 @@ class Cell(NamedTuple):
     forward: Callable[[Tensor, Tensor, Tensor | None, Tensor, torch.dtype], tuple[Tensor, Tensor]]
     backward: Callable[[Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor], Tensor]
 
+    @classmethod
+    def compiled(cls) -> Cell:
+        """The cell with its element-wise operations fused by ``torch.compile``."""
+        return cls(torch.compile(_forward, dynamic=False), torch.compile(_backward, dynamic=False))
+
 
 def _forward(
     gate: Tensor, bias: Tensor, before: Tensor | None, hidden: Tensor, wide: torch.dtype
@@ -74,11 +79,6 @@ def _backward(
 
 
 EAGER = Cell(_forward, _backward)
-
-
-def compiled() -> Cell:
-    """The cell with its element-wise operations fused by ``torch.compile``."""
-    return Cell(torch.compile(_forward, dynamic=False), torch.compile(_backward, dynamic=False))
 
 
 class _Layer(torch.autograd.Function):

@@ -20,7 +20,7 @@ from grace.errors import GraceError
 from grace.files import set_aside
 from grace.formats import DamagedError, Format
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
-from grace.models.lstm import EAGER, compiled
+from grace.models.lstm import EAGER, Cell
 from grace.models.rul_problem import RULProblem
 from grace.training.checkpoint import load, save
 from grace.training.conformal import coverage, half_width
@@ -138,7 +138,7 @@ def train_stacked(
     splits = {spec.seed: split_for(spec, fleet, test) for spec in specs}
     with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
         networks = initial_networks(specs, splits, device)
-        stack = Stack(specs, splits, networks, device, compiled() if fuse else EAGER, monitor_every)
+        stack = Stack(specs, splits, networks, device, Cell.compiled() if fuse else EAGER, monitor_every)
         _to_the_end(stack, checkpoint, SELDOM * (len(specs) > 1) if every is None else every, on_epoch)
         return [_run(stack, number) for number in range(len(specs))]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from grace.controllers.methods import build_outer, method, method_name, resolved
+from grace.controllers.methods import Method, build_outer, resolved
 from grace.core.weighted_mse import INNER
 from grace.data.conventions import FEATURES, Conventions
 from grace.data.fleet import SETTINGS, Fleet
@@ -115,7 +115,7 @@ class RunSpec:
     @property
     def method(self) -> str:
         """Name of the row in :data:`grace.controllers.methods.METHODS`, or ``OUTER+INNER`` of a free pair."""
-        return method_name(self.outer, self.inner, dict(self.options))
+        return Method(self.outer, self.inner, dict(self.options)).name
 
     @property
     def schedule_name(self) -> str:
@@ -216,7 +216,7 @@ def run_spec(
     Raises:
         GraceError: An unknown name, or a field out of its range.
     """
-    row = method(method_name or ("baseline" if outer or inner else "grace"))
+    row = Method.named(method_name or ("baseline" if outer or inner else "grace"))
     chosen = outer or row.outer
     merged = ({} if outer else dict(row.options)) | (options or {})
     return RunSpec(
