@@ -10,7 +10,9 @@ from scipy import stats
 
 from grace.bench.summary import summarise
 from grace.errors import GraceError
-from grace.report.estimates import VIEWS, Point, _min_max, difference_words, points, published, value_words
+from grace.report.data import page_data
+from grace.report.estimates import VIEWS, Point, _min_max, points
+from grace.report.read import Results
 from grace.training.record import Record
 from tests.report.records import SEEDS, record, sweep
 
@@ -127,44 +129,50 @@ def test_runs_of_one_method_under_two_losses_are_compared_with_neither() -> None
     assert all(point.alone is None for point in rows)
 
 
+def to_baseline(runs: list[Record]) -> dict[str, list[str]]:
+    """What the page says of each method's RMSE and score against Baseline's; honest protocol, labels capped."""
+    rows = page_data(Results(tuple(runs)))["points"]
+    return {row["method"]: row["to_baseline"] for row in rows if row["view"] == "honest" and "to_baseline" in row}
+
+
 def test_words_carry_the_adjusted_verdict() -> None:
     base, far = (12.0, 12.1, 12.2, 12.1, 12.0), (10.0, 10.1, 10.3, 10.1, 10.1)
     near = (12.01, 12.12, 12.2, 12.13, 12.02)  # p = 0.03: beyond its own noise
     many = {f"m{i}": base[i % 5 :] + base[: i % 5] for i in range(9)}
-    rows = points(sweep("A", {"baseline": base, "grace": far, "dwa": near, **many}))
-    grace, dwa = (difference_words(found("A", name, rows).rmse, "rmse") for name in ("grace", "dwa"))
+    words = to_baseline(sweep("A", {"baseline": base, "grace": far, "dwa": near, **many}))
+    (grace, _), (dwa, _) = words["grace"], words["dwa"]
     assert grace.startswith("1.96 cycles lower RMSE, beyond noise (95 % interval -2.03 to -1.89, 5 seeds)")  # SD 0.055
     assert grace.endswith(", which remains after Benjamini-Hochberg at 5 % (11 looked at)")
     assert dwa.startswith("0.02 cycles higher RMSE, beyond noise")
     assert dwa.endswith(", which does not remain after Benjamini-Hochberg at 5 % (11 looked at)")
-    assert difference_words(found("A", "m1", rows).rmse, "rmse").endswith("5 seeds)")
+    assert words["m1"][0].endswith("5 seeds)")
 
 
 def test_words_of_one_seed() -> None:
-    rows = points(sweep("A", {"baseline": (10.0,), "grace": (13.0,)}))
-    words = difference_words(found("A", "grace", rows).score, "score")
+    _, words = to_baseline(sweep("A", {"baseline": (10.0,), "grace": (13.0,)}))["grace"]
     assert words == "NASA score 30 higher; one seed tells nothing of the noise"
 
 
 def test_an_rmse_names_the_error_over_engines() -> None:
-    rows = points(sweep("A", {"baseline": BASE}))
+    runs = sweep("A", {"baseline": BASE})
+    rows = points(runs)
     squared = np.array([5.5, -5.0, -9.75]) ** 2  # predicted less true RUL of every run; 130 cycles count as 125
     error = squared.std(ddof=1) / (2 * 3**0.5 * squared.mean() ** 0.5)
     point = found("A", "baseline", rows)
     assert point.rmse.engines == pytest.approx(error)
-    assert value_words(point.rmse, "rmse") == f"12.00 [10.04, 13.96], SE over engines {error:.2f}"
-    assert value_words(point.score, "score") == "420 [400, 440]"
+    shown = page_data(Results(tuple(runs)))["points"][0]
+    assert shown["rmse_words"] == f"12.00 [10.04, 13.96], SE over engines {error:.2f}"
+    assert shown["score_words"] == "420 [400, 440]"
     assert np.isnan(found("A", "baseline", rows, "source").rmse.engines)
 
 
 def test_published_points_have_both_figures() -> None:
-    rows = published(["FD001", "FD003", "mine"])
-    assert [(dataset, method) for dataset, method, *_ in rows if dataset == "FD003"] == [
-        ("FD003", "baseline"),
-        ("FD003", "grace"),
-    ]
+    runs = [run for name in ("FD001", "FD003", "mine") for run in sweep(name, {"grace": BASE})]
+    rows = page_data(Results(tuple(runs)))["published"]
+    assert [row["method"] for row in rows if row["dataset"] == "FD003"] == ["baseline", "grace"]
     assert len(rows) == 9
-    assert ("FD001", "grace", 9.14, 121.4, True) in rows
+    ours = ("FD001", "grace", 9.14, 121.4, True)
+    assert ours in [tuple(row[name] for name in ("dataset", "method", "rmse", "score", "frontier")) for row in rows]
 
 
 def test_mixed_settings_are_refused() -> None:

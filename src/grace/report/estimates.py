@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from grace.bench.published import SOURCE
 from grace.bench.summary import Row, summarise, values_by_seed
-from grace.bench.tables import interval
 from grace.core.stats import RATE
 from grace.report.frontier import frontier
 from grace.report.marks import marks
@@ -161,44 +158,3 @@ def _min_max(values: Sequence[float]) -> list[float]:
     """Values as shares of their range: 0 for the least, 1 for the largest, 0 for all where there is no range."""
     low, high = min(values), max(values)
     return [(value - low) / (high - low) if high > low else 0.0 for value in values]
-
-
-def published(datasets: Iterable[str]) -> list[tuple[str, str, float, float, bool]]:
-    """Of the source's table: data set, method, RMSE, score and whether it is on the table's own frontier.
-
-    Where the text gives one of the two figures alone there is no point to draw.
-    """
-    rows = []
-    for dataset in datasets:
-        found = {name: by_set[dataset] for name, by_set in SOURCE.items() if dataset in by_set}
-        both = {n: (p.rmse, p.score) for n, p in found.items() if p.rmse is not None and p.score is not None}
-        best = set(frontier([*both.values()]))
-        rows += [(dataset, name, rmse, score, i in best) for i, (name, (rmse, score)) in enumerate(both.items())]
-    return rows
-
-
-DIGITS = {"rmse": 2, "score": 0}
-
-
-def value_words(row: Row, metric: str) -> str:
-    """``12.91 [12.58, 13.24], SE over engines 1.19``: interval over seeds, and of an RMSE the error over test engines."""
-    words = interval(row.value, DIGITS[metric])
-    return words if math.isnan(row.engines) else f"{words}, SE over engines {row.engines:.{DIGITS[metric]}f}"
-
-
-def difference_words(row: Row, metric: str) -> str:
-    """A row's paired difference as a sentence's end, e.g. ``0.60 cycles lower RMSE, within noise (95 % interval ...)``."""
-    assert row.difference is not None
-    digits, difference = DIGITS[metric], row.difference
-    size = f"{abs(difference.mean):.{digits}f}"
-    way = "lower" if difference.mean < 0 else "higher"
-    what = f"{size} cycles {way} RMSE" if metric == "rmse" else f"NASA score {size} {way}"
-    if difference.n < 2:
-        return f"{what}; one seed tells nothing of the noise"
-    low, high = (f"{value:+.{digits}f}" for value in (difference.low, difference.high))
-    noise = "beyond noise" if difference.measurable else "within noise"
-    words = f"{what}, {noise} (95 % interval {low} to {high}, {difference.n} seeds)"
-    if not difference.measurable:
-        return words
-    remains = "remains" if row.adjusted <= RATE else "does not remain"
-    return f"{words}, which {remains} after {ADJUSTMENT} ({row.looked_at} looked at)"

@@ -21,14 +21,6 @@ MALFORMED = (GraceError, KeyError, TypeError, ValueError, AttributeError, IndexE
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """A file that is not on the page, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class Diagnosed:
     """One measurement of ``grace diagnose``: what it was made on, and what a decision is made from."""
 
@@ -45,12 +37,12 @@ class Results:
     Attributes:
         records: Sound records of finished runs.
         diagnoses: Sound diagnoses, by data set and then by recipe.
-        left_out: Files that are damaged, of another version or of a run that failed.
+        left_out: Files that are damaged, of another version or of a run that failed, each with the reason.
     """
 
     records: tuple[Record, ...]
     diagnoses: tuple[Diagnosed, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def read_results(runs: Path, diagnosis: Path | None = None) -> Results:
@@ -63,12 +55,12 @@ def read_results(runs: Path, diagnosis: Path | None = None) -> Results:
     Raises:
         GraceError: There is no record that can be used, or no folder of diagnoses where one is named.
     """
-    left: list[LeftOut] = []
+    left: list[tuple[str, str]] = []
     records = list(_sound(Store(runs).paths(), _record, left))
     if not records:
         raise GraceError(
             f"{runs} should hold a record of a finished run. Found {len(left)} that cannot be used, "
-            f"{left[0].name}: {left[0].reason}"
+            f"{left[0][0]}: {left[0][1]}"
         )
     if diagnosis is not None and not diagnosis.is_dir():
         raise GraceError(
@@ -80,13 +72,13 @@ def read_results(runs: Path, diagnosis: Path | None = None) -> Results:
     return Results(tuple(records), tuple(found), tuple(left))
 
 
-def _sound(paths: Iterable[Path], read: Callable[[Path], T], left: list[LeftOut]) -> Iterable[T]:
+def _sound(paths: Iterable[Path], read: Callable[[Path], T], left: list[tuple[str, str]]) -> Iterable[T]:
     for path in paths:
         try:
             yield read(path)
         except MALFORMED as error:
             words = str(error) if isinstance(error, GraceError) else f"damaged: {type(error).__name__} {error}"
-            left.append(LeftOut(path.name, words.replace(f"{path.parent}/", "")))
+            left.append((path.name, words.replace(f"{path.parent}/", "")))
 
 
 def _record(path: Path) -> Record:

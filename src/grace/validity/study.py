@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from grace.controllers.methods import METHODS as ROWS
+from grace.core.stats import Estimate, paired
 from grace.formats import Body, Format, built
 
 FORMAT = Format("validity study", 1)
@@ -19,6 +21,11 @@ ALONE = ("rul-only", "rul-only-weighted")
 
 JOINT = ("baseline", "amnl", "gaba", "grace")
 METHODS = (*ALONE, *JOINT)
+REFERENCE = {m: next(name for name in ALONE if ROWS[name].inner == ROWS[m].inner) for m in JOINT}
+"""RUL alone with the inner axis of each joint method."""
+
+KINDS = ("health states", "health states, partly random", "random", "competing")
+"""Kinds of labels."""
 
 FIGURES = ("rmse", "last")
 """Test RMSE of a training, cycles, labels capped: in the epoch chosen on the validation engines, and in the last epoch, which
@@ -62,6 +69,19 @@ class Case:
         """Whether the fleet is simulated."""
         return self.family.startswith("sim-")
 
+    @property
+    def kind(self) -> str:
+        """What the labels are made of: a name in :data:`KINDS`."""
+        states, partly, random, competing = KINDS
+        if self.simulated:
+            dial = float(self.labels.removeprefix("dial"))
+            return competing if dial < 0 else random if dial == 0 else partly if dial < 1 else states
+        if self.labels in ("engine", "condition"):
+            return competing
+        if self.labels.startswith("flip"):
+            return random if self.labels == "flip-100" else partly
+        return states
+
 
 @dataclass(frozen=True)
 class CaseResult:
@@ -78,6 +98,24 @@ class CaseResult:
     outcomes: Mapping[str, Mapping[int, Mapping[str, float]]]
     scores: Mapping[str, float]
     prescribed: tuple[str, ...] = ()
+
+    def values(self, method: str, figure: str = "rmse") -> Mapping[int, float]:
+        """One of :data:`FIGURES` by seed."""
+        return {seed: figures[figure] for seed, figures in self.outcomes[method].items()}
+
+    def effect(self, method: str, figure: str = "rmse") -> Estimate:
+        """Effect of the second task: a joint method's test RMSE minus that of RUL alone with the same inner axis, in per cent
+        of the latter, paired by seed: ``lower`` where the task helps."""
+        return self.compared(method, REFERENCE[method], figure)
+
+    def compared(self, method: str, reference: str, figure: str = "rmse") -> Estimate:
+        """Paired difference of two methods, in per cent of the reference's RMSE on the same seeds; Student's interval."""
+        one, other = self.values(method, figure), self.values(reference, figure)
+        cycles = paired(one, other)
+        assert cycles is not None  # a case is loaded with every method or not at all
+        percent = 100 / float(np.mean([other[seed] for seed in sorted(one.keys() & other.keys())]))
+        level, low, high = (percent * value for value in (cycles.mean, cycles.low, cycles.high))
+        return Estimate(level, low, high, cycles.n, cycles.p)
 
 
 @dataclass(frozen=True)
@@ -113,6 +151,11 @@ class ValidityStudy:
     predictors: tuple[Predictor, ...]
     training: int
     comparison: int
+
+    def rho_and_effect(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """rho as ``grace diagnose`` measures it before training, and the effect under GRACE after it, ``[cases]`` each."""
+        rho = np.array([case.scores["diagnose"] for case in self.cases])
+        return rho, np.array([case.effect("grace").mean for case in self.cases])
 
     def write(self, path: Path) -> None:
         """Write the file that ships; a training is a list in the order of :data:`FIGURES`, an undefined score is null.

@@ -1,0 +1,73 @@
+"""How large an effect of the second task a study of so many seeds can see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from grace.core.stats import HIGHER, LOWER, Estimate, Family, Span, bootstrap, family, mean, quantile
+from grace.validity.study import CaseResult, families_of
+
+SMALL = 2.0
+"""A change of the RMSE, per cent, that a user would want to know of."""
+
+
+@dataclass(frozen=True)
+class Power:
+    """What the study can see of one method, and what it saw.
+
+    Attributes:
+        sd: Standard deviation over seeds of a paired difference, per cent of the RMSE: median over cases.
+        detectable: Smallest true effect that a case shows with 80 % probability, per cent, by number of seeds.
+        chance: Probability that a case shows a true effect of 2 %, by number of seeds.
+        effect: Mean effect over cases, per cent, with its interval over families.
+        helps: Cases whose interval lies below 0.
+        hurts: Cases whose interval lies above 0.
+        family: All cases' verdicts, adjusted for one another.
+    """
+
+    sd: float
+    detectable: dict[int, float]
+    chance: dict[int, float]
+    effect: Span
+    helps: int
+    hurts: int
+    family: Family
+
+    @classmethod
+    def of(cls, cases: Sequence[CaseResult], method: str, figure: str = "rmse") -> Power:
+        """How large an effect this many seeds can see, and how many cases show one."""
+        effects = [case.effect(method, figure) for case in cases]
+        verdicts = [found.verdict for found in effects]
+        sd = float(np.median([_sd(found) for found in effects if found.n > 1]))
+        return cls(
+            sd=sd,
+            detectable={seeds: sd * _detectable(seeds) for seeds in (3, 5)},
+            chance={seeds: _found(SMALL / sd, seeds) for seeds in (3, 5)},
+            effect=bootstrap(mean, np.array([found.mean for found in effects]), families=families_of(cases)),
+            helps=verdicts.count(LOWER),
+            hurts=verdicts.count(HIGHER),
+            family=family(effects),
+        )
+
+
+def _sd(change: Estimate) -> float:
+    """Standard deviation of the values behind an estimate."""
+    return float((change.high - change.mean) * change.n**0.5 / quantile(change.n - 1))
+
+
+def _found(size: float, seeds: int) -> float:
+    """Probability that a t test at 5 % finds an effect of ``size`` SDs, on its own side (noncentral t)."""
+    return float(stats.nct.sf(quantile(seeds - 1), seeds - 1, size * seeds**0.5))
+
+
+def _detectable(seeds: int) -> float:
+    """Effect in SDs that a two-sided t test at 5 % finds with probability 0.8, by bisection."""
+    low, high = 0.0, 50.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _found(middle, seeds) > 0.8 else (middle, high)
+    return high
