@@ -12,7 +12,7 @@ import pytest
 from sklearn.tree import DecisionTreeRegressor
 
 from grace.alignment.decide import STUDY
-from grace.alignment.study import study as in_four_figures
+from grace.alignment.study import Study
 from grace.errors import GraceError
 from grace.validity import figures, judge, tables
 from grace.validity.policies import SIMPLEST, Policy
@@ -31,7 +31,7 @@ def found(study: ValidityStudy) -> dict[str, Policy]:
 
 def test_what_diagnose_says_of_the_study_is_what_ships_of_it(study: ValidityStudy) -> None:
     assert round(judge.edge(*study.rho_and_effect()), 2) == STUDY.weak
-    made = in_four_figures()
+    made = Study.read()
     value, low, high = made.correlation
     assert low < 0 < high  # else "rho did not predict benefit" would have to go
     assert (

@@ -13,7 +13,7 @@ from grace.alignment.groups import Groups
 from grace.alignment.measures import Cost, CurvePoint, Pair, Ratio
 from grace.alignment.recipes import RECIPES, Recipe
 from grace.alignment.show import WIDTH, show_diagnosis
-from grace.alignment.study import study
+from grace.alignment.study import Study
 from grace.core.stats import Interval
 
 HTML = '<pre style="font-family:Menlo,Consolas,monospace;line-height:1.2;white-space:pre;overflow-x:auto">{code}</pre>'
@@ -132,7 +132,7 @@ class Diagnosis:
             },
             "source_prescription": {"method": source.method, "decided": source.decided},
             "reading": self.reading,
-            "study": {"covers_this": not self.outside, "outside": self.outside, "words": study().words},
+            "study": {"covers_this": not self.outside, "outside": self.outside, "words": Study.read().words},
             "cost": asdict(self.cost),
             "conventions": self.conventions,
         }

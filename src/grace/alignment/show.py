@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from grace.alignment.decide import PRECEDENCE, Prescription, Thresholds
-from grace.alignment.study import study
+from grace.alignment.study import Study
 
 if TYPE_CHECKING:
     from grace.alignment.diagnosis import Diagnosis
@@ -190,7 +190,7 @@ def _read(result: Diagnosis) -> Panel:
     if prescription.next_step:
         text.append(f"\n{prescription.next_step}")
     text.append("\nWhether sharing pays does not follow from it. ")
-    text.append(f"The study says nothing of this: {result.outside}." if result.outside else study().words)
+    text.append(f"The study says nothing of this: {result.outside}." if result.outside else Study.read().words)
     text.append(f"\nTo find out: {_find_out(result)}", style="bold")
     if result.near_failure_share is not None:
         source = result.source_prescription

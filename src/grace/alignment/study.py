@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
-
-FILE = "study.json"
 
 REGIME = (
     "every unit run to failure and labelled (C-MAPSS or simulated), health states cut from RUL or made worse on purpose, short "
@@ -32,6 +30,13 @@ class Study:
     correlation: tuple[float, ...]
     cost: tuple[float, ...]
 
+    @staticmethod
+    @cache
+    def read() -> Study:
+        """The study that ships with this version."""
+        values = json.loads(files("grace.alignment").joinpath("study.json").read_text(encoding="utf-8"))
+        return Study(values["cases"], values["families"], tuple(values["correlation"]), tuple(values["cost"]))
+
     @property
     def words(self) -> str:
         """Two sentences."""
@@ -42,10 +47,3 @@ class Study:
             f"{value:+.2f} [{low:+.2f}, {high:+.2f}]), whose regime is: {REGIME}. There a second task changed the test RMSE by "
             f"{mean:+.1f} % [{least:+.1f}, {most:+.1f}] on average (GRACE against RUL alone, {self.families} families)."
         )
-
-
-@lru_cache(maxsize=1)
-def study() -> Study:
-    """The study that ships with this version."""
-    values = json.loads(files("grace.alignment").joinpath(FILE).read_text(encoding="utf-8"))
-    return Study(values["cases"], values["families"], tuple(values["correlation"]), tuple(values["cost"]))

@@ -59,13 +59,27 @@ class Method:
             raise GraceError(f"`method` should be one of {', '.join(METHODS)}, or OUTER+INNER. Found {name!r}.")
         return METHODS.get(name) or Method(outer, inner)
 
+    def resolved(self) -> dict[str, Any]:
+        """All options of the outer axis, defaults filled in; of one of TorchJD's those that were given.
+
+        Raises:
+            GraceError: See :func:`build_outer`.
+        """
+        controller, filled = build_outer(self.outer, **self.options), dict(self.options)
+        if not self.outer.startswith(PREFIX):
+            for name, parameter in inspect.signature(type(controller)).parameters.items():
+                value = filled.get(name, parameter.default)
+                # a default that depends on the tasks is read from what it became
+                filled[name] = getattr(controller, name, None) if value is None else value
+        return {name: _plain(value) for name, value in sorted(filled.items()) if name not in SHAPE}
+
     @property
     def name(self) -> str:
         """Of a row with all its options: its name in the table, or ``OUTER+INNER,OPTION=VALUE``."""
         for name, row in METHODS.items():
             if (row.outer, row.inner) == (self.outer, self.inner) and _resolved_row(name) == self.options:
                 return name
-        usual = {} if self.outer.startswith(PREFIX) else resolved(self.outer, {})
+        usual = {} if self.outer.startswith(PREFIX) else Method(self.outer, self.inner).resolved()
         own = {name: value for name, value in self.options.items() if name not in usual or usual[name] != value}
         return ",".join([f"{self.outer}+{self.inner}", *(f"{name}={_shown(value)}" for name, value in own.items())])
 
@@ -144,21 +158,6 @@ def _class_of(name: str) -> type[Controller]:
     return found
 
 
-def resolved(outer: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """All options of an outer axis, defaults filled in; of one of TorchJD's those that were given.
-
-    Raises:
-        GraceError: See :func:`build_outer`.
-    """
-    controller, filled = build_outer(outer, **options), dict(options)
-    if not outer.startswith(PREFIX):
-        for name, parameter in inspect.signature(type(controller)).parameters.items():
-            value = filled.get(name, parameter.default)
-            # a default that depends on the tasks is read from what it became
-            filled[name] = getattr(controller, name, None) if value is None else value
-    return {name: _plain(value) for name, value in sorted(filled.items()) if name not in SHAPE}
-
-
 def _plain(value: Any) -> Any:
     """Tensors and lists as tuples, as they are compared and written."""
     value = value.tolist() if isinstance(value, Tensor) else value
@@ -167,7 +166,7 @@ def _plain(value: Any) -> Any:
 
 @cache
 def _resolved_row(name: str) -> dict[str, Any]:
-    return resolved(METHODS[name].outer, METHODS[name].options)
+    return METHODS[name].resolved()
 
 
 def _shown(value: Any) -> str:

@@ -39,6 +39,19 @@ class Architecture:
     pool: int = 1
     batch_norm: bool = True
 
+    @staticmethod
+    def named(size: str | Architecture) -> Architecture:
+        """Look up a size by name.
+
+        Raises:
+            GraceError: An unknown name.
+        """
+        if isinstance(size, Architecture):
+            return size
+        if size not in SIZES:
+            raise GraceError(f"`size` should be one of {', '.join(SIZES)}. Found {size!r}.")
+        return SIZES[size]
+
 
 SIZES = {
     # block by block as in the source, 3,497,476 parameters with 17 features
@@ -87,7 +100,7 @@ class CNNBiLSTMAttention(nn.Module):
         rul_start: float | None = None,
     ) -> None:
         super().__init__()
-        a = architecture(size)
+        a = Architecture.named(size)
         width = 2 * a.hidden
         self.convolutions = _convolutions((features, *a.channels), a)
         self.pool = a.pool
@@ -122,19 +135,6 @@ class CNNBiLSTMAttention(nn.Module):
     def shared_parameters(self, part: str = WHOLE) -> list[nn.Parameter]:
         """Parameters of the backbone or of a part of it, see :data:`PARTS`; both heads excluded."""
         return [parameter for block in PARTS[part] for parameter in getattr(self, block).parameters()]
-
-
-def architecture(size: str | Architecture) -> Architecture:
-    """Look up a size by name.
-
-    Raises:
-        GraceError: An unknown name.
-    """
-    if isinstance(size, Architecture):
-        return size
-    if size not in SIZES:
-        raise GraceError(f"`size` should be one of {', '.join(SIZES)}. Found {size!r}.")
-    return SIZES[size]
 
 
 def _convolutions(channels: tuple[int, ...], a: Architecture) -> nn.Sequential:

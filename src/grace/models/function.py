@@ -59,7 +59,7 @@ class Networks:
         shape, p = self.shape, self.p
         x = self._through("convolutions", x.transpose(1, 2))
         if shape.pool > 1:
-            x = pooled(x, shape.pool)
+            x = _pooled(x, shape.pool)
         x = lstm(x, p, shape.lstm, self.training, self._drop, self._cell)
         attended = self._attention(x)
         norm = nn.functional.layer_norm(x[:, -1] + attended, (x.shape[-1],), eps=shape.norm.eps)
@@ -155,7 +155,7 @@ def _convolution(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return out
 
 
-def pooled(x: Tensor, pool: int) -> Tensor:
+def _pooled(x: Tensor, pool: int) -> Tensor:
     """Means of ``pool`` cycles; the oldest cycles that fill no mean are left out, as in the single network."""
     cycles = x.shape[1]
     size = min(pool, cycles)

@@ -13,7 +13,7 @@ from grace.core.weighted_mse import INNER
 from grace.data.resident import ResidentWindows
 from grace.data.windows import ManyWindows, Windows
 from grace.errors import GraceError
-from grace.models.cnn_bilstm_attention import WHOLE, CNNBiLSTMAttention, architecture
+from grace.models.cnn_bilstm_attention import WHOLE, Architecture, CNNBiLSTMAttention
 
 TASKS = ("rul", "health")
 CAP_START = 0.5  # a head in units of the cap starts in the middle of its range, where the final ReLU is alive
@@ -91,7 +91,7 @@ class RULProblem:
     _resident: ResidentWindows = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        architecture(self.size)
+        Architecture.named(self.size)
         if self.inner not in INNER:
             raise GraceError(f"`inner` should be one of {', '.join(INNER)}. Found {self.inner!r}.")
         if self.unit not in UNITS:

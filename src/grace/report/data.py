@@ -15,9 +15,9 @@ from grace.core.stats import RATE, Estimate
 from grace.report import rules
 from grace.report.chart import CONFIG
 from grace.report.charts import REGIMES, specs
-from grace.report.estimates import ADJUSTMENT, Point, points
+from grace.report.estimates import ADJUSTMENT, Point
 from grace.report.frontier import frontier
-from grace.report.marks import Mark, marks
+from grace.report.marks import Mark
 from grace.report.read import Diagnosed, Results, columns_of
 from grace.report.words import alone_words, inline, scope, summary
 
@@ -31,10 +31,10 @@ def page_data(found: Results) -> Row:
     Raises:
         GraceError: Runs of one method, data set and seed twice: mixed settings.
     """
-    every = points(found.records)
+    every = Point.every(found.records)
     datasets = sorted({r.spec["dataset"] for r in found.records} | {d.dataset for d in found.diagnoses})
     theirs = _published(datasets)
-    known = marks([*(r.spec["method"] for r in found.records), *(name for _, name, *_ in theirs)])
+    known = Mark.every([*(r.spec["method"] for r in found.records), *(name for _, name, *_ in theirs)])
     runs = [columns_of(record) for record in found.records]
     return {
         "version": __version__,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from grace.bench.summary import Row, summarise, values_by_seed
 from grace.core.stats import RATE
 from grace.report.frontier import frontier
-from grace.report.marks import marks
+from grace.report.marks import Mark
 from grace.report.standing import standings
 from grace.training.record import DONE, Record
 
@@ -58,21 +58,22 @@ class Point:
     share: tuple[float, float]
     standing: str
 
+    @staticmethod
+    def every(records: Iterable[Record]) -> list[Point]:
+        """Every method on every data set in every view that the records hold, in the order of the marks.
+
+        No figure mixes data sets; only the adjustment for many verdicts reaches over them, as the table's does.
+
+        Raises:
+            GraceError: Runs of one method, data set and seed twice: mixed settings.
+        """
+        held = list(records)
+        return [point for view in VIEWS for point in _view(held, view)]
+
     @property
     def shares(self) -> bool:
         """Whether the method trains a second task."""
         return self.method not in ALONE
-
-
-def points(records: Iterable[Record]) -> list[Point]:
-    """Every method on every data set in every view that the records hold, in the order of the marks; no figure mixes data sets,
-    only the adjustment for many verdicts reaches over them, as the table's does.
-
-    Raises:
-        GraceError: Runs of one method, data set and seed twice: mixed settings.
-    """
-    every = list(records)
-    return [point for view in VIEWS for point in _view(every, view)]
 
 
 Rows = Mapping[tuple[str, str], Row]
@@ -115,7 +116,7 @@ def _shares(rmse: Rows, score: Rows) -> tuple[dict[str, dict[str, tuple[float, f
     """Means as shares of their range by data set and method, and who is on the frontier of its data set."""
     shares, best = {}, set()
     for dataset in sorted({dataset for dataset, _ in rmse}):
-        methods = list(marks(method for d, method in rmse if d == dataset))
+        methods = list(Mark.every(method for d, method in rmse if d == dataset))
         pairs = [(rmse[dataset, m].value.mean, score[dataset, m].value.mean) for m in methods]
         columns = (_min_max(column) for column in zip(*pairs, strict=True))
         shares[dataset] = dict(zip(methods, zip(*columns, strict=True), strict=True))

@@ -46,6 +46,16 @@ class Mark:
     colour: str
     shape: str
 
+    @classmethod
+    def every(cls, methods: Iterable[str]) -> dict[str, Mark]:
+        """How to draw each method, in the order of the table of methods; those it does not know are yellow and come last."""
+        known = list(TITLES)
+        ordered = sorted(set(methods), key=lambda name: (known.index(name) if name in known else len(known), name))
+        strange = [name for name in ordered if name not in LOOKS]
+        looks = LOOKS | {name: (YELLOW, UNKNOWN[i % len(UNKNOWN)]) for i, name in enumerate(strange)}
+        titles = {name: f"{name} (not ours)" if name in TITLES.values() else name for name in strange} | TITLES
+        return {name: cls(titles[name], *looks[name]) for name in ordered}
+
 
 LOOKS = {
     "baseline": (INK, DIAMOND),
@@ -65,13 +75,3 @@ LOOKS = {
 """Colour and shape by method; a variant shares the colour of what it varies."""
 
 UNKNOWN = (LEFT, RIGHT, DIAMOND, DOWN, CROSS, STAR, SQUARE, UP)
-
-
-def marks(methods: Iterable[str]) -> dict[str, Mark]:
-    """How to draw each method, in the order of the table of methods; those it does not know are yellow and come last."""
-    known = list(TITLES)
-    ordered = sorted(set(methods), key=lambda name: (known.index(name) if name in known else len(known), name))
-    strange = [name for name in ordered if name not in LOOKS]
-    looks = LOOKS | {name: (YELLOW, UNKNOWN[i % len(UNKNOWN)]) for i, name in enumerate(strange)}
-    titles = {name: f"{name} (not ours)" if name in TITLES.values() else name for name in strange} | TITLES
-    return {name: Mark(titles[name], *looks[name]) for name in ordered}

@@ -8,7 +8,7 @@ from typing import Any
 
 from grace.alignment.decide import MAX_INITS, RULES, Evidence, Thresholds, decide
 from grace.alignment.recipes import RECIPES
-from grace.alignment.study import study
+from grace.alignment.study import Study
 from grace.controllers.titles import TITLES
 
 METHODS = TITLES | {
@@ -30,7 +30,7 @@ def exported() -> dict[str, Any]:
         "methods": METHODS,
         "recipes": list(RECIPES),
         "most_inits": MAX_INITS,
-        "study": study().words,
+        "study": Study.read().words,
         "unreliable": decide(Evidence(0, 0, 0, 1, 0, 1, reliable=False), RULES["source"]).next_step,
     }
 
