@@ -18,23 +18,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """What one initialisation showed, in ``M`` measurements.
+    """What one initialisation showed, in ``M`` measurements."""
 
-    Attributes:
-        step: Optimiser steps (per task) taken before each measurement, int64 ``[M]``.
-        gramian: Gramians of the task gradients, float64 ``[M, K, K]``.
-        losses: Losses at each measurement, float64 ``[M, K]``.
-        forwards: Forward passes paid, measured or not.
-        backwards: Backward passes paid.
-        redrawn: Initialisations thrown away because some task's gradient was exactly zero from the start.
-    """
-
-    step: NDArray[np.int64]
-    gramian: Floats
-    losses: Floats
-    forwards: int
-    backwards: int
-    redrawn: int = 0
+    step: NDArray[np.int64]  # optimiser steps (per task) taken before each measurement, int64 `[M]`
+    gramian: Floats  # Gramians of the task gradients, float64 `[M, K, K]`
+    losses: Floats  # losses at each measurement, float64 `[M, K]`
+    forwards: int  # forward passes paid, measured or not
+    backwards: int  # backward passes paid
+    redrawn: int = 0  # initialisations thrown away because some task's gradient was exactly zero from the start
 
     def rho(self, weights: Sequence[float] = (1.0, 1.0)) -> Floats:
         r"""Cosine of the first task's gradient and the others' at each measurement ``[M]``; NaN where one is zero.

@@ -16,19 +16,13 @@ REGIME = (
 
 @dataclass(frozen=True)
 class Study:
-    """The study in four figures (``grace validity`` prints all of them).
-
-    Attributes:
-        cases: Cases.
-        families: Data sets and simulated fleets that they are cut from.
-        correlation: Rank correlation of rho before training with the gain by the second task; its 95 % interval over families.
-        cost: Mean change of the test RMSE by the second task under GRACE, per cent, likewise.
-    """
+    """The study in four figures (``grace validity`` prints all of them)."""
 
     cases: int
-    families: int
+    families: int  # data sets and simulated fleets that they are cut from
+    # rank correlation of rho before training with the gain by the second task; its 95 % interval over families
     correlation: tuple[float, ...]
-    cost: tuple[float, ...]
+    cost: tuple[float, ...]  # mean change of the test RMSE by the second task under GRACE, per cent, likewise
 
     @staticmethod
     @cache

@@ -35,17 +35,11 @@ OUTER: dict[str, type[Controller]] = {
 
 @dataclass(frozen=True)
 class Method:
-    """One row of the table.
+    """One row of the table."""
 
-    Attributes:
-        outer: Name in :data:`OUTER`.
-        inner: Name of the RUL loss, see :data:`grace.core.weighted_mse.INNER`.
-        options: Parameters of the outer axis that differ from its defaults.
-    """
-
-    outer: str
-    inner: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    outer: str  # name in OUTER
+    inner: str  # name of the RUL loss, in INNER of weighted_mse.py
+    options: Mapping[str, Any] = field(default_factory=dict)  # parameters of the outer axis, defaults left out
 
     @staticmethod
     def named(name: str) -> Method:

@@ -57,34 +57,22 @@ class AtInitialisation:
 
 @dataclass(frozen=True, eq=False)
 class _Trained:
-    """What joint training with one kind of labels gave.
+    """What joint training with one kind of labels gave."""
 
-    Attributes:
-        labels: One of ``LABELS``.
-        rho_mean: Mean over initialisations of the cosine, averaged over each bin of steps, ``[bins]``.
-        rho_sd: Its standard deviation over initialisations, ``[bins]``.
-        difference: Test RMSE minus that of RUL alone, cycles, paired by initialisation, ``[R]``; below 0: labels help.
-    """
-
-    labels: str
-    rho_mean: NDArray[np.float64]
-    rho_sd: NDArray[np.float64]
+    labels: str  # one of `LABELS`
+    rho_mean: NDArray[np.float64]  # mean over initialisations of the cosine, averaged over each bin of steps, `[bins]`
+    rho_sd: NDArray[np.float64]  # its standard deviation over initialisations, `[bins]`
+    # test RMSE minus that of RUL alone, cycles, paired by initialisation, `[R]`; below 0: labels help
     difference: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """All kinds of labels, beside RUL alone.
+    """All kinds of labels, beside RUL alone."""
 
-    Attributes:
-        bin_ends: Last step (counted from 1) of each bin, ``[bins]``.
-        alone: Test RMSE of RUL alone, cycles, ``[R]``.
-        trained: One entry for each of ``LABELS``.
-    """
-
-    bin_ends: NDArray[np.int64]
-    alone: NDArray[np.float64]
-    trained: tuple[_Trained, ...]
+    bin_ends: NDArray[np.int64]  # last step (counted from 1) of each bin, `[bins]`
+    alone: NDArray[np.float64]  # test RMSE of RUL alone, cycles, `[R]`
+    trained: tuple[_Trained, ...]  # one entry for each of `LABELS`
 
 
 CLAIMED = {"aligned": 0.32, "anti": -0.04}

@@ -35,50 +35,29 @@ ALONE, EQUAL = (1.0, 0.0), (1.0, 1.0)
 
 @dataclass(frozen=True)
 class Setup:
-    """How the demonstration trains; small enough for a laptop's minute.
+    """How the demonstration trains; small enough for a laptop's minute."""
 
-    Attributes:
-        fleets: Simulated fleets; the outcome's interval is over them.
-        first_seed: Seed of the first of them; the others follow it.
-        fleet: The fleet; dial and seed are set for each.
-        size: Size of the network.
-        steps: Optimiser steps of a training.
-        inits: Initialisations of a diagnosis.
-        probe_steps: Joint steps of a diagnosis.
-        batches: Batches read in each.
-        batch_size: Windows in a batch.
-        window: Length of a window, cycles.
-    """
-
-    fleets: int = 8
-    first_seed: int = 1
-    fleet: Simulation = Simulation(engines=24, test_engines=200, faults=2)
-    size: str = "tiny"
-    steps: int = 250
-    inits: int = 5
-    probe_steps: int = 150
-    batches: int = 50
-    batch_size: int = 64
-    window: int = 20
+    fleets: int = 8  # simulated fleets; the outcome's interval is over them
+    first_seed: int = 1  # seed of the first of them; the others follow it
+    fleet: Simulation = Simulation(engines=24, test_engines=200, faults=2)  # the fleet; dial and seed are set for each
+    size: str = "tiny"  # size of the network
+    steps: int = 250  # optimiser steps of a training
+    inits: int = 5  # initialisations of a diagnosis
+    probe_steps: int = 150  # joint steps of a diagnosis
+    batches: int = 50  # batches read in each
+    batch_size: int = 64  # windows in a batch
+    window: int = 20  # length of a window, cycles
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What the diagnosis said at one position of the dial, and what training then showed.
+    """What the diagnosis said at one position of the dial, and what training then showed."""
 
-    Attributes:
-        dial: +1: labels follow the degradation; 0: they say nothing; -1: they compete.
-        diagnosis: The diagnosis, made before the training on a fleet of its own.
-        alone: Test RMSE of RUL alone, cycles, ``[fleets]``.
-        together: Test RMSE with the second task, cycles, ``[fleets]``.
-        difference: ``together - alone``, paired by fleet and initialisation, with its interval over fleets.
-    """
-
-    dial: float
-    diagnosis: Diagnosis
-    alone: NDArray[np.float64]
-    together: NDArray[np.float64]
-    difference: Estimate
+    dial: float  # +1: labels follow the degradation; 0: they say nothing; -1: they compete
+    diagnosis: Diagnosis  # the diagnosis, made before the training on a fleet of its own
+    alone: NDArray[np.float64]  # test RMSE of RUL alone, cycles, `[fleets]`
+    together: NDArray[np.float64]  # test RMSE with the second task, cycles, `[fleets]`
+    difference: Estimate  # `together - alone`, paired by fleet and initialisation, with its interval over fleets
 
     @property
     def effect(self) -> str:

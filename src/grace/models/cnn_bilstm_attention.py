@@ -13,31 +13,19 @@ from grace.models.function import Networks
 
 @dataclass(frozen=True)
 class Architecture:
-    """Widths of the network's blocks.
+    """Widths of the network's blocks."""
 
-    Attributes:
-        channels: Output channels of the convolutions (kernel 3, padding 1).
-        hidden: Hidden size of the bidirectional LSTM, each direction.
-        layers: Layers of the LSTM.
-        heads: Attention heads over the ``2 * hidden`` LSTM outputs.
-        shared: Widths of the fully connected layers after the last cycle, still shared.
-        rul: Hidden widths of the RUL head.
-        health: Hidden widths of the health head.
-        dropout: Dropout after each convolution and each shared layer; 0 also switches off that of LSTM and attention.
-        pool: Cycles that are averaged into one after the convolutions, counted back from the last; 1 is the source's.
-        batch_norm: BatchNorm after each convolution, as in the source.
-    """
-
-    channels: tuple[int, ...]
-    hidden: int
-    layers: int
-    heads: int
-    shared: tuple[int, ...]
-    rul: tuple[int, ...]
-    health: tuple[int, ...]
+    channels: tuple[int, ...]  # output channels of the convolutions (kernel 3, padding 1)
+    hidden: int  # hidden size of the bidirectional LSTM, each direction
+    layers: int  # layers of the LSTM
+    heads: int  # attention heads over the `2 * hidden` LSTM outputs
+    shared: tuple[int, ...]  # widths of the fully connected layers after the last cycle, still shared
+    rul: tuple[int, ...]  # hidden widths of the RUL head
+    health: tuple[int, ...]  # hidden widths of the health head
+    # dropout after each convolution and each shared layer; 0 also switches off that of LSTM and attention
     dropout: float = 0.15
-    pool: int = 1
-    batch_norm: bool = True
+    pool: int = 1  # cycles averaged into one after the convolutions, counted back from the last; 1 is the source's
+    batch_norm: bool = True  # BatchNorm after each convolution, as in the source
 
     @staticmethod
     def named(size: str | Architecture) -> Architecture:

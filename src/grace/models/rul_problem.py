@@ -69,25 +69,15 @@ def task_losses(
 
 @dataclass(frozen=True, eq=False)
 class RULProblem:
-    """RUL loss and health cross entropy on mini-batches of windows; an :class:`~grace.alignment.problem.Problem`.
+    """RUL loss and health cross entropy on mini-batches of windows; an :class:`~grace.alignment.problem.Problem`."""
 
-    Attributes:
-        windows: Training windows.
-        cap: Largest target, cycles.
-        size: Size of the network.
-        unit: A name in :data:`UNITS`.
-        inner: Name of the RUL loss.
-        batch_size: Windows in a batch.
-        device: Where the windows lie.
-    """
-
-    windows: Windows | ManyWindows
-    cap: int = 125
-    size: str = "compact"
-    unit: str = "cap"
-    inner: str = "weighted_mse"
-    batch_size: int = 128
-    device: str = "cpu"
+    windows: Windows | ManyWindows  # training windows
+    cap: int = 125  # largest target, cycles
+    size: str = "compact"  # size of the network
+    unit: str = "cap"  # a name in UNITS
+    inner: str = "weighted_mse"  # name of the RUL loss
+    batch_size: int = 128  # windows in a batch
+    device: str = "cpu"  # where the windows lie
     _resident: ResidentWindows = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -31,32 +31,21 @@ LOSS = {"mse": "plain MSE", "weighted_mse": "weighted MSE"}
 
 @dataclass(frozen=True)
 class Point:
-    """One method on one data set in one view.
-
-    Attributes:
-        dataset: Data set.
-        view: Name in :data:`VIEWS`.
-        method: Method.
-        rmse: RMSE, cycles, with its difference to Baseline: a row of :func:`grace.bench.summary.summarise`.
-        score: NASA score, likewise.
-        loss: The RUL loss that its records name, as printed; empty where they name none or several.
-        alone: RMSE with its difference to RUL alone under the same loss; None where there is nothing to pair, where the
-            method itself shares nothing, and in other views than ``honest``.
-        frontier: Whether no other method here has a lower mean in one figure without a higher one in the other.
-        share: Mean RMSE and score, each from 0 (least of this data set's methods) to 1 (largest): what J weighs.
-        standing: How it stands at every price of a late failure, see :mod:`grace.report.standing`.
-    """
+    """One method on one data set in one view."""
 
     dataset: str
-    view: str
+    view: str  # name in VIEWS
     method: str
-    rmse: Row
-    score: Row
-    loss: str
+    rmse: Row  # RMSE, cycles, with its difference to Baseline: a row of bench/summary.py
+    score: Row  # NASA score, likewise
+    loss: str  # the RUL loss that its records name, as printed; empty where they name none or several
+    # RMSE with its difference to RUL alone under the same loss; None where there is nothing to pair, where the method
+    # itself shares nothing, and in other views than `honest`
     alone: Row | None
-    frontier: bool
+    frontier: bool  # whether no other method here has a lower mean in one figure without a higher one in the other
+    # mean RMSE and score, each from 0 (least of this data set's methods) to 1 (largest): what J weighs
     share: tuple[float, float]
-    standing: str
+    standing: str  # how it stands at every price of a late failure, see standing.py
 
     @staticmethod
     def every(records: Iterable[Record]) -> list[Point]:

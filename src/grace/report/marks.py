@@ -34,17 +34,12 @@ STAR = "M0,-1.4L0.35,-0.48L1.33,-0.43L0.57,0.18L0.82,1.13L0,0.6L-0.82,1.13L-0.57
 
 @dataclass(frozen=True)
 class Mark:
-    """How a method is drawn.
+    """How a method is drawn."""
 
-    Attributes:
-        title: Its name as printed.
-        colour: Okabe and Ito's palette, which the colour-blind can tell apart, with grey; Baseline is in the text's colour.
-        shape: SVG path about 2 by 2, centred on the origin: the same for the charts and the lists beside them.
-    """
-
-    title: str
+    title: str  # its name as printed
+    # Okabe and Ito's palette, which the colour-blind can tell apart, with grey; Baseline is in the text's colour
     colour: str
-    shape: str
+    shape: str  # SVG path about 2 by 2, centred on the origin: the same for the charts and the lists beside them
 
     @classmethod
     def every(cls, methods: Iterable[str]) -> dict[str, Mark]:

@@ -32,16 +32,11 @@ class Diagnosed:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that a page is made from.
+    """Everything that a page is made from."""
 
-    Attributes:
-        records: Sound records of finished runs.
-        diagnoses: Sound diagnoses, by data set and then by recipe.
-        left_out: Files that are damaged, of another version or of a run that failed, each with the reason.
-    """
-
-    records: tuple[Record, ...]
-    diagnoses: tuple[Diagnosed, ...] = ()
+    records: tuple[Record, ...]  # sound records of finished runs
+    diagnoses: tuple[Diagnosed, ...] = ()  # sound diagnoses, by data set and then by recipe
+    # files that are damaged, of another version or of a run that failed, each with the reason
     left_out: tuple[tuple[str, str], ...] = ()
 
 

@@ -23,21 +23,13 @@ PERMUTATIONS = 200
 
 @dataclass(frozen=True)
 class Policy:
-    """What a user loses by a policy.
-
-    Attributes:
-        name: Name.
-        regret: Mean regret, per cent of RMSE, against the method that is best on the *other* seeds: :func:`_regrets`.
-        to_source: Its paired difference to the source's rule.
-        to_simplest: Its paired difference to always :data:`SIMPLEST`.
-        hindsight: Mean regret against the best of six methods in hindsight: too large by about :func:`noise_floor`.
-    """
+    """What a user loses by a policy."""
 
     name: str
-    regret: Span
-    to_source: Span
-    to_simplest: Span
-    hindsight: Span
+    regret: Span  # mean regret, per cent of RMSE, against the method that is best on the *other* seeds: _regrets
+    to_source: Span  # its paired difference to the source's rule
+    to_simplest: Span  # its paired difference to always SIMPLEST
+    hindsight: Span  # mean regret against the best of six methods in hindsight: too large by about noise_floor
 
     @classmethod
     def every(cls, study: ValidityStudy, figure: str = "rmse") -> list[Policy]:

@@ -17,25 +17,16 @@ SMALL = 2.0
 
 @dataclass(frozen=True)
 class Power:
-    """What the study can see of one method, and what it saw.
+    """What the study can see of one method, and what it saw."""
 
-    Attributes:
-        sd: Standard deviation over seeds of a paired difference, per cent of the RMSE: median over cases.
-        detectable: Smallest true effect that a case shows with 80 % probability, per cent, by number of seeds.
-        chance: Probability that a case shows a true effect of 2 %, by number of seeds.
-        effect: Mean effect over cases, per cent, with its interval over families.
-        helps: Cases whose interval lies below 0.
-        hurts: Cases whose interval lies above 0.
-        family: All cases' verdicts, adjusted for one another.
-    """
-
-    sd: float
+    sd: float  # standard deviation over seeds of a paired difference, per cent of the RMSE: median over cases
+    # smallest true effect that a case shows with 80 % probability, per cent, by number of seeds
     detectable: dict[int, float]
-    chance: dict[int, float]
-    effect: Span
-    helps: int
-    hurts: int
-    family: Family
+    chance: dict[int, float]  # probability that a case shows a true effect of 2 %, by number of seeds
+    effect: Span  # mean effect over cases, per cent, with its interval over families
+    helps: int  # cases whose interval lies below 0
+    hurts: int  # cases whose interval lies above 0
+    family: Family  # all cases' verdicts, adjusted for one another
 
     @classmethod
     def of(cls, cases: Sequence[CaseResult], method: str, figure: str = "rmse") -> Power:

@@ -34,24 +34,16 @@ nothing has chosen."""
 
 @dataclass(frozen=True)
 class Case:
-    """Data, labels and a recipe.
+    """Data, labels and a recipe."""
 
-    Attributes:
-        family: Data that cases share, and what is held out together: ``FD001``..``FD004``, or ``sim-CxF-N``
-            with the conditions, fault modes and engines.
-        labels: Name of the labels of a C-MAPSS family; a position of the dial for a simulated one.
-        share: Share of the training engines that is used.
-        size: Size of the network.
-        window: Length of a window, cycles.
-        recipe: How it is trained: ``plain``, or ``tuned``.
-    """
-
+    # data that cases share, and what is held out together: `FD001`..`FD004`, or `sim-CxF-N` with the conditions, fault
+    # modes and engines
     family: str
-    labels: str
-    share: float = 1.0
-    size: str = "compact"
-    window: int = 30
-    recipe: str = "plain"
+    labels: str  # name of the labels of a C-MAPSS family; a position of the dial for a simulated one
+    share: float = 1.0  # share of the training engines that is used
+    size: str = "compact"  # size of the network
+    window: int = 30  # length of a window, cycles
+    recipe: str = "plain"  # how it is trained: `plain`, or `tuned`
 
     @property
     def name(self) -> str:
@@ -85,18 +77,13 @@ class Case:
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What is known of a case.
-
-    Attributes:
-        case: The case.
-        outcomes: :data:`FIGURES` by method and seed, failed runs left out; RUL alone among them.
-        scores: What each predictor said before training, NaN where it is undefined; larger says "helps".
-        prescribed: Method that the source's procedure prescribes, once for every initialisation that was measured.
-    """
+    """What is known of a case."""
 
     case: Case
+    # FIGURES by method and seed, failed runs left out; RUL alone among them
     outcomes: Mapping[str, Mapping[int, Mapping[str, float]]]
-    scores: Mapping[str, float]
+    scores: Mapping[str, float]  # what each predictor said before training, NaN if undefined; larger says "helps"
+    # method that the source's procedure prescribes, once for every initialisation that was measured
     prescribed: tuple[str, ...] = ()
 
     def values(self, method: str, figure: str = "rmse") -> Mapping[int, float]:
@@ -120,37 +107,24 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A way of predicting, before training, whether the second task helps.
+    """A way of predicting, before training, whether the second task helps."""
 
-    Attributes:
-        name: Name in tables.
-        title: What it is, in words.
-        steps: Its cost in training steps, all initialisations; what several parts read off one run is paid once.
-        parts: Predictors that a combination is made of: a ridge regression of the true effect on their ranked scores, fitted on
-            the other families. Empty where it is none.
-    """
-
-    name: str
-    title: str
-    steps: float
+    name: str  # name in tables
+    title: str  # what it is, in words
+    steps: float  # its cost in training steps, all initialisations; what several parts read off one run is paid once
+    # predictors that a combination is made of: a ridge regression of the true effect on their ranked scores, fitted on the
+    # other families. Empty where it is none
     parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class ValidityStudy:
-    """The study.
-
-    Attributes:
-        cases: The cases.
-        predictors: The predictors, in the order of tables.
-        training: Steps of one training.
-        comparison: Steps of the comparison that an advice saves: every method with every seed.
-    """
+    """The study."""
 
     cases: tuple[CaseResult, ...]
-    predictors: tuple[Predictor, ...]
-    training: int
-    comparison: int
+    predictors: tuple[Predictor, ...]  # the predictors, in the order of tables
+    training: int  # steps of one training
+    comparison: int  # steps of the comparison that an advice saves: every method with every seed
 
     def rho_and_effect(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """rho as ``grace diagnose`` measures it before training, and the effect under GRACE after it, ``[cases]`` each."""
