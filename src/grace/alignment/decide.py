@@ -111,24 +111,15 @@ class _Answer:
 
 @dataclass(frozen=True)
 class Prescription:
-    """What to train.
+    """What to train."""
 
-    Attributes:
-        method: ``grace``, ``gaba``, ``amnl``, ``baseline``, ``single-task`` or ``separate-models``; :data:`COMPARE` by a rule
-            that prescribes nothing.
-        decided: False where rho's interval crosses the edge of a band, or is known to say nothing.
-        answers: Every question in order.
-        strength: ``strong``, ``may still help`` or empty (Q5; only where sharing is advised).
-        crossed: Edges of the bands that lie inside the interval.
-        next_step: What would decide an undecided case; empty otherwise.
-    """
-
+    # `grace`, `gaba`, `amnl`, `baseline`, `single-task` or `separate-models`; COMPARE by a rule that prescribes nothing
     method: str
-    decided: bool
-    answers: tuple[_Answer, ...]
-    strength: str
-    crossed: tuple[float, ...]
-    next_step: str
+    decided: bool  # False where rho's interval crosses the edge of a band, or is known to say nothing
+    answers: tuple[_Answer, ...]  # every question in order
+    strength: str  # `strong`, `may still help` or empty (Q5; only where sharing is advised)
+    crossed: tuple[float, ...]  # edges of the bands that lie inside the interval
+    next_step: str  # what would decide an undecided case; empty otherwise
 
     @property
     def reasons(self) -> list[str]:

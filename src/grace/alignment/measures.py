@@ -80,25 +80,16 @@ class Pair:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Largest over smallest gradient norm: medians over initialisations of the medians over batches.
+    """Largest over smallest gradient norm: medians over initialisations of the medians over batches."""
 
-    Attributes:
-        median: In ``unit``; of RUL and health with the RUL loss in cycles^2, as in the source.
-        low: Smallest median of an initialisation.
-        high: Largest median of an initialisation.
-        larger: The task with the larger gradient in that unit.
-        unit: The unit that ``median`` depends on.
-        in_cap_units: The same with RUL in units of the cap: its gradient norm is cap^2 times smaller; None of other tasks.
-        unit_free: The same for the gradients of the losses' logarithms, ``|g| / L``, which no unit changes.
-    """
-
-    median: float
-    low: float
-    high: float
-    larger: str
-    unit: str
+    median: float  # in `unit`; of RUL and health with the RUL loss in cycles^2, as in the source
+    low: float  # smallest median of an initialisation
+    high: float  # largest median of an initialisation
+    larger: str  # the task with the larger gradient in that unit
+    unit: str  # the unit that `median` depends on
+    # the same with RUL in units of the cap: its gradient norm is cap^2 times smaller; None of other tasks
     in_cap_units: float | None
-    unit_free: float
+    unit_free: float  # the same for the gradients of the losses' logarithms, `|g| / L`, which no unit changes
 
     @classmethod
     def of_rul(
@@ -184,22 +175,15 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Cost:
-    """What the diagnosis cost.
+    """What the diagnosis cost."""
 
-    Attributes:
-        forward_backward: Forward plus backward passes of one batch, all initialisations together.
-        forwards: The forward passes among them.
-        backwards: The backward passes among them.
-        share_of_training: Operations as a share of one training of 500 epochs of the same network and windows, a
-            backward pass counted as two forward passes; None where the length of a training is not known.
-        seconds: Wall time.
-    """
-
-    forward_backward: int
-    forwards: int
-    backwards: int
+    forward_backward: int  # forward plus backward passes of one batch, all initialisations together
+    forwards: int  # the forward passes among them
+    backwards: int  # the backward passes among them
+    # operations as a share of one training of 500 epochs of the same network and windows, a backward pass counted as two
+    # forward passes; None where the length of a training is not known
     share_of_training: float | None
-    seconds: float
+    seconds: float  # wall time
 
     @classmethod
     def of(cls, traces: Sequence[Trace], training_steps: float | None, seconds: float) -> Cost:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from grace.alignment.measures import Trace
@@ -40,15 +39,8 @@ def adamw(model: nn.Module) -> torch.optim.Optimizer:
 def probe(problem: Problem, recipe: Recipe, batches: int, seed: int, optimiser: MakeOptimiser = adamw) -> Trace:
     """Initialise one network with ``seed``, treat it as the recipe says and measure on ``batches`` batches.
 
-    The global random state is left as it was. A ``joint`` trace also holds every fifth step before the reading; its
-    last ``batches`` measurements are the reading.
-
-    Args:
-        problem: What is probed.
-        recipe: How.
-        batches: Batches of the reading; with ``joint`` they are the last of its steps.
-        seed: Seed of the initialisation, the dropout and the order of batches.
-        optimiser: Makes the optimiser of the recipe's steps.
+    The seed is that of the initialisation, the dropout and the order of batches; the global random state is left as it was. A
+    ``joint`` trace also holds every fifth step before the reading, which is its last ``batches`` steps.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -78,31 +70,17 @@ def initialised_model(problem: Problem, seed: int) -> tuple[nn.Module, int]:
     )
 
 
-class _Recorder:
-    def __init__(self) -> None:
-        self.step: list[int] = []
-        self.gramian: list[NDArray[np.float64]] = []
-        self.losses: list[list[float]] = []
-        self.forwards = self.backwards = 0
-
-    def paid(self, forwards: int, backwards: int) -> None:
-        self.forwards += forwards
-        self.backwards += backwards
-
-    def measured(self, step: int, gram: Tensor, losses: Tensor) -> None:
-        self.step.append(step)
-        self.gramian.append(gram.double().numpy(force=True))
-        self.losses.append(losses.tolist())
-
-    def trace(self) -> Trace:
-        step, gram, losses = np.array(self.step), np.array(self.gramian), np.array(self.losses)
-        return Trace(step, gram, losses, self.forwards, self.backwards)
+def _trace(measured: Sequence[tuple[int, Tensor, Tensor]], forwards: int, backwards: int) -> Trace:
+    """From (step, Gramian, losses) of every measurement, and the passes paid."""
+    steps, grams, losses = zip(*measured, strict=True)
+    gramians = np.array([gram.double().numpy(force=True) for gram in grams])
+    return Trace(np.array(steps), gramians, np.array([loss.tolist() for loss in losses]), forwards, backwards)
 
 
 def _along_joint_steps(
     problem: Problem, model: nn.Module, stream: Iterator[Any], recipe: Recipe, batches: int, make: MakeOptimiser
 ) -> Trace:
-    record = _Recorder()
+    measured, forwards, backwards = [], 0, 0
     shared = trainable(problem.shared(model))
     weights = torch.tensor(recipe.weights)
     steps = max(recipe.steps, batches)
@@ -115,9 +93,9 @@ def _along_joint_steps(
 
     for step in fit(islice(stream, steps), partial(problem.losses, model), backward, make(model)):
         if step.gramian is not None:
-            record.measured(step.number, step.gramian, step.losses)
-        record.paid(1, 1 if step.gramian is None else len(step.losses))
-    return record.trace()
+            measured.append((step.number, step.gramian, step.losses))
+        forwards, backwards = forwards + 1, backwards + (1 if step.gramian is None else len(step.losses))
+    return _trace(measured, forwards, backwards)
 
 
 def _warm(
@@ -148,9 +126,7 @@ def _warm(
 
 
 def _read(problem: Problem, warmed: tuple[list[nn.Module], int, int], batches: Iterator[Any], steps: int) -> Trace:
-    models, forwards, backwards = warmed
-    record = _Recorder()
-    record.paid(forwards, backwards)
+    (models, forwards, backwards), measured = warmed, []
     distinct = list(dict.fromkeys(models))
     for batch in batches:
         if len(distinct) == 1:
@@ -160,9 +136,9 @@ def _read(problem: Problem, warmed: tuple[list[nn.Module], int, int], batches: I
             losses = [problem.losses(model, batch)[task] for task, model in enumerate(models)]
             rows = [task_gradients([loss], problem.shared(m)) for loss, m in zip(losses, models, strict=True)]
             gradients = torch.cat(rows)
-        record.paid(len(distinct), len(losses))
-        record.measured(steps, gramian(gradients), _detached(losses))
-    return record.trace()
+        forwards, backwards = forwards + len(distinct), backwards + len(losses)
+        measured.append((steps, gramian(gradients), _detached(losses)))
+    return _trace(measured, forwards, backwards)
 
 
 def weighted(

@@ -54,11 +54,7 @@ class Method:
         return METHODS.get(name) or Method(outer, inner)
 
     def resolved(self) -> dict[str, Any]:
-        """All options of the outer axis, defaults filled in; of one of TorchJD's those that were given.
-
-        Raises:
-            GraceError: See :func:`build_outer`.
-        """
+        """All options of the outer axis, defaults filled in; of one of TorchJD's those that were given."""
         controller, filled = build_outer(self.outer, **self.options), dict(self.options)
         if not self.outer.startswith(PREFIX):
             for name, parameter in inspect.signature(type(controller)).parameters.items():

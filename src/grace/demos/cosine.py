@@ -106,12 +106,8 @@ def run(initialisations: int = 200, seed: int = 0, batches: int = 50) -> AtIniti
 def train(initialisations: int = 30, steps: int = 400, seed: int = 0, bins: int = 8, samples: int = 256) -> Training:
     """Train RUL alone and with each kind of labels, from the same initialisations on the same data and batches.
 
-    Args:
-        initialisations: ``R``; each has data of its own.
-        steps: Steps of Adam at 5e-3, a multiple of ``bins``.
-        seed: Of everything drawn.
-        bins: Bins of steps over which the cosine is averaged.
-        samples: Training samples; the test has 1,000.
+    Each of the ``R`` initialisations has data of its own; the test has 1,000 samples. Steps are Adam's at 5e-3, and the cosine is
+    averaged over ``bins`` stretches of them.
 
     Raises:
         GraceError: Fewer than 2 initialisations (no spread), or ``steps`` is no positive multiple of ``bins``.
@@ -167,7 +163,7 @@ def _measure(parameters: list[Tensor], x: Tensor, rul: Tensor, labels: Tensor) -
     """Cosine on the backbone of the gradients of RUL loss and cross entropy, one batch a replica, ``[R]``."""
     leaves = [p.detach().requires_grad_() for p in parameters]
     found = _losses(leaves, x, rul, labels)
-    return _rho(gramians_of_replicas(found, leaves[:SHARED]))
+    return cosines(gramians_of_replicas(found, leaves[:SHARED]))[:, 0, 1]
 
 
 def _toy(replicas: int, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -205,12 +201,9 @@ def _fit(
         shared, own = parameters[:SHARED], parameters[SHARED:]
         return Weighed(found.detach(), *step_of_replicas(found, lambda gram: (weights, None), shared, own, due=True))
 
-    rho = [_rho(step.gramian) for step in fit(batches, losses_of, backward, optimiser) if step.gramian is not None]
-    return parameters, torch.stack(rho)
-
-
-def _rho(gram: Tensor) -> Tensor:
-    return cosines(gram)[:, 0, 1]
+    steps = fit(batches, losses_of, backward, optimiser)
+    grams = torch.stack([step.gramian for step in steps if step.gramian is not None])
+    return parameters, cosines(grams)[..., 0, 1]
 
 
 @torch.no_grad()

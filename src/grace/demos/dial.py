@@ -73,11 +73,7 @@ def run(
 ) -> list[Outcome]:
     """Diagnose and train at every position of the dial; RUL alone is trained once a fleet, as the dial moves labels only.
 
-    Args:
-        dials: Positions in [-1, 1].
-        setup: How to train.
-        executor: Where to run; None runs here.
-        on_progress: Told (trainings and diagnoses done, in all).
+    Positions are in [-1, 1]; without an executor it runs here; ``on_progress`` is told (trainings and diagnoses done, in all).
     """
     setup = setup or Setup()
     seeds = range(setup.first_seed, setup.first_seed + setup.fleets)

@@ -29,11 +29,7 @@ class Architecture:
 
     @staticmethod
     def named(size: str | Architecture) -> Architecture:
-        """Look up a size by name.
-
-        Raises:
-            GraceError: An unknown name.
-        """
+        """Look up a size by name; an unknown one is a GraceError."""
         if isinstance(size, Architecture):
             return size
         if size not in SIZES:
@@ -53,6 +49,7 @@ SIZES = {
 
 
 WHOLE = "backbone"
+CLASSES = 3
 PARTS = {WHOLE: ("convolutions", "lstm", "attention", "norm", "dense"), "upper": ("attention", "norm", "dense")}
 """Blocks of the backbone by the name of a part; a Gramian of the ``upper`` one does without a pass through the LSTM."""
 
@@ -66,14 +63,13 @@ class CNNBiLSTMAttention(nn.Module):
     Args:
         size: A name in :data:`SIZES` or an :class:`Architecture`.
         features: Columns of a window.
-        classes: Health classes.
         rul_scale: Cycles per unit of the RUL head's output: 1 (the source: the head emits cycles) or the cap.
         rul_start: Bias of the RUL head's last layer at the start, in units of its output, or None for torch's default.
             With the default, the final ReLU is dead at the start (zero output and zero gradient for every sample) in
             about half of the initialisations.
 
     Shapes:
-        windows ``[B, T, F]`` -> RUL ``[B]`` in cycles (never negative), health logits ``[B, classes]``.
+        windows ``[B, T, F]`` -> RUL ``[B]`` in cycles (never negative), health logits ``[B, 3]``.
 
     Raises:
         GraceError: An unknown size.
@@ -83,7 +79,6 @@ class CNNBiLSTMAttention(nn.Module):
         self,
         size: str | Architecture = "compact",
         features: int = 17,
-        classes: int = 3,
         rul_scale: float = 1.0,
         rul_start: float | None = None,
     ) -> None:
@@ -101,13 +96,13 @@ class CNNBiLSTMAttention(nn.Module):
         self.dense = _dense((width, *a.shared), a.dropout)
         last = nn.Linear(a.rul[-1], 1)
         self.rul_head = nn.Sequential(*_dense((a.shared[-1], *a.rul), 0.0), last, nn.ReLU())
-        self.health_head = nn.Sequential(*_dense((a.shared[-1], *a.health), 0.0), nn.Linear(a.health[-1], classes))
+        self.health_head = nn.Sequential(*_dense((a.shared[-1], *a.health), 0.0), nn.Linear(a.health[-1], CLASSES))
         self.rul_scale = rul_scale
         if rul_start is not None:
             nn.init.constant_(last.bias, rul_start)
 
     def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict RUL in cycles ``[B]`` and health logits ``[B, classes]`` from windows ``[B, T, F]``."""
+        """Predict RUL in cycles ``[B]`` and health logits ``[B, 3]`` from windows ``[B, T, F]``."""
         rul, logits = self._one()(windows[None])
         return rul[0], logits[0]
 

@@ -24,14 +24,9 @@ Tensors = Mapping[str, Tensor]
 class Networks:
     """``R`` networks of one shape in one forward pass: windows ``[R, B, T, F]`` to RUL ``[R, B]`` and logits ``[R, B, C]``.
 
-    Args:
-        shape: A network of the shape; its weights are not read.
-        p: Parameters ``[R, ...]`` by their names in ``shape``.
-        statistics: Running statistics of the BatchNorms likewise, updated in place in training.
-        training: Whether batch statistics and dropout are on.
-        streams: Source of each replica's dropout, so that its masks do not depend on its neighbours; None takes torch's global
-            one for all.
-        cell: Element-wise part of the LSTM.
+    Parameters ``p`` and running statistics (updated in place in training) are ``[R, ...]`` by their names in ``shape``, a network
+    whose own weights are not read. In training batch statistics and dropout are on; ``streams`` are the sources of each replica's
+    dropout, so that its masks do not depend on its neighbours, and None takes torch's global one for all.
     """
 
     def __init__(

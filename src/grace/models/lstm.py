@@ -140,13 +140,8 @@ class _Layer(torch.autograd.Function):
 def lstm(x: Tensor, p: Mapping[str, Tensor], shape: nn.LSTM, training: bool, drop: Drop, cell: Cell = EAGER) -> Tensor:
     """``R`` bidirectional LSTMs, ``[R, T, B, I] -> [R, T, B, 2H]``, as ``nn.LSTM`` from a zero state.
 
-    Args:
-        x: Inputs, the cycles before the batch.
-        p: Parameters ``[R, ...]`` by the names of ``nn.LSTM``, after ``lstm.``.
-        shape: A network of the shape; its own weights are not read.
-        training: Whether gradients will be asked for, and dropout is on.
-        drop: Dropout between layers.
-        cell: Element-wise part.
+    Parameters ``p`` ``[R, ...]`` are by the names of ``nn.LSTM``, after ``lstm.``; of ``shape`` no weights are read. In training
+    gradients will be asked for, and ``drop`` works between layers.
     """
     for layer in range(shape.num_layers):
         if layer and training and shape.dropout:

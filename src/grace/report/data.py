@@ -26,11 +26,7 @@ DIGITS = {"rmse": 2, "score": 0}
 
 
 def page_data(found: Results) -> Row:
-    """What a page holds.
-
-    Raises:
-        GraceError: Runs of one method, data set and seed twice: mixed settings.
-    """
+    """What a page holds."""
     every = Point.every(found.records)
     datasets = sorted({r.spec["dataset"] for r in found.records} | {d.dataset for d in found.diagnoses})
     theirs = _published(datasets)

@@ -22,13 +22,7 @@ Row = dict[str, Any]
 
 def draw(found: Results, folder: Path) -> int:
     """Write every panel of every data set as ``PANEL-DATASET.svg`` and ``.png``; of single runs GRACE's first on each
-    data set, or the first.
-
-    Returns:
-        How many figures there are, each in two files.
-
-    Raises:
-        GraceError: Runs of one method, data set and seed twice, or the folder cannot be written.
+    data set, or the first. Returns how many figures there are, each in two files.
     """
     data = page_data(found)
     marks = {name: Mark(**values) for name, values in data["methods"].items()}

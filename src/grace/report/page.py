@@ -16,11 +16,7 @@ SCRIPTS = ("decide.js", "page.js", "panels.js")
 
 
 def page(found: Results) -> str:
-    """The page as HTML.
-
-    Raises:
-        GraceError: Runs of one method, data set and seed twice: mixed settings.
-    """
+    """The page as HTML; raises what :meth:`grace.report.estimates.Point.every` raises."""
     bundle, script = library(), "".join(_asset(name) for name in SCRIPTS)
     parts = {
         "policy": _policy(bundle, script),

@@ -41,11 +41,7 @@ class Results:
 
 
 def read_results(runs: Path, diagnosis: Path | None = None) -> Results:
-    """Read a sweep's records, and the diagnoses in a folder.
-
-    Args:
-        runs: Folder of a sweep.
-        diagnosis: Folder of files as ``grace diagnose --json`` prints them; None where there are none.
+    """Read a sweep's records, and the diagnoses in a folder of files as ``grace diagnose --json`` prints them.
 
     Raises:
         GraceError: There is no record that can be used, or no folder of diagnoses where one is named.

@@ -16,7 +16,7 @@ from grace.validity.study import KINDS, ValidityStudy
 COLOURS = dict(zip(KINDS, ("#0072B2", "#56B4E9", "#999999", "#D55E00"), strict=True))
 """Okabe and Ito's palette, which the colour-blind can tell apart."""
 
-WIDTH = 560
+WIDTH, SHOWN = 560, 14
 
 
 def advice_against_outcome(study: ValidityStudy, predictor: str, method: str, title: str) -> Spec:
@@ -52,7 +52,7 @@ def advice_against_outcome(study: ValidityStudy, predictor: str, method: str, ti
     return _drawn(layers, values, height=340)
 
 
-def _regret_of_policies(found: Sequence[Policy], shown: int = 14) -> Spec:
+def _regret_of_policies(found: Sequence[Policy]) -> Spec:
     """Regret of the policies with its interval, least first; of the advice the first ones, of the rest all."""
     ordered = sorted(found, key=lambda policy: policy.regret.value)
     values = [
@@ -64,13 +64,12 @@ def _regret_of_policies(found: Sequence[Policy], shown: int = 14) -> Spec:
             "kind": "fixed, random or published" if fixed else "advice",
         }
         for index, policy in enumerate(ordered)
-        if (fixed := policy.name.startswith(("always", "random", "source"))) or index < shown
+        if (fixed := policy.name.startswith(("always", "random", "source"))) or index < SHOWN
     ]
     y = {"field": "policy", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260}}
     colour = _coloured("kind", {"advice": "#0072B2", "fixed, random or published": "#E69F00"}, None)
-    low, middle = (
-        number(field, "regret against the method that is best on other seeds, % of RMSE") for field in ("low", "regret")
-    )
+    title = "regret against the method that is best on other seeds, % of RMSE"
+    low, middle = (number(field, title) for field in ("low", "regret"))
     coloured = {"y": y, "color": colour}
     layers = [
         layer("rule", coloured | {"x": low, "x2": {"field": "high"}}, strokeWidth=2),
@@ -80,11 +79,7 @@ def _regret_of_policies(found: Sequence[Policy], shown: int = 14) -> Spec:
 
 
 def draw(study: ValidityStudy, method: str, folder: Path) -> None:
-    """Write ``advice.svg`` and ``regret.svg``.
-
-    Raises:
-        GraceError: The folder cannot be written.
-    """
+    """Write ``advice.svg`` and ``regret.svg``; a GraceError where the folder cannot be written."""
     inits = len(study.cases[0].prescribed)
     title = f"rho before training, mean over {inits} initialisations (grace diagnose)"
     write_text(folder / "advice.svg", svg(advice_against_outcome(study, "diagnose", method, title)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 from grace.core.stats import HIGHER, LOWER, Estimate, Family, Span, bootstrap, family, mean, quantile
 from grace.validity.study import CaseResult, families_of
@@ -56,9 +56,5 @@ def _found(size: float, seeds: int) -> float:
 
 
 def _detectable(seeds: int) -> float:
-    """Effect in SDs that a two-sided t test at 5 % finds with probability 0.8, by bisection."""
-    low, high = 0.0, 50.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if _found(middle, seeds) > 0.8 else (middle, high)
-    return high
+    """Effect in SDs that a two-sided t test at 5 % finds with probability 0.8."""
+    return float(optimize.brentq(lambda size: _found(size, seeds) - 0.8, 0.0, 50.0))

@@ -132,20 +132,12 @@ class ValidityStudy:
         return rho, np.array([case.effect("grace").mean for case in self.cases])
 
     def write(self, path: Path) -> None:
-        """Write the file that ships; a training is a list in the order of :data:`FIGURES`, an undefined score is null.
-
-        Raises:
-            GraceError: The file cannot be written.
-        """
+        """Write the file that ships; a training is a list in the order of :data:`FIGURES`, an undefined score is null."""
         FORMAT.write(path, asdict(self) | {"cases": [_packed(found) for found in self.cases]})
 
     @staticmethod
     def read(path: Path = FILE) -> ValidityStudy:
-        """Read what :meth:`write` wrote; without a path, the study that ships with this version.
-
-        Raises:
-            GraceError: The file is damaged, or of a newer version.
-        """
+        """Read what :meth:`write` wrote (a GraceError where it is damaged); without a path, what ships with this version."""
         body = FORMAT.read(path)
         predictors = [built(Predictor, p | {"parts": tuple(p["parts"])}, str(path)) for p in body["predictors"]]
         cases = tuple(_unpacked(values) for values in body["cases"])

@@ -17,13 +17,7 @@ from grace.validity.study import ALONE, JOINT, CaseResult, ValidityStudy, famili
 
 
 def report(study: ValidityStudy, method: str = "grace", figure: str = "rmse") -> str:
-    """The whole study in Markdown.
-
-    Args:
-        study: The study.
-        method: Whose effect the predictors are judged by.
-        figure: ``rmse``: of the epoch chosen on validation engines. ``last``: of the last epoch, which nothing chose.
-    """
+    """The whole study in Markdown, with predictors judged by the effect of one method in one of :data:`FIGURES`."""
     cases, found = study.cases, Policy.every(study, figure)
     families = len(set(families_of(cases)))
     return "\n".join(
