@@ -202,18 +202,9 @@ def _report(
     curve, settled = CurvePoint.along(traces, recipe.weights)
     read = (traces, reads, tasks)
     ratio = Ratio.of_any(*read) if facts.rul is None else Ratio.of_rul(*read, *facts.rul)
-    evidence = Evidence(
-        rho.mean,
-        rho.low,
-        rho.high,
-        ratio.median,
-        facts.near_failure_share,
-        facts.conditions,
-        len(tasks),
-        reliable=not recipe.single,  # the published recipe is decided on its mean
-        inits=rho.inits,
-        recipe=recipe.name,
-    )
+    measured = (rho.mean, rho.low, rho.high, ratio.median, facts.near_failure_share, facts.conditions, len(tasks))
+    # the published recipe is decided on its mean
+    evidence = Evidence(*measured, reliable=not recipe.single, inits=rho.inits, recipe=recipe.name)
     return Diagnosis(
         dataset=facts.name,
         tasks=tasks,
@@ -245,9 +236,8 @@ def _mean_of_known(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _measured_as(recipe: Recipe, facts: Facts) -> dict[str, object]:
-    over = "initialisations"
-    if facts.alike:
-        over = "batches and dropout alone, as every initialisation starts from the same values"
+    alone = "batches and dropout alone, as every initialisation starts from the same values"
+    over = alone if facts.alike else "initialisations"
     return {
         "recipe_steps": recipe.steps,
         "recipe_weights": list(recipe.weights) if recipe.warm == "joint" else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -30,7 +30,7 @@ def page_data(found: Results) -> Row:
     every = Point.every(found.records)
     datasets = sorted({r.spec["dataset"] for r in found.records} | {d.dataset for d in found.diagnoses})
     theirs = _published(datasets)
-    known = Mark.every([*(r.spec["method"] for r in found.records), *(name for _, name, *_ in theirs)])
+    known = Mark.every([*(r.spec["method"] for r in found.records), *(row["method"] for row in theirs)])
     runs = [columns_of(record) for record in found.records]
     return {
         "version": __version__,
@@ -39,7 +39,7 @@ def page_data(found: Results) -> Row:
         "scope": scope(found.records),
         "summary": summary(found, every),
         "points": [_point_row(point, known[point.method]) for point in every],
-        "published": [_published_row(known, *row) for row in theirs],
+        "published": [row | {"title": known[row["method"]].title} for row in theirs],
         "alone": {name: alone_words([p for p in every if p.dataset == name], known) for name in datasets},
         "engines": _shared(runs),
         "runs": sorted(runs, key=lambda run: (run["dataset"], list(known).index(run["method"]), run["seed"])),
@@ -117,26 +117,22 @@ def _difference_words(row: TableRow, metric: str) -> str:
     return f"{words}, which {remains} after {ADJUSTMENT} ({row.looked_at} looked at)"
 
 
-def _published(datasets: Iterable[str]) -> list[tuple[str, str, float, float, bool]]:
-    """Of the source's table: data set, method, RMSE, score and whether it is on the table's own frontier.
+def _published(datasets: Iterable[str]) -> list[Row]:
+    """The source's table as rows of the same charts, with its own frontier.
 
     Where the text gives one of the two figures alone there is no point to draw.
     """
-    rows = []
+    rows: list[Row] = []
     for dataset in datasets:
         found = {name: by_set[dataset] for name, by_set in SOURCE.items() if dataset in by_set}
         both = {n: (p.rmse, p.score) for n, p in found.items() if p.rmse is not None and p.score is not None}
         best = set(frontier([*both.values()]))
-        rows += [(dataset, name, rmse, score, i in best) for i, (name, (rmse, score)) in enumerate(both.items())]
+        for index, (name, (rmse, score)) in enumerate(both.items()):
+            row: Row = {"dataset": dataset, "method": name, "whose": "published", "frontier": index in best}
+            for figure, value in (("rmse", rmse), ("score", score)):
+                row |= {figure: value, f"{figure}_interval": f"{value:g}", f"{figure}_words": f"{value:g}"}
+            rows.append(row | {"engines": ""})
     return rows
-
-
-def _published_row(known: Mapping[str, Mark], dataset: str, name: str, rmse: float, score: float, best: bool) -> Row:
-    """The source's figures of a method as a row of the same charts."""
-    figures = {"rmse": rmse, "score": score}
-    words = {f"{figure}_{part}": f"{value:g}" for figure, value in figures.items() for part in ("interval", "words")}
-    row = {"dataset": dataset, "method": name, "title": known[name].title, "whose": "published", "frontier": best}
-    return row | figures | {"engines": ""} | words
 
 
 def _diagnosis_row(found: Diagnosed) -> Row:

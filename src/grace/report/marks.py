@@ -6,20 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from grace.controllers.titles import TITLES
+from grace.report.chart import INK
 
-INK = "var(--ink)"
-"""The colour of text: black on light, white on dark, and black on paper."""
-
-BLUE, SKY, GREEN, ORANGE, VERMILLION, PURPLE, YELLOW = (
-    "#0072B2",
-    "#56B4E9",
-    "#009E73",
-    "#E69F00",
-    "#D55E00",
-    "#CC79A7",
-    "#F0E442",
-)
-GREY = "#8C8C8C"
+BLUE, SKY, GREEN, ORANGE = "#0072B2", "#56B4E9", "#009E73", "#E69F00"
+VERMILLION, PURPLE, YELLOW, GREY = "#D55E00", "#CC79A7", "#F0E442", "#8C8C8C"
 
 CIRCLE = "M1,0A1,1,0,1,1,-1,0A1,1,0,1,1,1,0Z"
 DIAMOND = "M0,-1.3L1.1,0L0,1.3L-1.1,0Z"

@@ -83,20 +83,13 @@ def _record(path: Path) -> Record:
 def _diagnosed(path: Path) -> Diagnosed:
     found = json.loads(path.read_text(encoding="utf-8"))
     rho, recipe = found["rho"], RECIPES[found["recipe"]]
-    evidence = Evidence(
-        rho=_number(rho["mean"]),
-        low=_number(rho["low"]),
-        high=_number(rho["high"]),
-        ratio=_number(found["ratio"]["median"]),
-        near_failure_share=_number(found["near_failure_share"]),
-        conditions=int(_number(found["conditions"])),
-        reliable=not recipe.single,
-        inits=int(_number(rho["inits"])),
-        recipe=recipe.name,
-    )
-    if not (-1 <= evidence.low <= evidence.rho <= evidence.high <= 1 and math.isfinite(evidence.ratio)):
+    mean, low, high = (_number(rho[name]) for name in ("mean", "low", "high"))
+    if not -1 <= low <= mean <= high <= 1:
         raise ValueError("rho outside its interval")
-    return Diagnosed(_text(found["dataset"]), evidence, int(_number(rho["batches"])), found["settled"])
+    ratio, share = _number(found["ratio"]["median"]), _number(found["near_failure_share"])
+    conditions, inits, batches = (int(_number(v)) for v in (found["conditions"], rho["inits"], rho["batches"]))
+    evidence = Evidence(mean, low, high, ratio, share, conditions, 2, not recipe.single, inits, recipe.name)
+    return Diagnosed(_text(found["dataset"]), evidence, batches, found["settled"])
 
 
 def columns_of(record: Record) -> dict[str, Any]:
