@@ -31,7 +31,7 @@ from grace.errors import GraceError
 from grace.files import write_text
 from grace.models.cnn_bilstm_attention import SIZES, CNNBiLSTMAttention
 from grace.models.function import Networks
-from grace.models.lstm import EAGER, compiled
+from grace.models.lstm import EAGER, Cell
 from grace.training.evaluate import predict_all
 from grace.training.protocol import Split
 from grace.training.run import train, train_stacked
@@ -158,7 +158,7 @@ def stacked_throughput(scale: Scale, mode: Mode, device: str) -> dict[str, Any]:
     for name, every in (("plain", NEVER), ("measuring", 1)):
         specs, fleet = specs_of(scale, mode, every), simulate(Simulation(engines=scale.engines, test_engines=2))[0]
         splits = {spec.seed: Split.of(spec, fleet, None) for spec in specs}
-        cell = compiled() if mode.fuse else EAGER
+        cell = Cell.compiled() if mode.fuse else EAGER
         stack = Stack(specs, splits, device, cell)
         windows = len(specs) * scale.batch * scale.steps
 

@@ -13,31 +13,28 @@ from grace.models.function import Networks
 
 @dataclass(frozen=True)
 class Architecture:
-    """Widths of the network's blocks.
+    """Widths of the network's blocks."""
 
-    Attributes:
-        channels: Output channels of the convolutions (kernel 3, padding 1).
-        hidden: Hidden size of the bidirectional LSTM, each direction.
-        layers: Layers of the LSTM.
-        heads: Attention heads over the ``2 * hidden`` LSTM outputs.
-        shared: Widths of the fully connected layers after the last cycle, still shared.
-        rul: Hidden widths of the RUL head.
-        health: Hidden widths of the health head.
-        dropout: Dropout after each convolution and each shared layer; 0 also switches off that of LSTM and attention.
-        pool: Cycles that are averaged into one after the convolutions, counted back from the last; 1 is the source's.
-        batch_norm: BatchNorm after each convolution, as in the source.
-    """
-
-    channels: tuple[int, ...]
-    hidden: int
-    layers: int
-    heads: int
-    shared: tuple[int, ...]
-    rul: tuple[int, ...]
-    health: tuple[int, ...]
+    channels: tuple[int, ...]  # output channels of the convolutions (kernel 3, padding 1)
+    hidden: int  # hidden size of the bidirectional LSTM, each direction
+    layers: int  # layers of the LSTM
+    heads: int  # attention heads over the `2 * hidden` LSTM outputs
+    shared: tuple[int, ...]  # widths of the fully connected layers after the last cycle, still shared
+    rul: tuple[int, ...]  # hidden widths of the RUL head
+    health: tuple[int, ...]  # hidden widths of the health head
+    # dropout after each convolution and each shared layer; 0 also switches off that of LSTM and attention
     dropout: float = 0.15
-    pool: int = 1
-    batch_norm: bool = True
+    pool: int = 1  # cycles averaged into one after the convolutions, counted back from the last; 1 is the source's
+    batch_norm: bool = True  # BatchNorm after each convolution, as in the source
+
+    @staticmethod
+    def named(size: str | Architecture) -> Architecture:
+        """Look up a size by name; an unknown one is a GraceError."""
+        if isinstance(size, Architecture):
+            return size
+        if size not in SIZES:
+            raise GraceError(f"`size` should be one of {', '.join(SIZES)}. Found {size!r}.")
+        return SIZES[size]
 
 
 SIZES = {
@@ -52,6 +49,7 @@ SIZES = {
 
 
 WHOLE = "backbone"
+CLASSES = 3
 PARTS = {WHOLE: ("convolutions", "lstm", "attention", "norm", "dense"), "upper": ("attention", "norm", "dense")}
 """Blocks of the backbone by the name of a part; a Gramian of the ``upper`` one does without a pass through the LSTM."""
 
@@ -65,14 +63,13 @@ class CNNBiLSTMAttention(nn.Module):
     Args:
         size: A name in :data:`SIZES` or an :class:`Architecture`.
         features: Columns of a window.
-        classes: Health classes.
         rul_scale: Cycles per unit of the RUL head's output: 1 (the source: the head emits cycles) or the cap.
         rul_start: Bias of the RUL head's last layer at the start, in units of its output, or None for torch's default.
             With the default, the final ReLU is dead at the start (zero output and zero gradient for every sample) in
             about half of the initialisations.
 
     Shapes:
-        windows ``[B, T, F]`` -> RUL ``[B]`` in cycles (never negative), health logits ``[B, classes]``.
+        windows ``[B, T, F]`` -> RUL ``[B]`` in cycles (never negative), health logits ``[B, 3]``.
 
     Raises:
         GraceError: An unknown size.
@@ -82,12 +79,11 @@ class CNNBiLSTMAttention(nn.Module):
         self,
         size: str | Architecture = "compact",
         features: int = 17,
-        classes: int = 3,
         rul_scale: float = 1.0,
         rul_start: float | None = None,
     ) -> None:
         super().__init__()
-        a = architecture(size)
+        a = Architecture.named(size)
         width = 2 * a.hidden
         self.convolutions = _convolutions((features, *a.channels), a)
         self.pool = a.pool
@@ -100,13 +96,13 @@ class CNNBiLSTMAttention(nn.Module):
         self.dense = _dense((width, *a.shared), a.dropout)
         last = nn.Linear(a.rul[-1], 1)
         self.rul_head = nn.Sequential(*_dense((a.shared[-1], *a.rul), 0.0), last, nn.ReLU())
-        self.health_head = nn.Sequential(*_dense((a.shared[-1], *a.health), 0.0), nn.Linear(a.health[-1], classes))
+        self.health_head = nn.Sequential(*_dense((a.shared[-1], *a.health), 0.0), nn.Linear(a.health[-1], CLASSES))
         self.rul_scale = rul_scale
         if rul_start is not None:
             nn.init.constant_(last.bias, rul_start)
 
     def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict RUL in cycles ``[B]`` and health logits ``[B, classes]`` from windows ``[B, T, F]``."""
+        """Predict RUL in cycles ``[B]`` and health logits ``[B, 3]`` from windows ``[B, T, F]``."""
         rul, logits = self._one()(windows[None])
         return rul[0], logits[0]
 
@@ -122,19 +118,6 @@ class CNNBiLSTMAttention(nn.Module):
     def shared_parameters(self, part: str = WHOLE) -> list[nn.Parameter]:
         """Parameters of the backbone or of a part of it, see :data:`PARTS`; both heads excluded."""
         return [parameter for block in PARTS[part] for parameter in getattr(self, block).parameters()]
-
-
-def architecture(size: str | Architecture) -> Architecture:
-    """Look up a size by name.
-
-    Raises:
-        GraceError: An unknown name.
-    """
-    if isinstance(size, Architecture):
-        return size
-    if size not in SIZES:
-        raise GraceError(f"`size` should be one of {', '.join(SIZES)}. Found {size!r}.")
-    return SIZES[size]
 
 
 def _convolutions(channels: tuple[int, ...], a: Architecture) -> nn.Sequential:

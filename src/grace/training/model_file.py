@@ -11,7 +11,7 @@ from torch import nn
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.formats import Format
-from grace.models.rul_problem import build
+from grace.models.rul_problem import UNITS
 from grace.training.checkpoint import load, save
 from grace.training.migrations import spec_read_by
 from grace.training.run import Run
@@ -69,7 +69,7 @@ def load_model(path: Path) -> TrainedNetwork:
     arrays = {name: c[name].numpy() for name in ("unit", "centres", "mean", "scale")}
     conditioner = Conditioner(tuple(c["features"]), **arrays, settings=spec.conventions.settings)
     with torch.random.fork_rng(devices=[]):
-        model = build(spec.size, len(c["features"]), spec.conventions.cap, spec.rul_scale)
+        model = UNITS[spec.rul_scale].network(spec.size, len(c["features"]), spec.conventions.cap)
     model.load_state_dict(state["weights"])
     interval = state["interval"]
     return TrainedNetwork(model.eval(), spec, conditioner, interval["half_width"], interval["level"])

@@ -25,7 +25,7 @@ from grace.data.windows import Windows
 from grace.errors import GraceError
 from grace.files import set_aside
 from grace.formats import DamagedError, Format
-from grace.models.lstm import EAGER, compiled
+from grace.models.lstm import EAGER, Cell
 from grace.training.checkpoint import load, save
 from grace.training.conformal import half_width
 from grace.training.evaluate import Predictions
@@ -136,7 +136,7 @@ def train_stacked(
         )
     splits = {spec.seed: Split.of(spec, fleet, test) for spec in specs}
     with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
-        stack = Stack(specs, splits, device, compiled() if fuse else EAGER, monitor_every)
+        stack = Stack(specs, splits, device, Cell.compiled() if fuse else EAGER, monitor_every)
         _to_the_end(stack, checkpoint, SELDOM * (len(specs) > 1) if every is None else every, on_epoch)
         return [_run(stack, number) for number in range(len(specs))]
 

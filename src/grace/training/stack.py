@@ -18,7 +18,7 @@ from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import PARTS, WHOLE, CNNBiLSTMAttention
 from grace.models.function import Networks
 from grace.models.lstm import EAGER, Cell
-from grace.models.rul_problem import RULProblem, build, task_losses
+from grace.models.rul_problem import UNITS, RULProblem, task_losses
 from grace.training.evaluate import predict_all, together
 from grace.training.layout import Layout, State
 from grace.training.optimiser import RowOptimiser
@@ -203,7 +203,7 @@ class Stack:
         spec, split = self.replicas[number].spec, self.replicas[number].split
         row = slice(number, number + 1)
         tensors = self.parameters.views(self.best[row]) | self.statistics.views(self.best_statistics[row])
-        model = build(spec.size, split.train.rows.shape[1], spec.conventions.cap, spec.rul_scale)
+        model = UNITS[spec.rul_scale].network(spec.size, split.train.rows.shape[1], spec.conventions.cap)
         # all but BatchNorm's counters, which nobody reads
         model.load_state_dict({name: tensor[0] for name, tensor in tensors.items()}, strict=False)
         return model.to(self.device).eval()
