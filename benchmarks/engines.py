@@ -23,7 +23,7 @@ from grace.data.conditions import fit_conditions
 from grace.data.resident import ResidentWindows
 from grace.data.split import split_engines
 from grace.data.windows import training_windows, windows_of_cuts
-from grace.training.evaluate import predict
+from grace.training.evaluate import Predictions
 from grace.training.protocol import Split
 from grace.training.spec import run_spec
 from grace.training.stack import Stack
@@ -57,7 +57,7 @@ def trained(split: Split, seed: int) -> Any:
     stack = Stack([spec], {seed: split})
     while stack.active:
         stack.run_epoch()
-    return predict(stack.best_model(0), ResidentWindows(split.validation), spec).rul
+    return Predictions.of(stack.best_model(0), ResidentWindows(split.validation), spec).rul
 
 
 def measured(seed: int, engines: int, data: Path) -> dict[str, Any]:

@@ -30,9 +30,9 @@ from grace.data.simulated.fleet import Simulation, simulate
 from grace.errors import GraceError
 from grace.files import write_text
 from grace.models.cnn_bilstm_attention import SIZES, CNNBiLSTMAttention
-from grace.models.lstm import EAGER, compiled
+from grace.models.lstm import EAGER, Cell
 from grace.training.evaluate import predict_all
-from grace.training.protocol import split_for
+from grace.training.protocol import Split
 from grace.training.run import train, train_stacked
 from grace.training.schedule import SCHEDULES
 from grace.training.spec import SEEDS, RunSpec, run_spec
@@ -156,8 +156,8 @@ def stacked_throughput(scale: Scale, mode: Mode, device: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, every in (("plain", NEVER), ("measuring", 1)):
         specs, fleet = specs_of(scale, mode, every), simulate(Simulation(engines=scale.engines, test_engines=2))[0]
-        splits = {spec.seed: split_for(spec, fleet, None) for spec in specs}
-        cell = compiled() if mode.fuse else EAGER
+        splits = {spec.seed: Split.of(spec, fleet, None) for spec in specs}
+        cell = Cell.compiled() if mode.fuse else EAGER
         stack = Stack(specs, splits, device, cell)
         windows = len(specs) * scale.batch * scale.steps
 
@@ -178,7 +178,7 @@ def single_throughput(scale: Scale, mode: Mode, device: str) -> dict[str, Any]:
     """Windows per second of one run of GRACE alone."""
     set_precision(mode.matmul)
     spec = specs_of(scale, mode, 10)[SEVEN.index("grace")]
-    split = split_for(spec, simulate(Simulation(engines=scale.engines, test_engines=2))[0], None)
+    split = Split.of(spec, simulate(Simulation(engines=scale.engines, test_engines=2))[0], None)
     stack = Stack([spec], {spec.seed: split}, device)
     stack.train_epoch([0])
     spent = [seconds(lambda: stack.train_epoch([0]), device) for _ in range(scale.repeats)]

@@ -64,14 +64,14 @@ def replicas(count: int) -> Callable[[], Any]:
     from dataclasses import replace
 
     from grace.data.simulated.fleet import Simulation, simulate
-    from grace.training.protocol import split_for
+    from grace.training.protocol import Split
     from grace.training.schedule import Schedule
     from grace.training.spec import run_spec
     from grace.training.stack import Stack
 
     plan = replace(Schedule.named("compact"), steps=1)
     specs = [run_spec("simulated", "baseline", seed=seed, schedule=plan) for seed in range(count)]
-    split = split_for(specs[0], simulate(Simulation(engines=10, test_engines=1))[0], None)
+    split = Split.of(specs[0], simulate(Simulation(engines=10, test_engines=1))[0], None)
     splits = dict.fromkeys(range(count), split)
     stack = Stack(specs, splits)
     return lambda: stack.train_epoch(list(range(count)))

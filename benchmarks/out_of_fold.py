@@ -30,8 +30,8 @@ from grace.data.fleet import Fleet
 from grace.data.resident import ResidentWindows
 from grace.data.windows import Windows, windows_of_cuts
 from grace.models.rul_problem import resident
-from grace.training.evaluate import predict
-from grace.training.protocol import split_for
+from grace.training.evaluate import Predictions
+from grace.training.protocol import Split
 from grace.training.run import train
 from grace.training.schedule import SCHEDULES
 from grace.training.spec import RunSpec, run_spec
@@ -85,14 +85,14 @@ def network_errors(
     run, spec = runs[best], spec_of(dataset, size, best, fold)
     windows = cut(held, spec, run.split.conditioner)
     assert run.model is not None
-    found = predict(run.model, ResidentWindows(windows), spec).rul
+    found = Predictions.of(run.model, ResidentWindows(windows), spec).rul
     return (found - windows.rul).reshape(-1, CUTS), best, run.record.seconds
 
 
 def tree_errors(dataset: str, fold: int, fleet: Fleet, held: Fleet) -> tuple[NDArray[np.float64], int, float]:
     """Likewise of the tree; it needs no validation engines, and windows of any RUL."""
     spec = replace(spec_of(dataset, "statistics", 0, fold), protocol="source")
-    split = split_for(spec, fleet, held)
+    split = Split.of(spec, fleet, held)
     windows = cut(held, spec, split.conditioner)
 
     def statistics(some: Windows) -> NDArray[np.float32]:

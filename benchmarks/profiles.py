@@ -14,7 +14,7 @@ from throughput import STACKS, Grace, spec_of
 from grace.core.weighted_mse import INNER
 from grace.data.fleet import Fleet
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
-from grace.training.protocol import split_for
+from grace.training.protocol import Split
 
 KINDS = {
     "LSTM": ("mkldnn_rnn",),
@@ -55,7 +55,7 @@ def training_operations(size: str, window: int, features: int) -> float:
 def profile_training(size: str, steps: int, fleet: Fleet) -> dict[str, Any]:
     """Of a run and of a stack: shares of a step by kind, and the share of the core's peak that its products reach."""
     spec = spec_of(size, steps)
-    split = split_for(spec, fleet, None)
+    split = Split.of(spec, fleet, None)
     counted = training_operations(size, spec.conventions.window, split.train.rows.shape[1])
     replicas = STACKS[size][0]
     return {

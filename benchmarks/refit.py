@@ -22,7 +22,7 @@ from grace.bench.store import Store
 from grace.core.metrics import rmse
 from grace.core.pools import on_one_thread
 from grace.data.cmapss.fleets import read_test, read_train
-from grace.training.protocol import split_for
+from grace.training.protocol import Split
 from grace.training.spec import SEEDS, run_spec
 from grace.training.stack import Stack
 
@@ -40,13 +40,13 @@ def measured(dataset: str, seed: int, data: Path) -> dict[str, Any]:
         raise SystemExit(f"{honest.id} should have a record. Run `grace bench run` first.")
     fleet, test = read_train(data, dataset), read_test(data, dataset)
     spec = replace(honest, protocol="source")  # all engines are trained on; the epoch is not chosen on the test
-    every = {seed: split_for(spec, fleet, test)}
+    every = {seed: Split.of(spec, fleet, test)}
     stack = Stack([spec], every)
     for _ in range(record.best_epoch + 1):
         stack.run_epoch()
     last = stack.replicas[0].history[-1]
     window = min(WINDOWS, key=lambda width: tree["validation"][f"window {width}"])
-    split = split_for(replace(spec, conventions=replace(spec.conventions, window=window)), fleet, test)
+    split = Split.of(replace(spec, conventions=replace(spec.conventions, window=window)), fleet, test)
     return {
         "dataset": dataset,
         "seed": seed,

@@ -25,8 +25,8 @@ from grace.core.weighted_mse import INNER
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.windows import Windows
-from grace.models.rul_problem import build
-from grace.training.protocol import split_for
+from grace.models.rul_problem import UNITS
+from grace.training.protocol import Split
 from grace.training.schedule import Schedule
 from grace.training.spec import CONVENTIONS, RunSpec, run_spec
 from grace.training.stack import Stack
@@ -89,7 +89,7 @@ class Loop:
         torch.manual_seed(0)
         self._steps, self.windows, self._low = steps, steps * spec.schedule.batch_size, spec.precision == "bfloat16"
         self._loader = DataLoader(WindowDataset(windows.train), spec.schedule.batch_size, shuffle=True, drop_last=True)
-        self._model = ByLayers(build(spec.size, windows.train.rows.shape[1], 125, "cycles")).train()
+        self._model = ByLayers(UNITS["cycles"].network(spec.size, windows.train.rows.shape[1], 125)).train()
         self._optimiser = torch.optim.AdamW(self._model.parameters(), lr=1e-3, weight_decay=1e-4)
 
     def seconds(self) -> float:
@@ -116,7 +116,7 @@ class Alone:
         torch.manual_seed(0)
         self._steps, self.windows = steps, steps * spec.schedule.batch_size
         self._batch = next(iter(Loop(spec, windows, steps)._loader))
-        self._model = ByLayers(build(spec.size, windows.train.rows.shape[1], 125, "cycles")).train()
+        self._model = ByLayers(UNITS["cycles"].network(spec.size, windows.train.rows.shape[1], 125)).train()
 
     def seconds(self) -> float:
         """Seconds of ``steps`` pairs of passes."""
@@ -153,7 +153,7 @@ class Lightning:
 
             def __init__(self) -> None:
                 super().__init__()
-                self.model = ByLayers(build(spec.size, 14, 125, "cycles"))
+                self.model = ByLayers(UNITS["cycles"].network(spec.size, 14, 125))
                 self.began = self.spent = 0.0
 
             def training_step(self, batch: Any, _: int) -> Tensor:
@@ -213,7 +213,7 @@ def rates(size: str, steps: int, rounds: int, fleet: Fleet, peers: bool = True) 
             its own folder, :func:`link_for_rul_datasets`.
     """
     spec = spec_of(size, steps)
-    split = split_for(spec, fleet, None)
+    split = Split.of(spec, fleet, None)
     ways: dict[str, Any] = {"GRACE": Grace(spec, split, steps), "PyTorch loop": Loop(spec, split, steps)}
     if peers:
         low = replace(spec, precision="bfloat16")

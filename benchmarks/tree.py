@@ -20,7 +20,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from grace.core.metrics import nasa_score, rmse
 from grace.data.cmapss.fleets import read_test, read_train
 from grace.data.windows import Windows
-from grace.training.protocol import Split, split_for
+from grace.training.protocol import Split
 from grace.training.spec import SEEDS, run_spec
 
 WINDOWS, SUBSETS = (30, 60, 80), ("FD001",)
@@ -51,7 +51,7 @@ def measured(dataset: str, seed: int, data: Path) -> dict[str, Any]:
     tried = {}
     spec = run_spec(dataset, seed=seed)
     for window in WINDOWS:
-        split = split_for(replace(spec, conventions=replace(spec.conventions, window=window)), fleet, test)
+        split = Split.of(replace(spec, conventions=replace(spec.conventions, window=window)), fleet, test)
         tree = fitted(split)
         error = rmse(predicted(tree, split.validation), split.validation.rul)
         tried[f"window {window}"] = round(error, 3)

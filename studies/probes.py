@@ -28,7 +28,7 @@ from grace.data.resident import ResidentWindows
 from grace.data.windows import Windows
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
 from grace.models.rul_problem import RULProblem
-from grace.training.protocol import split_for
+from grace.training.protocol import Split
 from grace.training.run import train
 from grace.validity.study import Case
 from studies.cases import CLASSES, conventions_of, engines_of
@@ -61,7 +61,7 @@ def measure(case: Case, seed: int, data: Path | None) -> Raw:
         GraceError: The data cannot be used.
     """
     fleet, _ = engines_of(case, data)
-    split = split_for(spec_of(case, "baseline", seed), fleet, None)
+    split = Split.of(spec_of(case, "baseline", seed), fleet, None)
     windows = split.train
     assert isinstance(windows, Windows)
     problem = _ThreeLosses(windows, conventions_of(case).cap, case.size, "cap", "mse", BATCH)

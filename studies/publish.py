@@ -17,10 +17,9 @@ from grace.bench.tables import markdown
 from grace.core.stats import HIGHER, LOWER, student
 from grace.files import write_text
 from grace.report.chart import svg
-from grace.validity.effects import effect
-from grace.validity.figures import KINDS, advice_against_outcome, draw, kind_of
-from grace.validity.judge import edge, rho_and_effect
-from grace.validity.study import FILE, JOINT, CaseResult, ValidityStudy
+from grace.validity.figures import advice_against_outcome, draw
+from grace.validity.judge import edge
+from grace.validity.study import FILE, JOINT, KINDS, CaseResult, ValidityStudy
 from grace.validity.tables import predictors, report
 from studies.measurements import load
 from studies.reduce import in_four_figures, study_of
@@ -40,7 +39,7 @@ def groups(cases: Sequence[CaseResult]) -> str:
                     c
                     for c in cases
                     if c.case.simulated == simulated
-                    and kind_of(c.case) == kind
+                    and c.case.kind == kind
                     and (c.case.share, c.case.recipe) == (share, recipe)
                 ]
                 if mine:
@@ -53,7 +52,7 @@ def _group(mine: Sequence[CaseResult], simulated: bool, kind: str, share: float,
     data += ", tuned recipe" if recipe == "tuned" else ""
     cells = []
     for method in JOINT:
-        found = [effect(case, method) for case in mine]
+        found = [case.effect(method) for case in mine]
         verdicts = [one.verdict for one in found]
         change = student([one.mean for one in found])
         ends = "" if change.n < 2 else f" [{change.low:+.1f}, {change.high:+.1f}]"
@@ -77,5 +76,5 @@ def publish() -> str:
     best = f"predicted gain from the other data sets, % ({BEST})"
     write_text(figures / "combination.svg", svg(advice_against_outcome(study, BEST, "grace", best)))
     replace_between(ROOT / "docs" / "validity.md", blocks(study))
-    found = edge(*rho_and_effect(study.cases))
+    found = edge(*study.rho_and_effect())
     return f"edge of rho that splits the effects best: {found:.3f}; STUDY in alignment/decide.py has {STUDY.weak}"

@@ -9,8 +9,8 @@ import numpy as np
 from grace.alignment.decide import SOURCE, Evidence, decide
 from grace.alignment.study import Study
 from grace.core.stats import bootstrap
-from grace.validity.effects import power
-from grace.validity.judge import rho_and_effect, spearman
+from grace.validity.judge import spearman
+from grace.validity.power import Power
 from grace.validity.study import ALONE, FIGURES, METHODS, CaseResult, ValidityStudy, families_of
 from studies.measurements import Measured
 from studies.predictors import SCORERS, cosine, predictors
@@ -49,9 +49,9 @@ def source_rule(found: Measured, seed: int) -> str:
 
 def in_four_figures(study: ValidityStudy) -> Study:
     """What stands in ``grace/alignment/study.json``."""
-    rho, effects = rho_and_effect(study.cases)
+    rho, effects = study.rho_and_effect()
     families = families_of(study.cases)
-    found, cost = bootstrap(spearman, rho, -effects, families=families), power(study.cases, "grace").effect
+    found, cost = bootstrap(spearman, rho, -effects, families=families), Power.of(study.cases, "grace").effect
     return Study(
         cases=len(study.cases),
         families=len(set(families.tolist())),

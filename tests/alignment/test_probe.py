@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from grace.alignment.measures import cost_of, curve_of, rho_of
-from grace.alignment.probe import Trace, probe
+from grace.alignment.measures import Cost, CurvePoint, Trace
+from grace.alignment.probe import probe
 from grace.alignment.recipes import RECIPES, Recipe
 from grace.core.pools import processes, run_all
 from grace.errors import GraceError
@@ -61,7 +61,7 @@ SHORT = {name: replace(recipe, steps=min(recipe.steps, 30)) for name, recipe in 
 
 def reading(problem: Regression, recipe: Recipe, seeds: int = 6, batches: int = 10) -> float:
     traces = [probe(problem, recipe, batches, seed) for seed in range(seeds)]
-    return float(np.mean([rho_of(t)[-batches:].mean() for t in traces]))
+    return float(np.mean([t.rho()[-batches:].mean() for t in traces]))
 
 
 def test_joint_tells_shared_from_separate_features() -> None:
@@ -116,7 +116,7 @@ def test_the_untrained_reading_is_taken_at_the_initialisation() -> None:
         for loss in SAME.losses(model, batch)
     ]
     expected = nn.functional.cosine_similarity(rows[0], rows[1], dim=0).item()
-    assert rho_of(trace)[0] == pytest.approx(expected, abs=1e-6)
+    assert trace.rho()[0] == pytest.approx(expected, abs=1e-6)
 
 
 def test_three_tasks() -> None:
@@ -138,15 +138,15 @@ def test_settled_or_still_moving() -> None:
     rng = np.random.default_rng(0)
     rising = [fake_trace(list(np.linspace(0, 0.6, 120) + rng.normal(0, 0.01))) for _ in range(5)]
     flat = [fake_trace(list(np.minimum(np.linspace(0, 1.8, 120), 0.6) + rng.normal(0, 0.05, 120))) for _ in range(5)]
-    points, settled = curve_of(rising)
+    points, settled = CurvePoint.along(rising)
     assert (len(points), settled) == (6, False)
     assert points[0].first_step == 0
     assert points[-1].last_step == 119
-    assert curve_of(flat)[1] is True
+    assert CurvePoint.along(flat)[1] is True
 
 
 def test_cost_by_hand() -> None:
     # 2 traces x (10 + 2 * 20) x 128 windows against 500 epochs x 1000 windows x 3
-    cost = cost_of([fake_trace([0.1]), fake_trace([0.1])], training_steps=500 * 1000 / 128, seconds=1.0)
+    cost = Cost.of([fake_trace([0.1]), fake_trace([0.1])], training_steps=500 * 1000 / 128, seconds=1.0)
     assert cost.forward_backward == 60
     assert cost.share_of_training == pytest.approx(2 * 50 * 128 / 1.5e6)

@@ -17,7 +17,7 @@ import pytest
 
 from grace.bench.store import Store
 from grace.bench.sweep import grid
-from grace.errors import GraceError
+from grace.errors import GraceError, GraceWarning
 from grace.files import write_text
 from grace.training.record import Record
 from tests.bench.conftest import RUNS, call, command
@@ -217,6 +217,15 @@ def test_a_damaged_file_is_set_aside_and_its_run_begins_anew(
     assert f"{RUNS} done" in done.stdout
     assert target.with_name(f"{target.name}.damaged").read_bytes() == half
     assert figures(tmp_path) == figures(whole)
+
+
+def test_every_damaged_record_is_set_aside(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_text(tmp_path / "records" / f"{name}.json", "{")
+    with pytest.warns(GraceWarning, match="was set aside as") as said:
+        Store(tmp_path).mend(name for name in ("a", "b"))
+    assert len(said) == 2
+    assert sorted(path.name for path in (tmp_path / "records").iterdir()) == ["a.json.damaged", "b.json.damaged"]
 
 
 def test_records_of_an_older_version_are_not_run_again(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from grace.report.page import page
-from grace.report.read import LeftOut, Results
+from grace.report.read import Results
 from tests.browser.conftest import SETS, Open, card, data_of, drawn
 from tests.report.records import sweep
 
@@ -244,7 +244,7 @@ def test_two_loads_look_the_same_and_a_choice_shows(visit: Open, explorer: Path)
 def test_hostile_names_are_shown_as_text(visit: Open, tmp_path: Path, width: int) -> None:
     runs = sweep(HOSTILE, {"baseline": (12.0, 12.1), HOSTILE: (11.0, 11.2), "rul-only": (12.0, 12.1)})
     path = tmp_path / "hostile.html"
-    path.write_text(page(Results(tuple(runs), (), (LeftOut(f"{HOSTILE}.json", "<b>damaged</b>"),))))
+    path.write_text(page(Results(tuple(runs), (), ((f"{HOSTILE}.json", "<b>damaged</b>"),))))
     tab = visit(path, width)
     expect(tab.locator("#pareto-cards h3")).to_have_text(HOSTILE)
     expect(tab.locator("#left-out li")).to_have_text(f"{HOSTILE}.json: <b>damaged</b>")

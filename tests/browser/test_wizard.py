@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from grace.alignment.decide import RULES, Evidence, Prescription, decide
 from grace.alignment.recipes import RECIPES
-from grace.alignment.study import study
+from grace.alignment.study import Study
 from tests.browser.conftest import Open, data_of, drawn
 
 
@@ -77,7 +77,7 @@ def test_a_diagnosis_lights_the_path_and_training_stands_beside_it(visit: Open, 
     (grace,) = (p for p in data["points"] if (p["dataset"], p["method"], p["view"]) == ("FD004", "grace", "honest"))
     words = f"FD004, GRACE: test RMSE {grace['rmse_words']}; against RUL alone {grace['to_alone']}"
     expect(tab.locator("#showed")).to_contain_text(words)
-    expect(tab.locator("#showed")).to_contain_text(study().words)
+    expect(tab.locator("#showed")).to_contain_text(Study.read().words)
     tab.get_by_label("the source's bands").check()
     drawn(tab)
     assert shown(tab)[0] == "GRACE"

@@ -9,7 +9,7 @@ import torch
 
 import grace
 from grace.bench.sweep import grid
-from grace.controllers.methods import build_outer, method
+from grace.controllers.methods import Method, build_outer
 
 MODULE = '''
 import torch
@@ -65,7 +65,7 @@ def test_a_pair_is_a_method_of_a_sweep(folder: Path) -> None:
         ("halving_of_a_user:Halving", "weighted_mse", 7),
         ("torchjd:UPGrad", "mse", 1),
     ]
-    assert method("fixed+weighted_mse").outer == "fixed"
+    assert Method.named("fixed+weighted_mse").outer == "fixed"
 
 
 def test_a_training_and_its_record(folder: Path) -> None:
@@ -101,6 +101,6 @@ def test_what_does_not_work_is_named(folder: Path, name: str, options: dict[str,
 
 def test_an_unknown_method_names_the_pairs() -> None:
     with pytest.raises(grace.GraceError, match=r"or OUTER\+INNER. Found 'nothing'"):
-        method("nothing")
+        Method.named("nothing")
     with pytest.raises(grace.GraceError, match="Found 'nothing'"):
         grace.run_spec("FD001", "gaba+nothing")

@@ -13,7 +13,7 @@ from torchjd.autojac import jac_to_grad, mtl_backward
 import grace
 from grace.controllers.gaba import GABA
 from grace.controllers.methods import build_outer
-from grace.controllers.torchjd import TorchJDWeighting, as_torchjd, scalarizers
+from grace.controllers.torchjd import TorchJDScalarizer, TorchJDWeighting, as_torchjd
 from tests.controllers.test_contract import drive, stream
 from tests.loop.foreign import Foreign, batch, losses
 
@@ -157,7 +157,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def test_every_scalarizer_is_tested() -> None:
-    assert sorted(OPTIONS) == scalarizers()
+    assert sorted(OPTIONS) == TorchJDScalarizer.names()
 
 
 @pytest.mark.parametrize("name", OPTIONS)

@@ -9,7 +9,6 @@ from torch.nn.functional import cross_entropy, mse_loss
 from grace.core.gradient_utils import compute_gradient_cosine
 from grace.demos import cosine
 from grace.demos.cosine import LABELS, Training
-from grace.demos.replicas import forward, initialise
 from grace.errors import GraceError
 
 
@@ -29,23 +28,23 @@ def module(parameters: list[torch.Tensor], replica: int) -> tuple[nn.Module, nn.
 
 def test_replicas_equal_one_network_at_a_time() -> None:
     generator = torch.Generator().manual_seed(4)
-    parameters = initialise(5, generator)
+    parameters = cosine._initialise(5, generator)
     x = torch.randn(5, 64, 8, generator=generator)
     rul = 125 * torch.rand(5, 64, generator=generator)
-    rho = cosine.measure(parameters, x, rul, cosine.health(rul))
+    rho = cosine._measure(parameters, x, rul, cosine._health(rul))
     for replica in range(5):
         backbone, rul_head, health_head = module(parameters, replica)
         hidden = backbone(x[replica])
         losses = (
             mse_loss(rul_head(hidden)[:, 0], rul[replica]),
-            cross_entropy(health_head(hidden), cosine.health(rul)[replica]),
+            cross_entropy(health_head(hidden), cosine._health(rul)[replica]),
         )
         one = compute_gradient_cosine(*losses, backbone.parameters())
         assert float(rho[replica]) == pytest.approx(one, abs=1e-5)
 
 
 def test_layers_start_as_torch_starts_them() -> None:
-    ours = initialise(4000, torch.Generator().manual_seed(0))
+    ours = cosine._initialise(4000, torch.Generator().manual_seed(0))
     torch.manual_seed(0)
     theirs = [p for layer in (nn.Linear(8, 16), nn.Linear(16, 1), nn.Linear(16, 3)) for p in layer.parameters()]
     for a, b in zip(ours, theirs, strict=True):
@@ -113,7 +112,7 @@ def test_training_is_repeatable() -> None:
 
 
 def test_toy_rul_is_about_uniform_and_hidden_in_two_readings() -> None:
-    x, rul = cosine.toy(1, 20_000, torch.Generator().manual_seed(0))
+    x, rul = cosine._toy(1, 20_000, torch.Generator().manual_seed(0))
     assert float(rul.mean()) == pytest.approx(62.5, abs=3)
     assert float(rul.std()) == pytest.approx(125 / 12**0.5, abs=3)
     linear = torch.corrcoef(torch.cat([x[0].T, rul]))[-1, :-1].abs()
@@ -123,16 +122,16 @@ def test_toy_rul_is_about_uniform_and_hidden_in_two_readings() -> None:
 
 
 def test_competing_labels_say_nothing_of_rul() -> None:
-    x, rul = cosine.toy(1, 20_000, torch.Generator().manual_seed(0))
-    labels = cosine.competing(x)[0]
+    x, rul = cosine._toy(1, 20_000, torch.Generator().manual_seed(0))
+    labels = cosine._competing(x)[0]
     assert (torch.bincount(labels) / len(labels)).tolist() == pytest.approx([0.25, 0.5, 0.25], abs=0.02)
     for k in range(3):
         assert float(rul[0][labels == k].mean()) == pytest.approx(float(rul.mean()), abs=2)
 
 
 def test_forward_shapes() -> None:
-    parameters = initialise(3, torch.Generator().manual_seed(0))
-    rul, logits = forward(parameters, torch.zeros(3, 7, 8))
+    parameters = cosine._initialise(3, torch.Generator().manual_seed(0))
+    rul, logits = cosine._forward(parameters, torch.zeros(3, 7, 8))
     assert rul.shape == (3, 7)
     assert logits.shape == (3, 7, 3)
 

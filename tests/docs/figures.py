@@ -12,10 +12,9 @@ from grace.bench.store import Store
 from grace.bench.summary import Row, summarise, values_by_seed
 from grace.core.stats import Estimate, Span, bootstrap, mean, paired, student
 from grace.training.record import Record
-from grace.validity.effects import Power, compared, effect, power
-from grace.validity.figures import kind_of
 from grace.validity.judge import judge
-from grace.validity.policies import Policy, policies
+from grace.validity.policies import Policy
+from grace.validity.power import Power
 from grace.validity.study import CaseResult, ValidityStudy, families_of
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +60,7 @@ def rows(metric: str = "rmse") -> dict[tuple[str, str], Row]:
 
 @cache
 def policy() -> dict[str, Policy]:
-    return {found.name: found for found in policies(study())}
+    return {found.name: found for found in Policy.every(study())}
 
 
 @cache
@@ -71,7 +70,7 @@ def predictor() -> dict[str, Any]:
 
 @cache
 def powers() -> dict[str, Power]:
-    return {method: power(cases(), method) for method in SHARING}
+    return {method: Power.of(cases(), method) for method in SHARING}
 
 
 def case(name: str) -> CaseResult:
@@ -96,19 +95,19 @@ def inner(simulated: bool, recipe: str = "plain") -> Span:
     """RUL alone, weighted against plain MSE, over the trainings of one part of the study."""
     wanted = (simulated, recipe)
     mine = list({c.case.data: c for c in cases() if (c.case.simulated, c.case.recipe) == wanted}.values())
-    changes = np.array([compared(c, "rul-only-weighted", "rul-only").mean for c in mine])
+    changes = np.array([c.compared("rul-only-weighted", "rul-only").mean for c in mine])
     return bootstrap(mean, changes, families=families_of(mine))
 
 
 def group(kind: str, engines: float = 1.0, recipe: str = "plain") -> list[CaseResult]:
     """C-MAPSS cases with one kind of labels."""
     wanted = (kind, engines, recipe, False)
-    return [c for c in cases() if (kind_of(c.case), c.case.share, c.case.recipe, c.case.simulated) == wanted]
+    return [c for c in cases() if (c.case.kind, c.case.share, c.case.recipe, c.case.simulated) == wanted]
 
 
 def changes(members: list[CaseResult], *methods: str) -> Estimate:
     """Mean over cases of the mean effect over methods, per cent."""
-    return student([float(np.mean([effect(found, m).mean for m in methods])) for found in members])
+    return student([float(np.mean([found.effect(m).mean for m in methods])) for found in members])
 
 
 def words(found: Estimate, digits: int = 2, unit: str = "") -> str:

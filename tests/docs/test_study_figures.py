@@ -7,8 +7,7 @@ import numpy as np
 
 from grace.alignment.decide import STUDY
 from grace.core.stats import HIGHER, LOWER, student
-from grace.validity.effects import effect
-from grace.validity.judge import base_rate, edge, rho_and_effect
+from grace.validity.judge import base_rate, edge
 from grace.validity.policies import SOURCE_RULE, noise_floor, source_losses
 from grace.validity.study import families_of
 from tests.docs.figures import (
@@ -23,14 +22,15 @@ from tests.docs.figures import (
     powers,
     predictor,
     span,
+    study,
     words,
 )
 
 
 def hurt(method: str, above: bool) -> tuple[int, int]:
     """Cases that the second task measurably hurt on one side of the edge, and how many there are."""
-    inside = (rho_and_effect(cases())[0] > STUDY.weak) == above
-    verdicts = [effect(c, method).verdict for c, kept in zip(cases(), inside, strict=True) if kept]
+    inside = (study().rho_and_effect()[0] > STUDY.weak) == above
+    verdicts = [c.effect(method).verdict for c, kept in zip(cases(), inside, strict=True) if kept]
     return verdicts.count(HIGHER), len(verdicts)
 
 
@@ -45,18 +45,18 @@ def test_what_the_pages_say_of_the_study() -> None:
     sharing, gentle = changes(random_labels, "grace", "gaba"), changes(random_labels, "baseline", "amnl")
     tenth = changes(group("health states", 0.1), "grace")
     permuted = np.array(
-        [effect(case(f"{d}-permuted"), m).mean - effect(case(f"{d}-health-70-30"), m).mean for d in SETS for m in w]
+        [case(f"{d}-permuted").effect(m).mean - case(f"{d}-health-70-30").effect(m).mean for d in SETS for m in w]
     )
     losses = source_losses(cases())
     floor = noise_floor(cases())
-    rho, effects = rho_and_effect(cases())
+    rho, effects = study().rho_and_effect()
     families = families_of(cases())
     edges = [edge(rho[families != out], effects[families != out]) for out in set(families.tolist())]
-    hurts = np.array([effect(c, "grace").verdict == HIGHER for c in cases()])
+    hurts = np.array([c.effect("grace").verdict == HIGHER for c in cases()])
     base = base_rate(hurts, families)
     best = min(row.calibration for row in told.values())
     worst = max(row.calibration for row in told.values())
-    helped = {m: [c.case.name for c in cases() if effect(c, m).verdict == LOWER] for m in w}
+    helped = {m: [c.case.name for c in cases() if c.effect(m).verdict == LOWER] for m in w}
     assert all(names == ["sim-1x2-80-dial+1", "sim-1x2-80-dial+0.5"] for names in helped.values())
     assert all(found.family.remaining == 0 for found in w.values())
     assert all(p[f"always {m}"].regret.value > rul.regret.value for m in ("rul-only", *w))
@@ -64,17 +64,17 @@ def test_what_the_pages_say_of_the_study() -> None:
     assert len(level) > len(told) / 2  # most end up at the same policy, or next to it
     assert min(p[name].to_simplest.value for name in told) >= 0  # none is ahead of it
     shared = [p[f"always {m}"].to_simplest.value for m in w]
-    engine = [[effect(case(f"{d}-engine"), m).mean for d in SETS] for m in ("baseline", "grace")]
+    engine = [[case(f"{d}-engine").effect(m).mean for d in SETS] for m in ("baseline", "grace")]
     assert min(min(row) for row in engine) > 0
     assert [int(np.argmax(row)) for row in engine] == [2, 2]
-    fd2, fd3 = (effect(case(f"{d}-health-70-30"), "grace") for d in ("FD002", "FD003"))
+    fd2, fd3 = (case(f"{d}-health-70-30").effect("grace") for d in ("FD002", "FD003"))
     competing = group("competing")
-    apart = student([effect(c, "gaba").mean - effect(c, "baseline").mean for c in competing])
+    apart = student([c.effect("gaba").mean - c.effect("baseline").mean for c in competing])
     health = [changes(group("health states"), m).mean for m in w]
     quarter = group("competing", 0.25)
     tenths = [changes(group("competing", 0.1), m) for m in w]
     fully = [changes(competing, m).mean for m in w]
-    verdicts = [effect(c, "grace").verdict for c in cases()]
+    verdicts = [c.effect("grace").verdict for c in cases()]
     pairs = verdicts.count(LOWER) * verdicts.count(HIGHER)
     sds = [found.sd for found in w.values()]
     harm = max(

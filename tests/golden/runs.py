@@ -34,7 +34,7 @@ from grace.loop.backward import backward
 from grace.models.cnn_bilstm_attention import SIZES
 from grace.models.rul_problem import RULProblem
 from grace.training import run as training
-from grace.training.protocol import Split, split_for
+from grace.training.protocol import Split
 from grace.training.schedule import SCHEDULES
 from grace.training.spec import RunSpec, run_spec
 from tests.data.conftest import as_table
@@ -77,9 +77,12 @@ def wide(windows: Any) -> Any:
     return replace(windows, rows=windows.rows.astype(np.float64), rul=windows.rul.astype(np.float64))  # type: ignore[union-attr]
 
 
+SPLIT_OF = Split.of  # the real one, while another stands in its place
+
+
 def wide_split(spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
     """The split that the spec has, in double precision."""
-    split = split_for(spec, fleet, test)
+    split = SPLIT_OF(spec, fleet, test)
     sides = {name: wide(side) for name in ("train", "validation", "test") if (side := getattr(split, name)) is not None}
     return replace(split, **sides)
 
@@ -94,7 +97,7 @@ def trained(spec: RunSpec, fleet: Fleet, test: Fleet | None, **named: Any) -> di
 
 def train_in_double(spec: RunSpec) -> dict[str, Any]:
     """A training in which rounding is the only thing that may differ from another engine's."""
-    with in_double(), patch.object(training, "split_for", wide_split):
+    with in_double(), patch.object(Split, "of", wide_split):
         return trained(spec, *simulate(SIMULATION))
 
 
@@ -125,7 +128,7 @@ def train_table(cached: bool) -> dict[str, Any]:
         conventions = Conventions(window=20, features=source.features, table=source.columns, stride=2)
         spec = spec_of("gaba", conventions=conventions, schedule=replace(PLAN, offset=0.0))
         if cached:
-            assert isinstance(split_for(spec, table, None).train, ManyWindows | ScaledRows)
+            assert isinstance(Split.of(spec, table, None).train, ManyWindows | ScaledRows)
         return trained(spec, table, None)
 
 
@@ -133,7 +136,7 @@ def diagnosed(recipe: str) -> dict[str, Any]:
     """Gramians and losses of one initialisation, read by a recipe."""
     with in_double():
         chosen = replace(RECIPES[recipe], steps=min(RECIPES[recipe].steps, 8))
-        windows = wide(split_for(spec_of("grace"), *simulate(SIMULATION)).train)
+        windows = wide(Split.of(spec_of("grace"), *simulate(SIMULATION)).train)
         trace = probe(RULProblem(windows, 125, "tiny", chosen.unit, "weighted_mse", 32), chosen, 3, seed=1)
     return {"gramian": trace.gramian.tolist(), "losses": trace.losses.tolist(), "step": trace.step.tolist()}
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
-from grace.models.function import pooled
+from grace.models.function import _pooled
 
 PAPER_BLOCKS = {
     ("convolutions",): 53_184,
@@ -67,9 +67,9 @@ def test_unknown_size() -> None:
 def test_pooling_averages_whole_stretches_counted_from_the_last_cycle() -> None:
     x = torch.arange(13.0).view(1, 13, 1, 1)
     # 13 cycles in sixes: the oldest is left out, then means of 1..6 and 7..12
-    assert pooled(x, 6).flatten().tolist() == [3.5, 9.5]
-    assert pooled(x[:, :3], 6).flatten().tolist() == [1.0]
-    assert torch.equal(pooled(x, 1), x)
+    assert _pooled(x, 6).flatten().tolist() == [3.5, 9.5]
+    assert _pooled(x[:, :3], 6).flatten().tolist() == [1.0]
+    assert torch.equal(_pooled(x, 1), x)
 
 
 def test_the_heads_keep_full_precision_under_autocast() -> None:

@@ -18,12 +18,12 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.resident import ResidentWindows
 from grace.models.function import Noise
-from grace.models.rul_problem import RULProblem, build, resident
+from grace.models.rul_problem import UNITS, RULProblem, resident
 from grace.models.window_statistics import StatisticsArchitecture, StatisticsNetwork
 from grace.training.checkpoint import load, save
 from grace.training.export import export_onnx
 from grace.training.model_file import load_model, save_model
-from grace.training.protocol import split_for
+from grace.training.protocol import Split
 from grace.training.run import CHECKPOINT, train, train_stacked
 from grace.training.schedule import SCHEDULES
 from grace.training.spec import RunSpec, run_spec
@@ -80,7 +80,7 @@ def small(method: str = "grace", **choices: object) -> RunSpec:
 def test_what_is_made_once_is_what_the_network_makes_of_windows(
     fleets: tuple[Fleet, Fleet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    windows = split_for(small(), *fleets).train
+    windows = Split.of(small(), *fleets).train
     raw, made, index = ResidentWindows(windows), resident(windows, "statistics"), torch.tensor([5, 0, 77])
     problem = RULProblem(windows, size="statistics")
     model = problem.model().eval()
@@ -94,7 +94,7 @@ def test_what_is_made_once_is_what_the_network_makes_of_windows(
 
 
 def test_training_statistics_are_standardised(fleets: tuple[Fleet, Fleet]) -> None:
-    windows = split_for(small(), *fleets).train
+    windows = Split.of(small(), *fleets).train
     model = RULProblem(windows, size="statistics").model()
     assert isinstance(model, StatisticsNetwork)
     values = (resident(windows, "statistics").batch(torch.arange(len(windows)))[0] - model.mean) / model.scale
@@ -104,7 +104,7 @@ def test_training_statistics_are_standardised(fleets: tuple[Fleet, Fleet]) -> No
 
 
 def test_many_networks_equal_single_ones() -> None:
-    single = [build("statistics", 3, 125, "cap").double() for _ in range(3)]
+    single = [UNITS["cap"].network("statistics", 3, 125).double() for _ in range(3)]
     for network in single:
         assert isinstance(network, StatisticsNetwork)
         network.mean.normal_()
@@ -121,7 +121,7 @@ def test_many_networks_equal_single_ones() -> None:
 
 
 def test_noise_is_in_training_alone_and_of_each_replicas_stream() -> None:
-    network = build("statistics", 2, 125, "cap")
+    network = UNITS["cap"].network("statistics", 2, 125)
     assert isinstance(network.get_submodule("trunk.0"), Noise)
     held = {name: b.expand(2, *b.shape) for name, b in network.named_buffers()}
     p = {name: v.expand(2, *v.shape) for name, v in network.named_parameters()}
@@ -181,7 +181,7 @@ def test_onnx_takes_raw_windows(fleets: tuple[Fleet, Fleet], tmp_path: Path) -> 
 
 
 def test_statistics_survive_a_checkpoint(tmp_path: Path) -> None:
-    network = build("statistics", 2, 125, "cap")
+    network = UNITS["cap"].network("statistics", 2, 125)
     assert isinstance(network, StatisticsNetwork)
     network.standardise(torch.randn(50, network.architecture.count(2)) * 3 + 1)
     save(tmp_path / "x", CHECKPOINT, network.state_dict())

@@ -10,7 +10,9 @@ from scipy import stats
 
 from grace.bench.summary import summarise
 from grace.errors import GraceError
-from grace.report.estimates import VIEWS, Point, _min_max, difference_words, points, published, value_words
+from grace.report.data import page_data
+from grace.report.estimates import VIEWS, Point, _min_max
+from grace.report.read import Results
 from grace.training.record import Record
 from tests.report.records import SEEDS, record, sweep
 
@@ -28,7 +30,7 @@ def under(loss: str, runs: list[Record]) -> list[Record]:
 
 
 def test_differences_are_paired_by_seed() -> None:
-    rows = points(sweep("A", {"baseline": BASE, "grace": OTHER}))
+    rows = Point.every(sweep("A", {"baseline": BASE, "grace": OTHER}))
     assert found("A", "baseline", rows).rmse.difference is None
     grace = found("A", "grace", rows)
     rmse, score = grace.rmse.difference, grace.score.difference
@@ -41,7 +43,7 @@ def test_differences_are_paired_by_seed() -> None:
 
 
 def test_a_seed_that_one_of_them_lacks_is_left_out_of_the_pairs() -> None:
-    rmse = found("A", "grace", points(sweep("A", {"baseline": BASE, "grace": OTHER[:3]}))).rmse.difference
+    rmse = found("A", "grace", Point.every(sweep("A", {"baseline": BASE, "grace": OTHER[:3]}))).rmse.difference
     assert rmse is not None
     assert rmse.n == 3
     assert rmse.mean == pytest.approx(-2.5 / 3)
@@ -58,8 +60,10 @@ def test_a_data_set_knows_nothing_of_another_but_how_many_were_looked_at() -> No
         sweep("A", {"baseline": BASE, "grace": OTHER}),
         sweep("B", {"baseline": OTHER, "grace": BASE}, 900.0),
     )
-    both = points([*first, *second])
-    expected = [point for view in VIEWS for part in (first, second) for point in points(part) if point.view == view]
+    both = Point.every([*first, *second])
+    expected = [
+        point for view in VIEWS for part in (first, second) for point in Point.every(part) if point.view == view
+    ]
     assert [alone(point) for point in both] == [alone(point) for point in expected]
     assert {point.rmse.looked_at for point in both} == {2}
     assert {point.rmse.looked_at for point in expected} == {1}
@@ -70,7 +74,7 @@ def test_means_are_those_of_the_table() -> None:
     for view, (protocol, *metrics) in VIEWS.items():
         for name, metric in zip(("rmse", "score"), metrics, strict=True):
             for row in summarise(runs, metric, protocol):
-                point = found("A", row.method, points(runs), view)
+                point = found("A", row.method, Point.every(runs), view)
                 assert getattr(point, name) == row or np.isnan(row.adjusted)
                 assert getattr(point, name).value == row.value
 
@@ -79,12 +83,12 @@ def test_runs_of_the_sources_protocol_are_in_its_view_alone() -> None:
     runs = [record("A", "grace", seed, 9.0) for seed in SEEDS]
     for run in runs:
         run.spec["protocol"] = "source"
-    assert {point.view for point in points(runs)} == {"source"}
+    assert {point.view for point in Point.every(runs)} == {"source"}
 
 
 def test_shares_and_frontier_by_hand() -> None:
     runs = [record("A", m, 1, r, s) for m, r, s in (("baseline", 12, 300), ("grace", 13, 200), ("dwa", 14, 400))]
-    rows = points(runs)
+    rows = Point.every(runs)
     assert found("A", "baseline", rows).share == (0, 0.5)
     assert found("A", "grace", rows).share == (0.5, 0)
     assert found("A", "dwa", rows).share == (1, 1)
@@ -95,7 +99,7 @@ def test_shares_and_frontier_by_hand() -> None:
 def test_rul_alone_is_that_of_the_same_loss() -> None:
     plain = under("mse", sweep("A", {"rul-only": BASE, "gaba": OTHER}))
     weighted = under("weighted_mse", sweep("A", {"rul-only-weighted": (10.0, 10.0, 10.0, 10.0, 10.0), "grace": OTHER}))
-    rows = points([*plain, *weighted])
+    rows = Point.every([*plain, *weighted])
     means = {}
     for point in rows:
         if point.alone is not None:
@@ -111,7 +115,7 @@ def test_without_rul_alone_of_its_loss_a_method_is_not_compared() -> None:
     weighted = under("weighted_mse", sweep("A", {"grace": OTHER}))
     unnamed = sweep("A", {"dwa": OTHER})
     elsewhere = under("weighted_mse", sweep("B", {"rul-only-weighted": BASE}))
-    rows = points([*plain, *weighted, *unnamed, *elsewhere])
+    rows = Point.every([*plain, *weighted, *unnamed, *elsewhere])
     assert {point.method for point in rows if point.alone is not None} == {"gaba"}
     assert {(p.method, p.loss) for p in rows if p.dataset == "A"} == {
         ("rul-only", "plain MSE"),
@@ -123,50 +127,56 @@ def test_without_rul_alone_of_its_loss_a_method_is_not_compared() -> None:
 
 def test_runs_of_one_method_under_two_losses_are_compared_with_neither() -> None:
     first, *rest = sweep("A", {"rul-only": BASE, "gaba": OTHER})
-    rows = points([*under("weighted_mse", [first]), *under("mse", rest)])
+    rows = Point.every([*under("weighted_mse", [first]), *under("mse", rest)])
     assert all(point.alone is None for point in rows)
+
+
+def to_baseline(runs: list[Record]) -> dict[str, list[str]]:
+    """What the page says of each method's RMSE and score against Baseline's; honest protocol, labels capped."""
+    rows = page_data(Results(tuple(runs)))["points"]
+    return {row["method"]: row["to_baseline"] for row in rows if row["view"] == "honest" and "to_baseline" in row}
 
 
 def test_words_carry_the_adjusted_verdict() -> None:
     base, far = (12.0, 12.1, 12.2, 12.1, 12.0), (10.0, 10.1, 10.3, 10.1, 10.1)
     near = (12.01, 12.12, 12.2, 12.13, 12.02)  # p = 0.03: beyond its own noise
     many = {f"m{i}": base[i % 5 :] + base[: i % 5] for i in range(9)}
-    rows = points(sweep("A", {"baseline": base, "grace": far, "dwa": near, **many}))
-    grace, dwa = (difference_words(found("A", name, rows).rmse, "rmse") for name in ("grace", "dwa"))
+    words = to_baseline(sweep("A", {"baseline": base, "grace": far, "dwa": near, **many}))
+    (grace, _), (dwa, _) = words["grace"], words["dwa"]
     assert grace.startswith("1.96 cycles lower RMSE, beyond noise (95 % interval -2.03 to -1.89, 5 seeds)")  # SD 0.055
     assert grace.endswith(", which remains after Benjamini-Hochberg at 5 % (11 looked at)")
     assert dwa.startswith("0.02 cycles higher RMSE, beyond noise")
     assert dwa.endswith(", which does not remain after Benjamini-Hochberg at 5 % (11 looked at)")
-    assert difference_words(found("A", "m1", rows).rmse, "rmse").endswith("5 seeds)")
+    assert words["m1"][0].endswith("5 seeds)")
 
 
 def test_words_of_one_seed() -> None:
-    rows = points(sweep("A", {"baseline": (10.0,), "grace": (13.0,)}))
-    words = difference_words(found("A", "grace", rows).score, "score")
+    _, words = to_baseline(sweep("A", {"baseline": (10.0,), "grace": (13.0,)}))["grace"]
     assert words == "NASA score 30 higher; one seed tells nothing of the noise"
 
 
 def test_an_rmse_names_the_error_over_engines() -> None:
-    rows = points(sweep("A", {"baseline": BASE}))
+    runs = sweep("A", {"baseline": BASE})
+    rows = Point.every(runs)
     squared = np.array([5.5, -5.0, -9.75]) ** 2  # predicted less true RUL of every run; 130 cycles count as 125
     error = squared.std(ddof=1) / (2 * 3**0.5 * squared.mean() ** 0.5)
     point = found("A", "baseline", rows)
     assert point.rmse.engines == pytest.approx(error)
-    assert value_words(point.rmse, "rmse") == f"12.00 [10.04, 13.96], SE over engines {error:.2f}"
-    assert value_words(point.score, "score") == "420 [400, 440]"
+    shown = page_data(Results(tuple(runs)))["points"][0]
+    assert shown["rmse_words"] == f"12.00 [10.04, 13.96], SE over engines {error:.2f}"
+    assert shown["score_words"] == "420 [400, 440]"
     assert np.isnan(found("A", "baseline", rows, "source").rmse.engines)
 
 
 def test_published_points_have_both_figures() -> None:
-    rows = published(["FD001", "FD003", "mine"])
-    assert [(dataset, method) for dataset, method, *_ in rows if dataset == "FD003"] == [
-        ("FD003", "baseline"),
-        ("FD003", "grace"),
-    ]
+    runs = [run for name in ("FD001", "FD003", "mine") for run in sweep(name, {"grace": BASE})]
+    rows = page_data(Results(tuple(runs)))["published"]
+    assert [row["method"] for row in rows if row["dataset"] == "FD003"] == ["baseline", "grace"]
     assert len(rows) == 9
-    assert ("FD001", "grace", 9.14, 121.4, True) in rows
+    ours = ("FD001", "grace", 9.14, 121.4, True)
+    assert ours in [tuple(row[name] for name in ("dataset", "method", "rmse", "score", "frontier")) for row in rows]
 
 
 def test_mixed_settings_are_refused() -> None:
     with pytest.raises(GraceError, match="with different settings"):
-        points([record("A", "grace", 1, 9.0), record("A", "grace", 1, 8.0)])
+        Point.every([record("A", "grace", 1, 9.0), record("A", "grace", 1, 8.0)])

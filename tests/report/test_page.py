@@ -18,9 +18,10 @@ import pytest
 from grace.alignment.decide import RULES, Evidence, decide
 from grace.bench.store import Store
 from grace.errors import GraceError
+from grace.files import write_text
 from grace.report import library
 from grace.report.figures import draw
-from grace.report.page import page, write_page
+from grace.report.page import page
 from grace.report.read import Results, read_results
 from grace.training.record import Record
 from tests.report.records import record, sweep
@@ -193,7 +194,7 @@ def test_damaged_foreign_and_failed_records_are_named_and_left_out(tmp_path: Pat
     (diagnoses / "bad.json").write_text('{"dataset": "A"}')
     found = read_results(tmp_path, diagnoses)
     assert len(found.records) == 2
-    reasons = {item.name: item.reason for item in found.left_out}
+    reasons = dict(found.left_out)
     assert set(reasons) == {f"{n}.json" for n in ("failed", "nohistory", "text", "short", "inf", "torn", "old", "bad")}
     assert reasons["failed.json"] == "The run failed: loss is <b>NaN</b>"
     assert "of version 1 to 2. Found version 0" in reasons["old.json"]
@@ -211,7 +212,7 @@ def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(GraceError, match="should be a folder of diagnoses"):
         read_results(tmp_path, tmp_path / "none")
     with pytest.raises(GraceError, match="should be writable"):
-        write_page(read_results(tmp_path), tmp_path / "torn.json" / "report.html")
+        write_text(tmp_path / "torn.json" / "report.html", page(read_results(tmp_path)))
 
 
 def test_a_library_that_cannot_be_made_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from grace.report.estimates import VIEWS, Point, figures, points
+from grace.report.estimates import VIEWS, Point, figures
 from grace.report.read import read_results
 from grace.training.record import Record
 from tests.report.records import SEEDS, record
@@ -23,7 +23,7 @@ def records() -> tuple[Record, ...]:
 
 @pytest.fixture(scope="module")
 def found(records: tuple[Record, ...]) -> list[Point]:
-    return points(records)
+    return Point.every(records)
 
 
 def expected(records: tuple[Record, ...], view: str, w: float) -> dict[tuple[str, str], str]:
@@ -72,7 +72,7 @@ def test_by_hand() -> None:
         record("A", name, seed, value, 300) for name, of in rmse.items() for seed, value in zip(seeds, of, strict=True)
     ]
     runs.append(record("A", "gaba", seeds[0], 20, 300))  # one seed tells nothing of the noise
-    shown = {p.method: p.standing for p in points(runs) if p.view == "honest"}
+    shown = {p.method: p.standing for p in Point.every(runs) if p.view == "honest"}
     assert shown["baseline"] == "1" * 101
     assert shown["grace"][:100] == "<" * 100  # 2, 2 and 2.3 above: p = 0.002, 0.005 adjusted; all scores are equal
     assert shown["dwa"][:100] == "=" * 100
@@ -82,5 +82,5 @@ def test_by_hand() -> None:
 
 def test_of_equal_methods_the_first_in_the_lists_is_first() -> None:
     runs = [record("A", name, seed, 10 + seed / 100, 300) for name in ("grace", "baseline") for seed in SEEDS]
-    shown = {p.method: p.standing for p in points(runs) if p.view == "honest"}
+    shown = {p.method: p.standing for p in Point.every(runs) if p.view == "honest"}
     assert shown == {"baseline": "1" * 101, "grace": "=" * 101}

@@ -11,7 +11,7 @@ from grace.alignment.decide import Evidence
 from grace.bench.summary import Row
 from grace.core.stats import Estimate
 from grace.report.estimates import Point
-from grace.report.marks import marks
+from grace.report.marks import Mark
 from grace.report.read import Diagnosed, Results
 from grace.report.words import alone_words, inline, scope, summary
 from tests.report.records import record, sweep
@@ -100,7 +100,7 @@ def test_what_the_diagnoses_say() -> None:
 
 
 def test_which_rul_alone_each_method_is_compared_with() -> None:
-    known = marks(["gaba", "grace", "dwa", "rul-only"])
+    known = Mark.every(["gaba", "grace", "dwa", "rul-only"])
     compared = point("gaba", row("gaba", 12.0, None), alone=row("gaba", 12.0, LOWER))
     lost = point("grace", row("grace", 12.0, None), loss="weighted MSE")
     unnamed = point("dwa", row("dwa", 12.0, None), loss="")

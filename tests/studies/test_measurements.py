@@ -126,7 +126,7 @@ def test_heads_in_closed_form_are_ridge_regression() -> None:
 
 def test_a_look_ahead_puts_the_parameters_back_and_is_taken_along_the_health_gradient() -> None:
     fleet, _ = engines_of(CASE, None)
-    split = probes.split_for(spec_of(CASE, "baseline", 1), fleet, None)
+    split = probes.Split.of(spec_of(CASE, "baseline", 1), fleet, None)
     problem = probes._ThreeLosses(split.train, 125, "tiny", "cap", "mse", 64)
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -148,7 +148,7 @@ def test_a_look_ahead_puts_the_parameters_back_and_is_taken_along_the_health_gra
 
 def test_some_windows_are_windows_of_the_validation_engines() -> None:
     fleet, _ = engines_of(CASE, None)
-    validation = probes.split_for(spec_of(CASE, "baseline", 1), fleet, None).validation
+    validation = probes.Split.of(spec_of(CASE, "baseline", 1), fleet, None).validation
     x, rul, label = probes.some_windows(validation, 0)
     assert len(x) == len(rul) == len(label) == min(probes.HELD, len(validation))
     every = validation.batch(np.arange(len(validation))).reshape(len(validation), -1)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from grace.alignment.study import study as in_four_figures
+from grace.alignment.study import Study
 from grace.validity.study import ALONE, FILE, Case, ValidityStudy
 from studies import __main__ as commands
 from studies import measurements, reduce
@@ -26,7 +26,7 @@ def test_the_files_that_ship_are_those_of_the_measurements(tmp_path: Path) -> No
     study.write(tmp_path / "cases.json")
     made, kept = (json.loads(path.read_text())["body"] for path in (tmp_path / "cases.json", FILE))
     assert made == kept
-    assert asdict(reduce.in_four_figures(study)) == asdict(in_four_figures())
+    assert asdict(reduce.in_four_figures(study)) == asdict(Study.read())
     assert all(FORMAT.is_current(path) for path in measurements.FOLDER.glob("*.json"))
 
 

@@ -15,14 +15,14 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.models.rul_problem import resident
 from grace.training.baselines import baseline_errors
-from grace.training.protocol import Split, split_for
+from grace.training.protocol import Split
 from grace.training.spec import run_spec
 
 
 @pytest.fixture(scope="module")
 def split() -> Split:
     fleet, test = grace.simulate(grace.Simulation(engines=12, test_engines=4))
-    return split_for(run_spec("simulated", "rul-only", conventions=Conventions(window=30)), fleet, test)
+    return Split.of(run_spec("simulated", "rul-only", conventions=Conventions(window=30)), fleet, test)
 
 
 def test_the_tree_is_scikit_learns_on_the_same_statistics(split: Split) -> None:
@@ -53,7 +53,7 @@ def test_age_alone_knows_engines_that_all_live_as_long() -> None:
     spec = run_spec(
         "simulated", "rul-only", conventions=Conventions(window=20, features=("sensor_2", "sensor_3"), conditions=1)
     )
-    found = baseline_errors(split_for(spec, fleet(20, 100), None), 125)
+    found = baseline_errors(Split.of(spec, fleet(20, 100), None), 125)
     assert found["age"] == pytest.approx(0, abs=1e-3)
     assert found["tree"] > 5  # noise tells nothing but the share of the window that is recorded
     assert found["ridge"] > 5

@@ -16,7 +16,7 @@ from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.windows import Windows
 from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import SIZES
-from grace.training.protocol import Split, split_for
+from grace.training.protocol import Split
 from grace.training.record import ENGINE
 from grace.training.run import stacks, train, train_stacked
 from grace.training.schedule import SCHEDULES
@@ -105,7 +105,7 @@ def assert_same_history(mine: list[dict[str, Any]], theirs: list[dict[str, Any]]
 @pytest.mark.usefixtures("in_double")
 def test_whole_trainings_of_every_method_equal_separate_ones(fleets: tuple[Fleet, Fleet]) -> None:
     specs = [spec_of(method) for method in METHODS] + [spec_of(method, 3) for method in ("grace", "dwa", "uncertainty")]
-    splits = {seed: double(split_for(spec_of("grace", seed), *fleets)) for seed in SEEDS}
+    splits = {seed: double(Split.of(spec_of("grace", seed), *fleets)) for seed in SEEDS}
     stack = trained(specs, splits)
     assert len({replica.per_epoch for replica in stack.replicas}) == 2
     assert len({len(replica.history) for replica in stack.replicas}) > 1, "some replica should stop before the others"
@@ -123,7 +123,7 @@ def test_whole_trainings_of_every_method_equal_separate_ones(fleets: tuple[Fleet
 def test_a_gramian_of_a_part_equals_that_of_separate_runs(fleets: tuple[Fleet, Fleet]) -> None:
     plan = replace(PLAN, epochs=1)
     specs = [spec_of(method, schedule=plan, measure_on="upper") for method in ("grace", "gaba")]
-    splits = {2: double(split_for(specs[0], *fleets))}
+    splits = {2: double(Split.of(specs[0], *fleets))}
     stack = trained(specs, splits)
     for spec, replica in zip(specs, stack.replicas, strict=True):
         alone = trained([spec], splits).replicas[0]
@@ -136,7 +136,7 @@ def test_dropout_is_that_of_a_separate_run(fleets: tuple[Fleet, Fleet], monkeypa
     monkeypatch.setitem(SIZES, "dropping", replace(SIZES["tiny"], layers=2, dropout=0.3))
     plan = replace(PLAN, epochs=1)
     specs = [spec_of("grace", seed, size="dropping", schedule=plan) for seed in SEEDS]
-    splits = {spec.seed: double(split_for(spec, *fleets)) for spec in specs}
+    splits = {spec.seed: double(Split.of(spec, *fleets)) for spec in specs}
     stack = trained(specs, splits)
     for spec, replica in zip(specs, stack.replicas, strict=True):
         alone = trained([spec], {spec.seed: splits[spec.seed]}).replicas[0]
@@ -191,7 +191,7 @@ def test_a_replica_that_diverges_fails_alone(fleets: tuple[Fleet, Fleet], monkey
     specs = [
         spec_of(method, schedule=replace(PLAN, early_stopping_patience=0, epochs=2)) for method in ("baseline", "amnl")
     ]
-    split = {2: split_for(specs[0], *fleets)}
+    split = {2: Split.of(specs[0], *fleets)}
     with torch.random.fork_rng():
         stack = Stack(specs, split)
         stack.state.values[1, :5] = torch.nan

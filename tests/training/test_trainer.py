@@ -24,7 +24,7 @@ from grace.models.rul_problem import RULProblem
 from grace.training.checkpoint import load, save
 from grace.training.model_file import load_model, save_model
 from grace.training.predict import predict
-from grace.training.protocol import Split, split_for
+from grace.training.protocol import Split
 from grace.training.run import CHECKPOINT, train
 from grace.training.schedule import SCHEDULES, Rate, Schedule
 from grace.training.spec import RunSpec, run_spec
@@ -60,7 +60,7 @@ def begun(spec: RunSpec, split: Split, monitor_every: int = 0) -> Stack:
 def steps_of(spec: RunSpec, fleets: tuple[Fleet, Fleet], count: int = 1, monitor_every: int = 0) -> Stack:
     """A run after some steps."""
     spec = replace(spec, schedule=replace(spec.schedule, steps=count))
-    stack = begun(spec, split_for(spec, *fleets), monitor_every)
+    stack = begun(spec, Split.of(spec, *fleets), monitor_every)
     stack.train_epoch([0])
     return stack
 
@@ -73,7 +73,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     monkeypatch.setitem(SIZES, "dropping", replace(SIZES["tiny"], layers=2, dropout=0.2))
     schedule = replace(SCHEDULES["tiny"], offset=0.3)
     spec = small(method, size=size, measure_every=3, schedule=schedule)
-    split = split_for(spec, *fleets)
+    split = Split.of(spec, *fleets)
     whole = begun(spec, split, 7)
     while whole.active:
         whole.run_epoch()
@@ -95,7 +95,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
 
 def test_an_offset_is_one_constant_a_window_and_feature(fleets: tuple[Fleet, Fleet]) -> None:
     plan = SCHEDULES["tiny"]
-    windows = ResidentWindows(split_for(small(), *fleets).train)
+    windows = ResidentWindows(Split.of(small(), *fleets).train)
     x, rul, label = next(drawn(windows, plan, 5, "cpu"))
     moved, same_rul, same_label = next(drawn(windows, replace(plan, offset=0.3), 5, "cpu"))
     shift = moved - x
@@ -111,7 +111,7 @@ def test_weights_and_gradient_come_from_the_gramian_of_this_very_batch(fleets: t
     plan = replace(SCHEDULES["tiny"], steps=1, warmup=0, clip=1e9, weight_decay=0.0)
     options = {"beta": 0.0, "floor": 0.0, "warmup": 0}
     spec = small(options=options, measure_every=1, measure_on=on, schedule=plan)
-    split = split_for(spec, *fleets)
+    split = Split.of(spec, *fleets)
     stack = begun(spec, split)
     model = RULProblem(split.train, size="tiny").model()
     model.load_state_dict(
@@ -158,7 +158,7 @@ def test_one_backward_pass_where_no_gramian_is_needed_and_two_where_it_is(
         ("dwa", 1, "backbone", 4),
     ):
         spec = small(method, measure_every=every, measure_on=on, schedule=replace(SCHEDULES["tiny"], steps=4))
-        stack = begun(spec, split_for(spec, *fleets))
+        stack = begun(spec, Split.of(spec, *fleets))
         passes.clear()
         with monkeypatch.context() as patch:
             patch.setattr(function, "_convolution", counted)
@@ -177,7 +177,7 @@ def test_watching_moves_no_number_to_the_last_bit(fleets: tuple[Fleet, Fleet], m
 
 def test_rul_alone_leaves_the_health_head_where_it_began(fleets: tuple[Fleet, Fleet]) -> None:
     spec = small("rul-only", schedule=replace(SCHEDULES["tiny"], weight_decay=0.0))
-    stack = begun(spec, split_for(spec, *fleets))
+    stack = begun(spec, Split.of(spec, *fleets))
     before = {name: view.clone() for name, view in stack.parameters.views(stack.state.values).items()}
     stack.run_epoch()
     for name, view in stack.parameters.views(stack.state.values).items():
@@ -300,7 +300,7 @@ def test_cosine_ends_at_zero() -> None:
 
 def test_validation_windows_look_like_a_test(fleets: tuple[Fleet, Fleet]) -> None:
     fleet, _ = fleets
-    split = split_for(small(validation_cuts=40), fleet, None)
+    split = Split.of(small(validation_cuts=40), fleet, None)
     chosen = split.validation
     assert len(np.unique(chosen.engine)) == 2
     assert len(chosen) == 80

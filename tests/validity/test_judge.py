@@ -8,35 +8,35 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from grace.core.stats import HIGHER, LOWER, UNCLEAR, bootstrap
-from grace.validity import effects, judge, policies
-from grace.validity.study import ALONE, JOINT, METHODS, Case, CaseResult
+from grace.validity import judge, policies, power
+from grace.validity.study import ALONE, JOINT, METHODS, REFERENCE, Case, CaseResult
 
 
 def measured(alone: list[float], other: list[float], method: str = "baseline") -> CaseResult:
     def figures(values: list[float]) -> dict[int, dict[str, float]]:
         return {seed: {"rmse": value, "last": value + 1} for seed, value in enumerate(values, start=1)}
 
-    return CaseResult(Case("FD001", "engine"), {effects.alone_of(method): figures(alone), method: figures(other)}, {})
+    return CaseResult(Case("FD001", "engine"), {REFERENCE[method]: figures(alone), method: figures(other)}, {})
 
 
 def test_effect_is_paired_in_per_cent_with_students_interval() -> None:
-    found = effects.effect(measured([10.0, 20.0, 30.0], [11.0, 22.0, 33.0]), "baseline")
+    found = measured([10.0, 20.0, 30.0], [11.0, 22.0, 33.0]).effect("baseline")
     assert found.mean == pytest.approx(10.0)  # 2 of 20
     # differences 1, 2, 3: SD 1, t(2) = 4.3027
     assert found.high - found.mean == pytest.approx(100 / 20 * 4.30265 / 3**0.5, rel=1e-4)
     assert found.verdict == UNCLEAR
-    assert effects.effect(measured([10.0, 20.0], [12.0, 22.01]), "baseline").verdict == HIGHER
-    assert effects.effect(measured([12.0, 22.01], [10.0, 20.0]), "baseline").verdict == LOWER
+    assert measured([10.0, 20.0], [12.0, 22.01]).effect("baseline").verdict == HIGHER
+    assert measured([12.0, 22.01], [10.0, 20.0]).effect("baseline").verdict == LOWER
 
 
 def test_the_second_task_is_judged_with_one_inner_axis() -> None:
-    assert [effects.alone_of(name) for name in JOINT] == ["rul-only", "rul-only-weighted"] * 2
-    in_last_epoch = effects.effect(measured([10.0, 20.0], [11.0, 22.0], "grace"), "grace", "last")
+    assert [REFERENCE[name] for name in JOINT] == ["rul-only", "rul-only-weighted"] * 2
+    in_last_epoch = measured([10.0, 20.0], [11.0, 22.0], "grace").effect("grace", "last")
     assert in_last_epoch.mean == pytest.approx(100 * 1.5 / 16)  # 11, 21 against 12, 23
 
 
 def test_effect_leaves_out_seeds_that_one_side_lacks() -> None:
-    found = effects.effect(measured([10.0, 20.0, 30.0], [11.0, 22.0]), "baseline")
+    found = measured([10.0, 20.0, 30.0], [11.0, 22.0]).effect("baseline")
     assert (found.n, found.mean) == (2, pytest.approx(10.0))
 
 
@@ -71,7 +71,7 @@ def test_rank_correlation_of_cases_that_count_several_times_equals_scipys() -> N
 def test_detectable_effect_is_found_in_four_of_five_studies() -> None:
     rng = np.random.default_rng(2)
     for seeds in (3, 5):
-        effect = effects._detectable(seeds)
+        effect = power._detectable(seeds)
         draws = rng.normal(effect, 1.0, (20_000, seeds))
         found = draws.mean(1) / (draws.std(1, ddof=1) / seeds**0.5) > stats.t.ppf(0.975, seeds - 1)
         assert 0.78 < found.mean() < 0.82
@@ -175,4 +175,4 @@ def test_power_is_that_of_simulated_studies() -> None:
     rng = np.random.default_rng(8)
     draws = rng.normal(0.9, 1.0, (20_000, 5))
     found = draws.mean(1) / (draws.std(1, ddof=1) / 5**0.5) > stats.t.ppf(0.975, 4)
-    assert effects._found(0.9, 5) == pytest.approx(found.mean(), abs=0.01)
+    assert power._found(0.9, 5) == pytest.approx(found.mean(), abs=0.01)

@@ -12,12 +12,11 @@ import pytest
 from sklearn.tree import DecisionTreeRegressor
 
 from grace.alignment.decide import STUDY
-from grace.alignment.study import study as in_four_figures
+from grace.alignment.study import Study
 from grace.errors import GraceError
 from grace.validity import figures, judge, tables
-from grace.validity.effects import effect
-from grace.validity.policies import SIMPLEST, Policy, policies
-from grace.validity.study import FILE, JOINT, METHODS, Case, CaseResult, Predictor, ValidityStudy
+from grace.validity.policies import SIMPLEST, Policy
+from grace.validity.study import FILE, JOINT, KINDS, METHODS, Case, CaseResult, Predictor, ValidityStudy
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +26,12 @@ def study() -> ValidityStudy:
 
 @pytest.fixture(scope="module")
 def found(study: ValidityStudy) -> dict[str, Policy]:
-    return {policy.name: policy for policy in policies(study)}
+    return {policy.name: policy for policy in Policy.every(study)}
 
 
 def test_what_diagnose_says_of_the_study_is_what_ships_of_it(study: ValidityStudy) -> None:
-    assert round(judge.edge(*judge.rho_and_effect(study.cases)), 2) == STUDY.weak
-    made = in_four_figures()
+    assert round(judge.edge(*study.rho_and_effect()), 2) == STUDY.weak
+    made = Study.read()
     value, low, high = made.correlation
     assert low < 0 < high  # else "rho did not predict benefit" would have to go
     assert (
@@ -74,7 +73,7 @@ def test_hindsight_flatters_nobody_more_than_another(found: dict[str, Policy]) -
 def test_every_case_has_three_seeds_or_more(study: ValidityStudy) -> None:
     assert len(study.cases) >= 40
     for case in study.cases:
-        assert min(effect(case, method).n for method in JOINT) >= 3, case.case.name
+        assert min(case.effect(method).n for method in JOINT) >= 3, case.case.name
 
 
 def test_the_edge_is_that_of_a_tree_with_one_split() -> None:
@@ -91,11 +90,11 @@ def test_the_picture_of_the_advice_holds_every_case(study: ValidityStudy, tmp_pa
     values = {row["case"]: row for row in spec["data"]["values"]}
     assert set(values) == {case.case.name for case in study.cases}
     for case in study.cases:
-        assert math.isclose(values[case.case.name]["effect"], effect(case, "grace").mean, abs_tol=1e-3)
+        assert math.isclose(values[case.case.name]["effect"], case.effect("grace").mean, abs_tol=1e-3)
     figures.draw(study, "grace", tmp_path)
     text = (tmp_path / "advice.svg").read_text()
     ElementTree.fromstring(text)
-    assert all(word in text for word in (*figures.KINDS, "hurts", "helps"))
+    assert all(word in text for word in (*KINDS, "hurts", "helps"))
     regret = (tmp_path / "regret.svg").read_text()
     assert all(f"always {name}" in regret for name in METHODS)
 
@@ -114,7 +113,7 @@ def test_the_picture_of_the_advice_holds_every_case(study: ValidityStudy, tmp_pa
     ],
 )
 def test_kinds_of_labels(case: Case, kind: str) -> None:
-    assert figures.kind_of(case) == kind
+    assert case.kind == kind
 
 
 def test_the_tables_name_every_predictor_and_policy(study: ValidityStudy) -> None:

@@ -99,7 +99,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Answer:
+class _Answer:
     """One question: its text, what was measured, whether it passed (None: not reached) and what follows."""
 
     question: str
@@ -111,24 +111,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Prescription:
-    """What to train.
+    """What to train."""
 
-    Attributes:
-        method: ``grace``, ``gaba``, ``amnl``, ``baseline``, ``single-task`` or ``separate-models``; :data:`COMPARE` by a rule
-            that prescribes nothing.
-        decided: False where rho's interval crosses the edge of a band, or is known to say nothing.
-        answers: Every question in order.
-        strength: ``strong``, ``may still help`` or empty (Q5; only where sharing is advised).
-        crossed: Edges of the bands that lie inside the interval.
-        next_step: What would decide an undecided case; empty otherwise.
-    """
-
+    # `grace`, `gaba`, `amnl`, `baseline`, `single-task` or `separate-models`; COMPARE by a rule that prescribes nothing
     method: str
-    decided: bool
-    answers: tuple[Answer, ...]
-    strength: str
-    crossed: tuple[float, ...]
-    next_step: str
+    decided: bool  # False where rho's interval crosses the edge of a band, or is known to say nothing
+    answers: tuple[_Answer, ...]  # every question in order
+    strength: str  # `strong`, `may still help` or empty (Q5; only where sharing is advised)
+    crossed: tuple[float, ...]  # edges of the bands that lie inside the interval
+    next_step: str  # what would decide an undecided case; empty otherwise
 
     @property
     def reasons(self) -> list[str]:
@@ -177,18 +168,18 @@ def _method(e: Evidence, t: Thresholds, adaptive: bool, near_failure: bool) -> s
     return "grace" if e.rho > t.strong and near_failure else "gaba"
 
 
-def _q1(e: Evidence) -> Answer:
+def _q1(e: Evidence) -> _Answer:
     passed = e.tasks >= 2
     reason = "go on" if passed else "no second task: single-task"
-    return Answer("Q1", "Two or more tasks on one backbone?", str(e.tasks), passed, reason)
+    return _Answer("Q1", "Two or more tasks on one backbone?", str(e.tasks), passed, reason)
 
 
-def _band(e: Evidence, t: Thresholds) -> Answer:
+def _band(e: Evidence, t: Thresholds) -> _Answer:
     measured = f"{e.rho:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
     if not t.prescribes:
         ours = ("the other tasks do not ask for what the first one needs", "the tasks ask for the same features")
         words = (t.bands() if e.near_failure_share is not None else ours)[e.rho > t.weak]
-        return Answer("Band", f"rho > {t.weak:+.2f}?", measured, e.rho > t.weak, words)
+        return _Answer("Band", f"rho > {t.weak:+.2f}?", measured, e.rho > t.weak, words)
     if e.rho < t.opposed:
         reason = f"below {t.opposed:+.2f}: separate models"
     elif e.rho <= t.weak:
@@ -197,37 +188,37 @@ def _band(e: Evidence, t: Thresholds) -> Answer:
         reason = f"{t.weak:+.2f}..{t.strong:+.2f}, weak alignment: GABA with plain MSE"
     else:
         reason = f"above {t.strong:+.2f}: aligned, GRACE if Q2 and Q4 pass"
-    return Answer("Band", f"rho > {t.strong:+.2f}? (Q3)", measured, e.rho > t.strong, reason)
+    return _Answer("Band", f"rho > {t.strong:+.2f}? (Q3)", measured, e.rho > t.strong, reason)
 
 
-def _q2(e: Evidence, t: Thresholds) -> Answer:
+def _q2(e: Evidence, t: Thresholds) -> _Answer:
     passed = e.ratio > t.ratio
     reason = "weights need balancing" if passed else "no imbalance to mend: fixed equal weights if the tasks share"
-    return Answer("Q2", f"Gradient ratio > {t.ratio:g}?", f"{e.ratio:.4g}", passed, reason)
+    return _Answer("Q2", f"Gradient ratio > {t.ratio:g}?", f"{e.ratio:.4g}", passed, reason)
 
 
-def _q4(e: Evidence, t: Thresholds) -> Answer:
+def _q4(e: Evidence, t: Thresholds) -> _Answer:
     if e.near_failure_share is None:
         return _unknown("Q4", f"More than {t.near_failure:.0%} of samples near failure?")
     passed = e.near_failure_share > t.near_failure
     reason = "the inner axis (weighted MSE) has something to weigh" if passed else "plain MSE"
     measured = f"{e.near_failure_share:.1%}"
-    return Answer("Q4", f"More than {t.near_failure:.0%} of samples near failure?", measured, passed, reason)
+    return _Answer("Q4", f"More than {t.near_failure:.0%} of samples near failure?", measured, passed, reason)
 
 
-def _q5(e: Evidence, t: Thresholds) -> Answer:
+def _q5(e: Evidence, t: Thresholds) -> _Answer:
     if e.conditions is None:
         return _unknown("Q5", "Several operating conditions?")
     passed = e.conditions >= t.conditions
     reason = "a recommendation to share is strong" if passed else "a recommendation to share may still help"
-    return Answer("Q5", "Several operating conditions?", str(e.conditions), passed, reason)
+    return _Answer("Q5", "Several operating conditions?", str(e.conditions), passed, reason)
 
 
-def _unknown(question: str, text: str) -> Answer:
-    return Answer(question, text, "", None, "not asked: the first task is no RUL")
+def _unknown(question: str, text: str) -> _Answer:
+    return _Answer(question, text, "", None, "not asked: the first task is no RUL")
 
 
-_NOT_REACHED = tuple(Answer(name, "", "", None, "not reached") for name in ("Band", "Q2", "Q4", "Q5"))
+_NOT_REACHED = tuple(_Answer(name, "", "", None, "not reached") for name in ("Band", "Q2", "Q4", "Q5"))
 
 
 def _next_step(e: Evidence, crossed: tuple[float, ...]) -> str:

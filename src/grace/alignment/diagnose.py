@@ -9,17 +9,21 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from grace.alignment.decide import STUDY, Thresholds
+from grace.alignment.decide import SOURCE, STUDY, Evidence, Thresholds, decide
 from grace.alignment.diagnosis import Diagnosis
-from grace.alignment.measures import report
+from grace.alignment.groups import Groups
+from grace.alignment.measures import Cost, CurvePoint, Pair, Ratio, Trace
 from grace.alignment.probe import OPTIMISER, MakeOptimiser, adamw, probe
 from grace.alignment.problem import Facts, FleetProblem, ModuleProblem, Problem
 from grace.alignment.recipes import Recipe
 from grace.core.fit import Losses
 from grace.core.pools import Progress, run_all
+from grace.core.stats import over_initialisations
 from grace.data.fleet import Fleet
 from grace.errors import GraceError
 
@@ -126,7 +130,7 @@ def diagnose(
         )
     steps_by = OPTIMISER if optimiser is adamw else "own"
     facts.conventions.update(optimiser=steps_by, seeds=seeds)
-    return report(traces, chosen, reads, facts, thresholds, time.perf_counter() - started)
+    return _report(traces, chosen, reads, facts, thresholds, time.perf_counter() - started)
 
 
 def _problem(
@@ -181,3 +185,64 @@ def _weights(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
             f"`weights` should hold {count} numbers, none negative, and one over 0 after the first. Found {weights}."
         )
     return chosen
+
+
+def _report(
+    traces: Sequence[Trace], recipe: Recipe, reads: int, facts: Facts, thresholds: Thresholds, seconds: float
+) -> Diagnosis:
+    """The report; ``reads`` measurements at the end of each trace are its reading."""
+    tasks, cosines = facts.tasks, np.array([trace.cosines()[-reads:] for trace in traces])
+    reading = np.array([trace.rho(recipe.weights)[-reads:] for trace in traces])
+    rho = over_initialisations(reading)
+    if rho.inits == 0:
+        raise GraceError(
+            "rho should be defined in some initialisation. Found a zero gradient in all of them (a dead final ReLU). "
+            "Use more initialisations, or the recipe `joint`."
+        )
+    curve, settled = CurvePoint.along(traces, recipe.weights)
+    read = (traces, reads, tasks)
+    ratio = Ratio.of_any(*read) if facts.rul is None else Ratio.of_rul(*read, *facts.rul)
+    measured = (rho.mean, rho.low, rho.high, ratio.median, facts.near_failure_share, facts.conditions, len(tasks))
+    # the published recipe is decided on its mean
+    evidence = Evidence(*measured, reliable=not recipe.single, inits=rho.inits, recipe=recipe.name)
+    return Diagnosis(
+        dataset=facts.name,
+        tasks=tasks,
+        recipe=recipe,
+        rho=rho,
+        pairs=Pair.every(cosines, tasks),
+        groups=Groups.of(_mean_of_known(cosines), tasks, thresholds.weak),
+        redrawn=sum(trace.redrawn for trace in traces),
+        undefined=float(np.isnan(reading).mean()),
+        ratio=ratio,
+        near_failure_share=facts.near_failure_share,
+        conditions=facts.conditions,
+        curve=curve,
+        settled=settled,
+        prescription=decide(evidence, thresholds),
+        source_prescription=decide(evidence, SOURCE),
+        thresholds=thresholds,
+        cost=Cost.of(traces, facts.training_steps, seconds),
+        conventions=facts.conventions | _measured_as(recipe, facts),
+    )
+
+
+def _mean_of_known(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means over measurements, ``[I, M, K, K] -> [I, K, K]``; NaN where all are."""
+    known = ~np.isnan(cosines)
+    total, count = np.where(known, cosines, 0).sum(axis=1), known.sum(axis=1)
+    means: NDArray[np.float64] = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    return means
+
+
+def _measured_as(recipe: Recipe, facts: Facts) -> dict[str, object]:
+    alone = "batches and dropout alone, as every initialisation starts from the same values"
+    over = alone if facts.alike else "initialisations"
+    return {
+        "recipe_steps": recipe.steps,
+        "recipe_weights": list(recipe.weights) if recipe.warm == "joint" else None,
+        "mode": "train (dropout and batch statistics on)",
+        "interval": f"95 % over {over}, random-effects model, Student's t; batches nested; {facts.data} fixed",
+        "reference_training": facts.training,
+        "torch": torch.__version__,
+    }

@@ -2,77 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Console
 
 from grace.alignment.decide import PRECEDENCE, Prescription, Thresholds
 from grace.alignment.groups import Groups
+from grace.alignment.measures import Cost, CurvePoint, Pair, Ratio
 from grace.alignment.recipes import RECIPES, Recipe
-from grace.alignment.show import as_text
-from grace.alignment.study import study
+from grace.alignment.show import WIDTH, show_diagnosis
+from grace.alignment.study import Study
 from grace.core.stats import Interval
 
-
-@dataclass(frozen=True)
-class Ratio:
-    """Largest over smallest gradient norm: medians over initialisations of the medians over batches.
-
-    Attributes:
-        median: In ``unit``; of RUL and health with the RUL loss in cycles^2, as in the source.
-        low: Smallest median of an initialisation.
-        high: Largest median of an initialisation.
-        larger: The task with the larger gradient in that unit.
-        unit: The unit that ``median`` depends on.
-        in_cap_units: The same with RUL in units of the cap: its gradient norm is cap^2 times smaller; None of other tasks.
-        unit_free: The same for the gradients of the losses' logarithms, ``|g| / L``, which no unit changes.
-    """
-
-    median: float
-    low: float
-    high: float
-    larger: str
-    unit: str
-    in_cap_units: float | None
-    unit_free: float
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What the diagnosis cost.
-
-    Attributes:
-        forward_backward: Forward plus backward passes of one batch, all initialisations together.
-        forwards: The forward passes among them.
-        backwards: The backward passes among them.
-        share_of_training: Operations as a share of one training of 500 epochs of the same network and windows, a
-            backward pass counted as two forward passes; None where the length of a training is not known.
-        seconds: Wall time.
-    """
-
-    forward_backward: int
-    forwards: int
-    backwards: int
-    share_of_training: float | None
-    seconds: float
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """rho of the measurements in one stretch of optimiser steps, with its interval over initialisations."""
-
-    first_step: int
-    last_step: int
-    mean: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two tasks and the cosine of their gradients, with its interval over initialisations."""
-
-    first: str
-    second: str
-    rho: Interval
+HTML = '<pre style="font-family:Menlo,Consolas,monospace;line-height:1.2;white-space:pre;overflow-x:auto">{code}</pre>'
 
 
 @dataclass(frozen=True)
@@ -151,14 +95,20 @@ class Diagnosis:
         return f"{self.conventions.get('reference_training', 'training')} training".replace(" epochs", "-epoch")
 
     def __str__(self) -> str:
-        return as_text(self)
+        return self._shown(color_system=None).export_text()
 
     def _repr_html_(self) -> str:
-        return as_text(self, html=True)
+        shown = self._shown(force_terminal=True, force_jupyter=False)
+        return shown.export_html(inline_styles=True, code_format=HTML)  # nothing is loaded from anywhere
+
+    def _shown(self, **colours: Any) -> Console:
+        console = Console(width=WIDTH, file=io.StringIO(), record=True, **colours)
+        show_diagnosis(self, console)
+        return console
 
     def to_json(self) -> dict[str, object]:
         """The report as JSON values."""
-        prescription = self.prescription
+        prescription, source = self.prescription, self.source_prescription
         return {
             "dataset": self.dataset,
             "tasks": list(self.tasks),
@@ -180,12 +130,9 @@ class Diagnosis:
                 "crossed_edges": list(prescription.crossed),
                 "precedence": PRECEDENCE,
             },
-            "source_prescription": {
-                "method": self.source_prescription.method,
-                "decided": self.source_prescription.decided,
-            },
+            "source_prescription": {"method": source.method, "decided": source.decided},
             "reading": self.reading,
-            "study": {"covers_this": not self.outside, "outside": self.outside, "words": study().words},
+            "study": {"covers_this": not self.outside, "outside": self.outside, "words": Study.read().words},
             "cost": asdict(self.cost),
             "conventions": self.conventions,
         }

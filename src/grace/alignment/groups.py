@@ -13,17 +13,11 @@ from scipy.spatial.distance import squareform
 
 @dataclass(frozen=True)
 class Groups:
-    """A partition of the tasks.
+    """A partition of the tasks."""
 
-    Attributes:
-        members: Names of the tasks of each group, in the order of the tasks.
-        edge: Mean rho over which tasks were joined.
-        agreement: Share of the initialisations whose own cosines give the same partition.
-    """
-
-    members: tuple[tuple[str, ...], ...]
-    edge: float
-    agreement: float
+    members: tuple[tuple[str, ...], ...]  # names of the tasks of each group, in the order of the tasks
+    edge: float  # mean rho over which tasks were joined
+    agreement: float  # share of the initialisations whose own cosines give the same partition
 
     @classmethod
     def of(cls, rho: NDArray[np.float64], tasks: Sequence[str], edge: float) -> Groups:

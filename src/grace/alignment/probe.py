@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from grace.alignment.measures import Trace
 from grace.alignment.problem import Problem
 from grace.alignment.recipes import Recipe
 from grace.core.fit import Weighed, fit
@@ -36,39 +36,11 @@ def adamw(model: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
 
 
-@dataclass(frozen=True, eq=False)
-class Trace:
-    """What one initialisation showed, in ``M`` measurements.
-
-    Attributes:
-        step: Optimiser steps (per task) taken before each measurement, int64 ``[M]``.
-        gramian: Gramians of the task gradients, float64 ``[M, K, K]``.
-        losses: Losses at each measurement, float64 ``[M, K]``.
-        forwards: Forward passes paid, measured or not.
-        backwards: Backward passes paid.
-        redrawn: Initialisations thrown away because some task's gradient was exactly zero from the start.
-    """
-
-    step: NDArray[np.int64]
-    gramian: NDArray[np.float64]
-    losses: NDArray[np.float64]
-    forwards: int
-    backwards: int
-    redrawn: int = 0
-
-
 def probe(problem: Problem, recipe: Recipe, batches: int, seed: int, optimiser: MakeOptimiser = adamw) -> Trace:
     """Initialise one network with ``seed``, treat it as the recipe says and measure on ``batches`` batches.
 
-    The global random state is left as it was. A ``joint`` trace also holds every fifth step before the reading; its
-    last ``batches`` measurements are the reading.
-
-    Args:
-        problem: What is probed.
-        recipe: How.
-        batches: Batches of the reading; with ``joint`` they are the last of its steps.
-        seed: Seed of the initialisation, the dropout and the order of batches.
-        optimiser: Makes the optimiser of the recipe's steps.
+    The seed is that of the initialisation, the dropout and the order of batches; the global random state is left as it was. A
+    ``joint`` trace also holds every fifth step before the reading, which is its last ``batches`` steps.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -98,31 +70,17 @@ def initialised_model(problem: Problem, seed: int) -> tuple[nn.Module, int]:
     )
 
 
-class _Recorder:
-    def __init__(self) -> None:
-        self.step: list[int] = []
-        self.gramian: list[NDArray[np.float64]] = []
-        self.losses: list[list[float]] = []
-        self.forwards = self.backwards = 0
-
-    def paid(self, forwards: int, backwards: int) -> None:
-        self.forwards += forwards
-        self.backwards += backwards
-
-    def measured(self, step: int, gram: Tensor, losses: Tensor) -> None:
-        self.step.append(step)
-        self.gramian.append(gram.double().numpy(force=True))
-        self.losses.append(losses.tolist())
-
-    def trace(self) -> Trace:
-        step, gram, losses = np.array(self.step), np.array(self.gramian), np.array(self.losses)
-        return Trace(step, gram, losses, self.forwards, self.backwards)
+def _trace(measured: Sequence[tuple[int, Tensor, Tensor]], forwards: int, backwards: int) -> Trace:
+    """From (step, Gramian, losses) of every measurement, and the passes paid."""
+    steps, grams, losses = zip(*measured, strict=True)
+    gramians = np.array([gram.double().numpy(force=True) for gram in grams])
+    return Trace(np.array(steps), gramians, np.array([loss.tolist() for loss in losses]), forwards, backwards)
 
 
 def _along_joint_steps(
     problem: Problem, model: nn.Module, stream: Iterator[Any], recipe: Recipe, batches: int, make: MakeOptimiser
 ) -> Trace:
-    record = _Recorder()
+    measured, forwards, backwards = [], 0, 0
     shared = trainable(problem.shared(model))
     weights = torch.tensor(recipe.weights)
     steps = max(recipe.steps, batches)
@@ -135,9 +93,9 @@ def _along_joint_steps(
 
     for number, step in enumerate(fit(islice(stream, steps), partial(problem.losses, model), backward, make(model))):
         if step.gramian is not None:
-            record.measured(number, step.gramian, step.losses)
-        record.paid(1, 1 if step.gramian is None else len(step.losses))
-    return record.trace()
+            measured.append((number, step.gramian, step.losses))
+        forwards, backwards = forwards + 1, backwards + (1 if step.gramian is None else len(step.losses))
+    return _trace(measured, forwards, backwards)
 
 
 def _warm(
@@ -168,9 +126,7 @@ def _warm(
 
 
 def _read(problem: Problem, warmed: tuple[list[nn.Module], int, int], batches: Iterator[Any], steps: int) -> Trace:
-    models, forwards, backwards = warmed
-    record = _Recorder()
-    record.paid(forwards, backwards)
+    (models, forwards, backwards), measured = warmed, []
     distinct = list(dict.fromkeys(models))
     for batch in batches:
         if len(distinct) == 1:
@@ -180,9 +136,9 @@ def _read(problem: Problem, warmed: tuple[list[nn.Module], int, int], batches: I
             losses = [problem.losses(model, batch)[task] for task, model in enumerate(models)]
             rows = [task_gradients([loss], problem.shared(m)) for loss, m in zip(losses, models, strict=True)]
             gradients = torch.cat(rows)
-        record.paid(len(distinct), len(losses))
-        record.measured(steps, gramian(gradients), _detached(losses))
-    return record.trace()
+        forwards, backwards = forwards + len(distinct), backwards + len(losses)
+        measured.append((steps, gramian(gradients), _detached(losses)))
+    return _trace(measured, forwards, backwards)
 
 
 def weighted(

@@ -42,31 +42,19 @@ class Problem(Protocol):
 
 @dataclass(frozen=True)
 class Facts:
-    """What a report says of a problem besides what was measured of it.
+    """What a report says of a problem besides what was measured of it."""
 
-    Attributes:
-        name: Title of the report.
-        tasks: Names of the tasks.
-        conventions: What moves a number.
-        near_failure_share: See :class:`~grace.alignment.diagnosis.Diagnosis`.
-        conditions: Likewise.
-        training_steps: Steps of one training, which the cost is a share of; None if it is not known.
-        training: That training in words.
-        rul: Of an RUL in cycles: cycles per unit of its loss, the cap in cycles, and the name of its unit.
-        data: What the interval takes as given.
-        alike: Whether all networks start from the same values.
-    """
-
-    name: str
+    name: str  # title of the report
     tasks: tuple[str, ...]
-    conventions: dict[str, object]
-    near_failure_share: float | None = None
-    conditions: int | None = None
-    training_steps: float | None = None
-    training: str = "training"
+    conventions: dict[str, object]  # what moves a number
+    near_failure_share: float | None = None  # see Diagnosis
+    conditions: int | None = None  # likewise
+    training_steps: float | None = None  # steps of one training, which the cost is a share of; None if it is not known
+    training: str = "training"  # that training in words
+    # of an RUL in cycles: cycles per unit of its loss, the cap in cycles, and the name of its unit
     rul: tuple[float, float, str] | None = None
-    data: str = "data"
-    alike: bool = False
+    data: str = "data"  # what the interval takes as given
+    alike: bool = False  # whether all networks start from the same values
 
 
 class FleetProblem(RULProblem):
@@ -132,24 +120,15 @@ class ModuleProblem:
 
     Where ``maker`` gives the same tensors again and again (one pretrained network, or new heads on one backbone), each training
     works on a copy: the next one starts where this one did, and the caller's network stays as it is.
-
-    Attributes:
-        maker: Makes a network.
-        loader: Batches, pass after pass; their order comes from torch's global random state, which is seeded.
-        loss_function: ``(model, batch)`` -> losses.
-        shared_of: Model -> the parameters that the tasks share.
-        parameter: What the caller calls ``maker``.
-        again: Whether ``maker`` gives the same tensors again and again.
-        alike: Whether all its networks start from the same values.
     """
 
-    maker: Callable[[], nn.Module]
-    loader: Iterable[Any]
-    loss_function: Callable[[Any, Any], Losses]
-    shared_of: Callable[[Any], Iterable[Tensor]]
-    parameter: str = "make_model"
-    again: bool = field(init=False)
-    alike: bool = field(init=False)
+    maker: Callable[[], nn.Module]  # makes a network
+    loader: Iterable[Any]  # batches, pass after pass, in an order from torch's global random state, which is seeded
+    loss_function: Callable[[Any, Any], Losses]  # `(model, batch)` -> losses
+    shared_of: Callable[[Any], Iterable[Tensor]]  # model -> the parameters that the tasks share
+    parameter: str = "make_model"  # what the caller calls `maker`
+    again: bool = field(init=False)  # whether `maker` gives the same tensors again and again
+    alike: bool = field(init=False)  # whether all its networks start from the same values
 
     def __post_init__(self) -> None:
         with torch.random.fork_rng(devices=[]):

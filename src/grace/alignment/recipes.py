@@ -10,27 +10,19 @@ from grace.errors import GraceError
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a freshly initialised network is treated before the Gramian is read.
+    """How a freshly initialised network is treated before the Gramian is read."""
 
-    Attributes:
-        name: Name on the command line.
-        warm: ``none``: no optimiser step. ``turns``: one backbone, the tasks take turns, ``steps`` single-task steps
-            each. ``each``: every task trains a copy of its own from the same initialisation for ``steps``, and the
-            cosine is taken between the copies. ``joint``: ``steps`` steps on the weighted sum, read along the way.
-        steps: Optimiser steps (``turns`` and ``each``: per task).
-        unit: Unit of the RUL head's output and loss in these steps: ``cycles`` (the source) or the ``cap``.
-        weights: Weights of the losses in joint steps.
-        single: Only one initialisation is allowed, as published.
-        summary: One line for tables.
-    """
-
-    name: str
+    name: str  # name on the command line
+    # `none`: no optimiser step. `turns`: one backbone, the tasks take turns, `steps` single-task steps each. `each`: every
+    # task trains a copy of its own from the same initialisation for `steps`, and the cosine is taken between the copies.
+    # `joint`: `steps` steps on the weighted sum, read along the way
     warm: Literal["none", "turns", "each", "joint"]
-    steps: int
+    steps: int  # optimiser steps (`turns` and `each`: per task)
+    # unit of the RUL head's output and loss in these steps: `cycles` (the source) or the `cap`
     unit: Literal["cycles", "cap"]
-    summary: str
-    weights: tuple[float, ...] = (1.0, 1.0)
-    single: bool = False
+    summary: str  # one line for tables
+    weights: tuple[float, ...] = (1.0, 1.0)  # weights of the losses in joint steps
+    single: bool = False  # only one initialisation is allowed, as published
 
     @staticmethod
     def named(name: str, steps: int | None = None) -> Recipe:

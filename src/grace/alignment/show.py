@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.panel import Panel
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from grace.alignment.decide import PRECEDENCE, Prescription, Thresholds
-from grace.alignment.study import study
+from grace.alignment.study import Study
 
 if TYPE_CHECKING:
-    from grace.alignment.diagnosis import CurvePoint, Diagnosis
+    from grace.alignment.diagnosis import Diagnosis
+    from grace.alignment.measures import CurvePoint
 
 WIDTH, SCALE_WIDTH = 116, 61
-HTML = '<pre style="font-family:Menlo,Consolas,monospace;line-height:1.2;white-space:pre;overflow-x:auto">{code}</pre>'
 BAND_STYLES = {4: ("red", "yellow", "cyan", "green"), 2: ("red", "green")}
 METHOD_WORDS = {
     "grace": "GRACE: GABA task weights and weighted MSE",
@@ -47,20 +46,12 @@ def show_diagnosis(result: Diagnosis, console: Console | None = None) -> None:
     out.print(conventions_line(result.conventions), width=width, style="dim")
 
 
-def as_text(result: Diagnosis, html: bool = False) -> str:
-    """The report as plain text, or with its colours for a notebook, where nothing is loaded from anywhere."""
-    colours = {"force_terminal": True, "force_jupyter": False} if html else {"color_system": None}
-    console = Console(width=WIDTH, file=io.StringIO(), record=True, **colours)
-    show_diagnosis(result, console)
-    return console.export_html(inline_styles=True, code_format=HTML) if html else console.export_text()
-
-
 def scale(low: float, mean: float, high: float, edges: Sequence[float], width: int = SCALE_WIDTH) -> Text:
     """One line of the axis of rho: bands in their colours, edges as ``|``, the interval as ``├──●──┤``.
 
     The axis reaches from -0.5 to +0.7, or further where the interval does.
     """
-    left, right = _scale_range(low, high)
+    left, right = min(-0.5, low), max(0.7, high)
 
     def place(value: float) -> int:
         return round((value - left) / (right - left) * (width - 1))
@@ -79,14 +70,9 @@ def scale(low: float, mean: float, high: float, edges: Sequence[float], width: i
     return text
 
 
-def _scale_range(low: float, high: float) -> tuple[float, float]:
-    """Ends of the drawn axis."""
-    return min(-0.5, low), max(0.7, high)
-
-
 def _scale_group(result: Diagnosis) -> Group:
     rho, thresholds = result.rho, result.thresholds
-    left, right = _scale_range(rho.low, rho.high)
+    left, right = min(-0.5, rho.low), max(0.7, rho.high)
     ends = Text(f"rho  {left:+.1f} ", style="dim")
     ends.append_text(scale(rho.low, rho.mean, rho.high, thresholds.edges()))
     ends.append(f" {right:+.1f}", style="dim")
@@ -109,9 +95,8 @@ def _matrix(result: Diagnosis) -> Table:
     groups = result.groups
     words = "  ".join("{" + ", ".join(group) + "}" for group in groups.members)
     caption = f"Groups at rho over {groups.edge:+.2f}: {words}; the same partition in {groups.agreement:.0%} of initialisations."
-    table = Table(title="rho of every two tasks", title_justify="left", caption=caption, caption_justify="left")
-    for name in ("", *result.tasks[1:]):
-        table.add_column(name)
+    title = "rho of every two tasks"
+    table = Table("", *result.tasks[1:], title=title, title_justify="left", caption=caption, caption_justify="left")
     cells = {(p.first, p.second): f"{p.rho.mean:+.2f} [{p.rho.low:+.2f}, {p.rho.high:+.2f}]" for p in result.pairs}
     for row in result.tasks[:-1]:
         table.add_row(row, *(cells.get((row, column), "") for column in result.tasks[1:]))
@@ -127,31 +112,24 @@ def _title(result: Diagnosis) -> str:
 
 def _measured(result: Diagnosis) -> Table:
     rho, ratio, cost = result.rho, result.ratio, result.cost
-    table = Table(title=_title(result), title_justify="left", show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column()
+    table = Table(Column(no_wrap=True), Column(), title=_title(result), title_justify="left", show_header=False)
     table.add_row("recipe", f"{result.recipe.name}: {result.recipe.summary}")
     table.add_row("rho", f"{rho.mean:+.3f}, 95 % interval over initialisations [{rho.low:+.3f}, {rho.high:+.3f}]")
     spread = f"SD {rho.sd_inits:.3f} over {rho.inits} initialisations, {rho.sd_batches:.3f} over {rho.batches} batches"
-    table.add_row(
-        "", spread if rho.inits > 1 else f"one initialisation: its spread is unknown; {spread.split(', ')[1]}"
-    )
+    alone = f"one initialisation: its spread is unknown; {spread.split(', ')[1]}"
+    table.add_row("", spread if rho.inits > 1 else alone)
     if result.redrawn or result.undefined:
         words = f"{result.redrawn} dead at the start (final ReLU), drawn again; rho undefined in {result.undefined:.0%}"
         table.add_row("", words)
     table.add_row("gradient ratio", f"{ratio.median:,.0f} ({ratio.larger} larger) with the {ratio.unit}")
     if ratio.in_cap_units is not None:
         factor = int(result.conventions["cap"]) ** 2  # type: ignore[call-overload]
-        words = (
-            f"RUL in units of the cap divides its gradient by {factor:,}: then the ratio is {ratio.in_cap_units:,.3g}"
-        )
-        table.add_row("", words)
+        words = f"RUL in units of the cap divides its gradient by {factor:,}: then the ratio is "
+        table.add_row("", f"{words}{ratio.in_cap_units:,.3g}")
     table.add_row("", f"unit-free, gradient norm over loss: {ratio.unit_free:.2f}")
     if result.near_failure_share is not None:
-        near = result.conventions["near_failure"]
-        table.add_row(
-            "near failure", f"{result.near_failure_share:.1%} of windows with RUL < {near}{_unit(result.conventions)}"
-        )
+        near = f"{result.conventions['near_failure']}{_unit(result.conventions)}"
+        table.add_row("near failure", f"{result.near_failure_share:.1%} of windows with RUL < {near}")
         table.add_row("conditions", f"{result.conditions} found")
     share = "" if cost.share_of_training is None else f"{cost.share_of_training:.2%} of one {result.training}, "
     table.add_row("cost", f"{cost.forward_backward:,} forward and backward passes, {share}{cost.seconds:.0f} s")
@@ -160,11 +138,8 @@ def _measured(result: Diagnosis) -> Table:
 
 def _curve(result: Diagnosis, thresholds: Thresholds) -> Table:
     words = "settled: the last two stretches agree" if result.settled else "still moving in the last two stretches"
-    table = Table(title=f"rho along the steps ({words})", title_justify="left", box=None, padding=(0, 1))
-    for name in ("steps", "rho", "95 %", ""):
-        table.add_column(
-            name, justify="right" if name in ("steps", "rho") else "left", style="dim" if name == "steps" else ""
-        )
+    columns = (Column("steps", justify="right", style="dim"), Column("rho", justify="right"), "95 %", "")
+    table = Table(*columns, title=f"rho along the steps ({words})", title_justify="left", box=None, padding=(0, 1))
     for point in result.curve:
         table.add_row(*_curve_row(point, thresholds))
     return table
@@ -181,25 +156,19 @@ def _curve_row(point: CurvePoint, thresholds: Thresholds) -> tuple[str, str, str
 def _questions(prescription: Prescription, thresholds: Thresholds) -> Table:
     words = "No method follows from the answers; the source's rule (--bands source) goes by them."
     caption = f"Precedence: {PRECEDENCE}." if thresholds.prescribes else words
-    table = Table(title="Decision", title_justify="left", caption=caption, caption_justify="left")
-    for name in ("", "question", "measured", "", "what follows"):
-        table.add_column(name)
+    names = ("", "question", "measured", "", "what follows")
+    table = Table(*names, title="Decision", title_justify="left", caption=caption, caption_justify="left")
     marks = {True: Text("yes", "green"), False: Text("no", "yellow"), None: Text("-", "dim")}
     for answer in prescription.answers:
         table.add_row(answer.question, answer.text, answer.measured, marks[answer.passed], answer.reason)
     return table
 
 
-def _method_words(result: Diagnosis) -> str:
-    method, rul = result.prescription.method, result.near_failure_share is not None
-    if method == "single-task" and not rul:
-        return f"single-task: train {result.tasks[0]} alone"
-    return METHOD_WORDS[method]
-
-
 def _prescribed(result: Diagnosis) -> Panel:
     prescription = result.prescription
-    method = _method_words(result)
+    method = METHOD_WORDS[prescription.method]
+    if prescription.method == "single-task" and result.near_failure_share is None:
+        method = f"single-task: train {result.tasks[0]} alone"
     strength = f" ({prescription.strength} recommendation)" if prescription.strength == "strong" else ""
     if prescription.strength == "may still help":
         strength = " (may still help: one operating condition)"
@@ -221,15 +190,12 @@ def _read(result: Diagnosis) -> Panel:
     if prescription.next_step:
         text.append(f"\n{prescription.next_step}")
     text.append("\nWhether sharing pays does not follow from it. ")
-    text.append(f"The study says nothing of this: {result.outside}." if result.outside else study().words)
+    text.append(f"The study says nothing of this: {result.outside}." if result.outside else Study.read().words)
     text.append(f"\nTo find out: {_find_out(result)}", style="bold")
     if result.near_failure_share is not None:
         source = result.source_prescription
-        words = METHOD_WORDS[source.method].split(":")[0]
-        text.append(
-            f"\nThe source's rule (--bands source) says {words if source.decided else 'nothing: undecided'}.",
-            style="dim",
-        )
+        words = METHOD_WORDS[source.method].split(":")[0] if source.decided else "nothing: undecided"
+        text.append(f"\nThe source's rule (--bands source) says {words}.", style="dim")
     return Panel(text, title="What follows", title_align="left")
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
-
-FILE = "study.json"
 
 REGIME = (
     "every unit run to failure and labelled (C-MAPSS or simulated), health states cut from RUL or made worse on purpose, short "
@@ -18,19 +16,20 @@ REGIME = (
 
 @dataclass(frozen=True)
 class Study:
-    """The study in four figures (``grace validity`` prints all of them).
-
-    Attributes:
-        cases: Cases.
-        families: Data sets and simulated fleets that they are cut from.
-        correlation: Rank correlation of rho before training with the gain by the second task; its 95 % interval over families.
-        cost: Mean change of the test RMSE by the second task under GRACE, per cent, likewise.
-    """
+    """The study in four figures (``grace validity`` prints all of them)."""
 
     cases: int
-    families: int
+    families: int  # data sets and simulated fleets that they are cut from
+    # rank correlation of rho before training with the gain by the second task; its 95 % interval over families
     correlation: tuple[float, ...]
-    cost: tuple[float, ...]
+    cost: tuple[float, ...]  # mean change of the test RMSE by the second task under GRACE, per cent, likewise
+
+    @staticmethod
+    @cache
+    def read() -> Study:
+        """The study that ships with this version."""
+        values = json.loads(files("grace.alignment").joinpath("study.json").read_text(encoding="utf-8"))
+        return Study(values["cases"], values["families"], tuple(values["correlation"]), tuple(values["cost"]))
 
     @property
     def words(self) -> str:
@@ -42,10 +41,3 @@ class Study:
             f"{value:+.2f} [{low:+.2f}, {high:+.2f}]), whose regime is: {REGIME}. There a second task changed the test RMSE by "
             f"{mean:+.1f} % [{least:+.1f}, {most:+.1f}] on average (GRACE against RUL alone, {self.families} families)."
         )
-
-
-@lru_cache(maxsize=1)
-def study() -> Study:
-    """The study that ships with this version."""
-    values = json.loads(files("grace.alignment").joinpath(FILE).read_text(encoding="utf-8"))
-    return Study(values["cases"], values["families"], tuple(values["correlation"]), tuple(values["cost"]))

@@ -55,8 +55,8 @@ class Store:
         Raises:
             GraceError: A record is of a newer version, or the folder holds some of an older one, which have other ids.
         """
-        present = sorted(self.records.glob("*.json"))
-        for path in (path for path in present if path.stem in set(runs)):
+        present, wanted = sorted(self.records.glob("*.json")), set(runs)
+        for path in (path for path in present if path.stem in wanted):
             try:
                 Record.read(path)
             except DamagedError as error:

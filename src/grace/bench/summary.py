@@ -28,8 +28,6 @@ class Row:
     """One method on one data set.
 
     Attributes:
-        dataset: Data set.
-        method: Method.
         value: Mean over seeds with Student's interval.
         sd: Standard deviation over seeds; NaN with one.
         engines: Standard error over the test engines, which all seeds share (RMSE alone); NaN where it is not known.
@@ -82,17 +80,16 @@ def summarise(
         GraceError: An unknown metric or protocol, a figure that the records do not hold, or runs of one method, data set
             and seed twice: mixed settings.
     """
-    every = list(records)
-    values = values_by_seed(every, metric, protocol)
-    known = list(TITLES)
+    every, known = list(records), list(TITLES)
     rows: list[Row] = []
-    for dataset, found in sorted(values.items()):
+    for dataset, found in sorted(values_by_seed(every, metric, protocol).items()):
         methods = dict(sorted(found.items(), key=lambda item: known.index(item[0]) if item[0] in known else len(known)))
         errors = dict.fromkeys(methods, math.nan)
         if protocol == "honest" and metric in ("rmse", "rmse_uncapped"):
             errors = {name: engine_error(_runs(every, dataset, name), metric == "rmse") for name in methods}
         rows += _data_set(dataset, methods, reference, errors, -1 if metric in LARGER_IS_BETTER else 1)
-    return _adjusted(rows)
+    family = Family.of([row.difference for row in rows])
+    return [replace(row, adjusted=p, looked_at=family.looked_at) for row, p in zip(rows, family.adjusted, strict=True)]
 
 
 def _runs(records: Sequence[Record], dataset: str, method: str) -> list[Record]:
@@ -101,12 +98,7 @@ def _runs(records: Sequence[Record], dataset: str, method: str) -> list[Record]:
 
 
 def engine_error(records: Sequence[Record], capped: bool = True) -> float:
-    """Standard error over test engines of the mean RMSE of some runs of one method; NaN where they hold no predictions.
-
-    Args:
-        records: Runs that read the same test engines.
-        capped: Whether labels are capped.
-    """
+    """Standard error over test engines, which all read, of the mean RMSE of some runs; NaN where they hold no predictions."""
     squared = []
     for record in records:
         if not record.predictions:
@@ -117,12 +109,6 @@ def engine_error(records: Sequence[Record], capped: bool = True) -> float:
     if len({len(row) for row in squared}) != 1:
         return math.nan
     return rmse_error(np.mean(squared, axis=0))
-
-
-def _adjusted(rows: Sequence[Row]) -> list[Row]:
-    """The rows with their differences adjusted for one another."""
-    found = Family.of([row.difference for row in rows])
-    return [replace(row, adjusted=p, looked_at=found.looked_at) for row, p in zip(rows, found.adjusted, strict=True)]
 
 
 def values_by_seed(records: Iterable[Record], metric: str, protocol: str) -> dict[str, dict[str, dict[int, float]]]:
@@ -154,24 +140,22 @@ def _data_set(dataset: str, methods: Values, reference: str, errors: Mapping[str
     means = {name: student([*found.values()]) for name, found in methods.items()}
     order = sorted(methods, key=lambda name: sign * means[name].mean)
     least, most = _ranks(methods, sign)
-    rows = []
-    for name, found in methods.items():
-        rows.append(
-            Row(
-                dataset=dataset,
-                method=name,
-                value=means[name],
-                sd=float(np.std([*found.values()], ddof=1)) if len(found) > 1 else math.nan,
-                engines=errors[name],
-                difference=None if name == reference else paired(found, methods.get(reference, {})),
-                adjusted=math.nan,
-                looked_at=0,
-                rank=order.index(name) + 1,
-                rank_low=least[name],
-                rank_high=most[name],
-            )
+    return [
+        Row(
+            dataset=dataset,
+            method=name,
+            value=means[name],
+            sd=float(np.std([*found.values()], ddof=1)) if len(found) > 1 else math.nan,
+            engines=errors[name],
+            difference=None if name == reference else paired(found, methods.get(reference, {})),
+            adjusted=math.nan,
+            looked_at=0,
+            rank=order.index(name) + 1,
+            rank_low=least[name],
+            rank_high=most[name],
         )
-    return rows
+        for name, found in methods.items()
+    ]
 
 
 def _ranks(methods: Mapping[str, Mapping[int, float]], sign: int) -> tuple[dict[str, int], dict[str, int]]:

@@ -79,13 +79,9 @@ def sweep(
 
     Args:
         specs: What to run, with the SHA-256 of what they read, as :func:`grid` makes them.
-        store: Where records go.
         data: Folder of the data, or a table; with a cluster the same path on every machine, and likewise the store's.
-        pool: Opens the executor.
         retry_failed: Run failed runs again; without it they stay failed.
-        on_run: Told after each run.
         stack: Runs that train together, at most; 0 for all that can. See :func:`grace.training.run.train_stacked`.
-        device: Where they train.
 
     Returns:
         State of every run by its id.
@@ -125,9 +121,7 @@ def _units(specs: Sequence[RunSpec], stack: int) -> list[list[RunSpec]]:
     return [[spec] for spec in specs] if stack == 1 else stacks(specs, stack)
 
 
-def _run_unit(
-    specs_json: Sequence[dict[str, Any]], data: Path | TableSource | None, folder: Path, device: str = "cpu"
-) -> None:
+def _run_unit(specs_json: Sequence[dict[str, Any]], data: Path | TableSource | None, folder: Path, device: str) -> None:
     """Train runs together, on one thread, and write their records; the unit of work of every executor.
 
     A run that another process trains, or that has its record, is left out.

@@ -47,22 +47,11 @@ def report(
     if format_name not in FORMATS:
         raise GraceError(f"`format` should be one of {', '.join(FORMATS)}. Found {format_name!r}.")
     to = f"to {TITLES.get(reference, reference)} [95 %]"
-    header = (
-        "data set",
-        "method",
-        "seeds",
-        "mean [95 %]",
-        "SD",
-        "SE, engines",
-        to,
-        "verdict (BH)",
-        "rank",
-        "published*",
-    )
+    head = ("data set", "method", "seeds", "mean [95 %]", "SD", "SE, engines", to, "verdict (BH)", "rank", "published*")
     parts = []
     for metric in metrics:
         rows = summarise(records, metric, protocol, reference)
-        table = FORMATS[format_name](header, [cells(row, metric) for row in rows])
+        table = FORMATS[format_name](head, [cells(row, metric) for row in rows])
         if format_name == "markdown":
             title = TITLE.get(metric, metric).replace("cycles", " or ".join(_units(records)))
             words = Family.of([row.difference for row in rows]).words

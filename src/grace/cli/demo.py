@@ -71,7 +71,7 @@ def _page(outcomes: Sequence[Outcome], executor: Executor | None, folder: Path) 
     )
     work.sweep(specs, work.Store(folder), None, lambda: nullcontext(executor))
     page = folder / "report.html"
-    work.write_page(work.read_results(folder, folder / "diagnosis"), page)
+    work.write_text(page, work.page(work.read_results(folder, folder / "diagnosis")))
     return page
 
 

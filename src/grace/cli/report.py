@@ -36,7 +36,7 @@ def report(
     work.bundling()
     beside = runs / "diagnosis"
     found = work.read_results(runs, diagnosis or (beside if beside.is_dir() else None))
-    work.write_page(found, output)
+    work.write_text(output, work.page(found))
     left = f", {len(found.left_out)} files left out (named on the page)" if found.left_out else ""
     print(f"{output}: {len(found.records)} runs, {len(found.diagnoses)} diagnoses{left}")
     if figures is not None:

@@ -18,7 +18,7 @@ from grace.controllers.dwa import DWA
 from grace.controllers.fixed import Fixed, LossNormalised
 from grace.controllers.gaba import GABA
 from grace.controllers.gradnorm import GradNorm
-from grace.controllers.torchjd import PREFIX, TorchJDScalarizer, TorchJDWeighting, scalarizers
+from grace.controllers.torchjd import PREFIX, TorchJDScalarizer, TorchJDWeighting
 from grace.controllers.uncertainty import Uncertainty
 from grace.errors import GraceError
 
@@ -35,17 +35,43 @@ OUTER: dict[str, type[Controller]] = {
 
 @dataclass(frozen=True)
 class Method:
-    """One row of the table.
+    """One row of the table."""
 
-    Attributes:
-        outer: Name in :data:`OUTER`.
-        inner: Name of the RUL loss, see :data:`grace.core.weighted_mse.INNER`.
-        options: Parameters of the outer axis that differ from its defaults.
-    """
+    outer: str  # name in OUTER
+    inner: str  # name of the RUL loss, in INNER of weighted_mse.py
+    options: Mapping[str, Any] = field(default_factory=dict)  # parameters of the outer axis, defaults left out
 
-    outer: str
-    inner: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    @staticmethod
+    def named(name: str) -> Method:
+        """A row by name, or one made of ``OUTER+INNER``: an outer axis as in :func:`build_outer`, and an inner one.
+
+        Raises:
+            GraceError: An unknown name.
+        """
+        outer, pair, inner = name.rpartition("+")
+        if name not in METHODS and not pair:
+            raise GraceError(f"`method` should be one of {', '.join(METHODS)}, or OUTER+INNER. Found {name!r}.")
+        return METHODS.get(name) or Method(outer, inner)
+
+    def resolved(self) -> dict[str, Any]:
+        """All options of the outer axis, defaults filled in; of one of TorchJD's those that were given."""
+        controller, filled = build_outer(self.outer, **self.options), dict(self.options)
+        if not self.outer.startswith(PREFIX):
+            for name, parameter in inspect.signature(type(controller)).parameters.items():
+                value = filled.get(name, parameter.default)
+                # a default that depends on the tasks is read from what it became
+                filled[name] = getattr(controller, name, None) if value is None else value
+        return {name: _plain(value) for name, value in sorted(filled.items()) if name not in SHAPE}
+
+    @property
+    def name(self) -> str:
+        """Of a row with all its options: its name in the table, or ``OUTER+INNER,OPTION=VALUE``."""
+        for name, row in METHODS.items():
+            if (row.outer, row.inner) == (self.outer, self.inner) and _resolved_row(name) == self.options:
+                return name
+        usual = {} if self.outer.startswith(PREFIX) else Method(self.outer, self.inner).resolved()
+        own = {name: value for name, value in self.options.items() if name not in usual or usual[name] != value}
+        return ",".join([f"{self.outer}+{self.inner}", *(f"{name}={_shown(value)}" for name, value in own.items())])
 
 
 METHODS: dict[str, Method] = {
@@ -87,7 +113,7 @@ def build_outer(name: str, tasks: int = 2, replicas: tuple[int, ...] = (), **opt
     """
     if name.startswith(PREFIX):
         inner = name.removeprefix(PREFIX)
-        kind = TorchJDScalarizer if inner in scalarizers() else TorchJDWeighting
+        kind = TorchJDScalarizer if inner in TorchJDScalarizer.names() else TorchJDWeighting
         return kind(tasks, inner, replicas=replicas, **options)
     known = inspect.signature(found := _class_of(name)).parameters
     mine = [n for n in known if n not in SHAPE]
@@ -122,57 +148,18 @@ def _class_of(name: str) -> type[Controller]:
     return found
 
 
-def method(name: str) -> Method:
-    """Look up a method by name, or make one of ``OUTER+INNER``: an outer axis as in :func:`build_outer`, and an inner one.
-
-    Raises:
-        GraceError: An unknown name.
-    """
-    outer, pair, inner = name.rpartition("+")
-    if name not in METHODS and not pair:
-        raise GraceError(f"`method` should be one of {', '.join(METHODS)}, or OUTER+INNER. Found {name!r}.")
-    return METHODS.get(name) or Method(outer, inner)
-
-
-def resolved(outer: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """All options of an outer axis, defaults filled in; of one of TorchJD's those that were given.
-
-    Raises:
-        GraceError: See :func:`build_outer`.
-    """
-    controller, filled = build_outer(outer, **options), dict(options)
-    if not outer.startswith(PREFIX):
-        for name, parameter in inspect.signature(type(controller)).parameters.items():
-            value = filled.get(name, parameter.default)
-            # a default that depends on the tasks is read from what it became
-            filled[name] = getattr(controller, name, None) if value is None else value
-    return {name: _plain(value) for name, value in sorted(filled.items()) if name not in SHAPE}
-
-
 def _plain(value: Any) -> Any:
     """Tensors and lists as tuples, as they are compared and written."""
     value = value.tolist() if isinstance(value, Tensor) else value
     return tuple(value) if isinstance(value, list) else value
 
 
-def method_name(outer: str, inner: str, options: Mapping[str, Any]) -> str:
-    """The row of the table that an outer axis with all its options and an inner axis are, or ``OUTER+INNER,OPTION=VALUE``."""
-    for name, row in METHODS.items():
-        if (row.outer, row.inner) == (outer, inner) and _resolved_row(name) == options:
-            return name
-    usual = {} if outer.startswith(PREFIX) else resolved(outer, {})
-    own = [f"{name}={_shown(value)}" for name, value in options.items() if name not in usual or usual[name] != value]
-    return ",".join([f"{outer}+{inner}", *own])
-
-
 @cache
 def _resolved_row(name: str) -> dict[str, Any]:
-    return resolved(METHODS[name].outer, METHODS[name].options)
+    return METHODS[name].resolved()
 
 
 def _shown(value: Any) -> str:
-    return "-".join(map(_shown, value)) if isinstance(value, tuple) else f"{value:g}" if _number(value) else str(value)
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, tuple):
+        return "-".join(map(_shown, value))
+    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)

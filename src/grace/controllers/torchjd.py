@@ -154,6 +154,11 @@ class TorchJDScalarizer(Controller):
         self.scalarizers = torch.nn.ModuleList(_Kept(_made(kind, name, given, options)) for _ in range(count))
         self._waiting = 0
 
+    @staticmethod
+    def names() -> list[str]:
+        """Names of TorchJD's scalarizers that can be an outer axis; for its DWA there is ``dwa``."""
+        return sorted(set(_torchjd("scalarization").__all__) - {"Scalarizer", "DWA"})
+
     def forward(self, losses: Tensor, gramian: Tensor | None, step: int, epoch: int) -> Tensor:
         """See :class:`Controller`; nothing of the Gramian is read."""
         if self.scalarizers[0].updates:
@@ -228,7 +233,7 @@ def _weighting(name: str, tasks: int, options: dict[str, object]) -> Any:
     if name == "NashMTL":
         return _Nash(_made(kinds[name], name, {"n_tasks": tasks}, options).weighting)
     if name not in known:
-        listed = ", ".join(sorted({*known, "NashMTL", *scalarizers()}))
+        listed = ", ".join(sorted({*known, "NashMTL", *TorchJDScalarizer.names()}))
         raise GraceError(f"`outer` should be {PREFIX} and one of {listed}. Found {PREFIX}{name}.")
     return _made(kinds[name], name, {}, options).gramian_weighting
 
@@ -254,12 +259,6 @@ def _made(kind: Any, name: str, given: dict[str, Any], options: dict[str, object
         raise GraceError(f"`outer` {PREFIX}{name} should find its packages installed. Found: {error}") from None
     except (TypeError, ValueError) as error:
         raise GraceError(f"{PREFIX}{name} should have valid options. Found: {error}.") from None
-
-
-def scalarizers() -> list[str]:
-    """Names of TorchJD's scalarizers that can be an outer axis; for its DWA there is ``dwa``."""
-    scalarization = _torchjd("scalarization")
-    return sorted(set(scalarization.__all__) - {"Scalarizer", "DWA"})
 
 
 def _torchjd(part: str = "aggregation") -> Any:

@@ -38,9 +38,13 @@ def task_gradients(losses: Sequence[Tensor], shared_params: Iterable[Tensor], *,
     for task, loss in enumerate(losses):
         keep = retain_graph or task < len(losses) - 1
         rows.append(_flat(torch.autograd.grad(loss, shared, retain_graph=keep, allow_unused=True), shared))
-    gradients = torch.stack(rows)
-    _check_finite(gradients)
-    return gradients
+    for task, row in enumerate(rows):
+        if not bool(torch.isfinite(row).all()):
+            raise GraceError(
+                f"The gradient of loss {task} should be finite. Found NaN or infinity although the loss is finite. "
+                "Look for a division by zero or a square root of zero in the network."
+            )
+    return torch.stack(rows)
 
 
 def gramian(gradients: Tensor) -> Tensor:
@@ -139,13 +143,3 @@ def _flat(gradients: Sequence[Tensor | None], shared: Sequence[Tensor]) -> Tenso
     pairs = zip(gradients, shared, strict=True)
     dense = (torch.zeros_like(p) if g is None else g.to_dense() if g.is_sparse else g for g, p in pairs)
     return torch.cat([gradient.reshape(-1) for gradient in dense])
-
-
-def _check_finite(gradients: Tensor) -> None:
-    """Refuse task gradients ``[K, P]`` that are not finite."""
-    for task, row in enumerate(gradients):
-        if not bool(torch.isfinite(row).all()):
-            raise GraceError(
-                f"The gradient of loss {task} should be finite. Found NaN or infinity although the loss is finite. "
-                "Look for a division by zero or a square root of zero in the network."
-            )

@@ -63,14 +63,14 @@ class Estimate:
         return mean if math.isnan(self.low) else f"{mean} [{low}, {high}]"
 
 
-def student(values: Sequence[float] | NDArray[np.float64], level: float = LEVEL) -> Estimate:
+def student(values: Sequence[float] | NDArray[np.float64]) -> Estimate:
     r"""Mean of ``n >= 1`` independent values with :math:`\bar x \pm t_{n-1}\, s / \sqrt n`, and the p value of a mean of 0."""
     sample = np.asarray(values, dtype=float)
     mean, n = float(sample.mean()), len(sample)
     if n < 2:
         return Estimate(mean, math.nan, math.nan, n)
     error = float(sample.std(ddof=1)) / n**0.5
-    half = quantile(n - 1, level) * error
+    half = quantile(n - 1) * error
     return Estimate(mean, mean - half, mean + half, n, float(p_values(sample)))
 
 
@@ -98,12 +98,9 @@ def paired(values: Mapping[int, float], reference: Mapping[int, float]) -> Estim
 
 @dataclass(frozen=True)
 class Family:
-    """How many verdicts were looked at, and what remains of them.
+    """How many estimates have a p value, how many leave out 0 in their own interval, and the adjusted p value of each.
 
-    Attributes:
-        looked_at: Estimates with a p value.
-        measurable: Those whose own 95 % interval leaves out 0.
-        adjusted: Adjusted p value of each estimate (Benjamini and Hochberg), in the order given; NaN without a p value.
+    Adjusted p values are in the order given, NaN where there is none.
     """
 
     looked_at: int
@@ -154,11 +151,8 @@ def adjust(p: NDArray[np.float64]) -> NDArray[np.float64]:
 class Interval:
     """Mean, over initialisations, of means over batches with its confidence interval from ``low`` to ``high``.
 
-    Attributes:
-        inits: Initialisations that gave a value.
-        batches: Batches in each.
-        sd_inits: Standard deviation of the initialisations' means; 0 with one initialisation, where it is unknown.
-        sd_batches: Pooled standard deviation of batches within an initialisation.
+    ``inits`` gave a value, of ``batches`` each. ``sd_inits`` is the standard deviation of their means (0 with one, where it
+    is unknown), ``sd_batches`` the pooled one of batches within an initialisation.
     """
 
     mean: float
@@ -170,9 +164,7 @@ class Interval:
     sd_batches: float
 
 
-def over_initialisations(
-    values: NDArray[np.float64], level: float = LEVEL, bounds: tuple[float, float] = (-1.0, 1.0)
-) -> Interval:
+def over_initialisations(values: NDArray[np.float64], bounds: tuple[float, float] = (-1.0, 1.0)) -> Interval:
     r"""Random-effects interval of a balanced sample: batches are nested in initialisations, so they are not independent.
 
     Model: :math:`x_{ij} = \mu + a_i + e_{ij}`, ``i`` an initialisation, ``j`` a batch. Then the initialisations' means
@@ -182,15 +174,13 @@ def over_initialisations(
 
     Args:
         values: ``[inits, batches]``; NaN where undefined. Initialisations without any value are left out.
-        level: Confidence level.
-        bounds: The interval is cut to this range. With fewer than two initialisations it *is* this range: nothing is
-            known of the spread.
+        bounds: The interval is cut to this range; with fewer than two initialisations, which say nothing of the spread, it is it.
     """
     live = values[~np.isnan(values).all(axis=1)]
     if len(live) == 0:
         return Interval(math.nan, *bounds, 0, values.shape[1], 0.0, 0.0)
     means = np.nanmean(live, axis=1)
-    found, within = student(means, level), _pooled_sd(live)
+    found, within = student(means), _pooled_sd(live)
     if found.n == 1:
         return Interval(found.mean, *bounds, 1, values.shape[1], 0.0, within)
     low, high = max(found.low, bounds[0]), min(found.high, bounds[1])

@@ -4,7 +4,7 @@ r"""The source's gradient cosine at initialisation, and the same network trained
 :math:`x \sim N(0, 1)` that RUL does not depend on. Over initialisations the cosine is centred on 0 for aligned labels
 and for random ones alike: a single initialisation can show either sign.
 
-:func:`train` shows the effect. RUL depends on ``x`` (:func:`toy`); both tasks are trained with weights 1 : 1, RUL in
+:func:`train` shows the effect. RUL depends on ``x`` (:func:`_toy`); both tasks are trained with weights 1 : 1, RUL in
 units of the cap; the labels are aligned, random or competing. It reports the cosine along the training and the test
 RMSE against RUL alone. This is also the demonstration that stands beside :mod:`grace.demos.two_regimes`.
 
@@ -14,32 +14,33 @@ readings that RUL needs also lowered the RMSE, at a cosine near 0.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from grace.core.fit import Weighed, fit
 from grace.core.gradient_utils import cosines
 from grace.core.replicas import gramians_of_replicas, step_of_replicas
-from grace.demos.replicas import BATCH, CLASSES, INPUTS, SHARED, forward, initialise, losses
 from grace.errors import GraceError
 
 CAP = 125.0
+INPUTS, WIDTH, CLASSES, BATCH = 8, 16, 3, 64
+"""Sizes of the source's demonstration."""
+
+SHARED = 2
+"""The backbone's weight and bias come first among the parameters."""
+
 LABELS = ("aligned", "random", "competing")
 
 
 @dataclass(frozen=True)
-class Cosine:
-    """Cosine at initialisation; each initialisation is averaged over its batches.
-
-    Attributes:
-        mean: Mean over initialisations.
-        sd: Standard deviation over initialisations.
-        positive: Share of the initialisations where it is above 0.
-    """
+class _Cosine:
+    """Cosine at initialisation, averaged over batches: mean, SD and share above 0 over initialisations."""
 
     mean: float
     sd: float
@@ -50,40 +51,28 @@ class Cosine:
 class AtInitialisation:
     """Cosine of RUL with health labels from RUL's thresholds (aligned) and with random labels (anti)."""
 
-    aligned: Cosine
-    anti: Cosine
+    aligned: _Cosine
+    anti: _Cosine
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
-    """What joint training with one kind of labels gave.
+class _Trained:
+    """What joint training with one kind of labels gave."""
 
-    Attributes:
-        labels: One of ``LABELS``.
-        rho_mean: Mean over initialisations of the cosine, averaged over each bin of steps, ``[bins]``.
-        rho_sd: Its standard deviation over initialisations, ``[bins]``.
-        difference: Test RMSE minus that of RUL alone, cycles, paired by initialisation, ``[R]``; below 0: labels help.
-    """
-
-    labels: str
-    rho_mean: NDArray[np.float64]
-    rho_sd: NDArray[np.float64]
+    labels: str  # one of `LABELS`
+    rho_mean: NDArray[np.float64]  # mean over initialisations of the cosine, averaged over each bin of steps, `[bins]`
+    rho_sd: NDArray[np.float64]  # its standard deviation over initialisations, `[bins]`
+    # test RMSE minus that of RUL alone, cycles, paired by initialisation, `[R]`; below 0: labels help
     difference: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """All kinds of labels, beside RUL alone.
+    """All kinds of labels, beside RUL alone."""
 
-    Attributes:
-        bin_ends: Last step (counted from 1) of each bin, ``[bins]``.
-        alone: Test RMSE of RUL alone, cycles, ``[R]``.
-        trained: One entry for each of ``LABELS``.
-    """
-
-    bin_ends: NDArray[np.int64]
-    alone: NDArray[np.float64]
-    trained: tuple[Trained, ...]
+    bin_ends: NDArray[np.int64]  # last step (counted from 1) of each bin, `[bins]`
+    alone: NDArray[np.float64]  # test RMSE of RUL alone, cycles, `[R]`
+    trained: tuple[_Trained, ...]  # one entry for each of `LABELS`
 
 
 CLAIMED = {"aligned": 0.32, "anti": -0.04}
@@ -103,26 +92,22 @@ def run(initialisations: int = 200, seed: int = 0, batches: int = 50) -> AtIniti
             f"`initialisations` should be at least 2 and `batches` at least 1. Found {initialisations} and {batches}."
         )
     generator = torch.Generator().manual_seed(seed)
-    parameters = initialise(initialisations, generator)
+    parameters = _initialise(initialisations, generator)
     aligned, anti = [], []
     for _ in range(batches):
         x = torch.randn(initialisations, BATCH, INPUTS, generator=generator)
         rul = CAP * torch.rand(initialisations, BATCH, generator=generator)
         random = torch.randint(0, CLASSES, rul.shape, generator=generator)
-        aligned.append(measure(parameters, x, rul, health(rul)))
-        anti.append(measure(parameters, x, rul, random))
+        aligned.append(_measure(parameters, x, rul, _health(rul)))
+        anti.append(_measure(parameters, x, rul, random))
     return AtInitialisation(_over_initialisations(aligned), _over_initialisations(anti))
 
 
 def train(initialisations: int = 30, steps: int = 400, seed: int = 0, bins: int = 8, samples: int = 256) -> Training:
     """Train RUL alone and with each kind of labels, from the same initialisations on the same data and batches.
 
-    Args:
-        initialisations: ``R``; each has data of its own.
-        steps: Steps of Adam at 5e-3, a multiple of ``bins``.
-        seed: Of everything drawn.
-        bins: Bins of steps over which the cosine is averaged.
-        samples: Training samples; the test has 1,000.
+    Each of the ``R`` initialisations has data of its own; the test has 1,000 samples. Steps are Adam's at 5e-3, and the cosine is
+    averaged over ``bins`` stretches of them.
 
     Raises:
         GraceError: Fewer than 2 initialisations (no spread), or ``steps`` is no positive multiple of ``bins``.
@@ -132,32 +117,56 @@ def train(initialisations: int = 30, steps: int = 400, seed: int = 0, bins: int 
     if bins < 1 or steps < 1 or steps % bins:
         raise GraceError(f"`steps` should be a positive multiple of `bins`. Found {steps} and {bins}.")
     generator = torch.Generator().manual_seed(seed)
-    start = initialise(initialisations, generator)
+    start = _initialise(initialisations, generator)
     start[3] += 0.5  # the RUL head starts in the middle of its range
-    x, clean = toy(initialisations, samples, generator)
-    test = toy(initialisations, 1000, generator)
+    x, clean = _toy(initialisations, samples, generator)
+    test = _toy(initialisations, 1000, generator)
     rul = clean + 10 * torch.randn(clean.shape, generator=generator)
     random = torch.randint(0, CLASSES, clean.shape, generator=generator)
     batches = torch.randint(0, samples, (steps, initialisations, BATCH), generator=generator)
     alone, _ = _fit(start, x, rul, None, batches)
     error = _test_rmse(alone, *test)
     trained = []
-    for name, labels in zip(LABELS, (health(clean), random, competing(x)), strict=True):
+    for name, labels in zip(LABELS, (_health(clean), random, _competing(x)), strict=True):
         parameters, rho = _fit(start, x, rul, labels, batches)
         binned = rho.view(bins, steps // bins, initialisations).mean(1)
         difference = _test_rmse(parameters, *test) - error
-        trained.append(Trained(name, _array(binned.mean(1)), _array(binned.std(1)), _array(difference)))
+        trained.append(_Trained(name, _array(binned.mean(1)), _array(binned.std(1)), _array(difference)))
     return Training(np.arange(1, bins + 1) * (steps // bins), _array(error), tuple(trained))
 
 
-def measure(parameters: list[Tensor], x: Tensor, rul: Tensor, labels: Tensor) -> Tensor:
+def _initialise(replicas: int, generator: torch.Generator) -> list[Tensor]:
+    """Backbone weight and bias, RUL head, health head, as ``torch.nn.Linear`` draws them."""
+    shapes = [(INPUTS, WIDTH), (WIDTH, 1), (WIDTH, CLASSES)]
+    return [
+        (2 * torch.rand(replicas, rows, outputs, generator=generator) - 1) / math.sqrt(inputs)
+        for inputs, outputs in shapes
+        for rows in (inputs, 1)
+    ]
+
+
+def _forward(parameters: list[Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+    """Predicted RUL ``[R, N]`` and logits ``[R, N, 3]`` of input ``[R, N, 8]``."""
+    weight, bias, rul_weight, rul_bias, health_weight, health_bias = parameters
+    hidden = torch.relu(x @ weight + bias)
+    return (hidden @ rul_weight + rul_bias)[..., 0], hidden @ health_weight + health_bias
+
+
+def _losses(parameters: list[Tensor], x: Tensor, rul: Tensor, labels: Tensor) -> Tensor:
+    """Mean squared error and cross entropy of each replica, ``[R, 2]``."""
+    predicted, logits = _forward(parameters, x)
+    health = cross_entropy(logits.mT, labels, reduction="none").mean(1)
+    return torch.stack([(predicted - rul).square().mean(1), health], 1)
+
+
+def _measure(parameters: list[Tensor], x: Tensor, rul: Tensor, labels: Tensor) -> Tensor:
     """Cosine on the backbone of the gradients of RUL loss and cross entropy, one batch a replica, ``[R]``."""
     leaves = [p.detach().requires_grad_() for p in parameters]
-    found = losses(leaves, x, rul, labels)
-    return _rho(gramians_of_replicas(found, leaves[:SHARED]))
+    found = _losses(leaves, x, rul, labels)
+    return cosines(gramians_of_replicas(found, leaves[:SHARED]))[:, 0, 1]
 
 
-def toy(replicas: int, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _toy(replicas: int, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Input ``[R, N, 8]`` and the RUL in cycles ``[R, N]`` that two of its values hide, about U(0, 125).
 
     Wear is how far two readings are from 0 on either side, so that a backbone has to bend to see it.
@@ -166,12 +175,12 @@ def toy(replicas: int, samples: int, generator: torch.Generator) -> tuple[Tensor
     return x, CAP * torch.special.ndtr((x[..., 0].abs() + x[..., 1].abs() - 1.6) / 0.85)
 
 
-def health(rul: Tensor) -> Tensor:
+def _health(rul: Tensor) -> Tensor:
     """Classes 0 at 70 cycles and above, 2 under 30, 1 between."""
     return (rul < 70).long() + (rul < 30).long()
 
 
-def competing(x: Tensor) -> Tensor:
+def _competing(x: Tensor) -> Tensor:
     """Classes from the sign products of four readings that RUL does not depend on, ``[R, N, 8] -> [R, N]``."""
     return (x[..., 4] * x[..., 5] > 0).long() + (x[..., 6] * x[..., 7] > 0).long()
 
@@ -186,28 +195,25 @@ def _fit(
     weights = torch.tensor([1.0, 0.0 if labels is None else 1.0]).expand(len(x), 2)
 
     def losses_of(batch: Tensor) -> Tensor:
-        return losses(parameters, x[replica, batch], rul[replica, batch] / CAP, seen[replica, batch])
+        return _losses(parameters, x[replica, batch], rul[replica, batch] / CAP, seen[replica, batch])
 
     def backward(found: Tensor, _: int) -> Weighed:
         shared, own = parameters[:SHARED], parameters[SHARED:]
         return Weighed(found.detach(), *step_of_replicas(found, lambda gram: (weights, None), shared, own, due=True))
 
-    rho = [_rho(step.gramian) for step in fit(batches, losses_of, backward, optimiser) if step.gramian is not None]
-    return parameters, torch.stack(rho)
-
-
-def _rho(gram: Tensor) -> Tensor:
-    return cosines(gram)[:, 0, 1]
+    steps = fit(batches, losses_of, backward, optimiser)
+    grams = torch.stack([step.gramian for step in steps if step.gramian is not None])
+    return parameters, cosines(grams)[..., 0, 1]
 
 
 @torch.no_grad()
 def _test_rmse(parameters: list[Tensor], x: Tensor, rul: Tensor) -> Tensor:
-    return (forward(parameters, x)[0] * CAP - rul).square().mean(1).sqrt()
+    return (_forward(parameters, x)[0] * CAP - rul).square().mean(1).sqrt()
 
 
-def _over_initialisations(batches: list[Tensor]) -> Cosine:
+def _over_initialisations(batches: list[Tensor]) -> _Cosine:
     rho = torch.stack(batches).mean(0)
-    return Cosine(float(rho.mean()), float(rho.std()), float((rho > 0).float().mean()))
+    return _Cosine(float(rho.mean()), float(rho.std()), float((rho > 0).float().mean()))
 
 
 def _array(values: Tensor) -> NDArray[np.float64]:

@@ -35,50 +35,29 @@ ALONE, EQUAL = (1.0, 0.0), (1.0, 1.0)
 
 @dataclass(frozen=True)
 class Setup:
-    """How the demonstration trains; small enough for a laptop's minute.
+    """How the demonstration trains; small enough for a laptop's minute."""
 
-    Attributes:
-        fleets: Simulated fleets; the outcome's interval is over them.
-        first_seed: Seed of the first of them; the others follow it.
-        fleet: The fleet; dial and seed are set for each.
-        size: Size of the network.
-        steps: Optimiser steps of a training.
-        inits: Initialisations of a diagnosis.
-        probe_steps: Joint steps of a diagnosis.
-        batches: Batches read in each.
-        batch_size: Windows in a batch.
-        window: Length of a window, cycles.
-    """
-
-    fleets: int = 8
-    first_seed: int = 1
-    fleet: Simulation = Simulation(engines=24, test_engines=200, faults=2)
-    size: str = "tiny"
-    steps: int = 250
-    inits: int = 5
-    probe_steps: int = 150
-    batches: int = 50
-    batch_size: int = 64
-    window: int = 20
+    fleets: int = 8  # simulated fleets; the outcome's interval is over them
+    first_seed: int = 1  # seed of the first of them; the others follow it
+    fleet: Simulation = Simulation(engines=24, test_engines=200, faults=2)  # the fleet; dial and seed are set for each
+    size: str = "tiny"  # size of the network
+    steps: int = 250  # optimiser steps of a training
+    inits: int = 5  # initialisations of a diagnosis
+    probe_steps: int = 150  # joint steps of a diagnosis
+    batches: int = 50  # batches read in each
+    batch_size: int = 64  # windows in a batch
+    window: int = 20  # length of a window, cycles
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What the diagnosis said at one position of the dial, and what training then showed.
+    """What the diagnosis said at one position of the dial, and what training then showed."""
 
-    Attributes:
-        dial: +1: labels follow the degradation; 0: they say nothing; -1: they compete.
-        diagnosis: The diagnosis, made before the training on a fleet of its own.
-        alone: Test RMSE of RUL alone, cycles, ``[fleets]``.
-        together: Test RMSE with the second task, cycles, ``[fleets]``.
-        difference: ``together - alone``, paired by fleet and initialisation, with its interval over fleets.
-    """
-
-    dial: float
-    diagnosis: Diagnosis
-    alone: NDArray[np.float64]
-    together: NDArray[np.float64]
-    difference: Estimate
+    dial: float  # +1: labels follow the degradation; 0: they say nothing; -1: they compete
+    diagnosis: Diagnosis  # the diagnosis, made before the training on a fleet of its own
+    alone: NDArray[np.float64]  # test RMSE of RUL alone, cycles, `[fleets]`
+    together: NDArray[np.float64]  # test RMSE with the second task, cycles, `[fleets]`
+    difference: Estimate  # `together - alone`, paired by fleet and initialisation, with its interval over fleets
 
     @property
     def effect(self) -> str:
@@ -94,11 +73,7 @@ def run(
 ) -> list[Outcome]:
     """Diagnose and train at every position of the dial; RUL alone is trained once a fleet, as the dial moves labels only.
 
-    Args:
-        dials: Positions in [-1, 1].
-        setup: How to train.
-        executor: Where to run; None runs here.
-        on_progress: Told (trainings and diagnoses done, in all).
+    Positions are in [-1, 1]; without an executor it runs here; ``on_progress`` is told (trainings and diagnoses done, in all).
     """
     setup = setup or Setup()
     seeds = range(setup.first_seed, setup.first_seed + setup.fleets)
@@ -108,9 +83,9 @@ def run(
     report = on_progress or (lambda done, total: None)
     diagnoses = []
     for done, dial in enumerate(dials):
-        diagnoses.append(diagnosed(dial, setup, executor))
+        diagnoses.append(_diagnosed(dial, setup, executor))
         report(done + 1, total)
-    errors = np.array(run_all(trained, calls, executor, lambda done, _: report(len(dials) + done, total)))
+    errors = np.array(run_all(_trained, calls, executor, lambda done, _: report(len(dials) + done, total)))
     alone, *together = errors.reshape(-1, setup.fleets)
     return [
         Outcome(dial, diagnosis, alone, row, student(row - alone))
@@ -118,7 +93,7 @@ def run(
     ]
 
 
-def diagnosed(dial: float, setup: Setup, executor: Executor | None = None) -> Diagnosis:
+def _diagnosed(dial: float, setup: Setup, executor: Executor | None = None) -> Diagnosis:
     """The diagnosis of the fleet with seed 0, which no outcome is measured on."""
     fleet, _ = simulate(replace(setup.fleet, seed=0, dial=dial))
     return diagnose(
@@ -131,7 +106,7 @@ def diagnosed(dial: float, setup: Setup, executor: Executor | None = None) -> Di
     )
 
 
-def trained(simulation: Simulation, weights: tuple[float, float], setup: Setup) -> float:
+def _trained(simulation: Simulation, weights: tuple[float, float], setup: Setup) -> float:
     """Test RMSE in cycles of one training, on the last window of every test engine, targets capped."""
     conventions = Conventions(window=setup.window)
     fleet, test = simulate(simulation)

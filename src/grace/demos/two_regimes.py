@@ -29,7 +29,7 @@ LAMBDAS = (0.5, 0.05)
 
 
 @dataclass(frozen=True)
-class Regime:
+class _Regime:
     """RMSE in cycles of the two methods in one regime."""
 
     baseline: float
@@ -40,11 +40,11 @@ class Regime:
 class TwoRegimes:
     """Regime A: the pull has one sign. Regime B: its sign is random."""
 
-    a: Regime
-    b: Regime
+    a: _Regime
+    b: _Regime
 
 
-CLAIMED = TwoRegimes(a=Regime(19.0, 4.5), b=Regime(19.0, 36.0))
+CLAIMED = TwoRegimes(a=_Regime(19.0, 4.5), b=_Regime(19.0, 36.0))
 """What the source prints beside its demonstration (GRACE text, section 21.3); its formula does not give it."""
 
 
@@ -58,17 +58,12 @@ def run(seed: int = 0) -> TwoRegimes:
     return TwoRegimes(a=_regime(rng, flip=False), b=_regime(rng, flip=True))
 
 
-def expected_rmse(weight: float) -> float:
-    """Expected RMSE in cycles at the RUL weight ``weight``, in either regime."""
-    return float(np.sqrt(NOISE**2 + (SCALE * (1 - weight) * PULL) ** 2 / 3))
-
-
-def _regime(rng: np.random.Generator, flip: bool) -> Regime:
+def _regime(rng: np.random.Generator, flip: bool) -> _Regime:
     rul = rng.uniform(0, MAX_RUL, SAMPLES)
     pull = PULL * rul / MAX_RUL
     if flip:
         pull = pull * rng.choice([1, -1], SAMPLES)
-    return Regime(*(rmse(_predict(rul, pull, weight, rng), rul) for weight in LAMBDAS))
+    return _Regime(*(rmse(_predict(rul, pull, weight, rng), rul) for weight in LAMBDAS))
 
 
 def _predict(

@@ -28,17 +28,11 @@ Batch = TypeVar("Batch")
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the trainings gave.
+    """What the trainings gave."""
 
-    Attributes:
-        values: Value of ``evaluate`` for each method, one a seed; lower is better.
-        reference: The method that differences are taken to: the first.
-        differences: Of every other method, paired by seed, with Student's 95 % interval.
-    """
-
-    values: dict[str, tuple[float, ...]]
-    reference: str
-    differences: dict[str, Estimate]
+    values: dict[str, tuple[float, ...]]  # value of `evaluate` for each method, one a seed; lower is better
+    reference: str  # the method that differences are taken to: the first
+    differences: dict[str, Estimate]  # of every other method, paired by seed, with Student's 95 % interval
 
     @classmethod
     def of(cls, values: Mapping[str, Sequence[float]]) -> Comparison:

@@ -88,7 +88,7 @@ class GraceCallback(Callback):
             else:
                 share = trainer.accumulate_grad_batches
                 losses = [None if x is None else x / share for x in self._losses or ()]
-                self._take(self._combine(trainer, pl_module, losses, share))
+                self._combine(trainer, pl_module, losses, share)
 
         self._replaced = {name: vars(pl_module).get(name) for name in ("training_step", "backward")}
         pl_module.training_step = training_step  # type: ignore[method-assign]
@@ -112,9 +112,7 @@ class GraceCallback(Callback):
         if self.outer is None:
             self._look(module)
             return None
-        combined = self._combine(module.trainer, module, self._losses, accumulation)
-        self._take(combined)
-        return combined
+        return self._combine(module.trainer, module, self._losses, accumulation)
 
     def _combine(
         self, trainer: Trainer, module: LightningModule, losses: Sequence[Tensor | None], accumulation: int
@@ -123,7 +121,7 @@ class GraceCallback(Callback):
         scaler = getattr(trainer.precision_plugin, "scaler", None)
         if next(self.outer.buffers()).device != module.device:
             self.outer.to(module.device)
-        return backward(
+        combined = backward(
             losses,
             self._shared(module),
             self.outer,
@@ -133,9 +131,8 @@ class GraceCallback(Callback):
             accumulation=accumulation,
             scaler=scaler,
         )
-
-    def _take(self, combined: Weighed) -> None:
         self._alarm = self.watch(combined) or self._alarm
+        return combined
 
     def _look(self, module: LightningModule) -> None:
         live = [loss for loss in self._losses or () if loss is not None]

@@ -16,31 +16,28 @@ from grace.models.window_statistics import StatisticsArchitecture
 
 @dataclass(frozen=True)
 class Architecture:
-    """Widths of the network's blocks.
+    """Widths of the network's blocks."""
 
-    Attributes:
-        channels: Output channels of the convolutions (kernel 3, padding 1).
-        hidden: Hidden size of the bidirectional LSTM, each direction.
-        layers: Layers of the LSTM.
-        heads: Attention heads over the ``2 * hidden`` LSTM outputs.
-        shared: Widths of the fully connected layers after the last cycle, still shared.
-        rul: Hidden widths of the RUL head.
-        health: Hidden widths of the health head.
-        dropout: Dropout after each convolution and each shared layer; 0 also switches off that of LSTM and attention.
-        pool: Cycles that are averaged into one after the convolutions, counted back from the last; 1 is the source's.
-        batch_norm: BatchNorm after each convolution, as in the source.
-    """
-
-    channels: tuple[int, ...]
-    hidden: int
-    layers: int
-    heads: int
-    shared: tuple[int, ...]
-    rul: tuple[int, ...]
-    health: tuple[int, ...]
+    channels: tuple[int, ...]  # output channels of the convolutions (kernel 3, padding 1)
+    hidden: int  # hidden size of the bidirectional LSTM, each direction
+    layers: int  # layers of the LSTM
+    heads: int  # attention heads over the `2 * hidden` LSTM outputs
+    shared: tuple[int, ...]  # widths of the fully connected layers after the last cycle, still shared
+    rul: tuple[int, ...]  # hidden widths of the RUL head
+    health: tuple[int, ...]  # hidden widths of the health head
+    # dropout after each convolution and each shared layer; 0 also switches off that of LSTM and attention
     dropout: float = 0.15
-    pool: int = 1
-    batch_norm: bool = True
+    pool: int = 1  # cycles averaged into one after the convolutions, counted back from the last; 1 is the source's
+    batch_norm: bool = True  # BatchNorm after each convolution, as in the source
+
+    @staticmethod
+    def named(size: str | Architecture) -> Architecture | StatisticsArchitecture:
+        """Look up a size by name; an unknown one is a GraceError."""
+        if isinstance(size, Architecture):
+            return size
+        if size not in SIZES:
+            raise GraceError(f"`size` should be one of {', '.join(SIZES)}. Found {size!r}.")
+        return SIZES[size]
 
 
 SIZES: dict[str, Architecture | StatisticsArchitecture] = {
@@ -65,7 +62,6 @@ class CNNBiLSTMAttention(TwoHeads):
     Args:
         size: A name in :data:`SIZES` or an :class:`Architecture`.
         features: Columns of a window.
-        classes: Health classes.
         rul_scale: See :class:`~grace.models.two_heads.TwoHeads`.
         rul_start: Likewise.
 
@@ -83,16 +79,13 @@ class CNNBiLSTMAttention(TwoHeads):
         self,
         size: str | Architecture = "compact",
         features: int = 17,
-        classes: int = 3,
         rul_scale: float = 1.0,
         rul_start: float | None = None,
     ) -> None:
         super().__init__()
-        a = architecture(size) if isinstance(size, str) else size
+        a = Architecture.named(size)
         if not isinstance(a, Architecture):
-            raise GraceError(
-                f"`size` should be one of a network on windows. Found {size!r}, which is on their statistics."
-            )
+            raise GraceError(f"`size` should be that of a network on windows. Found {size!r}, one on their statistics.")
         width = 2 * a.hidden
         self.convolutions = _convolutions((features, *a.channels), a)
         self.pool = a.pool
@@ -103,18 +96,7 @@ class CNNBiLSTMAttention(TwoHeads):
         self.attention = nn.MultiheadAttention(width, a.heads, dropout=0.1 if a.dropout else 0.0, batch_first=True)
         self.norm = nn.LayerNorm(width)
         self.dense = nn.Sequential(*dense((width, *a.shared), a.dropout))
-        self.add_heads(a.shared[-1], a.rul, a.health, classes, rul_scale, rul_start)
-
-
-def architecture(size: str) -> Architecture | StatisticsArchitecture:
-    """Look up a size by name.
-
-    Raises:
-        GraceError: An unknown name.
-    """
-    if size not in SIZES:
-        raise GraceError(f"`size` should be one of {', '.join(SIZES)}. Found {size!r}.")
-    return SIZES[size]
+        self.add_heads(a.shared[-1], a.rul, a.health, rul_scale, rul_start)
 
 
 def _convolutions(channels: tuple[int, ...], a: Architecture) -> nn.Sequential:

@@ -38,14 +38,9 @@ class Noise(nn.Module):
 class Networks(ABC):
     """``R`` networks of one shape in one forward pass: windows ``[R, B, T, F]`` to RUL ``[R, B]`` and logits ``[R, B, C]``.
 
-    Args:
-        shape: A network of the shape; its weights are not read.
-        p: Parameters ``[R, ...]`` by their names in ``shape``.
-        statistics: Running statistics of the BatchNorms likewise, updated in place in training.
-        training: Whether batch statistics and dropout are on.
-        streams: Source of each replica's dropout, so that its masks do not depend on its neighbours; None takes torch's global
-            one for all.
-        cell: Element-wise part of the LSTM.
+    Parameters ``p`` and running statistics (updated in place in training) are ``[R, ...]`` by their names in ``shape``, a network
+    whose own weights are not read. In training batch statistics and dropout are on; ``streams`` are the sources of each replica's
+    dropout, so that its masks do not depend on its neighbours, and None takes torch's global one for all.
     """
 
     def __init__(
@@ -143,7 +138,7 @@ class CNNBiLSTMAttentions(Networks):
         shape, p = self.shape, self.p
         x = self._through("convolutions", x.transpose(1, 2))
         if shape.pool > 1:
-            x = pooled(x, shape.pool)
+            x = _pooled(x, shape.pool)
         x = lstm(x, p, shape.lstm, self.training, self._drop, self._cell)
         attended = self._attention(x)
         norm = nn.functional.layer_norm(x[:, -1] + attended, (x.shape[-1],), eps=shape.norm.eps)
@@ -192,7 +187,7 @@ def _convolution(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return out
 
 
-def pooled(x: Tensor, pool: int) -> Tensor:
+def _pooled(x: Tensor, pool: int) -> Tensor:
     """Means of ``pool`` cycles; the oldest cycles that fill no mean are left out, as in the single network."""
     cycles = x.shape[1]
     size = min(pool, cycles)

@@ -36,6 +36,11 @@ class Cell(NamedTuple):
     forward: Callable[[Tensor, Tensor, Tensor | None, Tensor, torch.dtype], tuple[Tensor, Tensor]]
     backward: Callable[[Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor], Tensor]
 
+    @classmethod
+    def compiled(cls) -> Cell:
+        """The cell with its element-wise operations fused by ``torch.compile``."""
+        return cls(torch.compile(_forward, dynamic=False), torch.compile(_backward, dynamic=False))
+
 
 def _forward(
     gate: Tensor, bias: Tensor, before: Tensor | None, hidden: Tensor, wide: torch.dtype
@@ -74,11 +79,6 @@ def _backward(
 
 
 EAGER = Cell(_forward, _backward)
-
-
-def compiled() -> Cell:
-    """The cell with its element-wise operations fused by ``torch.compile``."""
-    return Cell(torch.compile(_forward, dynamic=False), torch.compile(_backward, dynamic=False))
 
 
 class _Layer(torch.autograd.Function):
@@ -140,13 +140,8 @@ class _Layer(torch.autograd.Function):
 def lstm(x: Tensor, p: Mapping[str, Tensor], shape: nn.LSTM, training: bool, drop: Drop, cell: Cell = EAGER) -> Tensor:
     """``R`` bidirectional LSTMs, ``[R, T, B, I] -> [R, T, B, 2H]``, as ``nn.LSTM`` from a zero state.
 
-    Args:
-        x: Inputs, the cycles before the batch.
-        p: Parameters ``[R, ...]`` by the names of ``nn.LSTM``, after ``lstm.``.
-        shape: A network of the shape; its own weights are not read.
-        training: Whether gradients will be asked for, and dropout is on.
-        drop: Dropout between layers.
-        cell: Element-wise part.
+    Parameters ``p`` ``[R, ...]`` are by the names of ``nn.LSTM``, after ``lstm.``; of ``shape`` no weights are read. In training
+    gradients will be asked for, and ``drop`` works between layers.
     """
     for layer in range(shape.num_layers):
         if layer and training and shape.dropout:

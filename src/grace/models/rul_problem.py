@@ -13,8 +13,8 @@ from grace.core.weighted_mse import INNER
 from grace.data.resident import ResidentWindows
 from grace.data.windows import ManyWindows, Windows
 from grace.errors import GraceError
-from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention, architecture
-from grace.models.two_heads import WHOLE
+from grace.models.cnn_bilstm_attention import Architecture, CNNBiLSTMAttention
+from grace.models.two_heads import WHOLE, TwoHeads
 from grace.models.window_statistics import StatisticsArchitecture, StatisticsNetwork
 
 TASKS = ("rul", "health")
@@ -27,45 +27,37 @@ class _Unit(NamedTuple):
     head: str
     loss: str
 
+    def network(self, size: str, features: int, cap: int) -> TwoHeads:
+        """A freshly initialised network whose RUL head speaks the unit."""
+        scale, start = (float(cap), CAP_START) if self.head == "cap" else (1.0, None)
+        found = Architecture.named(size)
+        if isinstance(found, StatisticsArchitecture):
+            return StatisticsNetwork(found, features, rul_scale=scale, rul_start=start)
+        return CNNBiLSTMAttention(size, features, rul_scale=scale, rul_start=start)
+
+    def scale(self, cap: int) -> float:
+        """Cycles per unit of the RUL loss."""
+        return float(cap) if self.loss == "cap" else 1.0
+
 
 UNITS = {"cycles": _Unit("cycles", "cycles"), "cap-head": _Unit("cap", "cycles"), "cap": _Unit("cap", "cap")}
 """Units by name. ``cycles``: the source. ``cap``: the head emits shares of the cap, and starts at half of it; the loss is in
 units of the cap, which divides its gradient by cap^2. ``cap-head``: that head with the source's loss in cycles^2."""
 
 
-def build(size: str, features: int, cap: int, unit: str) -> CNNBiLSTMAttention | StatisticsNetwork:
-    """A freshly initialised network whose RUL head speaks the unit."""
-    found = architecture(size)
-    scale, start = (float(cap), CAP_START) if UNITS[unit].head == "cap" else (1.0, None)
-    if isinstance(found, StatisticsArchitecture):
-        return StatisticsNetwork(found, features, rul_scale=scale, rul_start=start)
-    return CNNBiLSTMAttention(size, features, rul_scale=scale, rul_start=start)
-
-
 def resident(windows: Windows | ManyWindows, size: str, device: str = "cpu") -> ResidentWindows:
     """Windows on a device as a network of this size trains on them: as they are, or as statistics that are made once."""
-    found = architecture(size)
+    found = Architecture.named(size)
     return ResidentWindows(windows, device, found.of if isinstance(found, StatisticsArchitecture) else None)
-
-
-def _loss_scale(unit: str, cap: int) -> float:
-    """Cycles per unit of the RUL loss."""
-    return float(cap) if UNITS[unit].loss == "cap" else 1.0
 
 
 def task_losses(
     predicted: Tensor, logits: Tensor, rul: Tensor, label: Tensor, inners: Sequence[str], cap: int, unit: str
 ) -> tuple[Tensor, Tensor]:
-    """RUL loss (in units of :func:`loss_scale`, squared) and health cross entropy (nats) of ``R`` networks, ``[R]`` each.
+    """RUL loss (in its unit, squared) and health cross entropy (nats) of ``R`` networks, ``[R]`` each.
 
-    Args:
-        predicted: RUL ``[R, B]``, cycles.
-        logits: Of the health states ``[R, B, C]``.
-        rul: Target ``[R, B]``, cycles.
-        label: Health state, int64 ``[R, B]``.
-        inners: Name of each network's RUL loss.
-        cap: Largest target, cycles.
-        unit: A name in :data:`UNITS`.
+    RUL, predicted and true, is ``[R, B]`` in cycles, logits are ``[R, B, C]``, labels int64 ``[R, B]``; each network has its own
+    inner loss, by name.
     """
     health = nn.functional.cross_entropy(logits.flatten(0, 1), label.flatten(), reduction="none").view_as(rul).mean(1)
     if len(inners) == 1:
@@ -74,34 +66,24 @@ def task_losses(
         names = sorted(set(inners))
         found = torch.stack([torch.vmap(INNER[name], (0, 0, None))(predicted, rul, float(cap)) for name in names])
         own = found.gather(0, torch.tensor([[names.index(name) for name in inners]], device=rul.device))[0]
-    return own / _loss_scale(unit, cap) ** 2, health
+    return own / UNITS[unit].scale(cap) ** 2, health
 
 
 @dataclass(frozen=True, eq=False)
 class RULProblem:
-    """RUL loss and health cross entropy on mini-batches of windows; an :class:`~grace.alignment.problem.Problem`.
+    """RUL loss and health cross entropy on mini-batches of windows; an :class:`~grace.alignment.problem.Problem`."""
 
-    Attributes:
-        windows: Training windows.
-        cap: Largest target, cycles.
-        size: Size of the network.
-        unit: A name in :data:`UNITS`.
-        inner: Name of the RUL loss.
-        batch_size: Windows in a batch.
-        device: Where the windows lie.
-    """
-
-    windows: Windows | ManyWindows
-    cap: int = 125
-    size: str = "compact"
-    unit: str = "cap"
-    inner: str = "weighted_mse"
-    batch_size: int = 128
-    device: str = "cpu"
+    windows: Windows | ManyWindows  # training windows
+    cap: int = 125  # largest target, cycles
+    size: str = "compact"  # size of the network
+    unit: str = "cap"  # a name in UNITS
+    inner: str = "weighted_mse"  # name of the RUL loss
+    batch_size: int = 128  # windows in a batch
+    device: str = "cpu"  # where the windows lie
     _resident: ResidentWindows = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        architecture(self.size)
+        Architecture.named(self.size)
         if self.inner not in INNER:
             raise GraceError(f"`inner` should be one of {', '.join(INNER)}. Found {self.inner!r}.")
         if self.unit not in UNITS:
@@ -116,11 +98,11 @@ class RULProblem:
     @property
     def scale(self) -> float:
         """Cycles per unit of the RUL loss."""
-        return _loss_scale(self.unit, self.cap)
+        return UNITS[self.unit].scale(self.cap)
 
-    def model(self) -> CNNBiLSTMAttention | StatisticsNetwork:
+    def model(self) -> TwoHeads:
         """A freshly initialised network; one on statistics standardises them by those of the training windows."""
-        found = build(self.size, self.windows.rows.shape[1], self.cap, self.unit).to(self.device)
+        found = UNITS[self.unit].network(self.size, self.windows.rows.shape[1], self.cap).to(self.device)
         if isinstance(found, StatisticsNetwork):
             found.standardise(self._resident.sample())
         return found

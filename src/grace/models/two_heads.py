@@ -13,23 +13,20 @@ from grace.models.function import Networks, Tensors
 from grace.models.lstm import EAGER, Cell
 
 WHOLE, UPPER = "backbone", "upper"
+CLASSES = 3
 
 
 class TwoHeads(nn.Module):
     """A shared backbone with a RUL and a health head; subclasses build the backbone.
 
     Args:
-        width: Outputs of the backbone.
-        rul: Hidden widths of the RUL head.
-        health: Hidden widths of the health head.
-        classes: Health classes.
         rul_scale: Cycles per unit of the RUL head's output: 1 (the source: the head emits cycles) or the cap.
         rul_start: Bias of the RUL head's last layer at the start, in units of its output, or None for torch's default.
             With the default, the final ReLU is dead at the start (zero output and zero gradient for every sample) in
             about half of the initialisations.
 
     Shapes:
-        windows ``[B, T, F]`` -> RUL ``[B]`` in cycles (never negative), health logits ``[B, classes]``.
+        windows ``[B, T, F]`` -> RUL ``[B]`` in cycles (never negative), health logits ``[B, 3]``.
     """
 
     parts: ClassVar[dict[str, tuple[str, ...]]]
@@ -42,20 +39,19 @@ class TwoHeads(nn.Module):
         width: int,
         rul: tuple[int, ...],
         health: tuple[int, ...],
-        classes: int,
         rul_scale: float,
         rul_start: float | None,
     ) -> None:
         """Build the heads, after the backbone: the order in which weights are drawn is part of a seed's meaning."""
         last = nn.Linear((width, *rul)[-1], 1)
         self.rul_head = nn.Sequential(*dense((width, *rul), 0.0), last, nn.ReLU())
-        self.health_head = nn.Sequential(*dense((width, *health), 0.0), nn.Linear((width, *health)[-1], classes))
+        self.health_head = nn.Sequential(*dense((width, *health), 0.0), nn.Linear((width, *health)[-1], CLASSES))
         self.rul_scale = rul_scale
         if rul_start is not None:
             nn.init.constant_(last.bias, rul_start)
 
     def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict RUL in cycles ``[B]`` and health logits ``[B, classes]`` from windows ``[B, T, F]``."""
+        """Predict RUL in cycles ``[B]`` and health logits ``[B, 3]`` from windows ``[B, T, F]``."""
         rul, logits = self._one()(windows[None])
         return rul[0], logits[0]
 

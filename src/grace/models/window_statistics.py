@@ -79,7 +79,6 @@ class StatisticsNetwork(TwoHeads):
     Args:
         architecture: Statistics and widths.
         features: Columns of a window.
-        classes: Health classes.
         rul_scale: See :class:`~grace.models.two_heads.TwoHeads`.
         rul_start: Likewise.
     """
@@ -92,7 +91,6 @@ class StatisticsNetwork(TwoHeads):
         self,
         architecture: StatisticsArchitecture,
         features: int = 17,
-        classes: int = 3,
         rul_scale: float = 1.0,
         rul_start: float | None = None,
     ) -> None:
@@ -104,7 +102,7 @@ class StatisticsNetwork(TwoHeads):
         self.trunk = nn.Sequential(*layers)
         self.register_buffer("mean", torch.zeros(a.count(features)))
         self.register_buffer("scale", torch.ones(a.count(features)))
-        self.add_heads(a.trunk[-1], a.rul, a.health, classes, rul_scale, rul_start)
+        self.add_heads(a.trunk[-1], a.rul, a.health, rul_scale, rul_start)
 
     def standardise(self, statistics: Tensor) -> None:
         """Take mean and standard deviation from the statistics of training windows, ``[N, S]``."""

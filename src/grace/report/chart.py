@@ -16,40 +16,19 @@ INK, MUTED, LINE, LATE, EARLY = (f"var(--{name})" for name in ("ink", "muted", "
 WIDTH = 440
 """Of a picture."""
 
+_AXIS: Spec = {"labelColor": MUTED, "gridColor": LINE, "domainColor": MUTED, "tickColor": MUTED, "titleFontSize": 12.5}
+_LEGEND: Spec = {"labelColor": INK, "titleFontSize": 12, "labelLimit": 240}
+_BOTH: Spec = {"titleColor": INK, "titleFontWeight": "normal", "labelFontSize": 12}
+_TITLE: Spec = {"color": INK, "fontSize": 14, "fontWeight": "normal", "anchor": "start", "limit": 440}
+
 CONFIG: Spec = {
     "font": "system-ui, sans-serif",
     "background": "transparent",
     "padding": 4,
     "aria": False,  # the chart is one picture with a description; the lists beside it are what a screen reader reads
-    "axis": {
-        "labelColor": MUTED,
-        "titleColor": INK,
-        "titleFontWeight": "normal",
-        "gridColor": LINE,
-        "domainColor": MUTED,
-        "tickColor": MUTED,
-        "labelFontSize": 12,
-        "titleFontSize": 12.5,
-        "labelLimit": 130,
-        "tickCount": 5,
-    },
-    "legend": {
-        "labelColor": INK,
-        "titleColor": INK,
-        "titleFontWeight": "normal",
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-        "labelLimit": 240,
-    },
-    "title": {
-        "color": INK,
-        "fontSize": 14,
-        "fontWeight": "normal",
-        "anchor": "start",
-        "limit": 440,
-        "subtitleColor": MUTED,
-        "subtitleFontSize": 11,
-    },
+    "axis": _AXIS | _BOTH | {"labelLimit": 130, "tickCount": 5},
+    "legend": _LEGEND | _BOTH,
+    "title": _TITLE | {"subtitleColor": MUTED, "subtitleFontSize": 11},
     "view": {"stroke": None},
     "text": {"color": INK, "fontSize": 12},
 }

@@ -47,36 +47,19 @@ def _pareto(methods: Mapping[str, Mark], legend: bool) -> Spec:
     emphasis = _where("datum.method === selected")
     bar = colour | {"opacity": emphasis(1, 0.5), "size": emphasis(2.5, 1.5)}
     order = {"field": "rmse", "type": "quantitative"}
-    dash = {
-        "field": "whose",
-        "type": "nominal",
-        "scale": {"domain": ["ours", "published"], "range": [[1, 0], [3, 3]]},
-        "legend": None,
-    }
+    drawn = {"order": order, "strokeDash": _nominal("whose", {"ours": [1, 0], "published": [3, 3]})}
+    stepped: Spec = {"interpolate": "step-after", "color": INK, "strokeWidth": 2}
+    theirs = {"size": emphasis(190, 90)}
+    hollow: Spec = {"filled": False, "strokeWidth": 2, "opacity": 1, "cursor": "pointer"}
     ours = {"size": emphasis(240, 110), "strokeWidth": emphasis(1.8, 0.6)}
     name = at | {"text": {"field": "title"}}
     chosen = "datum.method === selected && datum.method !== 'baseline'"
     layers = [
         layer("rule", at | _interval("x", x, "rmse_low", "rmse_high") | bar, where="isValid(datum.rmse_low)"),
         layer("rule", at | _interval("y", y, "score_low", "score_high") | bar, where="isValid(datum.score_low)"),
-        layer(
-            "line",
-            at | {"order": order, "strokeDash": dash},
-            where="datum.frontier",
-            interpolate="step-after",
-            color=INK,
-            strokeWidth=2,
-        ),
+        layer("line", at | drawn, where="datum.frontier", **stepped),
         layer("point", at | looks | of_seed, rows="seeds", filled=True, size=22, opacity=0.8),
-        layer(
-            "point",
-            at | looks | tips | {"size": emphasis(190, 90)},
-            where="datum.whose === 'published'",
-            filled=False,
-            strokeWidth=2,
-            opacity=1,
-            cursor="pointer",
-        ),
+        layer("point", at | looks | tips | theirs, where="datum.whose === 'published'", **hollow),
         layer("point", at | looks | tips | ours, where="datum.whose === 'ours'", cursor="pointer", **_DOT),
         layer("text", name, where="datum.method === 'baseline'", align="right", dx=-11, dy=-11, limit=120),
         layer("text", name, where=chosen, align="left", dx=11, dy=-11, limit=120),
@@ -156,8 +139,7 @@ def _epochs(title: str, kind: Spec | None = None) -> Spec:
     x = {"field": "epoch", "type": "quantitative", "title": "epoch", "axis": axis}
     y = number("value", title) | (kind or {})
     colour = {"color": {"value": {"expr": "colour"}}}
-    dashes = {"domain": ["", "RUL", "health"], "range": [[1, 0], [1, 0], [5, 3]]}
-    dash = {"strokeDash": {"field": "series", "type": "nominal", "legend": None, "scale": dashes}}
+    dash = {"strokeDash": _nominal("series", {"": [1, 0], "RUL": [1, 0], "health": [5, 3]})}
     drawn = {"x": x, "y": y, "tooltip": [_text(name, name) for name in ("series", "epoch", "value")], **colour}
     band = {"x": x} | _interval("y", y, "low", "high") | colour
     layers = [
@@ -192,14 +174,9 @@ def _errors() -> Spec:
 
 def _engines(x: Spec, y: Spec) -> Spec:
     emphasis = _where("datum.engine === engine")
-
-    def lateness(late: str, early: str) -> Spec:
-        scale = {"domain": ["late", "early"], "range": [late, early]}
-        return {"field": "late", "type": "nominal", "scale": scale, "legend": None}
-
     looks = {
-        "color": lateness(LATE, EARLY),
-        "shape": lateness("triangle-up", "circle"),
+        "color": _nominal("late", {"late": LATE, "early": EARLY}),
+        "shape": _nominal("late", {"late": "triangle-up", "early": "circle"}),
         "size": emphasis(220, 36),
         "opacity": emphasis(1, 0.75),
         "strokeWidth": emphasis(2, 0),
@@ -211,6 +188,12 @@ def _engines(x: Spec, y: Spec) -> Spec:
 def _interval(axis: str, quantity: Spec, low: str, high: str) -> Spec:
     """From one field to another along the axis of a quantity."""
     return {axis: quantity | {"field": low}, f"{axis}2": {"field": high}}
+
+
+def _nominal(field: str, looks: Mapping[str, object]) -> Spec:
+    """How each value of a field looks, without a legend."""
+    scale = {"domain": list(looks), "range": list(looks.values())}
+    return {"field": field, "type": "nominal", "legend": None, "scale": scale}
 
 
 def _at(value: object) -> Spec:

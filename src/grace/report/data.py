@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from grace import __version__
-from grace.core.stats import Estimate
+from grace.bench.published import SOURCE
+from grace.bench.summary import Row as TableRow
+from grace.core.stats import RATE, Estimate
 from grace.report import rules
 from grace.report.chart import CONFIG
 from grace.report.charts import REGIMES, specs
-from grace.report.estimates import DIGITS, Point, difference_words, points, published, value_words
-from grace.report.marks import Mark, marks
+from grace.report.estimates import ADJUSTMENT, Point
+from grace.report.frontier import frontier
+from grace.report.marks import Mark
 from grace.report.read import Diagnosed, Results, columns_of
 from grace.report.words import alone_words, inline, scope, summary
 
 Row = dict[str, Any]
+DIGITS = {"rmse": 2, "score": 0}
 
 
 def page_data(found: Results) -> Row:
-    """What a page holds.
-
-    Raises:
-        GraceError: Runs of one method, data set and seed twice: mixed settings.
-    """
-    every = points(found.records)
+    """What a page holds."""
+    every = Point.every(found.records)
     datasets = sorted({r.spec["dataset"] for r in found.records} | {d.dataset for d in found.diagnoses})
-    theirs = published(datasets)
-    known = marks([*(r.spec["method"] for r in found.records), *(name for _, name, *_ in theirs)])
+    theirs = _published(datasets)
+    known = Mark.every([*(r.spec["method"] for r in found.records), *(row["method"] for row in theirs)])
     runs = [columns_of(record) for record in found.records]
     return {
         "version": __version__,
@@ -38,13 +38,13 @@ def page_data(found: Results) -> Row:
         "scope": scope(found.records),
         "summary": summary(found, every),
         "points": [_point_row(point, known[point.method]) for point in every],
-        "published": [_published_row(known, *row) for row in theirs],
+        "published": [row | {"title": known[row["method"]].title} for row in theirs],
         "alone": {name: alone_words([p for p in every if p.dataset == name], known) for name in datasets},
         "engines": _shared(runs),
         "runs": sorted(runs, key=lambda run: (run["dataset"], list(known).index(run["method"]), run["seed"])),
         "diagnoses": [_diagnosis_row(d) for d in found.diagnoses],
         "decision": rules.exported(),
-        "left_out": [asdict(item) for item in found.left_out],
+        "left_out": [{"name": name, "reason": reason} for name, reason in found.left_out],
         "regimes": REGIMES,
         "config": CONFIG,
         "specs": specs(known),
@@ -77,12 +77,12 @@ def _point_row(point: Point, mark: Mark) -> Row:
     figures = {"rmse": point.rmse, "score": point.score}
     for name, found in figures.items():
         row |= _ends(name, found.value)
-        row |= {f"{name}_interval": found.value.text(DIGITS[name]), f"{name}_words": value_words(found, name)}
+        row |= {f"{name}_interval": found.value.text(DIGITS[name]), f"{name}_words": _value_words(found, name)}
     if point.rmse.difference is not None:
-        row["to_baseline"] = [difference_words(found, name) for name, found in figures.items()]
+        row["to_baseline"] = [_difference_words(found, name) for name, found in figures.items()]
     if point.alone is not None and point.alone.difference is not None:
         row |= _ends("alone", point.alone.difference)
-        row["to_alone"] = f"under {inline(point.loss)}: {difference_words(point.alone, 'rmse')}"
+        row["to_alone"] = f"under {inline(point.loss)}: {_difference_words(point.alone, 'rmse')}"
     return {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in row.items()}
 
 
@@ -92,12 +92,46 @@ def _ends(name: str, estimate: Estimate) -> Row:
     return {name: estimate.mean} | ({f"{name}_low": estimate.low, f"{name}_high": estimate.high} if known else {})
 
 
-def _published_row(known: Mapping[str, Mark], dataset: str, name: str, rmse: float, score: float, best: bool) -> Row:
-    """The source's figures of a method as a row of the same charts."""
-    figures = {"rmse": rmse, "score": score}
-    words = {f"{figure}_{part}": f"{value:g}" for figure, value in figures.items() for part in ("interval", "words")}
-    row = {"dataset": dataset, "method": name, "title": known[name].title, "whose": "published", "frontier": best}
-    return row | figures | {"engines": ""} | words
+def _value_words(row: TableRow, metric: str) -> str:
+    """``12.91 [12.58, 13.24], SE over engines 1.19``: interval over seeds, and of an RMSE the error over test engines."""
+    words = row.value.text(DIGITS[metric])
+    return words if math.isnan(row.engines) else f"{words}, SE over engines {row.engines:.{DIGITS[metric]}f}"
+
+
+def _difference_words(row: TableRow, metric: str) -> str:
+    """A row's paired difference as a sentence's end, e.g. ``0.60 cycles lower RMSE, within noise (95 % interval ...)``."""
+    assert row.difference is not None
+    digits, difference = DIGITS[metric], row.difference
+    size = f"{abs(difference.mean):.{digits}f}"
+    way = "lower" if difference.mean < 0 else "higher"
+    what = f"{size} cycles {way} RMSE" if metric == "rmse" else f"NASA score {size} {way}"
+    if difference.n < 2:
+        return f"{what}; one seed tells nothing of the noise"
+    low, high = (f"{value:+.{digits}f}" for value in (difference.low, difference.high))
+    noise = "beyond noise" if difference.measurable else "within noise"
+    words = f"{what}, {noise} (95 % interval {low} to {high}, {difference.n} seeds)"
+    if not difference.measurable:
+        return words
+    remains = "remains" if row.adjusted <= RATE else "does not remain"
+    return f"{words}, which {remains} after {ADJUSTMENT} ({row.looked_at} looked at)"
+
+
+def _published(datasets: Iterable[str]) -> list[Row]:
+    """The source's table as rows of the same charts, with its own frontier.
+
+    Where the text gives one of the two figures alone there is no point to draw.
+    """
+    rows: list[Row] = []
+    for dataset in datasets:
+        found = {name: by_set[dataset] for name, by_set in SOURCE.items() if dataset in by_set}
+        both = {n: (p.rmse, p.score) for n, p in found.items() if p.rmse is not None and p.score is not None}
+        best = set(frontier([*both.values()]))
+        for index, (name, (rmse, score)) in enumerate(both.items()):
+            row: Row = {"dataset": dataset, "method": name, "whose": "published", "frontier": index in best}
+            for figure, value in (("rmse", rmse), ("score", score)):
+                row |= {figure: value, f"{figure}_interval": f"{value:g}", f"{figure}_words": f"{value:g}"}
+            rows.append(row | {"engines": ""})
+    return rows
 
 
 def _diagnosis_row(found: Diagnosed) -> Row:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from grace.bench.published import SOURCE
 from grace.bench.summary import Row, summarise, values_by_seed
 from grace.core.stats import RATE
 from grace.report.frontier import frontier
-from grace.report.marks import marks
+from grace.report.marks import Mark
 from grace.report.standing import standings
 from grace.training.record import DONE, Record
 
@@ -33,48 +31,38 @@ LOSS = {"mse": "plain MSE", "weighted_mse": "weighted MSE"}
 
 @dataclass(frozen=True)
 class Point:
-    """One method on one data set in one view.
-
-    Attributes:
-        dataset: Data set.
-        view: Name in :data:`VIEWS`.
-        method: Method.
-        rmse: RMSE, cycles, with its difference to Baseline: a row of :func:`grace.bench.summary.summarise`.
-        score: NASA score, likewise.
-        loss: The RUL loss that its records name, as printed; empty where they name none or several.
-        alone: RMSE with its difference to RUL alone under the same loss; None where there is nothing to pair, where the
-            method itself shares nothing, and in other views than ``honest``.
-        frontier: Whether no other method here has a lower mean in one figure without a higher one in the other.
-        share: Mean RMSE and score, each from 0 (least of this data set's methods) to 1 (largest): what J weighs.
-        standing: How it stands at every price of a late failure, see :mod:`grace.report.standing`.
-    """
+    """One method on one data set in one view."""
 
     dataset: str
-    view: str
+    view: str  # name in VIEWS
     method: str
-    rmse: Row
-    score: Row
-    loss: str
+    rmse: Row  # RMSE, cycles, with its difference to Baseline: a row of bench/summary.py
+    score: Row  # NASA score, likewise
+    loss: str  # the RUL loss that its records name, as printed; empty where they name none or several
+    # RMSE with its difference to RUL alone under the same loss; None where there is nothing to pair, where the method
+    # itself shares nothing, and in other views than `honest`
     alone: Row | None
-    frontier: bool
+    frontier: bool  # whether no other method here has a lower mean in one figure without a higher one in the other
+    # mean RMSE and score, each from 0 (least of this data set's methods) to 1 (largest): what J weighs
     share: tuple[float, float]
-    standing: str
+    standing: str  # how it stands at every price of a late failure, see standing.py
+
+    @staticmethod
+    def every(records: Iterable[Record]) -> list[Point]:
+        """Every method on every data set in every view that the records hold, in the order of the marks.
+
+        No figure mixes data sets; only the adjustment for many verdicts reaches over them, as the table's does.
+
+        Raises:
+            GraceError: Runs of one method, data set and seed twice: mixed settings.
+        """
+        held = list(records)
+        return [point for view in VIEWS for point in _view(held, view)]
 
     @property
     def shares(self) -> bool:
         """Whether the method trains a second task."""
         return self.method not in ALONE
-
-
-def points(records: Iterable[Record]) -> list[Point]:
-    """Every method on every data set in every view that the records hold, in the order of the marks; no figure mixes data sets,
-    only the adjustment for many verdicts reaches over them, as the table's does.
-
-    Raises:
-        GraceError: Runs of one method, data set and seed twice: mixed settings.
-    """
-    every = list(records)
-    return [point for view in VIEWS for point in _view(every, view)]
 
 
 Rows = Mapping[tuple[str, str], Row]
@@ -117,7 +105,7 @@ def _shares(rmse: Rows, score: Rows) -> tuple[dict[str, dict[str, tuple[float, f
     """Means as shares of their range by data set and method, and who is on the frontier of its data set."""
     shares, best = {}, set()
     for dataset in sorted({dataset for dataset, _ in rmse}):
-        methods = list(marks(method for d, method in rmse if d == dataset))
+        methods = list(Mark.every(method for d, method in rmse if d == dataset))
         pairs = [(rmse[dataset, m].value.mean, score[dataset, m].value.mean) for m in methods]
         columns = (_min_max(column) for column in zip(*pairs, strict=True))
         shares[dataset] = dict(zip(methods, zip(*columns, strict=True), strict=True))
@@ -160,44 +148,3 @@ def _min_max(values: Sequence[float]) -> list[float]:
     """Values as shares of their range: 0 for the least, 1 for the largest, 0 for all where there is no range."""
     low, high = min(values), max(values)
     return [(value - low) / (high - low) if high > low else 0.0 for value in values]
-
-
-def published(datasets: Iterable[str]) -> list[tuple[str, str, float, float, bool]]:
-    """Of the source's table: data set, method, RMSE, score and whether it is on the table's own frontier.
-
-    Where the text gives one of the two figures alone there is no point to draw.
-    """
-    rows = []
-    for dataset in datasets:
-        found = {name: by_set[dataset] for name, by_set in SOURCE.items() if dataset in by_set}
-        both = {n: (p.rmse, p.score) for n, p in found.items() if p.rmse is not None and p.score is not None}
-        best = set(frontier([*both.values()]))
-        rows += [(dataset, name, rmse, score, i in best) for i, (name, (rmse, score)) in enumerate(both.items())]
-    return rows
-
-
-DIGITS = {"rmse": 2, "score": 0}
-
-
-def value_words(row: Row, metric: str) -> str:
-    """``12.91 [12.58, 13.24], SE over engines 1.19``: interval over seeds, and of an RMSE the error over test engines."""
-    words = row.value.text(DIGITS[metric])
-    return words if math.isnan(row.engines) else f"{words}, SE over engines {row.engines:.{DIGITS[metric]}f}"
-
-
-def difference_words(row: Row, metric: str) -> str:
-    """A row's paired difference as a sentence's end, e.g. ``0.60 cycles lower RMSE, within noise (95 % interval ...)``."""
-    assert row.difference is not None
-    digits, difference = DIGITS[metric], row.difference
-    size = f"{abs(difference.mean):.{digits}f}"
-    way = "lower" if difference.mean < 0 else "higher"
-    what = f"{size} cycles {way} RMSE" if metric == "rmse" else f"NASA score {size} {way}"
-    if difference.n < 2:
-        return f"{what}; one seed tells nothing of the noise"
-    low, high = (f"{value:+.{digits}f}" for value in (difference.low, difference.high))
-    noise = "beyond noise" if difference.measurable else "within noise"
-    words = f"{what}, {noise} (95 % interval {low} to {high}, {difference.n} seeds)"
-    if not difference.measurable:
-        return words
-    remains = "remains" if row.adjusted <= RATE else "does not remain"
-    return f"{words}, which {remains} after {ADJUSTMENT} ({row.looked_at} looked at)"

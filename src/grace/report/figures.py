@@ -22,13 +22,7 @@ Row = dict[str, Any]
 
 def draw(found: Results, folder: Path) -> int:
     """Write every panel of every data set as ``PANEL-DATASET.svg`` and ``.png``; of single runs GRACE's first on each
-    data set, or the first.
-
-    Returns:
-        How many figures there are, each in two files.
-
-    Raises:
-        GraceError: Runs of one method, data set and seed twice, or the folder cannot be written.
+    data set, or the first. Returns how many figures there are, each in two files.
     """
     data = page_data(found)
     marks = {name: Mark(**values) for name, values in data["methods"].items()}
@@ -59,26 +53,23 @@ def _panels(data: Row, charts: Mapping[str, Spec], dataset: str) -> dict[str, Sp
     run = min(runs, key=lambda r: r["method"] != "grace", default=None)  # the one that the page opens with
     found: dict[str, Spec] = {}
     if points:
-        found["pareto"] = filled(
-            charts["pareto"], {"points": points, "seeds": []}, _titled(dataset, *_engine_error(points))
-        )
+        title = {"text": dataset, "subtitle": _engine_error(points)}
+        found["pareto"] = filled(charts["pareto"], {"points": points, "seeds": []}, title)
         ends = [p | {"w": w, "j": p["share"][w]} for p in points for w in (0, 1)]  # of the straight line J(w)
         found["cost"] = filled(charts["cost"], {"lines": ends}, dataset)
     if diagnoses:
         found["rho"] = filled(charts["rho"], {"rho": diagnoses, **_bands()}, dataset)
     if alone:
-        found["sharing"] = filled(charts["sharing"], {"points": alone}, _titled(dataset, *data["alone"][dataset]))
+        title = {"text": dataset, "subtitle": data["alone"][dataset]}
+        found["sharing"] = filled(charts["sharing"], {"points": alone}, title)
     if run is not None:
-        title = f"{dataset}, {data['methods'][run['method']]['title']}, seed {run['seed']}"
+        heading = f"{dataset}, {data['methods'][run['method']]['title']}, seed {run['seed']}"
         engines = _engines(run, data["engines"][run["engines"]])
-        found["run"] = _beside([filled(charts[n], {"epochs": rows}, "", SMALL) for n, rows in _epochs(run)], title, run)
-        found["engines"] = _beside([filled(charts[n], engines, "") for n in ("predicted", "errors")], title, run)
+        found["run"] = _beside(
+            [filled(charts[n], {"epochs": rows}, "", SMALL) for n, rows in _epochs(run)], heading, run
+        )
+        found["engines"] = _beside([filled(charts[n], engines, "") for n in ("predicted", "errors")], heading, run)
     return found
-
-
-def _titled(text: str, *lines: str) -> Spec:
-    """A title with lines under it."""
-    return {"text": text, "subtitle": list(lines)}
 
 
 def _engine_error(points: Sequence[Row]) -> list[str]:
@@ -137,10 +128,8 @@ def _engines(run: Row, engines: Row) -> dict[str, list[Row]]:
     for engine, true, rul in zip(engines["engine"], engines["true"], run["rul"], strict=True):
         if true is not None and rul is not None:
             target = min(true, run["cap"])
-            error = rul - target
-            rows.append(
-                {"engine": engine, "true": target, "rul": rul, "error": error, "late": "late" if error > 0 else "early"}
-            )
+            late = "late" if rul > target else "early"
+            rows.append({"engine": engine, "true": target, "rul": rul, "error": rul - target, "late": late})
     most = max((row["true"] for row in rows), default=1)
     return {"engines": rows, "diagonal": [{"true": at, "target": at} for at in (0, most)]}
 

@@ -9,9 +9,6 @@ def frontier(points: Sequence[tuple[float, float]]) -> list[int]:
     """Indices of the points that no other dominates, ascending in the first figure; smaller is better in both.
 
     A point dominates another if it is no worse in both figures and better in one. Equal points do not dominate each other.
-
-    Args:
-        points: Pairs of figures, e.g. RMSE in cycles and NASA score.
     """
     kept: list[int] = []
     least = float("inf")

@@ -6,20 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from grace.controllers.titles import TITLES
+from grace.report.chart import INK
 
-INK = "var(--ink)"
-"""The colour of text: black on light, white on dark, and black on paper."""
-
-BLUE, SKY, GREEN, ORANGE, VERMILLION, PURPLE, YELLOW = (
-    "#0072B2",
-    "#56B4E9",
-    "#009E73",
-    "#E69F00",
-    "#D55E00",
-    "#CC79A7",
-    "#F0E442",
-)
-GREY = "#8C8C8C"
+BLUE, SKY, GREEN, ORANGE = "#0072B2", "#56B4E9", "#009E73", "#E69F00"
+VERMILLION, PURPLE, YELLOW, GREY = "#D55E00", "#CC79A7", "#F0E442", "#8C8C8C"
 
 CIRCLE = "M1,0A1,1,0,1,1,-1,0A1,1,0,1,1,1,0Z"
 DIAMOND = "M0,-1.3L1.1,0L0,1.3L-1.1,0Z"
@@ -34,17 +24,22 @@ STAR = "M0,-1.4L0.35,-0.48L1.33,-0.43L0.57,0.18L0.82,1.13L0,0.6L-0.82,1.13L-0.57
 
 @dataclass(frozen=True)
 class Mark:
-    """How a method is drawn.
+    """How a method is drawn."""
 
-    Attributes:
-        title: Its name as printed.
-        colour: Okabe and Ito's palette, which the colour-blind can tell apart, with grey; Baseline is in the text's colour.
-        shape: SVG path about 2 by 2, centred on the origin: the same for the charts and the lists beside them.
-    """
-
-    title: str
+    title: str  # its name as printed
+    # Okabe and Ito's palette, which the colour-blind can tell apart, with grey; Baseline is in the text's colour
     colour: str
-    shape: str
+    shape: str  # SVG path about 2 by 2, centred on the origin: the same for the charts and the lists beside them
+
+    @classmethod
+    def every(cls, methods: Iterable[str]) -> dict[str, Mark]:
+        """How to draw each method, in the order of the table of methods; those it does not know are yellow and come last."""
+        known = list(TITLES)
+        ordered = sorted(set(methods), key=lambda name: (known.index(name) if name in known else len(known), name))
+        strange = [name for name in ordered if name not in LOOKS]
+        looks = LOOKS | {name: (YELLOW, UNKNOWN[i % len(UNKNOWN)]) for i, name in enumerate(strange)}
+        titles = {name: f"{name} (not ours)" if name in TITLES.values() else name for name in strange} | TITLES
+        return {name: cls(titles[name], *looks[name]) for name in ordered}
 
 
 LOOKS = {
@@ -65,13 +60,3 @@ LOOKS = {
 """Colour and shape by method; a variant shares the colour of what it varies."""
 
 UNKNOWN = (LEFT, RIGHT, DIAMOND, DOWN, CROSS, STAR, SQUARE, UP)
-
-
-def marks(methods: Iterable[str]) -> dict[str, Mark]:
-    """How to draw each method, in the order of the table of methods; those it does not know are yellow and come last."""
-    known = list(TITLES)
-    ordered = sorted(set(methods), key=lambda name: (known.index(name) if name in known else len(known), name))
-    strange = [name for name in ordered if name not in LOOKS]
-    looks = LOOKS | {name: (YELLOW, UNKNOWN[i % len(UNKNOWN)]) for i, name in enumerate(strange)}
-    titles = {name: f"{name} (not ours)" if name in TITLES.values() else name for name in strange} | TITLES
-    return {name: Mark(titles[name], *looks[name]) for name in ordered}

@@ -7,9 +7,7 @@ import hashlib
 import json
 import re
 from importlib.resources import files
-from pathlib import Path
 
-from grace.files import write_text
 from grace.report.data import page_data
 from grace.report.library import library
 from grace.report.read import Results
@@ -17,21 +15,8 @@ from grace.report.read import Results
 SCRIPTS = ("decide.js", "page.js", "panels.js")
 
 
-def write_page(found: Results, path: Path) -> None:
-    """Write the page.
-
-    Raises:
-        GraceError: Runs of one method, data set and seed twice, or the file cannot be written.
-    """
-    write_text(path, page(found))
-
-
 def page(found: Results) -> str:
-    """The page as HTML.
-
-    Raises:
-        GraceError: Runs of one method, data set and seed twice: mixed settings.
-    """
+    """The page as HTML; raises what :meth:`grace.report.estimates.Point.every` raises."""
     bundle, script = library(), "".join(_asset(name) for name in SCRIPTS)
     parts = {
         "policy": _policy(bundle, script),

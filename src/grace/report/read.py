@@ -21,14 +21,6 @@ MALFORMED = (GraceError, KeyError, TypeError, ValueError, AttributeError, IndexE
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """A file that is not on the page, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class Diagnosed:
     """One measurement of ``grace diagnose``: what it was made on, and what a decision is made from."""
 
@@ -40,35 +32,26 @@ class Diagnosed:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that a page is made from.
+    """Everything that a page is made from."""
 
-    Attributes:
-        records: Sound records of finished runs.
-        diagnoses: Sound diagnoses, by data set and then by recipe.
-        left_out: Files that are damaged, of another version or of a run that failed.
-    """
-
-    records: tuple[Record, ...]
-    diagnoses: tuple[Diagnosed, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
+    records: tuple[Record, ...]  # sound records of finished runs
+    diagnoses: tuple[Diagnosed, ...] = ()  # sound diagnoses, by data set and then by recipe
+    # files that are damaged, of another version or of a run that failed, each with the reason
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def read_results(runs: Path, diagnosis: Path | None = None) -> Results:
-    """Read a sweep's records, and the diagnoses in a folder.
-
-    Args:
-        runs: Folder of a sweep.
-        diagnosis: Folder of files as ``grace diagnose --json`` prints them; None where there are none.
+    """Read a sweep's records, and the diagnoses in a folder of files as ``grace diagnose --json`` prints them.
 
     Raises:
         GraceError: There is no record that can be used, or no folder of diagnoses where one is named.
     """
-    left: list[LeftOut] = []
+    left: list[tuple[str, str]] = []
     records = list(_sound(Store(runs).paths(), _record, left))
     if not records:
         raise GraceError(
             f"{runs} should hold a record of a finished run. Found {len(left)} that cannot be used, "
-            f"{left[0].name}: {left[0].reason}"
+            f"{left[0][0]}: {left[0][1]}"
         )
     if diagnosis is not None and not diagnosis.is_dir():
         raise GraceError(
@@ -80,13 +63,13 @@ def read_results(runs: Path, diagnosis: Path | None = None) -> Results:
     return Results(tuple(records), tuple(found), tuple(left))
 
 
-def _sound(paths: Iterable[Path], read: Callable[[Path], T], left: list[LeftOut]) -> Iterable[T]:
+def _sound(paths: Iterable[Path], read: Callable[[Path], T], left: list[tuple[str, str]]) -> Iterable[T]:
     for path in paths:
         try:
             yield read(path)
         except MALFORMED as error:
             words = str(error) if isinstance(error, GraceError) else f"damaged: {type(error).__name__} {error}"
-            left.append(LeftOut(path.name, words.replace(f"{path.parent}/", "")))
+            left.append((path.name, words.replace(f"{path.parent}/", "")))
 
 
 def _record(path: Path) -> Record:
@@ -100,20 +83,13 @@ def _record(path: Path) -> Record:
 def _diagnosed(path: Path) -> Diagnosed:
     found = json.loads(path.read_text(encoding="utf-8"))
     rho, recipe = found["rho"], RECIPES[found["recipe"]]
-    evidence = Evidence(
-        rho=_number(rho["mean"]),
-        low=_number(rho["low"]),
-        high=_number(rho["high"]),
-        ratio=_number(found["ratio"]["median"]),
-        near_failure_share=_number(found["near_failure_share"]),
-        conditions=int(_number(found["conditions"])),
-        reliable=not recipe.single,
-        inits=int(_number(rho["inits"])),
-        recipe=recipe.name,
-    )
-    if not (-1 <= evidence.low <= evidence.rho <= evidence.high <= 1 and math.isfinite(evidence.ratio)):
+    mean, low, high = (_number(rho[name]) for name in ("mean", "low", "high"))
+    if not -1 <= low <= mean <= high <= 1:
         raise ValueError("rho outside its interval")
-    return Diagnosed(_text(found["dataset"]), evidence, int(_number(rho["batches"])), found["settled"])
+    ratio, share = _number(found["ratio"]["median"]), _number(found["near_failure_share"])
+    conditions, inits, batches = (int(_number(v)) for v in (found["conditions"], rho["inits"], rho["batches"]))
+    evidence = Evidence(mean, low, high, ratio, share, conditions, 2, not recipe.single, inits, recipe.name)
+    return Diagnosed(_text(found["dataset"]), evidence, batches, found["settled"])
 
 
 def columns_of(record: Record) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
-from grace.alignment.decide import MAX_INITS, RULES, Answer, Evidence, Thresholds, decide
+from grace.alignment.decide import MAX_INITS, RULES, Evidence, Thresholds, decide
 from grace.alignment.recipes import RECIPES
-from grace.alignment.study import study
+from grace.alignment.study import Study
 from grace.controllers.titles import TITLES
 
 METHODS = TITLES | {
@@ -30,7 +30,7 @@ def exported() -> dict[str, Any]:
         "methods": METHODS,
         "recipes": list(RECIPES),
         "most_inits": MAX_INITS,
-        "study": study().words,
+        "study": Study.read().words,
         "unreliable": decide(Evidence(0, 0, 0, 1, 0, 1, reliable=False), RULES["source"]).next_step,
     }
 
@@ -38,9 +38,9 @@ def exported() -> dict[str, Any]:
 def _rule(thresholds: Thresholds) -> dict[str, Any]:
     edges = (-1.0, *thresholds.edges(), 1.0)
     middles = [(low + high) / 2 for low, high in pairwise(edges)]
-    yes = Evidence(1, 1, 1, float("inf"), 1, 10**9)
-    no = Evidence(1, 1, 1, 1, 0, 0)
-    words = {a.question: {"text": a.text, "yes": a.reason, "no": b.reason} for a, b in _both(yes, no, thresholds)}
+    yes = decide(Evidence(1, 1, 1, float("inf"), 1, 10**9), thresholds).answers
+    no = decide(Evidence(1, 1, 1, 1, 0, 0), thresholds).answers
+    words = {a.question: {"text": a.text, "yes": a.reason, "no": b.reason} for a, b in zip(yes, no, strict=True)}
     words["Q1"]["no"] = decide(Evidence(1, 1, 1, 1, 0, 0, tasks=1), thresholds).answers[0].reason
     bands = [decide(Evidence(rho, rho, rho, 1, 0, 0), thresholds).answers[1].reason for rho in middles]
     return {
@@ -50,7 +50,3 @@ def _rule(thresholds: Thresholds) -> dict[str, Any]:
         "words": words,
         "band_words": bands,
     }
-
-
-def _both(yes: Evidence, no: Evidence, thresholds: Thresholds) -> list[tuple[Answer, Answer]]:
-    return list(zip(decide(yes, thresholds).answers, decide(no, thresholds).answers, strict=True))

@@ -31,12 +31,8 @@ def standings(
     """How every method stands at every position, by data set and method: 101 characters, :data:`FIRST` to :data:`REMAINS`.
 
     Differences of J to the first are paired by seed, on the scale of the means; the family of one position is all of them on all
-    data sets.
-
-    Args:
-        rmse: RMSE by data set, method and seed.
-        score: NASA score likewise.
-        shares: Mean RMSE and score as shares of their range, by data set and method; of equal J the first one named is the first.
+    data sets. RMSE and NASA score are by data set, method and seed; their means as shares of their range by data set and method,
+    and of equal J the first one named there is the first.
     """
     first = {dataset: _first(of) for dataset, of in shares.items()}
     names = [(dataset, method) for dataset, of in shares.items() for method in of]

@@ -8,7 +8,7 @@ from grace.alignment.decide import STUDY
 from grace.bench.summary import Row
 from grace.core.stats import LEVEL, RATE
 from grace.report.estimates import ADJUSTMENT, BASELINE, Point
-from grace.report.marks import Mark, marks
+from grace.report.marks import Mark
 from grace.report.read import Diagnosed, Results
 from grace.report.standing import BEYOND_NOISE, FIRST, REMAINS, WITHIN_NOISE
 from grace.training.record import Record
@@ -17,7 +17,7 @@ from grace.training.record import Record
 def summary(found: Results, points: Sequence[Point]) -> list[str]:
     """The findings, the most telling first; honest protocol, labels capped."""
     honest = [point for point in points if point.view == "honest"]
-    titles = {name: inline(mark.title) for name, mark in marks(r.spec["method"] for r in found.records).items()}
+    titles = {name: inline(mark.title) for name, mark in Mark.every(r.spec["method"] for r in found.records).items()}
     lines = []
     if any(p.method == BASELINE for p in honest):
         lines += [_count([(p, p.rmse) for p in honest], "RMSE", "Baseline", titles, 2)]

@@ -63,7 +63,7 @@ def load(path: Path, kind: Format, device: str = "cpu") -> dict[str, Any]:
 def _checksum(tree: str, tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256(tree.encode())
     for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
+        tensor = tensors[name].detach().cpu()
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
         flat = tensor.flatten().clone(memory_format=contiguous_format)
         digest.update(flat.view(uint8).numpy().data)  # bfloat16 too

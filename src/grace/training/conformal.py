@@ -29,9 +29,6 @@ def half_width(errors: NDArray[np.float64], engine: NDArray[np.int64], level: fl
 
     Returns:
         Infinity where there are too few engines for the level (fewer than ``level / (1 - level)``).
-
-    Raises:
-        GraceError: ``level`` is out of its range.
     """
     if not 0 < level < 1:
         raise GraceError(f"`level` should be in (0, 1). Found {level}.")

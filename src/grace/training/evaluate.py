@@ -25,6 +25,15 @@ class Predictions(NamedTuple):
     rul: NDArray[np.float32]
     health: NDArray[np.int64]
 
+    @classmethod
+    def of(cls, model: nn.Module, windows: ResidentWindows, spec: RunSpec) -> Predictions:
+        """Of one network in evaluation mode; the model's mode is restored."""
+        training = model.training
+        model.eval()
+        found = predict_all(lambda x: tuple(side[None] for side in model(x[0])), [windows], [spec])[0]
+        model.train(training)
+        return found
+
     def figures(self, windows: Windows) -> dict[str, float]:
         """RMSE (cycles) and NASA score against capped and uncapped labels, and the macro-F1 of the health states.
 
@@ -41,23 +50,9 @@ class Predictions(NamedTuple):
         }
 
 
-def predict(model: nn.Module, windows: ResidentWindows, spec: RunSpec) -> Predictions:
-    """Predict all windows, in evaluation mode; the model's mode is restored."""
-    training = model.training
-    model.eval()
-
-    def forward(x: Tensor) -> tuple[Tensor, Tensor]:
-        rul, logits = model(x[0])
-        return rul[None], logits[None]
-
-    found = predict_all(forward, [windows], [spec])[0]
-    model.train(training)
-    return found
-
-
 @torch.no_grad()
 def predict_all(
-    forward: Callable[[Tensor], tuple[Tensor, Tensor]], windows: Sequence[ResidentWindows], specs: Sequence[RunSpec]
+    forward: Callable[[Tensor], tuple[Tensor, ...]], windows: Sequence[ResidentWindows], specs: Sequence[RunSpec]
 ) -> list[Predictions]:
     """Predictions of ``R`` networks, each of its own windows; RUL at most the cap, as the targets.
 

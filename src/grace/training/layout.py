@@ -14,13 +14,7 @@ ALIGNED = 64  # values; a tensor that begins off a multiple of 16 bytes misses t
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each named tensor of a network lies in its replica's row; gaps hold zeros.
-
-    Attributes:
-        shapes: Shape of each tensor by name, in the order of the row.
-        starts: First position of each.
-        width: Length of a row, ``P``.
-    """
+    """Where each named tensor of a network begins in its replica's row of length ``width``, and its shape; gaps hold zeros."""
 
     shapes: dict[str, tuple[int, ...]]
     starts: dict[str, int]
@@ -59,14 +53,8 @@ class Layout:
 class State:
     """What a step changes, one row a replica.
 
-    Attributes:
-        values: Parameters ``[R, P]``.
-        first: AdamW's mean of the gradient ``[R, P]``.
-        second: AdamW's mean of the squared gradient ``[R, P]``.
-        average: Moving average of the parameters ``[R, P]``.
-        statistics: Running statistics of the BatchNorms ``[R, S]``.
-        average_statistics: Their moving average ``[R, S]``.
-        steps: Steps taken ``[R]``.
+    ``values`` are the parameters ``[R, P]``, ``first`` and ``second`` AdamW's moments, ``average`` their moving average;
+    ``statistics`` the running ones of the BatchNorms ``[R, S]``, with their moving average; ``steps`` those taken ``[R]``.
     """
 
     values: Tensor

@@ -11,7 +11,7 @@ from torch import nn
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.formats import Format
-from grace.models.rul_problem import build
+from grace.models.rul_problem import UNITS
 from grace.training.checkpoint import load, save
 from grace.training.migrations import spec_read_by
 from grace.training.run import Run
@@ -22,14 +22,10 @@ NETWORK = Format("trained network", 2, {1: lambda body: body | {"spec": spec_rea
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """What a model file holds.
+    """A network in evaluation mode, the run that made it, and the conditions and scaling of its training engines.
 
-    Attributes:
-        model: The network, in evaluation mode.
-        spec: The run that made it.
-        conditioner: Conditions and scaling of its training engines.
-        half_width: Of the conformal interval, cycles; infinite where there were too few validation engines.
-        level: Coverage that the interval was made for.
+    ``half_width`` is that of the conformal interval for a coverage of ``level``, cycles; infinite where there were too few
+    validation engines.
     """
 
     model: nn.Module
@@ -73,7 +69,7 @@ def load_model(path: Path) -> TrainedNetwork:
     arrays = {name: c[name].numpy() for name in ("unit", "centres", "mean", "scale")}
     conditioner = Conditioner(tuple(c["features"]), **arrays, settings=spec.conventions.settings)
     with torch.random.fork_rng(devices=[]):
-        model = build(spec.size, len(c["features"]), spec.conventions.cap, spec.rul_scale)
+        model = UNITS[spec.rul_scale].network(spec.size, len(c["features"]), spec.conventions.cap)
     model.load_state_dict(state["weights"])
     interval = state["interval"]
     return TrainedNetwork(model.eval(), spec, conditioner, interval["half_width"], interval["level"])

@@ -14,12 +14,7 @@ class Monitor:
     """Raises an alarm where rho's interval stays below the band that the method's prescription assumed.
 
     GRACE was prescribed for rho above ``strong``, every other method that shares a backbone for rho above ``weak``. The
-    interval is over the batches of one training: it says nothing of other initialisations.
-
-    Args:
-        method: Name of the method.
-        outer: Its outer axis; a single task has nothing to watch.
-        thresholds: The bands.
+    interval is over the batches of one training: it says nothing of other initialisations. A single task has nothing to watch.
     """
 
     def __init__(self, method: str, outer: str, thresholds: Thresholds = SOURCE) -> None:

@@ -35,50 +35,53 @@ class _Learned:
             self._parameter.grad = None
 
 
-class Group:
+class _Group:
     """Replicas with the same outer axis, options and steps an epoch; a single one is a controller without a leading dimension.
 
     ``members`` are their numbers in the stack, ``spec`` is that of one of them.
     """
 
-    def __init__(self, members: list[int], spec: RunSpec, per_epoch: int, device: str) -> None:
-        self.members, self.per_epoch = members, per_epoch
+    def __init__(self, members: list[int], spec: RunSpec, per_epoch: int, device: str, monitor_every: int) -> None:
+        self.members, self._per_epoch = members, per_epoch
+        self._epoch = self._first = 0  # number of the epoch, and of its first step
         self.index = torch.tensor(members, device=device)
         replicas = (len(members),) if len(members) > 1 else ()
         self.controller: Controller = build_outer(spec.outer, len(TASKS), replicas=replicas, **dict(spec.options)).to(
             device
         )
         self._every = spec.measure_every if self.controller.needs_gramian else 0
+        self._monitor_every = 0 if self._every else monitor_every
         self._peak = self.controller.learning_rate or spec.schedule.learning_rate
         self._rates = torch.zeros(per_epoch, len(members), device=device)
         self._learned = [_Learned(parameter, len(members)) for parameter in self.controller.parameters()]
 
-    def measures(self, step: int, epoch: int) -> bool:
+    def measures(self, step: int) -> bool:
         """Whether this group's Gramians are measured in this step of the epoch."""
-        return bool(self._every) and (epoch * self.per_epoch + step) % self._every == 0
+        return bool(self._every) and (self._first + step) % self._every == 0
 
-    def watched(self, step: int, epoch: int, every: int) -> bool:
-        """Whether Gramians that the controller does not need are measured for a display, on every N-th step; 0: never."""
-        return bool(every) and not self._every and (epoch * self.per_epoch + step) % every == 0
+    def watched(self, step: int) -> bool:
+        """Whether Gramians that the controller does not need are measured for a display in this step."""
+        return bool(self._monitor_every) and (self._first + step) % self._monitor_every == 0
 
     def begin_epoch(self, epoch: int, rates: Sequence[Rate]) -> None:
         """Set the learning rates of the parameters for every step of the epoch."""
+        self._epoch, self._first = epoch, epoch * self._per_epoch
         if self._learned:
-            steps = range(epoch * self.per_epoch, (epoch + 1) * self.per_epoch)
+            steps = range(self._first, self._first + self._per_epoch)
             table = [[rates[member].at(step, self._peak) for member in self.members] for step in steps]
             self._rates = torch.tensor(table, device=self.index.device)
 
-    def weigh(self, losses: Tensor, gram: Tensor | None, step: int, epoch: int) -> tuple[Tensor, Tensor | None]:
+    def weigh(self, losses: Tensor, gram: Tensor | None, step: int) -> tuple[Tensor, Tensor | None]:
         """Weights ``[n, K]`` from losses ``[n, K]`` and Gramians ``[n, K, K]``, and the sum of the controllers' own losses."""
         if len(self.members) == 1:
             losses, gram = losses[0], None if gram is None else gram[0]
         with torch.no_grad():
-            weights: Tensor = self.controller(losses, gram, epoch * self.per_epoch + step, epoch)
+            weights: Tensor = self.controller(losses, gram, self._first + step, self._epoch)
         own = self.controller.own_loss(losses, gram)
         return weights.view(len(self.members), -1), None if own is None else own.sum()
 
     def step(self, step: int) -> None:
-        """Step the controller's own parameters, in this step of the epoch."""
+        """Step the controller's own parameters, after this step of the epoch."""
         for learned in self._learned:
             learned.step(self._rates[step])
 
@@ -97,20 +100,20 @@ class Group:
 class Outer:
     """The controllers of a stack of ``R`` replicas, from the spec and the steps an epoch of each."""
 
-    def __init__(self, specs: Sequence[RunSpec], per_epoch: Sequence[int], device: str) -> None:
+    def __init__(self, specs: Sequence[RunSpec], per_epoch: Sequence[int], device: str, monitor_every: int) -> None:
         found: dict[tuple[Any, ...], list[int]] = {}
         for number, (spec, steps) in enumerate(zip(specs, per_epoch, strict=True)):
             found.setdefault((spec.outer, spec.options, spec.measure_every, steps), []).append(number)
-        self.groups = [Group(m, specs[m[0]], per_epoch[m[0]], device) for m in found.values()]
+        self.groups = [_Group(m, specs[m[0]], per_epoch[m[0]], device, monitor_every) for m in found.values()]
         self.losses = torch.ones(len(specs), len(TASKS), device=device)
         self.gramians = torch.eye(len(TASKS), device=device).repeat(len(specs), 1, 1)
 
-    def at_work(self, rows: Sequence[int]) -> list[Group]:
+    def at_work(self, rows: Sequence[int]) -> list[_Group]:
         """The groups that hold some of these replicas."""
         return [group for group in self.groups if not set(group.members).isdisjoint(rows)]
 
     def weigh(
-        self, groups: Sequence[Group], rows: Tensor, losses: Tensor, gram: Tensor | None, step: int, epoch: int
+        self, groups: Sequence[_Group], rows: Tensor, losses: Tensor, gram: Tensor | None, step: int
     ) -> tuple[Tensor, Tensor | None]:
         """Weights ``[n, K]`` of the replicas at ``rows``, from their losses ``[n, K]`` and Gramians ``[n, K, K]``; own losses.
 
@@ -121,8 +124,8 @@ class Outer:
             self.gramians[rows] = gram
         weights, own = torch.ones_like(self.losses), []
         for group in groups:
-            seen = self.gramians[group.index] if gram is not None and group.measures(step, epoch) else None
-            found, learns = group.weigh(self.losses[group.index], seen, step, epoch)
+            seen = self.gramians[group.index] if gram is not None and group.measures(step) else None
+            found, learns = group.weigh(self.losses[group.index], seen, step)
             weights[group.index] = found.to(weights.dtype)
             own += [] if learns is None else [learns]
         return weights[rows], torch.stack(own) if own else None

@@ -33,29 +33,29 @@ class Split:
     test: Windows | None
     conditioner: Conditioner
 
+    @classmethod
+    def of(cls, spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
+        """Split a fleet as the spec's protocol says.
 
-def split_for(spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
-    """Split a fleet as the spec's protocol says.
-
-    Raises:
-        GraceError: The fleet cannot be trained on, or ``source`` is asked for without test engines.
-    """
-    conventions, plan, training = spec.conventions, spec.schedule, fleet
-    check_training(fleet, conventions, min(plan.min_history, conventions.window))
-    if spec.protocol == "honest":
-        kept, held = split_engines(len(fleet.engines), spec.validation_share, spec.seed)
-        training = fleet.select(kept)
-    conditioner = fit_conditions(training, conventions)
-    tested = None if test is None else _tested(spec, test, conditioner)
-    if spec.protocol == "honest":
-        chosen_on = _cut(spec, fleet.select(held), conditioner, spec.seed)
-    elif tested is not None:
-        chosen_on = tested
-    else:
-        raise GraceError("The protocol `source` should have test engines. Found none. Use --protocol honest.")
-    rows = conditioner.transform(training)
-    train = training_windows(training, rows, conventions, plan.min_history, plan.max_train_rul)
-    return Split(train, chosen_on, tested, conditioner)
+        Raises:
+            GraceError: The fleet cannot be trained on, or ``source`` is asked for without test engines.
+        """
+        conventions, plan, training = spec.conventions, spec.schedule, fleet
+        check_training(fleet, conventions, min(plan.min_history, conventions.window))
+        if spec.protocol == "honest":
+            kept, held = split_engines(len(fleet.engines), spec.validation_share, spec.seed)
+            training = fleet.select(kept)
+        conditioner = fit_conditions(training, conventions)
+        tested = None if test is None else _tested(spec, test, conditioner)
+        if spec.protocol == "honest":
+            chosen_on = _cut(spec, fleet.select(held), conditioner, spec.seed)
+        elif tested is not None:
+            chosen_on = tested
+        else:
+            raise GraceError("The protocol `source` should have test engines. Found none. Use --protocol honest.")
+        rows = conditioner.transform(training)
+        train = training_windows(training, rows, conventions, plan.min_history, plan.max_train_rul)
+        return cls(train, chosen_on, tested, conditioner)
 
 
 def _tested(spec: RunSpec, test: Fleet, conditioner: Conditioner) -> Windows:

@@ -17,7 +17,7 @@ from grace.training.schedule import Rate
 from grace.training.spec import RunSpec
 
 
-class Measured(NamedTuple):
+class _Measured(NamedTuple):
     """Mean losses and weights ``[K]`` of an epoch and the Gramians of its ``M`` measured steps ``[M, K, K]``."""
 
     losses: Tensor
@@ -55,7 +55,7 @@ class Sums:
         self._gramians.append(gramians.clone())
         self._of.append(set(members))
 
-    def summaries(self) -> list[Measured]:
+    def summaries(self) -> list[_Measured]:
         """Means and Gramians of each replica, on the CPU; asked for at the end of the epoch."""
         count = self._counts.clamp_min(1)
         losses, weights = (self._losses / count).cpu(), (self._weights / count).cpu()
@@ -63,7 +63,7 @@ class Sums:
         gramians = torch.stack(self._gramians).cpu() if self._gramians else torch.zeros(shape)
         every = range(len(losses))
         mine = [[step for step, members in enumerate(self._of) if number in members] for number in every]
-        return [Measured(losses[number], weights[number], gramians[mine[number], number]) for number in every]
+        return [_Measured(losses[number], weights[number], gramians[mine[number], number]) for number in every]
 
 
 class Replica:
@@ -92,8 +92,9 @@ class Replica:
         first, peak = epoch * self.per_epoch, self.spec.schedule.learning_rate
         return [self.rate.at(first + step, peak) for step in range(self.per_epoch)] + [0.0] * (length - self.per_epoch)
 
-    def trained(self, losses: Tensor) -> bool:
-        """Count the epoch's steps; whether its mean losses ``[K]`` are finite."""
+    def trained(self, measured: _Measured) -> bool:
+        """Count the epoch's steps; whether its mean losses are finite."""
+        self._measured, losses = measured, measured.losses
         self.step += self.per_epoch
         if bool(torch.isfinite(losses).all()):
             return True
@@ -104,7 +105,7 @@ class Replica:
     def _fails(self, what: str, found: str) -> None:
         self.reason = f"{what} should be finite. Found {found} in epoch {len(self.history)}. Lower the learning rate."
 
-    def judged(self, entry: dict[str, Any], measured: Measured) -> bool:
+    def judged(self, entry: dict[str, Any]) -> bool:
         """Enter an epoch's figures into the history; whether it is the best so far."""
         epoch = len(self.history)
         if not all(math.isfinite(entry.get(name, 0.0)) for name in ("validation_rmse", "test_rmse")):
@@ -113,7 +114,7 @@ class Replica:
         value = 1 - entry["validation_f1"] if "validation_f1" in entry else entry["validation_rmse"]
         last = self.rates(epoch, self.per_epoch)[-1]
         self.rate.after_epoch(value)
-        self.history.append({"epoch": epoch, "lr": last, **entry, **measured.summary()})
+        self.history.append({"epoch": epoch, "lr": last, **entry, **self._measured.summary()})
         better: bool = value < self.best_value
         if better:
             self.best_epoch, self.best_value = epoch, value

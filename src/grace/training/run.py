@@ -25,12 +25,12 @@ from grace.data.windows import Windows
 from grace.errors import GraceError
 from grace.files import set_aside
 from grace.formats import DamagedError, Format
-from grace.models.lstm import EAGER, compiled
+from grace.models.lstm import EAGER, Cell
 from grace.training.checkpoint import load, save
 from grace.training.concerns import concerns
 from grace.training.conformal import half_width
-from grace.training.evaluate import Predictions, predict
-from grace.training.protocol import Split, split_for
+from grace.training.evaluate import Predictions
+from grace.training.protocol import Split
 from grace.training.record import DONE, ENGINE, FAILED, Record
 from grace.training.spec import RunSpec
 from grace.training.stack import Stack
@@ -52,13 +52,7 @@ OnEpoch = Callable[[Stack], None]
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A finished run.
-
-    Attributes:
-        record: What is kept of it.
-        model: The network of the best epoch, or None where the run failed.
-        split: What it was trained and chosen on.
-    """
+    """A finished run: its record, the network of the best epoch (None where it failed), and what it was trained and chosen on."""
 
     record: Record
     model: nn.Module | None
@@ -125,18 +119,10 @@ def train_stacked(
     figures are those to rounding. A run's ``seconds`` are its share of the stack's.
 
     Args:
-        specs: What to train; they differ in method, options and seed alone.
-        fleet: Training engines, run to failure.
-        test: Test engines with their RUL.
-        device: ``cpu``, ``cuda``, ...
-        checkpoint: File that the stack's state is written to, and resumed from where it is there.
+        specs: What to train; they differ in method, options and seed alone. Runs are returned in their order.
         every: Seconds between two checkpoints, at the end of an epoch; default 300, and 0 for a single run.
         fuse: Compile the element-wise part of the LSTM with ``torch.compile``.
-        monitor_every: See :func:`train`.
-        on_epoch: Told each epoch.
-
-    Returns:
-        Runs in the order of ``specs``.
+        fleet, test, device, checkpoint, monitor_every, on_epoch: See :func:`train`.
 
     Raises:
         GraceError: The specs cannot train together, a split of one of several fills no batch, or see :func:`train`.
@@ -149,9 +135,9 @@ def train_stacked(
             "Runs of a stack should be at least one, and differ in method, options and seed alone. Found "
             f"{len(stacks(specs))} kinds among {len(specs)} runs. Train each kind in a stack of its own."
         )
-    splits = {spec.seed: split_for(spec, fleet, test) for spec in specs}
+    splits = {spec.seed: Split.of(spec, fleet, test) for spec in specs}
     with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
-        stack = Stack(specs, splits, device, compiled() if fuse else EAGER, monitor_every)
+        stack = Stack(specs, splits, device, Cell.compiled() if fuse else EAGER, monitor_every)
         _to_the_end(stack, checkpoint, SELDOM * (len(specs) > 1) if every is None else every, on_epoch)
         return [_run(stack, number) for number in range(len(specs))]
 
@@ -175,9 +161,8 @@ def name_of(specs: Sequence[RunSpec]) -> str:
 
 def _to_the_end(stack: Stack, checkpoint: Path | None, every: float, on_epoch: OnEpoch | None) -> None:
     begun = {"id": name_of(stack.specs), "environment": _environment(stack.device)}
-    if checkpoint is not None and checkpoint.exists() and (state := _resumed(checkpoint, stack.device)) is not None:
-        _check_resumed(checkpoint, begun, state)
-        stack.load_state_dict(state)
+    if checkpoint is not None and checkpoint.exists():
+        _resume(stack, checkpoint, begun)
     saved = time.monotonic()
     while stack.active:
         stack.run_epoch()
@@ -188,16 +173,13 @@ def _to_the_end(stack: Stack, checkpoint: Path | None, every: float, on_epoch: O
             on_epoch(stack)
 
 
-def _resumed(checkpoint: Path, device: str) -> dict[str, Any] | None:
-    """The state in a checkpoint; None where it is damaged, and has been set aside."""
+def _resume(stack: Stack, checkpoint: Path, begun: dict[str, Any]) -> None:
+    """Go on from a checkpoint of the same runs and environment; a damaged one is set aside."""
     try:
-        return load(checkpoint, CHECKPOINT, device)
+        state = load(checkpoint, CHECKPOINT, stack.device)
     except DamagedError as error:
         set_aside(checkpoint, str(error))
-        return None
-
-
-def _check_resumed(checkpoint: Path, begun: dict[str, Any], state: dict[str, Any]) -> None:
+        return
     if state["id"] != begun["id"]:
         raise GraceError(
             f"{checkpoint} should be the checkpoint of {begun['id']}. Found {state['id']}. Remove it, or restore the options "
@@ -210,6 +192,7 @@ def _check_resumed(checkpoint: Path, begun: dict[str, Any], state: dict[str, Any
                 f"{checkpoint} should be gone on with as it was begun, with {name} {was}. Found {now}. Restore that, or remove "
                 "the file to begin anew."
             )
+    stack.load_state_dict(state)
 
 
 def _run(stack: Stack, number: int) -> Run:
@@ -221,7 +204,7 @@ def _run(stack: Stack, number: int) -> Run:
     model = stack.best_model(number)
 
     def predicted(windows: Windows) -> Predictions:
-        return predict(model, ResidentWindows(windows, stack.device), spec)
+        return Predictions.of(model, ResidentWindows(windows, stack.device), spec)
 
     chosen = predicted(split.validation)
     half = half_width(chosen.rul.astype(float) - split.validation.rul, split.validation.engine, LEVEL)

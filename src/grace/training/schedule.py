@@ -123,18 +123,15 @@ class Rate:
         self._factor, self._best, self._bad = 1.0, float("inf"), 0
 
     def at(self, step: int, peak: float) -> float:
-        """Rate of this step, from 0, of parameters with this peak."""
-        least = self._schedule.min_lr if self._schedule.decay == "plateau" else 0.0
-        return max(peak * max(self.share(step), 0.0), min(least, peak))
-
-    def share(self, step: int) -> float:
-        """Share of the peak at this step: warm-up times decay."""
-        warm = self._schedule.warmup * self._per_epoch
-        rise = min(1.0, 0.1 + 0.9 * step / warm) if warm else 1.0
-        if self._schedule.decay == "cosine":
-            last = self._schedule.epochs * self._per_epoch
-            return rise * 0.5 * (1 + math.cos(math.pi * step / last))
-        return rise * self._factor
+        """Rate of this step, from 0, of parameters with this peak: warm-up times decay."""
+        plan, warm = self._schedule, self._schedule.warmup * self._per_epoch
+        share = min(1.0, 0.1 + 0.9 * step / warm) if warm else 1.0
+        if plan.decay == "cosine":
+            share = share * 0.5 * (1 + math.cos(math.pi * step / (plan.epochs * self._per_epoch)))
+        else:
+            share *= self._factor
+        least = plan.min_lr if plan.decay == "plateau" else 0.0
+        return max(peak * max(share, 0.0), min(least, peak))
 
     def after_epoch(self, validation: float) -> None:
         """Tell the validation RMSE: the plateau halves the rate when it has not fallen for ``plateau_patience`` epochs."""

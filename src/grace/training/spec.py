@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from grace.controllers.methods import build_outer, method, method_name, resolved
+from grace.controllers.methods import Method, build_outer
 from grace.core.weighted_mse import INNER
 from grace.data.conventions import FEATURES, Conventions
 from grace.data.fleet import SETTINGS, Fleet
@@ -13,7 +13,7 @@ from grace.data.identity import fleet_sha256
 from grace.data.tables.columns import Columns
 from grace.errors import GraceError
 from grace.formats import DamagedError, Format, built, checksum
-from grace.models.cnn_bilstm_attention import architecture
+from grace.models.cnn_bilstm_attention import Architecture
 from grace.models.rul_problem import TASKS, UNITS
 from grace.models.two_heads import UPPER, WHOLE
 from grace.training.migrations import spec_1
@@ -103,12 +103,12 @@ class RunSpec:
                 raise GraceError(f"`{name}` should be at least {low}. Found {value}.")
         if not 0 < self.validation_share < 1:
             raise GraceError(f"`validation_share` should be in (0, 1). Found {self.validation_share}.")
-        architecture(self.size)
+        Architecture.named(self.size)
         self._resolve()
 
     def _resolve(self) -> None:
         """Fill in what follows from the outer axis, so that one meaning has one spec."""
-        options = resolved(self.outer, dict(self.options))
+        options = Method(self.outer, self.inner, dict(self.options)).resolved()
         object.__setattr__(self, "options", tuple(options.items()))
         controller = build_outer(self.outer, **options)
         if not controller.needs_gramian:
@@ -118,7 +118,7 @@ class RunSpec:
     @property
     def method(self) -> str:
         """Name of the row in :data:`grace.controllers.methods.METHODS`, or ``OUTER+INNER`` of a free pair."""
-        return method_name(self.outer, self.inner, dict(self.options))
+        return Method(self.outer, self.inner, dict(self.options)).name
 
     @property
     def schedule_name(self) -> str:
@@ -223,7 +223,7 @@ def run_spec(
     Raises:
         GraceError: An unknown name, or a field out of its range.
     """
-    row = method(method_name or ("baseline" if outer or inner else "grace"))
+    row = Method.named(method_name or ("baseline" if outer or inner else "grace"))
     chosen = outer or row.outer
     merged = ({} if outer else dict(row.options)) | (options or {})
     return RunSpec(

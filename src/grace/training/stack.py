@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain, count
 from typing import Any
 
@@ -17,14 +18,14 @@ from grace.data.resident import ResidentWindows
 from grace.errors import GraceError
 from grace.models.function import Networks
 from grace.models.lstm import EAGER, Cell
-from grace.models.rul_problem import RULProblem, build, resident, task_losses
+from grace.models.rul_problem import UNITS, RULProblem, resident, task_losses
 from grace.models.two_heads import WHOLE, TwoHeads
 from grace.training.evaluate import predict_all, together
 from grace.training.layout import Layout, State
 from grace.training.optimiser import RowOptimiser
-from grace.training.outer import Group, Outer
+from grace.training.outer import Outer
 from grace.training.protocol import Split
-from grace.training.replica import Measured, Replica, Sums
+from grace.training.replica import Replica, Sums
 from grace.training.schedule import Schedule
 from grace.training.spec import RunSpec
 
@@ -43,7 +44,6 @@ class Stack:
     Args:
         specs: What is trained; they differ in method, options and seed alone.
         splits: Split of each seed.
-        device: ``cpu``, ``cuda``, ...
         cell: Element-wise part of the LSTM in training; a compiled one is compiled anew for every shape.
         monitor_every: Steps between two measurements of the Gramian for display, in runs whose method needs none; 0: never.
             They are passes of their own, so that watching moves no number.
@@ -60,7 +60,7 @@ class Stack:
         cell: Cell = EAGER,
         monitor_every: int = 0,
     ) -> None:
-        self.specs, self.device, self.plan, self._monitor_every = list(specs), device, specs[0].schedule, monitor_every
+        self.specs, self.device, self.plan = list(specs), device, specs[0].schedule
         networks = _initial_networks(specs, splits, device)
         self.shape, self._cell = networks[0], cell
         named, shared = dict(self.shape.named_parameters()), {id(p) for p in self.shape.shared_parameters()}
@@ -79,7 +79,7 @@ class Stack:
         self._validation = {seed: ResidentWindows(split.validation, device) for seed, split in splits.items()}
         tests = {seed: split.test for seed, split in splits.items() if split.test is not None and specs[0].watch_test}
         self._test = {seed: ResidentWindows(windows, device) for seed, windows in tests.items()}
-        self.outer = Outer(specs, [replica.per_epoch for replica in self.replicas], device)
+        self.outer = Outer(specs, [replica.per_epoch for replica in self.replicas], device, monitor_every)
 
     @property
     def active(self) -> list[int]:
@@ -90,9 +90,9 @@ class Stack:
         """Train one epoch of every active replica, evaluate the averaged weights and enter it into the histories."""
         began, active = time.perf_counter(), self.active
         means = self.train_epoch(active).summaries()
-        going = [number for number in active if self.replicas[number].trained(means[number].losses)]
+        going = [number for number in active if self.replicas[number].trained(means[number])]
         if going:
-            self._evaluate(going, means)
+            self._evaluate(going)
         self.epoch += 1
         spent = time.perf_counter() - began
         self.seconds += spent
@@ -137,33 +137,31 @@ class Stack:
         index = torch.tensor(rows, device=self.device)
         whole, groups = len(rows) == len(self.specs), self.outer.at_work(rows)
         state = self.state if whole else self.state.select(index)
-        optimiser = _Optimiser(RowOptimiser(state, self.parameters, rates[:, index], self.plan), groups, first)
-        leaves = optimiser.rows.leaves
+        optimiser = RowOptimiser(state, self.parameters, rates[:, index], self.plan)
+        leaves = optimiser.leaves
         network = self.shape.together(leaves, self.statistics.views(state.statistics), True, streams, self._cell)
         shared, own, measured = ([leaves[n] for n in names] for names in (self._shared, self._own, self._measured))
         part = None if self.specs[0].measure_on == WHOLE else measured
-
-        def losses(batch: Batch) -> Tensor:
-            return self._losses(network, rows, batch)
 
         def backward(found: Tensor, number: int) -> Weighed:
             step, detached = first + number, found.detach()
 
             def weigh(gram: Tensor | None) -> tuple[Tensor, Tensor | None]:
-                return self.outer.weigh(groups, index, detached, gram, step, self.epoch)
+                return self.outer.weigh(groups, index, detached, gram, step)
 
-            due = any(group.measures(step, self.epoch) for group in groups)
+            due = any(group.measures(step) for group in groups)
             watched = None
-            if not due and any(group.watched(step, self.epoch, self._monitor_every) for group in groups):
+            if not due and any(group.watched(step) for group in groups):
                 watched = gramians_of_replicas(found, measured, retain_graph=True)
             weights, gram = step_of_replicas(found, weigh, shared, own, due=due, measure_on=part)
             return Weighed(detached, weights, watched if gram is None else gram)
 
-        for number, step in enumerate(fit(batches, losses, backward, optimiser), first):
+        for number, step in enumerate(fit(batches, partial(self._losses, network, rows), backward, optimiser), first):
+            for group in groups:
+                group.step(number)
             sums.add(index, step.losses, step.weights)
             if step.gramian is not None:
-                at = number, self.epoch
-                seen = [g for g in groups if g.measures(*at) or g.watched(*at, self._monitor_every)]
+                seen = [group for group in groups if group.measures(number) or group.watched(number)]
                 self.outer.gramians[index] = step.gramian
                 sums.measured(self.outer.gramians, [member for group in seen for member in group.members])
         if not whole:
@@ -179,7 +177,7 @@ class Stack:
                 task_losses(predicted, logits, rul, label, inners, one.conventions.cap, one.rul_scale), 1
             )
 
-    def _evaluate(self, going: list[int], means: Sequence[Measured]) -> None:
+    def _evaluate(self, going: list[int]) -> None:
         rows, specs = torch.tensor(going, device=self.device), [self.specs[number] for number in going]
         p = self.parameters.views(self.state.average[rows])
         network = self.shape.together(p, self.statistics.views(self.state.average_statistics[rows]), False)
@@ -195,7 +193,7 @@ class Stack:
             if on_test and replica.split.test is not None:
                 found = on_test[place].figures(replica.split.test)
                 entry |= {"test_rmse": found["rmse"], "test_score": found["score"]}
-            better += [number] if replica.judged(entry, means[number]) else []
+            better += [number] if replica.judged(entry) else []
         if better:
             index = torch.tensor(better, device=self.device)
             self.best[index] = self.state.average[index]
@@ -206,7 +204,7 @@ class Stack:
         spec, split = self.replicas[number].spec, self.replicas[number].split
         row = slice(number, number + 1)
         tensors = self.parameters.views(self.best[row]) | self.statistics.views(self.best_statistics[row])
-        model = build(spec.size, split.train.rows.shape[1], spec.conventions.cap, spec.rul_scale)
+        model = UNITS[spec.rul_scale].network(spec.size, split.train.rows.shape[1], spec.conventions.cap)
         # all but BatchNorm's counters, which nobody reads
         model.load_state_dict({name: tensor[0] for name, tensor in tensors.items()}, strict=False)
         return model.to(self.device).eval()
@@ -252,22 +250,6 @@ def _initial_networks(specs: Sequence[RunSpec], splits: dict[int, Split], device
             torch.manual_seed(spec.seed)
             drawn[spec.seed, spec.inner] = initialised_model(problem, spec.seed)[0]
     return [drawn[spec.seed, spec.inner] for spec in specs]
-
-
-class _Optimiser:
-    """Steps the networks' rows, and the parameters of the controllers with them."""
-
-    def __init__(self, rows: RowOptimiser, groups: Sequence[Group], first: int) -> None:
-        self.rows, self._groups, self._step = rows, groups, first
-
-    def zero_grad(self) -> None:
-        self.rows.zero_grad()
-
-    def step(self) -> None:
-        self.rows.step()
-        for group in self._groups:
-            group.step(self._step)
-        self._step += 1
 
 
 def drawn(windows: ResidentWindows, plan: Schedule, seed: int, device: str) -> Iterator[Batch]:

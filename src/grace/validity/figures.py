@@ -9,42 +9,24 @@ import numpy as np
 
 from grace.files import write_text
 from grace.report.chart import INK, Spec, chart, filled, layer, number, svg
-from grace.validity.effects import effect
 from grace.validity.judge import all_scores
-from grace.validity.policies import Policy, policies
-from grace.validity.study import Case, ValidityStudy
+from grace.validity.policies import Policy
+from grace.validity.study import KINDS, ValidityStudy
 
-KINDS = {
-    "health states": "#0072B2",
-    "health states, partly random": "#56B4E9",
-    "random": "#999999",
-    "competing": "#D55E00",
-}
-"""Kinds of labels and their colours: Okabe and Ito's palette, which the colour-blind can tell apart."""
+COLOURS = dict(zip(KINDS, ("#0072B2", "#56B4E9", "#999999", "#D55E00"), strict=True))
+"""Okabe and Ito's palette, which the colour-blind can tell apart."""
 
-WIDTH = 560
-
-
-def kind_of(case: Case) -> str:
-    """What a case's labels are made of."""
-    if case.simulated:
-        dial = float(case.labels.removeprefix("dial"))
-        return "competing" if dial < 0 else "random" if dial == 0 else list(KINDS)[dial < 1]
-    if case.labels in ("engine", "condition"):
-        return "competing"
-    if case.labels.startswith("flip"):
-        return "random" if case.labels == "flip-100" else "health states, partly random"
-    return "health states"
+WIDTH, SHOWN = 560, 14
 
 
 def advice_against_outcome(study: ValidityStudy, predictor: str, method: str, title: str) -> Spec:
     """One dot a case: the score before training against the effect after it, with its interval over seeds."""
-    effects = [effect(case, method) for case in study.cases]
+    effects = [case.effect(method) for case in study.cases]
     scores = all_scores(study, -np.array([found.mean for found in effects]))[predictor]
     values = [
         {
             "case": case.case.name,
-            "labels": kind_of(case.case),
+            "labels": case.case.kind,
             "data": "simulated" if case.case.simulated else "C-MAPSS",
             "score": round(float(score), 4),
             "effect": round(found.mean, 3),
@@ -54,7 +36,7 @@ def advice_against_outcome(study: ValidityStudy, predictor: str, method: str, ti
         for case, score, found in zip(study.cases, scores, effects, strict=True)
         if np.isfinite(score)
     ]
-    x, colour = number("score", title), _coloured("labels", KINDS, "labels of the second task")
+    x, colour = number("score", title), _coloured("labels", COLOURS, "labels of the second task")
     inside = {"scale": {"domain": _range([found.mean for found in effects]), "nice": False}}
     y_title = "RMSE with the second task against RUL alone, %"
     low, middle = (number(field, y_title) | inside for field in ("low", "effect"))
@@ -70,7 +52,7 @@ def advice_against_outcome(study: ValidityStudy, predictor: str, method: str, ti
     return _drawn(layers, values, height=340)
 
 
-def regret_of_policies(found: Sequence[Policy], shown: int = 14) -> Spec:
+def _regret_of_policies(found: Sequence[Policy]) -> Spec:
     """Regret of the policies with its interval, least first; of the advice the first ones, of the rest all."""
     ordered = sorted(found, key=lambda policy: policy.regret.value)
     values = [
@@ -82,13 +64,12 @@ def regret_of_policies(found: Sequence[Policy], shown: int = 14) -> Spec:
             "kind": "fixed, random or published" if fixed else "advice",
         }
         for index, policy in enumerate(ordered)
-        if (fixed := policy.name.startswith(("always", "random", "source"))) or index < shown
+        if (fixed := policy.name.startswith(("always", "random", "source"))) or index < SHOWN
     ]
     y = {"field": "policy", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260}}
     colour = _coloured("kind", {"advice": "#0072B2", "fixed, random or published": "#E69F00"}, None)
-    low, middle = (
-        number(field, "regret against the method that is best on other seeds, % of RMSE") for field in ("low", "regret")
-    )
+    title = "regret against the method that is best on other seeds, % of RMSE"
+    low, middle = (number(field, title) for field in ("low", "regret"))
     coloured = {"y": y, "color": colour}
     layers = [
         layer("rule", coloured | {"x": low, "x2": {"field": "high"}}, strokeWidth=2),
@@ -98,15 +79,11 @@ def regret_of_policies(found: Sequence[Policy], shown: int = 14) -> Spec:
 
 
 def draw(study: ValidityStudy, method: str, folder: Path) -> None:
-    """Write ``advice.svg`` and ``regret.svg``.
-
-    Raises:
-        GraceError: The folder cannot be written.
-    """
+    """Write ``advice.svg`` and ``regret.svg``; a GraceError where the folder cannot be written."""
     inits = len(study.cases[0].prescribed)
     title = f"rho before training, mean over {inits} initialisations (grace diagnose)"
     write_text(folder / "advice.svg", svg(advice_against_outcome(study, "diagnose", method, title)))
-    write_text(folder / "regret.svg", svg(regret_of_policies(policies(study))))
+    write_text(folder / "regret.svg", svg(_regret_of_policies(Policy.every(study))))
 
 
 def _drawn(layers: Sequence[Spec], values: list[Spec], height: int) -> Spec:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from grace.core.stats import HIGHER, LOWER, Span, bootstrap
 from grace.errors import GraceError
-from grace.validity.effects import effect
-from grace.validity.study import CaseResult, Predictor, ValidityStudy, families_of
+from grace.validity.study import Predictor, ValidityStudy, families_of
 
 SHRINKAGE = 1.0
 """Of the ridge regression that combines predictors, in standardised ranks."""
@@ -23,15 +21,12 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """How well one predictor predicts.
+class _Judged:
+    """How well one predictor predicts: the fields are the columns of the table, spans over families.
 
-    Attributes:
-        predictor: The predictor.
-        correlation: Spearman's rank correlation of score and gain, all cases.
-        auc: Area under the ROC curve for ``helps`` against ``hurts``, among the cases with a verdict.
-        harm_auc: Area for ``hurts`` against all others.
-        calibration: Mean squared error of the predicted probability of harm (Brier score), fitted on the other families.
+    ``correlation``: Spearman's of score and gain, all cases. ``auc``: area under the ROC curve for ``helps`` against ``hurts``,
+    among the cases with a verdict. ``harm_auc``: for ``hurts`` against all others. ``calibration``: Brier score of the predicted
+    probability of harm, fitted on the other families.
     """
 
     predictor: Predictor
@@ -41,9 +36,9 @@ class Judged:
     calibration: float
 
 
-def judge(study: ValidityStudy, method: str = "baseline", figure: str = "rmse") -> list[Judged]:
+def judge(study: ValidityStudy, method: str = "baseline", figure: str = "rmse") -> list[_Judged]:
     """Judge all predictors and combinations by the effect of the second task under one method."""
-    effects = [effect(case, method, figure) for case in study.cases]
+    effects = [case.effect(method, figure) for case in study.cases]
     gain = -np.array([found.mean for found in effects])
     helps, hurts = (np.array([found.verdict == way for found in effects]) for way in (LOWER, HIGHER))
     families = families_of(study.cases)
@@ -54,7 +49,7 @@ def judge(study: ValidityStudy, method: str = "baseline", figure: str = "rmse") 
         known = np.isfinite(score)
         decided = known & (helps | hurts)
         found.append(
-            Judged(
+            _Judged(
                 predictor,
                 correlation=bootstrap(spearman, score[known], gain[known], families=families[known]),
                 auc=bootstrap(_area, score[decided], helps[decided], families=families[decided]),
@@ -95,12 +90,6 @@ def edge(rho: Floats, effects: Floats) -> float:
     spread = [n * effects[:n].var() + (len(rho) - n) * effects[n:].var() for n in cuts]
     best = cuts[int(np.argmin(spread))]
     return float(rho[best - 1] + rho[best]) / 2
-
-
-def rho_and_effect(cases: Sequence[CaseResult]) -> tuple[Floats, Floats]:
-    """rho as ``grace diagnose`` measures it before training, and the effect under GRACE after it, ``[cases]`` each."""
-    rho = np.array([case.scores["diagnose"] for case in cases])
-    return rho, np.array([effect(case, "grace").mean for case in cases])
 
 
 def spearman(score: Floats, gain: Floats, weights: Floats) -> Floats:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.core.stats import Span, bootstrap, mean
-from grace.validity.effects import effect, values_of
 from grace.validity.judge import all_scores
 from grace.validity.study import ALONE, JOINT, METHODS, CaseResult, ValidityStudy, families_of
 
@@ -24,53 +23,45 @@ PERMUTATIONS = 200
 
 @dataclass(frozen=True)
 class Policy:
-    """What a user loses by a policy.
-
-    Attributes:
-        name: Name.
-        regret: Mean regret, per cent of RMSE, against the method that is best on the *other* seeds: :func:`_regrets`.
-        to_source: Its paired difference to the source's rule.
-        to_simplest: Its paired difference to always :data:`SIMPLEST`.
-        hindsight: Mean regret against the best of six methods in hindsight: too large by about :func:`noise_floor`.
-    """
+    """What a user loses by a policy."""
 
     name: str
-    regret: Span
-    to_source: Span
-    to_simplest: Span
-    hindsight: Span
+    regret: Span  # mean regret, per cent of RMSE, against the method that is best on the *other* seeds: _regrets
+    to_source: Span  # its paired difference to the source's rule
+    to_simplest: Span  # its paired difference to always SIMPLEST
+    hindsight: Span  # mean regret against the best of six methods in hindsight: too large by about noise_floor
 
+    @classmethod
+    def every(cls, study: ValidityStudy, figure: str = "rmse") -> list[Policy]:
+        """Regret of fixed policies, of picking at random, of the source's rule and of every predictor's advice.
 
-def policies(study: ValidityStudy, figure: str = "rmse") -> list[Policy]:
-    """Regret of fixed policies, of picking at random, of the source's rule and of every predictor's advice.
+        A predictor's advice: a joint method where its score exceeds a threshold, RUL alone (with either inner axis) below; both
+        methods and the threshold are those with the least regret on the other families. The source's rule is asked in every
+        initialisation that was measured, and its regret is the mean over them.
+        """
+        cases, families = study.cases, families_of(study.cases)
+        values = [_by_seed(case, figure) for case in cases]
+        lost, late = np.array([_regrets(v) for v in values]), np.array([_in_hindsight(v) for v in values])
+        gain = -np.array([case.effect("baseline", figure).mean for case in cases])
+        shares = {f"always {method}": np.eye(len(METHODS))[[i] * len(cases)] for i, method in enumerate(METHODS)}
+        shares["random"] = np.full_like(lost, 1 / len(METHODS))
+        shares[SOURCE_RULE] = np.mean([_one_hot(picked) for picked in _prescribed(cases)], axis=0)
+        shares |= {name: _advised(score, lost, families) for name, score in all_scores(study, gain).items()}
+        rows = {name: ((share * lost).sum(1), (share * late).sum(1)) for name, share in shares.items()}
+        source, simplest = rows[SOURCE_RULE][0], rows[f"always {SIMPLEST}"][0]
 
-    A predictor's advice: a joint method where its score exceeds a threshold, RUL alone (with either inner axis) below; both
-    methods and the threshold are those with the least regret on the other families. The source's rule is asked in every
-    initialisation that was measured, and its regret is the mean over them.
-    """
-    cases, families = study.cases, families_of(study.cases)
-    values = [_by_seed(case, figure) for case in cases]
-    lost, late = np.array([_regrets(v) for v in values]), np.array([_in_hindsight(v) for v in values])
-    gain = -np.array([effect(case, "baseline", figure).mean for case in cases])
-    shares = {f"always {method}": np.eye(len(METHODS))[[i] * len(cases)] for i, method in enumerate(METHODS)}
-    shares["random"] = np.full_like(lost, 1 / len(METHODS))
-    shares[SOURCE_RULE] = np.mean([_one_hot(picked) for picked in _prescribed(cases)], axis=0)
-    shares |= {name: _advised(score, lost, families) for name, score in all_scores(study, gain).items()}
-    rows = {name: ((share * lost).sum(1), (share * late).sum(1)) for name, share in shares.items()}
-    source, simplest = rows[SOURCE_RULE][0], rows[f"always {SIMPLEST}"][0]
+        def over_cases(loss: Floats) -> Span:
+            return bootstrap(mean, loss, families=families)
 
-    def over_cases(loss: Floats) -> Span:
-        return bootstrap(mean, loss, families=families)
-
-    return [
-        Policy(name, over_cases(loss), over_cases(loss - source), over_cases(loss - simplest), over_cases(hindsight))
-        for name, (loss, hindsight) in rows.items()
-    ]
+        return [
+            cls(name, over_cases(loss), over_cases(loss - source), over_cases(loss - simplest), over_cases(hindsight))
+            for name, (loss, hindsight) in rows.items()
+        ]
 
 
 def _by_seed(case: CaseResult, figure: str = "rmse") -> Floats:
     """A figure of every method on the seeds that all of them have, ``[methods, seeds]``, cycles."""
-    found = [values_of(case, method, figure) for method in METHODS]
+    found = [case.values(method, figure) for method in METHODS]
     seeds = sorted(set.intersection(*(set(values) for values in found)))
     return np.array([[values[seed] for seed in seeds] for values in found])
 

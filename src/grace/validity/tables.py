@@ -10,21 +10,15 @@ from grace.alignment.decide import STUDY
 from grace.bench.tables import markdown
 from grace.controllers.titles import TITLES
 from grace.core.stats import HIGHER, LOWER, RATE, Family, Span, bootstrap, mean
-from grace.validity.effects import SMALL, compared, effect, power
-from grace.validity.judge import base_rate, edge, judge, rho_and_effect
-from grace.validity.policies import SIMPLEST, SOURCE_RULE, Policy, noise_floor, policies, source_losses
+from grace.validity.judge import base_rate, edge, judge
+from grace.validity.policies import SIMPLEST, SOURCE_RULE, Policy, noise_floor, source_losses
+from grace.validity.power import SMALL, Power
 from grace.validity.study import ALONE, JOINT, CaseResult, ValidityStudy, families_of
 
 
 def report(study: ValidityStudy, method: str = "grace", figure: str = "rmse") -> str:
-    """The whole study in Markdown.
-
-    Args:
-        study: The study.
-        method: Whose effect the predictors are judged by.
-        figure: ``rmse``: of the epoch chosen on validation engines. ``last``: of the last epoch, which nothing chose.
-    """
-    cases, found = study.cases, policies(study, figure)
+    """The whole study in Markdown, with predictors judged by the effect of one method in one of :data:`FIGURES`."""
+    cases, found = study.cases, Policy.every(study, figure)
     families = len(set(families_of(cases)))
     return "\n".join(
         (
@@ -35,7 +29,7 @@ def report(study: ValidityStudy, method: str = "grace", figure: str = "rmse") ->
             _inner_axis(cases, figure),
             "**rho and harm**: cases in which the second task measurably helped / hurt, by rho of `grace diagnose` above and "
             f"below {STUDY.weak:+.2f}\n",
-            _around_edge(cases, figure),
+            _around_edge(study, figure),
             f"**Predictors**, judged by the effect of the second task under {TITLES[method]}; 95 % bootstrap over {families} "
             "families\n",
             predictors(study, method, figure),
@@ -54,7 +48,7 @@ def _powers(cases: Sequence[CaseResult], figure: str) -> str:
     """How large an effect the study can see, by method, and how many verdicts remain."""
     rows = []
     for method in JOINT:
-        found = power(cases, method, figure)
+        found = Power.of(cases, method, figure)
         seen = (f"{found.detectable[seeds]:.1f}" for seeds in (3, 5))
         chance = (f"{found.chance[seeds]:.2f}" for seeds in (3, 5))
         verdicts = (str(found.helps), str(found.hurts), str(found.family.remaining))
@@ -78,7 +72,7 @@ def _inner_axis(cases: Sequence[CaseResult], figure: str) -> str:
     for name, members in groups.items():
         # cases of one data share these trainings: each counts once
         mine = list({case.case.data: case for case in members}.values())
-        found = [compared(case, weighted, plain, figure) for case in mine]
+        found = [case.compared(weighted, plain, figure) for case in mine]
         if not found:
             continue
         span = bootstrap(mean, np.array([e.mean for e in found]), families=families_of(mine))
@@ -89,13 +83,13 @@ def _inner_axis(cases: Sequence[CaseResult], figure: str) -> str:
     return markdown((*header, f"after BH at {RATE:.0%}"), rows)
 
 
-def _around_edge(cases: Sequence[CaseResult], figure: str) -> str:
+def _around_edge(study: ValidityStudy, figure: str) -> str:
     """Verdicts of every method by the band of rho, and how far the edge moves with the data that it is fitted on."""
-    rho, effects = rho_and_effect(cases)
+    cases, (rho, effects) = study.cases, study.rho_and_effect()
     above = rho > STUDY.weak
     rows = []
     for method in JOINT:
-        verdicts = np.array([effect(case, method, figure).verdict for case in cases])
+        verdicts = np.array([case.effect(method, figure).verdict for case in cases])
         cells = (
             f"{(verdicts[band] == LOWER).sum()} / {(verdicts[band] == HIGHER).sum()} of {band.sum()}"
             for band in (above, ~above)
@@ -122,7 +116,7 @@ def predictors(study: ValidityStudy, method: str, figure: str = "rmse") -> str:
         )
         for row in judge(study, method, figure)
     ]
-    hurts = np.array([effect(case, method, figure).verdict == HIGHER for case in study.cases])
+    hurts = np.array([case.effect(method, figure).verdict == HIGHER for case in study.cases])
     base = f"{base_rate(hurts, families_of(study.cases)):.3f}"
     rows.append(("-", "no predictor: the base rate", "-", "-", "-", base, "0%", "0.0%"))
     header = ("predictor", "what it is", "rank correlation", "AUC helps / hurts", "AUC hurts", "Brier")

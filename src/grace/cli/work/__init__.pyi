@@ -52,7 +52,7 @@ from grace.files import write_text as write_text
 from grace.formats import rounded as rounded
 from grace.report.figures import draw as draw
 from grace.report.library import bundling as bundling
-from grace.report.page import write_page as write_page
+from grace.report.page import page as page
 from grace.report.read import read_results as read_results
 from grace.training.baselines import baseline_errors as baseline_errors
 from grace.training.export import export_onnx as export_onnx
