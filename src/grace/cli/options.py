@@ -30,7 +30,7 @@ Jobs = Annotated[
     int, typer.Option(help="Processes, one thread each; 0 is one a core. The numbers do not depend on it.")
 ]
 Protocol = Annotated[str, typer.Option(help="honest, or source: best epoch on the test set.")]
-Size = Annotated[str, typer.Option(help="Network: compact, paper or tiny.")]
+Size = Annotated[str, typer.Option(help="Network: compact, statistics, paper or tiny.")]
 Window = Annotated[int, typer.Option(help="Length of a window, cycles (rows of a table); the source's is 30.")]
 
 
@@ -125,7 +125,7 @@ class TrainingOptions(EngineOptions):
     """What a training is, but for its method and its seed."""
 
     size: Size = "compact"
-    schedule: Annotated[str, typer.Option(help="Schedule: compact, paper or tiny.")] = "compact"
+    schedule: Annotated[str, typer.Option(help="Schedule: compact, statistics, paper or tiny.")] = "compact"
     epochs: Annotated[int | None, typer.Option(help="Epochs, in place of the schedule's.")] = None
     rul_scale: Annotated[str, typer.Option(help="RUL head and loss: cycles (the source), cap-head or cap.")] = "cycles"
     protocol: Protocol = "honest"
