@@ -22,7 +22,8 @@ from grace.cli.render_train import show_run
 from grace.data.cmapss.fleets import read_plain, read_test, read_train
 from grace.data.cmapss.write import write_cmapss
 from grace.data.simulated.fleet import Simulation, simulate
-from grace.training.model_file import load_model
+from grace.training.checkpoint import load
+from grace.training.model_file import NETWORK, load_model
 from grace.training.predict import predict
 from grace.training.run import train
 from tests.command import grace as call
@@ -61,6 +62,33 @@ def test_the_command_gives_the_numbers_of_a_call_on_one_thread(trained: Path) ->
     assert run.model is not None
     expected = run.model.state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in network.model.state_dict().items())
+
+
+def test_train_and_bench_of_the_same_thing_are_one_run(tmp_path: Path) -> None:
+    """Watched or not, by name or by its axes: one id, one network, the same figures."""
+    options = ["--size", "tiny", "--schedule", "tiny"]
+    axes = ["--outer", "gaba", "--inner", "weighted_mse"]
+    done = call("train", "simulated", *axes, *options, "--seed", "42", "--to", "net.safetensors", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = call(
+        "bench",
+        "run",
+        "--datasets",
+        "simulated",
+        "--methods",
+        "grace",
+        "--seeds",
+        "42",
+        *options,
+        "--jobs",
+        "1",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    (record,) = Store(tmp_path / "results").all_records()
+    assert load_model(tmp_path / "net.safetensors").spec.id == record.id
+    state = load(tmp_path / "net.safetensors", NETWORK)
+    assert {name: float(f"{value:.6g}") for name, value in state["test"].items()} == record.test
 
 
 def test_nothing_but_the_network_is_left(trained: Path) -> None:
