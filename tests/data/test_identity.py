@@ -19,7 +19,7 @@ from grace.data.cmapss.fleets import read_plain, read_test, read_train
 from grace.data.cmapss.write import write_cmapss
 from grace.data.fleet import Fleet
 from grace.data.health_labels import with_labels
-from grace.data.identity import combined, fleet_sha256
+from grace.data.identity import combined
 from grace.data.load import as_fleet
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.tables.columns import Columns, TableSource
@@ -63,21 +63,21 @@ def test_labels_are_part_of_it(small: Path) -> None:
 def test_a_fleet_made_in_python_and_a_part_of_one_are_known_by_their_values(small: Path) -> None:
     made = [simulate(Simulation(engines=2, test_engines=1, seed=seed))[0] for seed in (0, 0, 1)]
     assert made[0].sha256 is None
-    sums = [fleet_sha256(fleet) for fleet in made]
+    sums = [fleet.digest() for fleet in made]
     assert (sums[0] == sums[1], sums[0] == sums[2]) == (True, False)
     whole = read_train(small, "SIM")
-    assert fleet_sha256(whole) == whole.sha256
+    assert whole.digest() == whole.sha256
     part = whole.select(np.arange(2))
     assert part.sha256 is None
-    assert fleet_sha256(part) == fleet_sha256(whole.select(np.arange(2))) != whole.sha256
+    assert part.digest() == whole.select(np.arange(2)).digest() != whole.sha256
     changes = {
         "last_rul": part.last_rul + 1,
         "engines": part.engines + 1,
         "labels": np.zeros(len(part.values), np.int64),
     }
     changes["last_time"] = np.array(["a", "b"], dtype=object)
-    others = [fleet_sha256(replace(part, **{name: value})) for name, value in changes.items()]
-    assert len({fleet_sha256(part), *others}) == 1 + len(changes)
+    others = [replace(part, **{name: value}).digest() for name, value in changes.items()]
+    assert len({part.digest(), *others}) == 1 + len(changes)
 
 
 @pytest.mark.parametrize("name", ["fleet.csv", "fleet.parquet"])

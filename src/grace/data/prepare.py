@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grace.data.conditions import Conditioner, fit_conditions
+from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.windows import ManyWindows, Windows, training_windows
@@ -39,7 +39,7 @@ def prepare_training(fleet: Fleet, conventions: Conventions) -> Prepared:
         GraceError: See :func:`check_training`.
     """
     check_training(fleet, conventions)
-    conditioner = fit_conditions(fleet, conventions)
+    conditioner = Conditioner.fit(fleet, conventions)
     windows = training_windows(fleet, conditioner.transform(fleet), conventions)
     near, shares = 0, np.zeros(3, dtype=np.int64)
     for part in windows.pieces():

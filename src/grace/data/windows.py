@@ -15,6 +15,7 @@ from grace.data.fleet import CHUNK, Fleet
 from grace.data.health_labels import rul_to_health_3class
 
 MIN_CUT = 20
+Rows = NDArray[np.float32] | ScaledRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,7 @@ class Windows:
         width: Cycles in a window, ``T``.
     """
 
-    rows: NDArray[np.float32] | ScaledRows
+    rows: Rows
     ends: NDArray[np.int64]
     first: NDArray[np.int64]
     rul: NDArray[np.float32]
@@ -54,10 +55,48 @@ class Windows:
         """Themselves, in one piece."""
         yield self
 
+    @classmethod
+    def ending_at(cls, fleet: Fleet, rows: Rows, ends: NDArray[np.int64], conventions: Conventions) -> Windows:
+        """The windows of a fleet and its scaled features ``[R, F]`` whose last rows are ``ends``."""
+        rul, engine = fleet.rul_at(ends), fleet.engine_at(ends)
+        label = rul_to_health_3class(rul, *conventions.health_cuts) if fleet.labels is None else fleet.labels[ends]
+        return cls(
+            rows=rows,
+            ends=ends,
+            first=fleet.starts[engine],
+            rul=np.minimum(rul, conventions.cap).astype(np.float32),
+            true_rul=rul,
+            label=np.asarray(label, dtype=np.int64),
+            engine=engine,
+            width=conventions.window,
+        )
+
+    @classmethod
+    def last(cls, fleet: Fleet, rows: Rows, conventions: Conventions) -> Windows:
+        """The last window of every engine, padded at the front where the engine is shorter."""
+        return cls.ending_at(fleet, rows, fleet.starts[1:] - 1, conventions)
+
+    @classmethod
+    def after_cuts(
+        cls, fleet: Fleet, rows: Rows, conventions: Conventions, cuts: int, rng: np.random.Generator, max_rul: int = 0
+    ) -> Windows:
+        """The last window of every engine after each of ``cuts`` random cuts: what a test file of these engines would hold.
+
+        The cuts are uniform between the 20th cycle (or the last, if that is earlier) and the last: the shortest test engines
+        of C-MAPSS have 19 to 38 cycles. ``max_rul`` is the largest RUL at a cut, cycles; 0 sets none. Without one, a quarter to
+        a third of the cuts of C-MAPSS lie far above the cap, where every model is right: its test engines were cut nearer to
+        failure.
+        """
+        least = np.minimum(fleet.lengths, MIN_CUT)
+        if max_rul:
+            least = np.maximum(least, np.minimum(fleet.rows_above(max_rul) + 1, fleet.lengths))
+        kept = rng.integers(least[:, None], fleet.lengths[:, None] + 1, (len(fleet.lengths), cuts))
+        return cls.ending_at(fleet, rows, (fleet.starts[:-1, None] + kept - 1).reshape(-1), conventions)
+
 
 def training_windows(
     fleet: Fleet,
-    rows: NDArray[np.float32] | ScaledRows,
+    rows: Rows,
     conventions: Conventions,
     min_history: int = 0,
     max_rul: int = 0,
@@ -81,42 +120,7 @@ def training_windows(
     taken = (row - first >= needed - 1) & ((last - row) % conventions.stride == 0)
     if max_rul:
         taken &= fleet.rul() <= max_rul
-    return _windows_at(fleet, rows, row[taken], conventions)
-
-
-def windows_of_cuts(
-    fleet: Fleet,
-    rows: NDArray[np.float32] | ScaledRows,
-    conventions: Conventions,
-    cuts: int,
-    rng: np.random.Generator,
-    max_rul: int = 0,
-) -> Windows:
-    """The last window of every engine after each of ``cuts`` random cuts: what a test file of these engines would hold.
-
-    The cuts are uniform between the 20th cycle (or the last, if that is earlier) and the last: the shortest test engines of
-    C-MAPSS have 19 to 38 cycles.
-
-    Args:
-        fleet: Engines that ran to failure.
-        rows: Their scaled features ``[R, F]``.
-        conventions: Window, cap and health cuts.
-        cuts: Cuts of each engine.
-        rng: Source of randomness.
-        max_rul: Largest RUL at a cut, cycles; 0 sets none. Without one, a quarter to a third of the cuts of C-MAPSS lie far
-            above the cap, where every model is right: its test engines were cut nearer to failure.
-    """
-    least = np.minimum(fleet.lengths, MIN_CUT)
-    if max_rul:
-        least = np.maximum(least, np.minimum(fleet.rows_above(max_rul) + 1, fleet.lengths))
-    kept = rng.integers(least[:, None], fleet.lengths[:, None] + 1, (len(fleet.lengths), cuts))
-    ends = (fleet.starts[:-1, None] + kept - 1).reshape(-1)
-    return _windows_at(fleet, rows, ends, conventions)
-
-
-def last_windows(fleet: Fleet, rows: NDArray[np.float32] | ScaledRows, conventions: Conventions) -> Windows:
-    """The last window of every engine, padded at the front where the engine is shorter."""
-    return _windows_at(fleet, rows, fleet.starts[1:] - 1, conventions)
+    return Windows.ending_at(fleet, rows, row[taken], conventions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +146,7 @@ class ManyWindows:
         """The windows at ``index``, int64 ``[B]``."""
         engine = np.searchsorted(self.starts, index, side="right") - 1
         before = self.conventions.stride * (self.starts[engine + 1] - 1 - index)  # rows to the engine's last window
-        return _windows_at(self.fleet, self.rows, self.fleet.starts[engine + 1] - 1 - before, self.conventions)
+        return Windows.ending_at(self.fleet, self.rows, self.fleet.starts[engine + 1] - 1 - before, self.conventions)
 
     def pieces(self) -> Iterator[Windows]:
         """All windows, some at a time."""
@@ -159,20 +163,3 @@ def _many_windows(fleet: Fleet, rows: ScaledRows, conventions: Conventions, need
     reach = fleet.lengths - 1 - least  # rows from the first window to the last
     counts = np.where(reach >= 0, reach // conventions.stride + 1, 0)
     return ManyWindows(fleet, rows, conventions, np.concatenate([[0], np.cumsum(counts)]))
-
-
-def _windows_at(
-    fleet: Fleet, rows: NDArray[np.float32] | ScaledRows, ends: NDArray[np.int64], conventions: Conventions
-) -> Windows:
-    rul, engine = fleet.rul_at(ends), fleet.engine_at(ends)
-    label = rul_to_health_3class(rul, *conventions.health_cuts) if fleet.labels is None else fleet.labels[ends]
-    return Windows(
-        rows=rows,
-        ends=ends,
-        first=fleet.starts[engine],
-        rul=np.minimum(rul, conventions.cap).astype(np.float32),
-        true_rul=rul,
-        label=np.asarray(label, dtype=np.int64),
-        engine=engine,
-        width=conventions.window,
-    )

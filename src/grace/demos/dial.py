@@ -25,7 +25,7 @@ from grace.data.conventions import Conventions
 from grace.data.prepare import prepare_training
 from grace.data.resident import ResidentWindows
 from grace.data.simulated.fleet import Simulation, simulate
-from grace.data.windows import last_windows
+from grace.data.windows import Windows
 from grace.models.rul_problem import RULProblem
 
 LEARNING_RATE = 2e-3
@@ -147,7 +147,7 @@ def trained(simulation: Simulation, weights: tuple[float, float], setup: Setup) 
         batches, partial(problem.losses, model), lambda losses, _: weighted(losses, fixed, shared, False), optimiser
     ):
         decay.step()
-    windows = last_windows(test, prepared.conditioner.transform(test), conventions)
+    windows = Windows.last(test, prepared.conditioner.transform(test), conventions)
     x, rul, _ = ResidentWindows(windows).batch(torch.arange(len(windows)))
     with torch.no_grad():
         return rmse(model.eval()(x)[0].numpy(), rul.numpy())

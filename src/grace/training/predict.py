@@ -14,7 +14,7 @@ from grace.data.fleet import Fleet
 from grace.data.load import as_fleet
 from grace.data.resident import ResidentWindows
 from grace.data.tables.frames import Frame
-from grace.data.windows import last_windows
+from grace.data.windows import Windows
 from grace.errors import GraceError
 from grace.training import evaluate
 from grace.training.model_file import TrainedNetwork
@@ -60,7 +60,7 @@ def predict(network: TrainedNetwork, engines: Fleet | Path | str | Frame) -> For
     if missing:
         raise GraceError(f"{fleet.name} should have the column {missing[0]}. Found {', '.join(fleet.columns)}.")
     cap = float(network.conventions.cap)
-    windows = last_windows(fleet, network.conditioner.transform(fleet), network.conventions)
+    windows = Windows.last(fleet, network.conditioner.transform(fleet), network.conventions)
     found = evaluate.predict(network.model, ResidentWindows(windows), network.spec)
     rul = found.rul.astype(np.float64) if network.spec.trains("rul") else np.full(len(windows), np.nan)
     half = network.half_width if math.isfinite(network.half_width) else math.nan

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grace.data.conditions import Conditioner, fit_conditions
+from grace.data.conditions import Conditioner
 from grace.data.fleet import Fleet
 from grace.data.prepare import check_training
-from grace.data.split import split_engines
-from grace.data.windows import ManyWindows, Windows, last_windows, training_windows, windows_of_cuts
+from grace.data.windows import ManyWindows, Windows, training_windows
 from grace.errors import GraceError
 from grace.training.spec import RunSpec
 
@@ -43,17 +42,18 @@ def split_for(spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
     check_training(fleet, spec.conventions, min(spec.schedule.min_history, spec.conventions.window))
     if spec.protocol == "source":
         return _source(spec, fleet, test)
-    kept, held = split_engines(len(fleet.engines), spec.validation_share, spec.seed)
-    training, validation = fleet.select(kept), fleet.select(held)
-    conditioner = fit_conditions(training, spec.conventions)
+    training, validation = fleet.split(spec.validation_share, spec.seed)
+    conditioner = Conditioner.fit(training, spec.conventions)
     cuts = np.random.default_rng(spec.seed)
     rows = conditioner.transform(validation)
-    chosen_on = windows_of_cuts(validation, rows, spec.conventions, spec.validation_cuts, cuts, spec.max_validation_rul)
+    chosen_on = Windows.after_cuts(
+        validation, rows, spec.conventions, spec.validation_cuts, cuts, spec.max_validation_rul
+    )
     return Split(_training(spec, training, conditioner), chosen_on, _test(spec, test, conditioner), conditioner)
 
 
 def _source(spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
-    conditioner = fit_conditions(fleet, spec.conventions)
+    conditioner = Conditioner.fit(fleet, spec.conventions)
     windows = _test(spec, test, conditioner)
     if windows is None:
         raise GraceError("The protocol `source` should have test engines. Found none. Use --protocol honest.")
@@ -71,6 +71,6 @@ def _test(spec: RunSpec, test: Fleet | None, conditioner: Conditioner) -> Window
         return None
     rows = conditioner.transform(test)
     if spec.conventions.table is None or test.last_rul.any():
-        return last_windows(test, rows, spec.conventions)
+        return Windows.last(test, rows, spec.conventions)
     cuts = np.random.default_rng(0)  # the same cuts for every seed and method
-    return windows_of_cuts(test, rows, spec.conventions, spec.validation_cuts, cuts, spec.max_validation_rul)
+    return Windows.after_cuts(test, rows, spec.conventions, spec.validation_cuts, cuts, spec.max_validation_rul)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.cmapss.checksums import SUMS
-from grace.data.cmapss.text import Numbers, read_numbers
+from grace.data.cmapss.text import read_numbers
 from grace.data.fleet import SENSORS, SETTINGS, Fleet, starts_of
 from grace.data.identity import combined
 from grace.errors import GraceError
@@ -29,9 +29,8 @@ def read_train(folder: Path, name: str) -> Fleet:
         GraceError: A file is missing or damaged, or differs from its known SHA-256; names file, line and remedy.
     """
     path = folder / f"train_{name}.txt"
-    found = read_numbers(path, COLUMNS)
-    fleet = _engines_in(path, found, name)
-    _verify(path, found.sha256)
+    fleet = read_plain(path, name)
+    _verify(path, fleet.sha256)
     return fleet
 
 
@@ -42,27 +41,42 @@ def read_test(folder: Path, name: str) -> Fleet:
         GraceError: As :func:`read_train`, or the number of RUL values differs from the number of engines.
     """
     path, rul_path = folder / f"test_{name}.txt", folder / f"RUL_{name}.txt"
-    found, found_rul = read_numbers(path, COLUMNS), read_numbers(rul_path, 1)
-    fleet, rul = _engines_in(path, found, name), found_rul.values[:, 0]
+    fleet, (values, rul_sha256) = read_plain(path, name), read_numbers(rul_path, 1)
+    rul = values[:, 0]
     _refuse(rul_path, (rul < 0) | (rul != np.rint(rul)), rul, "an RUL should be a whole number of cycles from 0")
     if len(rul) != len(fleet.engines):
         raise GraceError(
             f"{rul_path} should hold one RUL for each of the {len(fleet.engines)} engines in {path.name}. "
             f"Found {len(rul)}. Take both files from one archive."
         )
-    _verify(path, found.sha256)
-    _verify(rul_path, found_rul.sha256)
-    sha256 = combined([found.sha256, found_rul.sha256])
-    return replace(fleet, last_rul=rul.astype(np.int64), sha256=sha256)
+    sums = [_verify(path, fleet.sha256), _verify(rul_path, rul_sha256)]
+    return replace(fleet, last_rul=rul.astype(np.int64), sha256=combined(sums))
 
 
-def read_plain(path: Path) -> Fleet:
-    """Engines of any file in this format, whose RUL is not known (0 stands in its place).
+def read_plain(path: Path, name: str = "") -> Fleet:
+    """Engines of any file in this format, whose RUL is not known (0 stands in its place); ``name`` is by default the file's.
 
     Raises:
-        GraceError: As :func:`read_train`.
+        GraceError: As :func:`read_train`, but for the SHA-256.
     """
-    return _engines_in(path, read_numbers(path, COLUMNS), path.stem)
+    table, sha256 = read_numbers(path, COLUMNS)
+    engine, cycle = table[:, 0], table[:, 1]
+    for label, column in (("engine", engine), ("cycle", cycle)):
+        whole = (column < 1) | (column != np.rint(column))
+        _refuse(path, whole, column, f"the {label} should be a whole number from 1")
+    starts = starts_of(engine)
+    expected = np.arange(len(table)) - np.repeat(starts[:-1], np.diff(starts)) + 1
+    _refuse_repeated(path, engine, starts[:-1])
+    _refuse(path, cycle != expected, cycle, "an engine's cycles should count 1, 2, 3, ... without gap or repeat")
+    return Fleet(
+        name=name or path.stem,
+        engines=engine[starts[:-1]].astype(np.int64),
+        starts=starts,
+        values=table[:, 2:],
+        columns=(*SETTINGS, *SENSORS),
+        last_rul=np.zeros(len(starts) - 1, dtype=np.int64),
+        sha256=sha256,
+    )
 
 
 def subset_name(dataset: str, data: Path | None) -> tuple[Path, str]:
@@ -105,35 +119,16 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.stem.removeprefix("train_") for path in folder.glob("train_*.txt"))
 
 
-def _engines_in(path: Path, found: Numbers, name: str) -> Fleet:
-    table = found.values
-    engine, cycle = table[:, 0], table[:, 1]
-    for label, column in (("engine", engine), ("cycle", cycle)):
-        whole = (column < 1) | (column != np.rint(column))
-        _refuse(path, whole, column, f"the {label} should be a whole number from 1")
-    starts = starts_of(engine)
-    expected = np.arange(len(table)) - np.repeat(starts[:-1], np.diff(starts)) + 1
-    _refuse_repeated(path, engine, starts[:-1])
-    _refuse(path, cycle != expected, cycle, "an engine's cycles should count 1, 2, 3, ... without gap or repeat")
-    return Fleet(
-        name=name,
-        engines=engine[starts[:-1]].astype(np.int64),
-        starts=starts,
-        values=table[:, 2:],
-        columns=(*SETTINGS, *SENSORS),
-        last_rul=np.zeros(len(starts) - 1, dtype=np.int64),
-        sha256=found.sha256,
-    )
-
-
-def _verify(path: Path, found: str) -> None:
-    """Refuse a file of a known name whose SHA-256 is another one."""
+def _verify(path: Path, found: str | None) -> str:
+    """The SHA-256 of a file, refused where its name is a known one and its SHA-256 another."""
+    assert found is not None
     expected = SUMS.get(path.name, found)
     if found != expected:
         raise GraceError(
             f"{path} should have SHA-256 {expected[:12]}... Found {found[:12]}... Fetch it again with "
             "`grace data fetch`, or rename it (train_NAME.txt) if it is data of your own."
         )
+    return found
 
 
 def _refuse(path: Path, wrong: NDArray[np.bool_], values: NDArray[np.float64], rule: str) -> None:

@@ -15,7 +15,7 @@ FRAME = Path("frame")
 """What messages call a frame."""
 
 
-class PandasFrame(Protocol):
+class _PandasFrame(Protocol):
     """What is used of a pandas frame; pandas itself is not needed."""
 
     @property
@@ -25,7 +25,7 @@ class PandasFrame(Protocol):
     def __getitem__(self, name: Any) -> Any: ...
 
 
-Frame = pl.DataFrame | pl.LazyFrame | PandasFrame
+Frame = pl.DataFrame | pl.LazyFrame | _PandasFrame
 
 
 def to_polars(frame: Frame) -> pl.DataFrame:
@@ -46,7 +46,7 @@ def to_polars(frame: Frame) -> pl.DataFrame:
     )
 
 
-def _from_pandas(frame: PandasFrame) -> pl.DataFrame:
+def _from_pandas(frame: _PandasFrame) -> pl.DataFrame:
     return pl.DataFrame([_series(str(name), frame[name]) for name in frame.columns])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from grace.data.conditions import Conditioner, fit_conditions, varies
+from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet, starts_of
 from grace.data.tables.arrays import arrays_of, check_schema, selected
@@ -168,13 +168,13 @@ def _life(rows: Fleet) -> NDArray[np.float64]:
 def _fitted(rows: Fleet, columns: Columns, count: int) -> Conditioner:
     """Conditions of the sample; settings that are constant say nothing."""
     known = replace(columns, settings=tuple(n for n in columns.settings if n in rows.columns))
-    return fit_conditions(rows, Conventions(features=rows.columns, conditions=count, table=known))
+    return Conditioner.fit(rows, Conventions(features=rows.columns, conditions=count, table=known))
 
 
 def _left_out(table: Scan, columns: Columns, rows: Fleet, fitted: Conditioner, constant: set[str]) -> dict[str, str]:
     """Why columns are not used, in the order of the table; the last reason of several counts."""
     reasons = dict.fromkeys(_leaking(rows), "says RUL itself")
-    reasons |= dict.fromkeys(_flat(rows, fitted), "constant within each condition")
+    reasons |= dict.fromkeys(fitted.constant(rows), "constant within each condition")
     reasons |= dict.fromkeys(columns.settings, "set the operating condition") | dict.fromkeys(constant, "constant")
     kinds = {name: kind for name, kind in table.schema.items() if name not in columns.named}
     known = {name: reasons.get(name) if kind.is_numeric() else "no numbers" for name, kind in kinds.items()}
@@ -189,11 +189,3 @@ def _leaking(rows: Fleet) -> set[str]:
     x, y = values - values.mean(axis=0), rul - rul.mean()
     explained = (x.T @ y) ** 2 / np.maximum(np.square(x).sum(axis=0) * (y @ y), 1e-300)
     return {name for name, share in zip(rows.columns, explained, strict=True) if share > LEAKAGE_R2}
-
-
-def _flat(rows: Fleet, fitted: Conditioner) -> set[str]:
-    """Columns that do not vary inside any condition."""
-    label = fitted.assign(rows.taken(np.arange(len(rows.values)), fitted.settings))
-    parts = [_every_value(rows)[label == k] for k in np.unique(label)]
-    some = np.any([varies(part.mean(axis=0), part.std(axis=0)) for part in parts], axis=0)
-    return {name for name, real in zip(rows.columns, some, strict=True) if not real}
