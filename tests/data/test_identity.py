@@ -24,7 +24,7 @@ from grace.data.load import as_fleet
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.read import read_table
-from grace.data.tables.scan import Scan
+from grace.data.tables.table import Table
 from grace.errors import GraceError
 from tests.data.conftest import Write, as_table
 from tests.data.test_ncmapss import write_layout
@@ -202,13 +202,13 @@ def test_calls_that_do_not_say_how_to_read(written: Write) -> None:
 def test_a_file_that_changes_while_it_is_read(
     fleet: Fleet, written: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, own = written(as_table(fleet), "fleet.csv"), Scan.sha256
+    path, own = written(as_table(fleet), "fleet.csv"), Table.sha256
 
-    def changed(table: Scan) -> str:
+    def changed(table: Table) -> str:
         os.utime(path)
         return own(table)
 
-    monkeypatch.setattr(Scan, "sha256", changed)
+    monkeypatch.setattr(Table, "sha256", changed)
     for cache in (None, tmp_path / "rows"):
         with pytest.raises(GraceError, match="should stay as it is while it is read"):
             read_table(TableSource(path, COLUMNS, NAMES, cache=cache))

@@ -11,9 +11,8 @@ from grace.data.cmapss.fleets import read_plain, read_test, read_train, subset_n
 from grace.data.fleet import SETTINGS, Fleet
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.tables.columns import TEST, Columns, TableSource
-from grace.data.tables.frames import Frame
 from grace.data.tables.read import read_table
-from grace.data.tables.scan import ENDINGS, files_of
+from grace.data.tables.scan import ENDINGS, Frame, files_of
 from grace.errors import GraceError
 
 SIMULATED = "simulated"

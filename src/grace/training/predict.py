@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from grace.data.fleet import Fleet
 from grace.data.load import as_fleet
 from grace.data.resident import ResidentWindows
-from grace.data.tables.frames import Frame
+from grace.data.tables.scan import Frame
 from grace.data.windows import Windows
 from grace.errors import GraceError
 from grace.training import evaluate

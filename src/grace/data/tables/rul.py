@@ -1,4 +1,4 @@
-"""Times of a table as numbers, and RUL from the times of whole engines."""
+"""RUL from the times of whole engines."""
 
 from __future__ import annotations
 
@@ -6,28 +6,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from grace.data.tables.columns import Columns, TableSource
 from grace.errors import GraceError
 
-SECONDS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
-"""Units that a column of dates is measured in."""
-
 MAX_STEP_RATIO = 20
 """Factor within which all engines' steps of time lie; seconds and minutes, hours and days are further apart."""
-
-
-def time_as_number(columns: Columns, kind: pl.DataType) -> pl.Expr:
-    """The time of each row in the unit of RUL: numbers as they are, dates and durations of type ``kind`` from 1970 or 0."""
-    time = pl.col(columns.time)
-    if not kind.is_temporal():
-        return time.cast(pl.Int64) if kind.is_integer() else time.cast(pl.Float64)
-    micros = (
-        time.dt.total_microseconds() if str(kind).startswith("Duration") else time.cast(pl.Datetime("us")).dt.epoch()
-    )
-    return micros.cast(pl.Float64) / (1e6 * SECONDS[columns.unit])
 
 
 def rul_from_times(

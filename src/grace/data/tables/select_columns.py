@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet, starts_of
-from grace.data.tables.arrays import arrays_of, check_schema, selected
+from grace.data.tables.arrays import arrays_of
 from grace.data.tables.columns import Columns, TableSource
-from grace.data.tables.scan import Scan, scan
+from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
+from grace.data.tables.table import Table
 from grace.errors import GraceError
 
 SAMPLE_ENGINES, SAMPLE_ROWS = 50, 20_000
@@ -79,10 +80,10 @@ def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
     return 0, tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-def _check_named(table: Scan, source: TableSource, named: tuple[str, ...]) -> None:
+def _check_named(table: Table, source: TableSource, named: tuple[str, ...]) -> None:
     """Refuse columns that the user named and that cannot be used."""
     columns = replace(source.columns, settings=named)
-    check_schema(table, columns, (*source.features, *named))
+    table.check(columns, (*source.features, *named))
     if taken := [name for name in source.features if name in columns.named]:
         raise GraceError(
             f"`--features` should leave out what a network cannot know. Found {taken[0]}, which has a role already."
@@ -90,7 +91,7 @@ def _check_named(table: Scan, source: TableSource, named: tuple[str, ...]) -> No
 
 
 def _candidates(
-    table: Scan, source: TableSource, named: tuple[str, ...], searched: bool
+    table: Table, source: TableSource, named: tuple[str, ...], searched: bool
 ) -> tuple[tuple[str, ...], set[str]]:
     """Columns that may be settings or features, and those of them that are constant."""
     taken = source.columns.named
@@ -105,7 +106,7 @@ def _candidates(
     return names, constant
 
 
-def _constant(table: Scan, names: tuple[str, ...]) -> set[str]:
+def _constant(table: Table, names: tuple[str, ...]) -> set[str]:
     if not names:  # polars makes no row of no columns
         return set()
     columns = [pl.col(name) for name in names]
@@ -116,7 +117,7 @@ def _constant(table: Scan, names: tuple[str, ...]) -> set[str]:
     return {name for name, a, b in zip(names, low, high, strict=True) if a == b}
 
 
-def _classes(table: Scan, columns: Columns) -> tuple[str, ...]:
+def _classes(table: Table, columns: Columns) -> tuple[str, ...]:
     """Names of the health states in the label column; empty for 0, 1, 2."""
     if not columns.label or table.schema[columns.label].is_numeric():
         return ()
@@ -130,13 +131,13 @@ def _classes(table: Scan, columns: Columns) -> tuple[str, ...]:
     return MEANINGS if set(names) == set(MEANINGS) else tuple(names)
 
 
-def _sample(table: Scan, source: TableSource, counts: pl.DataFrame) -> Fleet:
+def _sample(table: Table, source: TableSource, counts: pl.DataFrame) -> Fleet:
     """Some rows of some engines as a fleet; in place of RUL it has what rises as life goes on: the time, or RUL with a minus."""
     drawn = np.unique(np.linspace(0, len(counts) - 1, SAMPLE_ENGINES).round().astype(np.int64))
     kept = counts[drawn]
     every = math.ceil(int(kept["len"].sum()) / SAMPLE_ROWS)
     rows = table.whole.filter(pl.col(source.columns.engine).is_in(kept["engine"].to_list())).gather_every(every)
-    found = arrays_of(source, table.collect(rows.select(selected(table, source)).sort("engine", "time")))
+    found = arrays_of(source, table.collect(rows.select(table.selected(source)).sort("engine", "time")))
     starts = starts_of(found["engine"])
     return Fleet(
         name=source.name,
@@ -171,7 +172,7 @@ def _fitted(rows: Fleet, columns: Columns, count: int) -> Conditioner:
     return Conditioner.fit(rows, Conventions(features=rows.columns, conditions=count, table=known))
 
 
-def _left_out(table: Scan, columns: Columns, rows: Fleet, fitted: Conditioner, constant: set[str]) -> dict[str, str]:
+def _left_out(table: Table, columns: Columns, rows: Fleet, fitted: Conditioner, constant: set[str]) -> dict[str, str]:
     """Why columns are not used, in the order of the table; the last reason of several counts."""
     reasons = dict.fromkeys(_leaking(rows), "says RUL itself")
     reasons |= dict.fromkeys(fitted.constant(rows), "constant within each condition")
