@@ -23,8 +23,12 @@ class _EngineOptions(EngineOptions):
     window: Window = 30
 
 
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("diagnose", short_help="Measure alignment, decide, explain.")
 @grouped
-def diagnose(
+def _diagnose(
     engines: _EngineOptions,
     dataset: Engines = None,
     recipe: Annotated[str, typer.Option(help="joint, init, warmup, warmup-each or published.")] = "joint",

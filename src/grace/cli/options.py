@@ -66,14 +66,10 @@ class EngineOptions(_TableOptions):
     ] = "auto"
 
     def opened(self) -> work.TableSource | None:
-        """The table, opened; None without one.
-
-        Raises:
-            GraceError: An option is missing or goes with a table alone, or the table cannot be used.
-        """
+        """The table, opened; None without one, refused with options of a table alone."""
         given = {field.name: getattr(self, field.name) for field in fields(_TableOptions)}
         if self.table is not None:
-            return work.opened(**given, conditions=self.conditions)
+            return work.opened(**given | {"features": _listed(self.features or "")}, conditions=self.conditions)
         for name, value in given.items():
             if value is not None and name != "time_unit":
                 option = name.replace("_", "-")
@@ -81,11 +77,7 @@ class EngineOptions(_TableOptions):
         return None
 
     def opened_unless(self, dataset: str | None, command: str) -> work.TableSource | None:
-        """As :meth:`opened`, for a command that takes either a data set or a table.
-
-        Raises:
-            GraceError: There are both or neither; or as there.
-        """
+        """As :meth:`opened`, for a command that takes either a data set or a table, not both."""
         if (dataset is None) == (self.table is None):
             found = "both" if dataset is not None else "neither"
             raise GraceError(
@@ -98,11 +90,7 @@ class EngineOptions(_TableOptions):
         return self.data if opened is None else opened
 
     def change(self, base: Conventions, opened: work.TableSource | None) -> Conventions:
-        """Conventions with what these options say; a table names its features and conditions itself.
-
-        Raises:
-            GraceError: An option is malformed or out of range.
-        """
+        """Conventions with what these options say; a table names its features and conditions itself."""
         cuts = self.health.split(",")
         if len(cuts) != 2 or not all(cut.strip().isdigit() for cut in cuts):
             raise GraceError(
@@ -139,10 +127,16 @@ class TrainingOptions(EngineOptions):
     def choices(self, opened: work.TableSource | None) -> dict[str, Any]:
         """Arguments of :func:`grace.training.spec.run_spec`."""
         plan = work.schedule_named(self.schedule)
-        longer = plan if self.epochs is None else replace(plan, epochs=self.epochs)
+        plan = plan if self.epochs is None else replace(plan, epochs=self.epochs)
         names = ("size", "protocol", "rul_scale", "measure_every", "measure_on")
         given = {name: getattr(self, name) for name in names}
-        return given | work.horizons(longer, self.cap) | {"conventions": self.change(work.CONVENTIONS, opened)}
+        given |= {"schedule": plan, "conventions": self.change(work.CONVENTIONS, opened)}
+        if (
+            whole := work.CONVENTIONS.cap
+        ) != self.cap:  # training and validation look as far beyond the cap as by default
+            given["schedule"] = replace(plan, max_train_rul=round(plan.max_train_rul * self.cap / whole))
+            given["max_validation_rul"] = round(work.RunSpec.max_validation_rul * self.cap / whole)
+        return given
 
 
 @dataclass(frozen=True)
@@ -158,20 +152,16 @@ class GridOptions(TrainingOptions):
     seeds: Annotated[str, typer.Option(help="Seeds, with commas between.")] = "42,123,456,789,1024"
 
     def specs(self, opened: work.TableSource | None) -> list[RunSpec]:
-        """The runs, seed by seed.
-
-        Raises:
-            GraceError: An option is malformed or out of range.
-        """
+        """The runs, seed by seed."""
         try:
-            seeds = [int(text) for text in listed(self.seeds)]
+            seeds = [int(text) for text in _listed(self.seeds)]
         except ValueError:
             raise GraceError(f"`--seeds` should be whole numbers with commas between. Found {self.seeds!r}.") from None
-        names = listed(self.datasets) if opened is None else [opened.name]
-        return work.grid(names, listed(self.methods), seeds, data=self.source(opened), **self.choices(opened))
+        names = _listed(self.datasets) if opened is None else [opened.name]
+        return work.grid(names, _listed(self.methods), seeds, data=self.source(opened), **self.choices(opened))
 
 
-def listed(text: str) -> list[str]:
+def _listed(text: str) -> list[str]:
     """Names with commas between."""
     return [part.strip() for part in text.split(",") if part.strip()]
 

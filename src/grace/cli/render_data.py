@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import groupby
 from typing import Any
 
@@ -15,8 +16,7 @@ from grace.data.prepare import prepare_training
 from grace.data.tables.columns import TableSource
 
 
-def facts_of(train: Fleet, test: Fleet) -> dict[str, Any]:
-    """What ``grace data info`` says of a data set."""
+def _facts_of(train: Fleet, test: Fleet) -> dict[str, Any]:
     conventions = Conventions()
     prepared = prepare_training(train, conventions)
     return {
@@ -35,8 +35,12 @@ def facts_of(train: Fleet, test: Fleet) -> dict[str, Any]:
     }
 
 
-def show_facts(facts: dict[str, Any]) -> None:
-    """Print the facts of one data set, as ``grace data info`` collects them."""
+def show_facts(train: Fleet, test: Fleet, as_json: bool) -> None:
+    """Print what ``grace data info`` says of a data set, as a table or as one JSON object."""
+    facts = _facts_of(train, test)
+    if as_json:
+        print(json.dumps(facts, indent=2))
+        return
     classes = ", ".join(f"{name} {share:.1%}" for name, share in facts["class_shares"].items())
     rows = {
         "training": f"{facts['train_rows']:,} rows, {facts['train_engines']} engines of {facts['train_cycles'][0]} to "

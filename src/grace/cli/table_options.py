@@ -1,4 +1,4 @@
-"""The table that the options of a command name, opened, and the conventions that follow from them."""
+"""The table that the options of a command name, opened."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
-from grace.cli.options import listed
 from grace.data.cmapss import ncmapss
 from grace.data.load import load_train
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.scan import NCMAPSS, scan
 from grace.data.tables.select_columns import select_columns
 from grace.errors import GraceError
-from grace.training.schedule import Schedule
-from grace.training.spec import CONVENTIONS, RunSpec
 
 _IN_MEMORY = 512 * 2**20
 """Bytes of values in double precision up to which a table is read into memory."""
@@ -31,7 +27,7 @@ def opened(
     table: Path,
     engine: str | None,
     time: str | None,
-    features: str | None,
+    features: list[str],
     conditions: str,
     label: str | None,
     target: str | None,
@@ -39,11 +35,7 @@ def opened(
     test_table: Path | None,
     cache: Path | None,
 ) -> TableSource:
-    """Open a table and choose its columns; arguments are the options of those names.
-
-    Raises:
-        GraceError: An option is missing, or the table cannot be used.
-    """
+    """Open a table and choose its columns; arguments are the options of those names."""
     if flights := _flights(table):
         engine, time, target = (own or known for own, known in zip((engine, time, target), flights, strict=True))
     for name, value in (("--engine", engine), ("--time", time)):
@@ -61,18 +53,10 @@ def opened(
         unit=time_unit,
         test="" if test is None else test.stem,
     )
-    names = tuple(dict.fromkeys(listed(features or "")))
-    found = select_columns(TableSource(table, columns, names, test=test, cache=cache), conditions)
+    found = select_columns(
+        TableSource(table, columns, tuple(dict.fromkeys(features)), test=test, cache=cache), conditions
+    )
     return found if cache is not None or found.rows * len(found.values) * 8 <= _IN_MEMORY else _temporary(found)
-
-
-def horizons(plan: Schedule, cap: int) -> dict[str, Any]:
-    """The schedule and the cuts of validation for a cap: both look as far beyond it as they do by default."""
-    whole = CONVENTIONS.cap
-    if cap == whole:
-        return {"schedule": plan}
-    scaled = replace(plan, max_train_rul=round(plan.max_train_rul * cap / whole))
-    return {"schedule": scaled, "max_validation_rul": round(RunSpec.max_validation_rul * cap / whole)}
 
 
 def table_of_workers(table: TableSource, on: str | None) -> TableSource:

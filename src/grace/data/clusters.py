@@ -19,16 +19,9 @@ MIN_SILHOUETTE = 0.75
 
 
 def cluster(sample: NDArray[np.float64], count: int = 0) -> NDArray[np.float64]:
-    """Centres of the clusters of some points, ``[N, D] -> [k, D]``.
-
-    Args:
-        sample: Points.
-        count: Number of clusters; 0 takes that of the largest silhouette (of the first :data:`SILHOUETTE_ROWS` points) if it is
-            above :data:`MIN_SILHOUETTE`, else 1.
-
-    Raises:
-        GraceError: ``count`` exceeds the number of distinct points.
-    """
+    """Centres of ``count`` clusters of some points, ``[N, D] -> [k, D]``; 0: as many as the largest silhouette (of the first
+    :data:`SILHOUETTE_ROWS` points) says if it is above :data:`MIN_SILHOUETTE`, else one. More than the distinct points
+    are refused."""
     distinct = len(np.unique(sample, axis=0))
     if count > distinct:
         raise GraceError(

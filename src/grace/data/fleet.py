@@ -50,6 +50,12 @@ class Fleet:
     last_time: NDArray[Any] | None = None
     sha256: str | None = None
 
+    @classmethod
+    def of_rows(cls, name: str, engine: NDArray[Any], values: NDArray[np.float64], columns: tuple[str, ...]) -> Fleet:
+        """Rows of the engines ``engine [R]``, of which nothing else is known; each engine's rows stand together."""
+        starts = np.flatnonzero(np.concatenate([[True], engine[1:] != engine[:-1], [True]]))
+        return cls(name, engine[starts[:-1]], starts, values, columns, np.zeros(len(starts) - 1, dtype=np.int64))
+
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Recorded cycles of each engine, int64 ``[E]``."""
@@ -119,11 +125,7 @@ class Fleet:
         )
 
     def split(self, share: float = 0.2, seed: int = 0) -> tuple[Fleet, Fleet]:
-        """Training and validation engines, drawn at random and in their order: at least one stands on each side.
-
-        Args:
-            share: Share of validation engines.
-            seed: Seed of the draw.
+        """Training and validation engines (a share of all), drawn at random and in their order; at least one on each side.
 
         Raises:
             GraceError: Fewer than two engines, or a share outside (0, 1).
@@ -149,11 +151,6 @@ class Fleet:
             for rows in self.chunks() if values is not None else ():
                 digest.update(np.ascontiguousarray(values[rows]).tobytes())  # type: ignore[index]
         return digest.hexdigest()
-
-
-def starts_of(engine: NDArray[Any]) -> NDArray[np.int64]:
-    """Row at which each engine begins, and ``R`` at the end, of the engine of each row: ``[R] -> [E + 1]``."""
-    return np.flatnonzero(np.concatenate([[True], engine[1:] != engine[:-1], [True]]))
 
 
 def _as_slice(rows: NDArray[np.int64]) -> slice | NDArray[np.int64]:

@@ -28,11 +28,7 @@ def combined(sums: Iterable[str]) -> str:
 
 
 def stamps(paths: Iterable[Path]) -> tuple[Stamp, ...]:
-    """Stamps of files, for caches in memory and on the disk.
-
-    Raises:
-        GraceError: A file is missing.
-    """
+    """Stamps of files, for caches in memory and on the disk; a missing one is refused."""
     found = []
     for path in paths:
         try:

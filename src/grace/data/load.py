@@ -60,11 +60,7 @@ def _without_rul(columns: Columns) -> Columns:
 
 
 def _counted(fleet: Fleet) -> Fleet:
-    """A fleet of C-MAPSS's columns, whose RUL follows from the count of rows.
-
-    Raises:
-        GraceError: Cycles have gaps.
-    """
+    """A fleet of C-MAPSS's columns, whose RUL follows from the count of rows; gaps are refused."""
     steps = np.diff(fleet.rul())
     gap = steps != -1
     gap[fleet.starts[1:-1] - 1] = False
@@ -83,11 +79,7 @@ def load_train(dataset: str, data: Path | TableSource | None, dial: float = 1.0,
     Args:
         dataset: ``FD001``..``FD004`` or NAME of a ``train_NAME.txt`` in ``data``, a folder that holds one, or ``simulated``.
         data: Folder of the files, or a table, whatever ``dataset`` says.
-        dial: Of the simulation.
-        seed: Of the simulation.
-
-    Raises:
-        GraceError: See :func:`grace.data.cmapss.fleets.read_train` and :func:`grace.data.tables.read.read_table`.
+        dial: Of the simulation, as its ``seed``.
     """
     if isinstance(data, TableSource):
         return read_table(data)
@@ -97,11 +89,7 @@ def load_train(dataset: str, data: Path | TableSource | None, dial: float = 1.0,
 
 
 def load_test(dataset: str, data: Path | TableSource | None, dial: float = 1.0, seed: int = 0) -> Fleet | None:
-    """Test engines by name, or None where a folder has no ``test_NAME.txt``; arguments as :func:`load_train`.
-
-    Raises:
-        GraceError: See :func:`grace.data.cmapss.fleets.read_test` and :func:`grace.data.tables.read.read_table`.
-    """
+    """Test engines by name, or None where a folder has no ``test_NAME.txt``; arguments as :func:`load_train`."""
     if isinstance(data, TableSource):
         return None if data.test_source is None else read_table(data.test_source)
     if dataset == SIMULATED:
@@ -111,11 +99,7 @@ def load_test(dataset: str, data: Path | TableSource | None, dial: float = 1.0, 
 
 
 def files_read(dataset: str, data: Path | TableSource | None) -> tuple[Path, ...]:
-    """The files that :func:`load_train` and :func:`load_test` read; none for the simulation.
-
-    Raises:
-        GraceError: As theirs, where no file is found.
-    """
+    """The files that :func:`load_train` and :func:`load_test` read; none for the simulation."""
     if isinstance(data, TableSource):
         return tuple(file for path in (data.path, data.test) if path is not None for file in files_of(path))
     if dataset == SIMULATED:

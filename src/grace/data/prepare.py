@@ -15,15 +15,8 @@ from grace.errors import GraceError
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Training windows and facts.
-
-    Attributes:
-        windows: Training windows.
-        conditioner: Conditions and scaling, to be applied to other engines.
-        conditions: Operating conditions found.
-        near_failure_share: Share of windows with an RUL below ``near_failure``.
-        class_shares: Share of windows in each health state.
-    """
+    """Training windows, conditions and scaling to apply to other engines, and facts: operating conditions found, the share of
+    windows with an RUL below ``near_failure``, and the share in each health state."""
 
     windows: Windows | ManyWindows
     conditioner: Conditioner
@@ -33,11 +26,7 @@ class Prepared:
 
 
 def prepare_training(fleet: Fleet, conventions: Conventions) -> Prepared:
-    """Check, find conditions, scale and index the windows of a training fleet.
-
-    Raises:
-        GraceError: See :func:`check_training`.
-    """
+    """Check a training fleet, find conditions, scale, and index the windows."""
     check_training(fleet, conventions)
     conditioner = Conditioner.fit(fleet, conventions)
     windows = training_windows(fleet, conditioner.transform(fleet), conventions)
@@ -50,18 +39,11 @@ def prepare_training(fleet: Fleet, conventions: Conventions) -> Prepared:
 
 
 def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0) -> None:
-    """Refuse a fleet that cannot be trained on.
+    """Refuse a fleet of one engine, without a feature, with an engine shorter than ``min_history`` (0: a window), or with a
+    constant sensor.
 
     A constant setting is fine (one operating condition); a constant sensor carries nothing and is mostly a fault of
     the export, so it has to be left out by name.
-
-    Args:
-        fleet: Training engines.
-        conventions: Window and features.
-        min_history: Cycles that every engine needs at least; 0: a window.
-
-    Raises:
-        GraceError: One engine only, a missing column, an engine shorter than a window, or a constant sensor.
     """
     missing = [name for name in conventions.features if name not in fleet.columns]
     if missing:

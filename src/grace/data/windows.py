@@ -101,15 +101,11 @@ def training_windows(
     min_history: int = 0,
     max_rul: int = 0,
 ) -> Windows | ManyWindows:
-    """Every window of every engine, ``stride`` cycles apart counted back from the engine's last cycle.
+    """Every window of every engine, ``stride`` cycles apart counted back from the engine's last cycle; ``rows [R, F]`` are the
+    fleet's scaled features.
 
-    Args:
-        fleet: Engines.
-        rows: Their scaled features ``[R, F]``.
-        conventions: Window, stride, cap and health cuts.
-        min_history: Recorded cycles that a window needs; fewer than ``window`` lets in windows that are padded at the front.
-            0 takes full windows only.
-        max_rul: Largest RUL of a window, cycles; 0 takes all.
+    A window needs ``min_history`` recorded cycles: fewer than ``window`` lets in windows that are padded at the front, 0 takes
+    full windows only. ``max_rul`` is the largest RUL of a window, cycles; 0 takes all.
     """
     needed = min(min_history, conventions.window) or conventions.window
     if isinstance(rows, ScaledRows):

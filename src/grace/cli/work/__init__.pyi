@@ -1,3 +1,5 @@
+from torch import set_num_threads as set_num_threads
+
 from grace.alignment.decide import RULES as RULES
 from grace.alignment.decide import SOURCE as SOURCE
 from grace.alignment.diagnose import diagnose as diagnose
@@ -13,21 +15,17 @@ from grace.bench.sweep import sweep as sweep
 from grace.bench.tables import report as report
 from grace.cli.live import live as live
 from grace.cli.machine import is_gpu as is_gpu
-from grace.cli.machine import set_threads as set_threads
-from grace.cli.progress import download_bar as download_bar
 from grace.cli.progress import progress_bar as progress_bar
-from grace.cli.render_data import facts_of as facts_of
 from grace.cli.render_data import show_facts as show_facts
 from grace.cli.render_data import show_table as show_table
 from grace.cli.render_demo import show_cosine as show_cosine
 from grace.cli.render_demo import show_dial as show_dial
 from grace.cli.render_demo import show_two_regimes as show_two_regimes
 from grace.cli.render_forecast import show_forecast as show_forecast
-from grace.cli.render_forecast import write_forecast as write_forecast
 from grace.cli.render_train import show_run as show_run
-from grace.cli.table_options import horizons as horizons
 from grace.cli.table_options import opened as opened
 from grace.cli.table_options import table_of_workers as table_of_workers
+from grace.core.pools import available_cores as available_cores
 from grace.core.pools import cluster as cluster
 from grace.core.pools import on_one_thread as on_one_thread
 from grace.core.pools import processes as processes
@@ -64,4 +62,5 @@ from grace.training.record import FAILED as FAILED
 from grace.training.run import train as train
 from grace.training.schedule import schedule_named as schedule_named
 from grace.training.spec import CONVENTIONS as CONVENTIONS
+from grace.training.spec import RunSpec as RunSpec
 from grace.training.spec import run_spec as run_spec

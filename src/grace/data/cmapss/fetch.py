@@ -32,20 +32,11 @@ def fetch(
     sums: Mapping[str, str] = SUMS,
     pause: float = PAUSE,
 ) -> list[str]:
-    """Bring the files named in ``sums`` into ``folder``.
+    """Bring the files whose names and SHA-256 are ``sums`` into ``folder``, and name those that were written.
 
-    Files that are there and right stay untouched; a file that is there and differs is never written over. A broken
-    download is resumed where it stopped, also in a later call. Each file is written beside, checked and renamed.
-
-    Args:
-        folder: Made if missing.
-        sources: Addresses of zip archives, or paths of local ones, tried in order.
-        on_progress: Called as bytes of a download arrive.
-        sums: SHA-256 by file name.
-        pause: Seconds before the second try; doubled before each further one.
-
-    Returns:
-        Names of the files written.
+    Files that are there and right stay untouched; a file that is there and differs is never written over. A broken download
+    is resumed where it stopped, also in a later call. Sources, addresses of zip archives or paths of local ones, are tried in
+    order, each again after ``pause`` seconds, then twice as long.
 
     Raises:
         GraceError: No source gave the files (with each one's reason), a file differs, or the folder cannot be written.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from grace.data.cmapss.checksums import SUMS
 from grace.data.cmapss.text import read_numbers
-from grace.data.fleet import SENSORS, SETTINGS, Fleet, starts_of
+from grace.data.fleet import SENSORS, SETTINGS, Fleet
 from grace.data.identity import combined
 from grace.errors import GraceError
 
@@ -54,37 +54,21 @@ def read_test(folder: Path, name: str) -> Fleet:
 
 
 def read_plain(path: Path, name: str = "") -> Fleet:
-    """Engines of any file in this format, whose RUL is not known (0 stands in its place); ``name`` is by default the file's.
-
-    Raises:
-        GraceError: As :func:`read_train`, but for the SHA-256.
-    """
+    """Engines of any file in this format, whose RUL is not known (0 stands in its place); ``name`` is by default the file's."""
     table, sha256 = read_numbers(path, COLUMNS)
     engine, cycle = table[:, 0], table[:, 1]
     for label, column in (("engine", engine), ("cycle", cycle)):
         whole = (column < 1) | (column != np.rint(column))
         _refuse(path, whole, column, f"the {label} should be a whole number from 1")
-    starts = starts_of(engine)
-    expected = np.arange(len(table)) - np.repeat(starts[:-1], np.diff(starts)) + 1
-    _refuse_repeated(path, engine, starts[:-1])
+    fleet = Fleet.of_rows(name or path.stem, engine.astype(np.int64), table[:, 2:], (*SETTINGS, *SENSORS))
+    _refuse_repeated(path, fleet)
+    expected = np.arange(len(table)) - np.repeat(fleet.starts[:-1], fleet.lengths) + 1
     _refuse(path, cycle != expected, cycle, "an engine's cycles should count 1, 2, 3, ... without gap or repeat")
-    return Fleet(
-        name=name or path.stem,
-        engines=engine[starts[:-1]].astype(np.int64),
-        starts=starts,
-        values=table[:, 2:],
-        columns=(*SETTINGS, *SENSORS),
-        last_rul=np.zeros(len(starts) - 1, dtype=np.int64),
-        sha256=sha256,
-    )
+    return replace(fleet, sha256=sha256)
 
 
 def subset_name(dataset: str, data: Path | None) -> tuple[Path, str]:
-    """Folder and name of a data set given as NAME (with its folder), or as a folder with one ``train_NAME.txt``.
-
-    Raises:
-        GraceError: There is no such file, or the folder holds several; lists what is there.
-    """
+    """Folder and name of a data set given as NAME (with its folder), or as a folder with one ``train_NAME.txt``; else refused."""
     folder = data if data is not None else Path("cmapss")
     named = (folder / f"train_{dataset}.txt").exists()  # a data set wins over a folder of the same name
     if Path(dataset).is_dir() and not named:
@@ -137,12 +121,11 @@ def _refuse(path: Path, wrong: NDArray[np.bool_], values: NDArray[np.float64], r
         raise GraceError(f"{path}, line {row + 1}: {rule}. Found {values[row]:g}. Restore the line.")
 
 
-def _refuse_repeated(path: Path, engine: NDArray[np.float64], starts: NDArray[np.int64]) -> None:
-    _, first = np.unique(engine[starts], return_index=True)
-    again = np.setdiff1d(np.arange(len(starts)), first)
+def _refuse_repeated(path: Path, fleet: Fleet) -> None:
+    _, first = np.unique(fleet.engines, return_index=True)
+    again = np.setdiff1d(np.arange(len(fleet.engines)), first)
     if len(again):
-        row = int(starts[again[0]])
         raise GraceError(
-            f"{path}, line {row + 1}: the rows of an engine should stand together. Found engine {engine[row]:g} again. "
-            "Sort the file by engine and cycle."
+            f"{path}, line {fleet.starts[again[0]] + 1}: the rows of an engine should stand together. Found engine "
+            f"{fleet.engines[again[0]]} again. Sort the file by engine and cycle."
         )

@@ -29,9 +29,6 @@ def read_flights(path: Path, side: str) -> pl.DataFrame:
         path: The ``.h5`` file, with ``W_dev [N, 4]``, ``X_s_dev [N, 14]``, ``Y_dev [N, 1]`` in cycles, ``A_dev [N, 4]`` (unit,
             cycle, ...), the same for ``test``, and the names ``W_var`` and ``X_s_var``.
         side: ``dev`` or ``test``.
-
-    Raises:
-        GraceError: The extra ``ncmapss`` is not installed, or the file is damaged or of another layout.
     """
     try:
         import h5py

@@ -25,13 +25,9 @@ _Numbers = tuple[NDArray[np.float64], str]
 
 
 def read_numbers(path: Path, columns: int) -> _Numbers:
-    """Every line's ``columns`` finite numbers, float64 ``[lines, columns]``, and the file's SHA-256 in hexadecimal.
+    """Every line's ``columns`` finite numbers, and the file's SHA-256; the first line that holds anything else is named.
 
     Trailing blanks, tabs, runs of blanks and CRLF are fine; a last line without its end is, too.
-
-    Raises:
-        GraceError: The file is missing, empty or no text, or a line is blank, has another number of columns or holds
-            something else than finite numbers. Only the first such line is named.
     """
     if not path.is_file():
         found = "a folder" if path.is_dir() else "none"

@@ -17,14 +17,7 @@ def write_cmapss(train: Fleet, test: Fleet, folder: Path, name: str) -> tuple[Pa
     """Write a fleet as C-MAPSS files: ``train_NAME.txt``, ``test_NAME.txt``, ``RUL_NAME.txt``, ``labels_NAME.txt``.
 
     26 columns (unit, cycle, 3 settings, 21 sensors), 4 decimals, two trailing blanks; one RUL of a test engine a line;
-    one label of a training row a line, left out when the fleet has none. Each file is written beside and renamed.
-
-    Returns:
-        The files written.
-
-    Raises:
-        GraceError: A file exists already, the folder cannot be written, ``name`` is no plain file name, or a fleet
-            lacks C-MAPSS columns.
+    one label of a training row a line, left out when the fleet has none. A file that exists already is refused.
     """
     if not name or Path(name).name != name:
         raise GraceError(f"`name` should be a plain name such as SIM001. Found {name!r}.")

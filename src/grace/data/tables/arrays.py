@@ -13,11 +13,8 @@ from grace.errors import GraceError
 
 
 def arrays_of(source: TableSource, frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
-    """Arrays of some rows of a table, as it selects them: ``engine``, ``time``, ``shown``, ``values [N, C]``, ``target``, ``label``.
-
-    Raises:
-        GraceError: A value is missing or not finite, or a label is of no known class.
-    """
+    """Arrays of rows that a table selected: ``engine``, ``time``, ``shown``, ``values [N, C]``, ``target``, ``label``; refused
+    where a value is missing or not finite, or a label is of no known class."""
     columns = source.columns
     for name, role in (("engine", columns.engine), ("time", columns.time)):
         if frame[name].null_count():

@@ -31,10 +31,7 @@ def stored_fleet(table: Table, source: TableSource) -> Fleet:
     """The fleet of a table whose rows stay in ``source.cache``; they are written there once and found again.
 
     One pass over the table in its own order, each batch of rows going to its engine's place; engines whose rows come out of
-    order are sorted afterwards. Memory holds a batch, and a few numbers an engine.
-
-    Raises:
-        GraceError: As :func:`~grace.data.tables.read.read_table`, or the folder cannot be written or is full: nothing is left.
+    order are sorted afterwards. Memory holds a batch, and a few numbers an engine. If it fails, nothing is left.
     """
     assert source.cache is not None
     folder = source.cache / f"{source.name}-{_key(table, source)}"

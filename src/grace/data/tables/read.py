@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from grace.data.fleet import Fleet, starts_of
+from grace.data.fleet import Fleet
 from grace.data.tables.arrays import arrays_of
 from grace.data.tables.columns import TRAIN, Columns, TableSource
 from grace.data.tables.on_disk import stored_fleet
@@ -68,20 +68,15 @@ def _in_memory(table: Table, source: TableSource) -> Fleet:
     if frame.is_empty():
         raise table.without_rows()
     found = arrays_of(source, frame.sort("engine", "time", maintain_order=True))
-    engine, time, target = found["engine"], found["time"], found.get("target")
-    starts = starts_of(engine)
-    engines = engine[starts[:-1]]
-    rul, steps = rul_from_times(source, engines, starts, time, target)
-    check_steps(source, engines, steps)
-    return Fleet(
-        name=source.name,
-        engines=engines,
-        starts=starts,
-        values=found["values"],
-        columns=source.values,
-        last_rul=rul[starts[1:] - 1],
+    fleet = Fleet.of_rows(source.name, found["engine"], found["values"], source.values)
+    rul, steps = rul_from_times(source, fleet.engines, fleet.starts, found["time"], found.get("target"))
+    check_steps(source, fleet.engines, steps)
+    last = fleet.starts[1:] - 1
+    return replace(
+        fleet,
+        last_rul=rul[last],
         labels=found.get("label"),
         row_rul=rul,
-        last_time=found["shown"][starts[1:] - 1],
+        last_time=found["shown"][last],
         sha256=sha256,
     )

@@ -22,17 +22,11 @@ def rul_from_times(
     time: NDArray[Any],
     target: NDArray[Any] | None = None,
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """RUL of each row of whole engines, and the step of time of each engine.
+    """RUL of each row of whole engines, ``[R]``, and the step of time of each engine, ``[E]``.
 
-    RUL, ``[R]``, is the target, or the engine's last time minus the row's. Steps, ``[E]``, show an engine's unit: the median
-    step of time; with a target, its fall per unit of time; NaN where an engine does not show it.
-
-    Args:
-        source: What the table is called, and its columns.
-        engines: Engines, ``[E]``.
-        starts: Row at which each begins, and the count of rows at the end, int64 ``[E + 1]``.
-        time: Time of each row in the unit of RUL, ``[R]``, ascending within an engine.
-        target: The user's own RUL, ``[R]``, or None.
+    RUL is the target, or the engine's last time minus the row's. A step shows an engine's unit: the median step of time; with a
+    target, its fall per unit of time; NaN where an engine does not show it. Engine ``e`` has the rows ``starts[e]`` to
+    ``starts[e + 1]``, ``starts [E + 1]``, with ascending ``time [R]`` in the unit of RUL.
 
     Raises:
         GraceError: A time stands twice in an engine, or a target is negative or rises as time goes on.
@@ -86,11 +80,8 @@ def _steps(starts: NDArray[np.int64], time: NDArray[Any], target: NDArray[Any] |
 
 
 def check_steps(source: TableSource, engines: NDArray[Any], steps: NDArray[np.float64]) -> None:
-    """Refuse engines whose times are in another unit than those of the others.
-
-    Raises:
-        GraceError: An engine's step is more than :data:`MAX_STEP_RATIO` times larger or smaller than the median engine's.
-    """
+    """Refuse engines whose step is more than :data:`MAX_STEP_RATIO` times larger or smaller than the median engine's: their
+    times are in another unit."""
     columns, known = source.columns, np.isfinite(steps) & (steps > 0)
     if not known.any():
         return

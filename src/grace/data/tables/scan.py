@@ -36,12 +36,7 @@ Frame = pl.DataFrame | pl.LazyFrame | _PandasFrame
 def scan(table: str | Path | Frame, side: str = TRAIN) -> Table:
     """Open a frame, or a file by its ending; a folder is all ``.csv`` or all ``.parquet`` files in it.
 
-    Args:
-        table: A file, a folder, or a frame of polars or pandas.
-        side: ``dev`` or ``test`` of an N-CMAPSS file.
-
-    Raises:
-        GraceError: There is no such file, the folder is empty or mixed, a file is damaged, schemas differ, or a frame is none.
+    Of an N-CMAPSS file the side ``dev`` or ``test``. What is not there, damaged, mixed or of different schemas is refused.
     """
     if not isinstance(table, str | Path):
         frame = _to_polars(table)
@@ -60,11 +55,7 @@ def scan(table: str | Path | Frame, side: str = TRAIN) -> Table:
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
-    """The files of a table: itself, or all in a folder by name.
-
-    Raises:
-        GraceError: There is no such file, it has another ending, or the folder is empty or mixed.
-    """
+    """The files of a table: itself, or all in a folder by name; refused where there is none, or the folder is mixed."""
     if path.is_dir():
         files = tuple(sorted(file for file in path.iterdir() if file.suffix.lower() in ENDINGS))
         endings = sorted({file.suffix.lower() for file in files})
@@ -112,11 +103,7 @@ def _refuse_other_columns(
 
 
 def _to_polars(frame: Frame) -> pl.DataFrame:
-    """A frame of polars, lazy or not, or of pandas, as one of polars.
-
-    Raises:
-        GraceError: It is no frame, a column mixes types, or a lazy frame cannot be collected.
-    """
+    """A frame of polars, lazy or not, or of pandas, as one of polars; refused where it is none or a column mixes types."""
     try:
         if isinstance(frame, pl.DataFrame | pl.LazyFrame):
             return frame.lazy().collect()

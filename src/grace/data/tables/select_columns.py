@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
-from grace.data.fleet import Fleet, starts_of
+from grace.data.fleet import Fleet
 from grace.data.tables.arrays import arrays_of
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.scan import scan
@@ -30,11 +30,8 @@ AUTO, NONE = "auto", "none"
 def select_columns(source: TableSource, conditions: str = AUTO) -> TableSource:
     """The source with its settings, features and classes settled, and what was left out.
 
-    Args:
-        source: The table, with the roles and features that the user named; no features: all numeric columns that vary inside
-            the operating conditions.
-        conditions: ``auto`` (or 0): from the columns that look like settings; ``none``; a number of conditions on those columns;
-            or names of setting columns with commas between.
+    Without features: all numeric columns that vary inside the operating conditions. Conditions are ``auto`` (or 0): from the
+    columns that look like settings; ``none``; a number of conditions on those columns; or setting columns with commas between.
 
     Raises:
         GraceError: The table cannot be opened, a column is missing, of the wrong type or named twice, or no feature is left.
@@ -47,7 +44,7 @@ def select_columns(source: TableSource, conditions: str = AUTO) -> TableSource:
     columns = replace(source.columns, classes=_classes(table, source.columns), settings=())
     varying = tuple(name for name in names if name not in constant)
     rows = _sample(table, replace(source, columns=columns, features=varying), counts)
-    settings = _settings(rows) if searched else named
+    settings = find_settings(_every_value(rows), _life(rows), rows.engine_of_row(), rows.columns) if searched else named
     if count > 1 and not settings:
         raise GraceError(
             f"{table.path}: {count} conditions should come from setting columns. Found none that look like them. Name them with "
@@ -138,24 +135,12 @@ def _sample(table: Table, source: TableSource, counts: pl.DataFrame) -> Fleet:
     every = math.ceil(int(kept["len"].sum()) / SAMPLE_ROWS)
     rows = table.whole.filter(pl.col(source.columns.engine).is_in(kept["engine"].to_list())).gather_every(every)
     found = arrays_of(source, table.collect(rows.select(table.selected(source)).sort("engine", "time")))
-    starts = starts_of(found["engine"])
-    return Fleet(
-        name=source.name,
-        engines=found["engine"][starts[:-1]],
-        starts=starts,
-        values=found["values"],
-        columns=source.values,
-        last_rul=np.zeros(len(starts) - 1),
-        row_rul=found["time"] if "target" not in found else -found["target"],
-    )
+    fleet = Fleet.of_rows(source.name, found["engine"], found["values"], source.values)
+    return replace(fleet, row_rul=found["time"] if "target" not in found else -found["target"])
 
 
 def _every_value(rows: Fleet) -> NDArray[np.float64]:
     return rows.taken(np.arange(len(rows.values)), rows.columns)
-
-
-def _settings(rows: Fleet) -> tuple[str, ...]:
-    return find_settings(_every_value(rows), _life(rows), rows.engine_of_row(), rows.columns)
 
 
 def _life(rows: Fleet) -> NDArray[np.float64]:
