@@ -67,11 +67,10 @@ class EngineOptions(_TableOptions):
 
     def opened(self) -> work.TableSource | None:
         """The table, opened; None without one, refused with options of a table alone."""
-        given = {field.name: getattr(self, field.name) for field in fields(_TableOptions)}
         if self.table is not None:
-            return work.opened(**given | {"features": _listed(self.features or "")}, conditions=self.conditions)
-        for name, value in given.items():
-            if value is not None and name != "time_unit":
+            return work.opened(self, tuple(dict.fromkeys(_listed(self.features or ""))))
+        for name in (field.name for field in fields(_TableOptions)):
+            if getattr(self, name) is not None and name != "time_unit":
                 option = name.replace("_", "-")
                 raise GraceError(f"`--{option}` should come with --table. Found it alone. Name the table.")
         return None
@@ -84,10 +83,6 @@ class EngineOptions(_TableOptions):
                 f"`grace {command}` should have either DATASET or --table. Found {found}. See `grace {command} --help`."
             )
         return self.opened()
-
-    def source(self, opened: work.TableSource | None) -> Path | work.TableSource | None:
-        """Where engines are read from, see :func:`grace.data.load.load_train`."""
-        return self.data if opened is None else opened
 
     def change(self, base: Conventions, opened: work.TableSource | None) -> Conventions:
         """Conventions with what these options say; a table names its features and conditions itself."""
@@ -158,7 +153,7 @@ class GridOptions(TrainingOptions):
         except ValueError:
             raise GraceError(f"`--seeds` should be whole numbers with commas between. Found {self.seeds!r}.") from None
         names = _listed(self.datasets) if opened is None else [opened.name]
-        return work.grid(names, _listed(self.methods), seeds, data=self.source(opened), **self.choices(opened))
+        return work.grid(names, _listed(self.methods), seeds, data=opened or self.data, **self.choices(opened))
 
 
 def _listed(text: str) -> list[str]:

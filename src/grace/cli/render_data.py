@@ -62,13 +62,6 @@ def show_facts(train: Fleet, test: Fleet, as_json: bool) -> None:
 
 def show_table(table: TableSource, fleet: Fleet, conventions: Conventions) -> None:
     """Rows, RUL, settings, features, and which columns are left out and why."""
-    out = Console()
-    for line in _lines(table, fleet, conventions):
-        out.print(line, markup=False, highlight=False)
-
-
-def _lines(table: TableSource, fleet: Fleet, conventions: Conventions) -> list[str]:
-    """The lines of :func:`show_table`."""
     columns, lengths, unit = table.columns, fleet.lengths, table.columns.unit
     origin = f"column {columns.target}" if columns.target else f"last {columns.time} of the engine minus {columns.time}"
     largest = max(float(fleet.rul_at(fleet.starts[:-1]).max()), 0.0)
@@ -88,7 +81,9 @@ def _lines(table: TableSource, fleet: Fleet, conventions: Conventions) -> list[s
         lines.append(f"health labels: column {columns.label}, classes {', '.join(columns.classes or ('0', '1', '2'))}")
     if table.cache is not None:
         lines.append(f"rows are read from the disk: {table.cache}")
-    return lines
+    out = Console()
+    for line in lines:
+        out.print(line, markup=False, highlight=False)
 
 
 def _settings(table: TableSource) -> str:

@@ -63,7 +63,7 @@ def _train(
     work.set_num_threads(threads or work.available_cores())
     opened = training.opened_unless(dataset, "train")
     choices = training.choices(opened)
-    source = training.source(opened)
+    source = opened or training.data
     fleet, test = work.load_train(dataset or "", source), work.load_test(dataset or "", source)
     if opened is not None:
         work.show_table(opened, fleet, choices["conventions"])

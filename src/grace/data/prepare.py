@@ -54,16 +54,13 @@ def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0)
         )
     least, needed = int(np.argmin(fleet.lengths)), min_history or conventions.window
     if fleet.lengths[least] < needed:
+        line, rows = (f" (line {fleet.starts[least] + 1})", "cycles") if conventions.table is None else ("", "rows")
         raise GraceError(
-            f"{fleet.name}, engine {fleet.engines[least]}{_line(fleet, conventions, least)}: should have at least "
-            f"{needed} {'cycles' if conventions.table is None else 'rows'}, one window. Found {fleet.lengths[least]}. "
+            f"{fleet.name}, engine {fleet.engines[least]}{line}: should have at least {needed} {rows}, one window. Found "
+            f"{fleet.lengths[least]}. "
             "Remove it or lower --window."
         )
     _check_sensors(fleet, conventions)
-
-
-def _line(fleet: Fleet, conventions: Conventions, engine: int) -> str:
-    return f" (line {fleet.starts[engine] + 1})" if conventions.table is None else ""
 
 
 def _check_sensors(fleet: Fleet, conventions: Conventions) -> None:

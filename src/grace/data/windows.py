@@ -108,15 +108,13 @@ def training_windows(
     full windows only. ``max_rul`` is the largest RUL of a window, cycles; 0 takes all.
     """
     needed = min(min_history, conventions.window) or conventions.window
-    if isinstance(rows, ScaledRows):
-        return _many_windows(fleet, rows, conventions, needed, max_rul)
-    row = np.arange(len(fleet.values))
-    first = np.repeat(fleet.starts[:-1], fleet.lengths)
-    last = np.repeat(fleet.starts[1:] - 1, fleet.lengths)
-    taken = (row - first >= needed - 1) & ((last - row) % conventions.stride == 0)
-    if max_rul:
-        taken &= fleet.rul() <= max_rul
-    return Windows.ending_at(fleet, rows, row[taken], conventions)
+    least = np.full(len(fleet.engines), needed - 1)
+    if max_rul:  # RUL never rises: the windows that are near enough to the end of their engine are its last ones
+        least = np.maximum(least, fleet.rows_above(max_rul))
+    reach = fleet.lengths - 1 - least  # rows from the first window to the last
+    counts = np.where(reach >= 0, reach // conventions.stride + 1, 0)
+    every = ManyWindows(fleet, rows, conventions, np.concatenate([[0], np.cumsum(counts)]))
+    return every if isinstance(rows, ScaledRows) else every.at(np.arange(len(every)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +129,7 @@ class ManyWindows:
     """
 
     fleet: Fleet
-    rows: ScaledRows
+    rows: Rows
     conventions: Conventions
     starts: NDArray[np.int64]
 
@@ -148,14 +146,3 @@ class ManyWindows:
         """All windows, some at a time."""
         for start in range(0, len(self), CHUNK):
             yield self.at(np.arange(start, min(start + CHUNK, len(self))))
-
-
-def _many_windows(fleet: Fleet, rows: ScaledRows, conventions: Conventions, needed: int, max_rul: int) -> ManyWindows:
-    """As :func:`training_windows`: those of an engine are the last rows that are long enough after its start and near enough
-    to its end, since RUL never rises."""
-    least = np.full(len(fleet.engines), needed - 1)
-    if max_rul:
-        least = np.maximum(least, fleet.rows_above(max_rul))
-    reach = fleet.lengths - 1 - least  # rows from the first window to the last
-    counts = np.where(reach >= 0, reach // conventions.stride + 1, 0)
-    return ManyWindows(fleet, rows, conventions, np.concatenate([[0], np.cumsum(counts)]))

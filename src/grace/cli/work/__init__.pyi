@@ -24,7 +24,6 @@ from grace.cli.render_demo import show_two_regimes as show_two_regimes
 from grace.cli.render_forecast import show_forecast as show_forecast
 from grace.cli.render_train import show_run as show_run
 from grace.cli.table_options import opened as opened
-from grace.cli.table_options import table_of_workers as table_of_workers
 from grace.core.pools import available_cores as available_cores
 from grace.core.pools import cluster as cluster
 from grace.core.pools import on_one_thread as on_one_thread

@@ -27,11 +27,9 @@ def arrays_of(source: TableSource, frame: pl.DataFrame) -> dict[str, NDArray[Any
     }
     if columns.target:
         found["target"] = frame["target"].to_numpy()
-    for index, name in enumerate(source.values):
-        _refuse_gaps(source, found, found["values"][:, index], name)
-    for role, name in (("time", columns.time), ("target", columns.target)):
-        if name:
-            _refuse_gaps(source, found, found[role], name)
+    named = [*zip(source.values, found["values"].T, strict=True), (columns.time, found["time"])]
+    for name, column in named if not columns.target else [*named, (columns.target, found["target"])]:
+        _refuse_gaps(source, found, column, name)
     if columns.label:
         found["label"] = _classes(source, frame["label"])
     return found

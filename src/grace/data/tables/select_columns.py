@@ -106,11 +106,8 @@ def _candidates(
 def _constant(table: Table, names: tuple[str, ...]) -> set[str]:
     if not names:  # polars makes no row of no columns
         return set()
-    columns = [pl.col(name) for name in names]
-    low, high = (
-        table.collect(table.whole.select(expressions)).row(0)
-        for expressions in ([c.min() for c in columns], [c.max() for c in columns])
-    )
+    columns = pl.col(names)
+    low, high = (table.collect(table.whole.select(edge)).row(0) for edge in (columns.min(), columns.max()))
     return {name for name, a, b in zip(names, low, high, strict=True) if a == b}
 
 
