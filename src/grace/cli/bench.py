@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grace.cli import work
-from grace.cli.options import RESULTS, Device, GridOptions, Jobs, Protocol, grouped
+from grace.cli.options import RESULTS, Device, GridOptions, Jobs, Protocol, grouped, is_gpu
 from grace.errors import GraceError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _run(
     """
     opened = grid.opened()
     specs = grid.specs(opened)
-    gpu = work.is_gpu(device)
+    gpu = is_gpu(device)
     together = int(not gpu) if stack is None else stack
     if together < 0:
         raise GraceError(f"`--stack` should be 0 (all) or a number of runs. Found {together}.")

@@ -156,6 +156,17 @@ class GridOptions(TrainingOptions):
         return work.grid(names, _listed(self.methods), seeds, data=opened or self.data, **self.choices(opened))
 
 
+def is_gpu(device: str) -> bool:
+    """Whether a device is something else than the CPU; refused where it is not there."""
+    try:
+        work.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError):
+        raise GraceError(
+            f"`--device` should be cpu, or cuda where torch finds a GPU. Found {device!r}. Use --device cpu."
+        ) from None
+    return device != "cpu"
+
+
 def _listed(text: str) -> list[str]:
     """Names with commas between."""
     return [part.strip() for part in text.split(",") if part.strip()]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from grace.cli import work
-from grace.cli.options import Device, Engines, TrainingOptions, grouped
+from grace.cli.options import Device, Engines, TrainingOptions, grouped, is_gpu
 from grace.errors import GraceError
 
 Number = int | float
@@ -57,7 +57,7 @@ def _train(
     \b
     Interrupted, even killed, the same command goes on at the last epoch.
     """
-    work.is_gpu(device)
+    is_gpu(device)
     if threads < 0:
         raise GraceError(f"`--threads` should be at least 1, or 0 for all cores. Found {threads}.")
     work.set_num_threads(threads or work.available_cores())

@@ -55,7 +55,7 @@ def predict(network: TrainedNetwork, engines: Fleet | Path | str | Frame) -> For
         GraceError: A column that the network was trained on is missing, or the engines cannot be read.
     """
     features = network.conditioner.features
-    fleet = as_fleet(engines, network.conventions.table, features, known_rul=False)
+    fleet = as_fleet(engines, network.conventions.table, features)
     missing = [name for name in features if name not in fleet.columns]
     if missing:
         raise GraceError(f"{fleet.name} should have the column {missing[0]}. Found {', '.join(fleet.columns)}.")

@@ -1,4 +1,5 @@
 from torch import set_num_threads as set_num_threads
+from torch import zeros as zeros
 
 from grace.alignment.decide import RULES as RULES
 from grace.alignment.decide import SOURCE as SOURCE
@@ -14,7 +15,6 @@ from grace.bench.sweep import counted as counted
 from grace.bench.sweep import sweep as sweep
 from grace.bench.tables import report as report
 from grace.cli.live import live as live
-from grace.cli.machine import is_gpu as is_gpu
 from grace.cli.progress import progress_bar as progress_bar
 from grace.cli.render_data import show_facts as show_facts
 from grace.cli.render_data import show_table as show_table

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.columns import TableSource
 from grace.errors import GraceError
 
 MAX_STEP_RATIO = 20
@@ -33,38 +34,24 @@ def rul_from_times(
     """
     inside = np.ones(len(time) - 1, dtype=np.bool_)  # whether a row and the next are of one engine
     inside[starts[1:-1] - 1] = False
-    wrong = _first_wrong(source.columns, inside, time, target)
-    if wrong is not None:
-        row, rule = wrong
-        engine = engines[np.searchsorted(starts, row, side="right") - 1]
-        raise GraceError(f"{source.path}, engine {engine}: {rule}")
+    at, left = source.columns.time, source.columns.target
+
+    def refuse(wrong: NDArray[np.bool_], rule: str, found: Callable[[int], str], remedy: str) -> None:
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            engine = engines[np.searchsorted(starts, row, side="right") - 1]
+            raise GraceError(f"{source.path}, engine {engine}: {rule}. Found {found(row)}. {remedy}")
+
+    again, once = inside & (np.diff(time) == 0), f"each {at} should stand once"
+    refuse(again, once, lambda row: f"{time[row]:g} twice", "Drop the repeated rows.")
+    if target is not None:
+        remedy = "Give the RUL of each row, or leave --target out."
+        refuse(target < 0, f"{left} should be at least 0", lambda row: f"{target[row]:g}", remedy)
+        rises, rule = inside & (np.diff(target) > 0), f"{left} should never rise as {at} goes on"
+        remedy = f"Check the column and the order of {at}."
+        refuse(rises, rule, lambda row: f"{target[row + 1]:g} after {target[row]:g}", remedy)
     rul = np.repeat(time[starts[1:] - 1], np.diff(starts)) - time if target is None else target
     return np.asarray(rul), _steps(starts, time, target)
-
-
-def _first_wrong(
-    columns: Columns, inside: NDArray[np.bool_], time: NDArray[Any], target: NDArray[Any] | None
-) -> tuple[int, str] | None:
-    """The first row that breaks a rule, and how; None where all keep them."""
-    again = inside & (np.diff(time) == 0)
-    if again.any():
-        row = int(np.argmax(again))
-        return row, f"each {columns.time} should stand once. Found {time[row]:g} twice. Drop the repeated rows."
-    if target is None:
-        return None
-    if (target < 0).any():
-        row = int(np.argmax(target < 0))
-        remedy = "Give the RUL of each row, or leave --target out."
-        return row, f"{columns.target} should be at least 0. Found {target[row]:g}. {remedy}"
-    rises = inside & (np.diff(target) > 0)
-    if rises.any():
-        row = int(np.argmax(rises))
-        found = f"Found {target[row + 1]:g} after {target[row]:g}"
-        return row, (
-            f"{columns.target} should never rise as {columns.time} goes on. {found}. Check the column and the order of "
-            f"{columns.time}."
-        )
-    return None
 
 
 def _steps(starts: NDArray[np.int64], time: NDArray[Any], target: NDArray[Any] | None) -> NDArray[np.float64]:
