@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from grace.cli import work
 from grace.cli.options import RESULTS, Device, GridOptions, Jobs, Protocol, grouped, is_gpu
 from grace.errors import GraceError
-
-if TYPE_CHECKING:
-    from grace.bench.store import Store
-    from grace.data.tables.columns import TableSource
-    from grace.training.spec import RunSpec
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
@@ -155,7 +150,7 @@ def _table(
     print(work.report(found, metric.split(","), protocol, format, reference), end="")
 
 
-def _for_workers(table: TableSource, on: str | None, cache: Path | None) -> TableSource:
+def _for_workers(table: work.TableSource, on: str | None, cache: Path | None) -> work.TableSource:
     """The table as workers read it; its rows are written out here, once, if they do not fit into memory."""
     if on is not None:
         if table.cache != cache:  # a folder of this machine, which goes with this process
@@ -169,7 +164,7 @@ def _for_workers(table: TableSource, on: str | None, cache: Path | None) -> Tabl
     return table
 
 
-def _show(store: Store, specs: list[RunSpec], states: dict[str, str], state: str) -> None:
+def _show(store: work.Store, specs: list[work.RunSpec], states: dict[str, str], state: str) -> None:
     """A line for each run in a state, with the reason of a failure."""
     for spec in specs:
         if states[spec.id] == state:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from grace.cli import work
 from grace.cli.options import EngineOptions, Engines, Jobs, Size, Window, grouped
 from grace.errors import GraceError
-
-if TYPE_CHECKING:
-    from grace.alignment.decide import Thresholds
-    from grace.data.conventions import Conventions
 
 
 @dataclass(frozen=True)
@@ -100,7 +96,7 @@ def _diagnose(
         work.show_diagnosis(result)
 
 
-def _less(conventions: Conventions, without: list[str]) -> Conventions:
+def _less(conventions: work.Conventions, without: list[str]) -> work.Conventions:
     """Conventions without these features."""
     features = conventions.features
     for name in without:
@@ -109,7 +105,7 @@ def _less(conventions: Conventions, without: list[str]) -> Conventions:
     return replace(conventions, features=tuple(name for name in features if name not in without))
 
 
-def _rule(bands: str, overrides: list[str]) -> Thresholds:
+def _rule(bands: str, overrides: list[str]) -> work.Thresholds:
     if bands not in work.RULES:
         raise GraceError(f"`--bands` should be one of {', '.join(work.RULES)}. Found {bands!r}.")
     if not overrides:

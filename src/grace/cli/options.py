@@ -7,16 +7,12 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from grace.cli import work
 from grace.errors import GraceError
-
-if TYPE_CHECKING:
-    from grace.data.conventions import Conventions
-    from grace.training.spec import RunSpec
 
 RESULTS = Path("results")
 """Where sweeps go, and what is read of them, unless another folder is named."""
@@ -84,7 +80,7 @@ class EngineOptions(_TableOptions):
             )
         return self.opened()
 
-    def change(self, base: Conventions, opened: work.TableSource | None) -> Conventions:
+    def change(self, base: work.Conventions, opened: work.TableSource | None) -> work.Conventions:
         """Conventions with what these options say; a table names its features and conditions itself."""
         cuts = self.health.split(",")
         if len(cuts) != 2 or not all(cut.strip().isdigit() for cut in cuts):
@@ -146,7 +142,7 @@ class GridOptions(TrainingOptions):
     ] = "baseline,dwa,gradnorm,uncertainty,amnl,gaba,grace,rul-only,rul-only-weighted"
     seeds: Annotated[str, typer.Option(help="Seeds, with commas between.")] = "42,123,456,789,1024"
 
-    def specs(self, opened: work.TableSource | None) -> list[RunSpec]:
+    def specs(self, opened: work.TableSource | None) -> list[work.RunSpec]:
         """The runs, seed by seed."""
         try:
             seeds = [int(text) for text in _listed(self.seeds)]

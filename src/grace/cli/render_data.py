@@ -12,13 +12,13 @@ from rich.table import Table
 from grace.alignment.show import conventions_line
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
-from grace.data.prepare import prepare_training
+from grace.data.prepare import Prepared
 from grace.data.tables.columns import TableSource
 
 
 def _facts_of(train: Fleet, test: Fleet) -> dict[str, Any]:
     conventions = Conventions()
-    prepared = prepare_training(train, conventions)
+    prepared = Prepared.of(train, conventions)
     return {
         "dataset": train.name,
         "train_rows": len(train.values),

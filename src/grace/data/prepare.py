@@ -24,18 +24,18 @@ class Prepared:
     near_failure_share: float
     class_shares: tuple[float, ...]
 
-
-def prepare_training(fleet: Fleet, conventions: Conventions) -> Prepared:
-    """Check a training fleet, find conditions, scale, and index the windows."""
-    check_training(fleet, conventions)
-    conditioner = Conditioner.fit(fleet, conventions)
-    windows = training_windows(fleet, conditioner.transform(fleet), conventions)
-    near, shares = 0, np.zeros(3, dtype=np.int64)
-    for part in windows.pieces():
-        near += int((part.true_rul < conventions.near_failure).sum())
-        shares += np.bincount(part.label, minlength=3)
-    classes = tuple(map(float, shares / len(windows)))
-    return Prepared(windows, conditioner, len(conditioner.centres), near / len(windows), classes)
+    @classmethod
+    def of(cls, fleet: Fleet, conventions: Conventions) -> Prepared:
+        """A training fleet checked, its conditions found, its features scaled and its windows indexed."""
+        check_training(fleet, conventions)
+        conditioner = Conditioner.fit(fleet, conventions)
+        windows = training_windows(fleet, conditioner.transform(fleet), conventions)
+        near, shares = 0, np.zeros(3, dtype=np.int64)
+        for part in windows.pieces():
+            near += int((part.true_rul < conventions.near_failure).sum())
+            shares += np.bincount(part.label, minlength=3)
+        classes = tuple(map(float, shares / len(windows)))
+        return cls(windows, conditioner, len(conditioner.centres), near / len(windows), classes)
 
 
 def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0) -> None:

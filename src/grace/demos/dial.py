@@ -22,7 +22,7 @@ from grace.core.metrics import rmse
 from grace.core.pools import Progress, run_all
 from grace.core.stats import EFFECT, Estimate, student
 from grace.data.conventions import Conventions
-from grace.data.prepare import prepare_training
+from grace.data.prepare import Prepared
 from grace.data.resident import ResidentWindows
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.windows import Windows
@@ -135,7 +135,7 @@ def trained(simulation: Simulation, weights: tuple[float, float], setup: Setup) 
     """Test RMSE in cycles of one training, on the last window of every test engine, targets capped."""
     conventions = Conventions(window=setup.window)
     fleet, test = simulate(simulation)
-    prepared = prepare_training(fleet, conventions)
+    prepared = Prepared.of(fleet, conventions)
     problem = RULProblem(prepared.windows, conventions.cap, setup.size, "cap", "mse", setup.batch_size)
     torch.manual_seed(simulation.seed)
     model = problem.model().train()

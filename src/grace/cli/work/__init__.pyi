@@ -3,6 +3,7 @@ from torch import zeros as zeros
 
 from grace.alignment.decide import RULES as RULES
 from grace.alignment.decide import SOURCE as SOURCE
+from grace.alignment.decide import Thresholds as Thresholds
 from grace.alignment.diagnose import diagnose as diagnose
 from grace.alignment.problem import FleetProblem as FleetProblem
 from grace.alignment.show import show_diagnosis as show_diagnosis
