@@ -15,8 +15,7 @@ import pytest
 import grace
 from grace.bench.sweep import _engines
 from grace.data.cmapss.checksums import SUMS
-from grace.data.cmapss.fleets import read_plain, read_test, read_train
-from grace.data.cmapss.write import write_cmapss
+from grace.data.cmapss.fleets import read_plain, read_test, read_train, write_cmapss
 from grace.data.fleet import Fleet
 from grace.data.health_labels import with_labels
 from grace.data.identity import combined

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grace.data.cmapss.fleets import read_test, read_train
-from grace.data.cmapss.write import write_cmapss
+from grace.data.cmapss.fleets import read_test, read_train, write_cmapss
 from grace.data.conventions import USED_SENSORS
 from grace.data.fleet import SENSORS, SETTINGS, Fleet
 from grace.data.health_labels import with_labels

@@ -35,7 +35,7 @@ from grace.data.cmapss.fetch import fetch as fetch
 from grace.data.cmapss.fleets import read_test as read_test
 from grace.data.cmapss.fleets import read_train as read_train
 from grace.data.cmapss.fleets import subset_name as subset_name
-from grace.data.cmapss.write import write_cmapss as write_cmapss
+from grace.data.cmapss.fleets import write_cmapss as write_cmapss
 from grace.data.conventions import Conventions as Conventions
 from grace.data.health_labels import with_labels as with_labels
 from grace.data.load import SIMULATED as SIMULATED

@@ -1,4 +1,4 @@
-"""Fleets from files in the format of C-MAPSS, checked line by line.
+"""Fleets from files in the format of C-MAPSS, checked line by line, and back.
 
 ``train_NAME.txt``: engines that ran to failure. ``test_NAME.txt``: engines cut before; ``RUL_NAME.txt``: their RUL after
 the last recorded cycle. 26 blank-separated columns: engine, cycle, 3 settings, 21 sensors (Saxena, Goebel, Simon & Eklund,
@@ -7,6 +7,8 @@ PHM08, DOI 10.1109/PHM.2008.4711414). The readme beside the files swaps the engi
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from grace.data.cmapss.text import read_numbers
 from grace.data.fleet import SENSORS, SETTINGS, Fleet
 from grace.data.identity import combined
 from grace.errors import GraceError
+from grace.files import replacing
 
 COLUMNS = 2 + len(SETTINGS) + len(SENSORS)
 
@@ -89,6 +92,31 @@ def subset_name(dataset: str, data: Path | None) -> tuple[Path, str]:
     return folder, dataset
 
 
+def write_cmapss(train: Fleet, test: Fleet, folder: Path, name: str) -> tuple[Path, ...]:
+    """Write a fleet as C-MAPSS files: ``train_NAME.txt``, ``test_NAME.txt``, ``RUL_NAME.txt``, ``labels_NAME.txt``.
+
+    4 decimals, two trailing blanks; one RUL of a test engine a line; one label of a training row a line, left out when the
+    fleet has none. A file that exists already is refused.
+    """
+    if not name or Path(name).name != name:
+        raise GraceError(f"`name` should be a plain name such as SIM001. Found {name!r}.")
+    texts = {
+        f"train_{name}.txt": _table(train),
+        f"test_{name}.txt": _table(test),
+        f"RUL_{name}.txt": _column(test.last_rul),
+    }
+    if isinstance(train.labels, np.ndarray):
+        texts[f"labels_{name}.txt"] = _column(train.labels)
+    paths = tuple(folder / file for file in texts)
+    for path in paths:
+        if path.exists():
+            raise GraceError(f"{path} should not exist yet. Found a file. Choose another name or folder.")
+    for path, text in zip(paths, texts.values(), strict=True):
+        with replacing(path) as part:
+            part.write_text(text, encoding="ascii", newline="\n")
+    return paths
+
+
 def _only_subset(folder: Path) -> tuple[Path, str]:
     names = _names(folder)
     if len(names) != 1:
@@ -129,3 +157,19 @@ def _refuse_repeated(path: Path, fleet: Fleet) -> None:
             f"{path}, line {fleet.starts[again[0]] + 1}: the rows of an engine should stand together. Found engine "
             f"{fleet.engines[again[0]]} again. Sort the file by engine and cycle."
         )
+
+
+def _table(fleet: Fleet) -> str:
+    if fleet.columns != (*SETTINGS, *SENSORS):
+        raise GraceError(f"`{fleet.name}` should have the 24 C-MAPSS columns. Found {', '.join(fleet.columns)}.")
+    owner = fleet.engine_of_row()
+    values = fleet.taken(np.arange(len(owner)), fleet.columns)
+    cycle = np.arange(len(owner)) - fleet.starts[owner] + 1
+    text = io.StringIO()
+    row = "%d %d " + " ".join(["%.4f"] * 24) + "  "
+    np.savetxt(text, np.column_stack([fleet.engines[owner], cycle, values]), fmt=row)
+    return text.getvalue()
+
+
+def _column(values: Iterable[int]) -> str:
+    return "".join(f"{value}\n" for value in values)

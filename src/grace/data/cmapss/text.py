@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from grace.errors import GraceError
 
 _PLAIN = b"0123456789+-.eE \r\n"
-_PIECE = (
-    1 << 21
-)  # bytes that are read and parsed at once: a whole file beside its numbers would double the peak of memory
+_PIECE = 1 << 21
+"""Bytes that are read and parsed at once: a whole file beside its numbers would double the peak of memory."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
