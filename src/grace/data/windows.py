@@ -95,11 +95,7 @@ class Windows:
 
 
 def training_windows(
-    fleet: Fleet,
-    rows: Rows,
-    conventions: Conventions,
-    min_history: int = 0,
-    max_rul: int = 0,
+    fleet: Fleet, rows: Rows, conventions: Conventions, min_history: int = 0, max_rul: int = 0
 ) -> Windows | ManyWindows:
     """Every window of every engine, ``stride`` cycles apart counted back from the engine's last cycle; ``rows [R, F]`` are the
     fleet's scaled features.

@@ -73,10 +73,5 @@ def _in_memory(table: Table, source: TableSource) -> Fleet:
     check_steps(source, fleet.engines, steps)
     last = fleet.starts[1:] - 1
     return replace(
-        fleet,
-        last_rul=rul[last],
-        labels=found.get("label"),
-        row_rul=rul,
-        last_time=found["shown"][last],
-        sha256=sha256,
+        fleet, last_rul=rul[last], labels=found.get("label"), row_rul=rul, last_time=found["shown"][last], sha256=sha256
     )
