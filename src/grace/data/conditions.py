@@ -86,10 +86,10 @@ class Conditioner:
         some = np.any([_varies(part.mean(axis=0), part.std(axis=0)) for part in parts], axis=0)
         return {name for name, real in zip(self.features, some, strict=True) if not real}
 
-    def transform(self, fleet: Fleet) -> NDArray[np.float32] | ScaledRows:
+    def transform(self, fleet: Fleet) -> Rows:
         """Scaled features of each row, float32 ``[R, F]``; rows that stay on the disk are scaled when they are read."""
         if isinstance(fleet.values, StoredRows):
-            return ScaledRows(fleet, self)
+            return _ScaledRows(fleet, self)
         scaled = np.empty((len(fleet.values), len(self.features)), dtype=np.float32)
         for rows in fleet.chunks(SCALING_CHUNK):
             scaled[rows[0] : rows[-1] + 1] = self.scaled(fleet, rows)
@@ -97,7 +97,7 @@ class Conditioner:
 
 
 @dataclass(frozen=True, eq=False)
-class ScaledRows:
+class _ScaledRows:
     """Scaled features of a stored fleet, float32 ``[R, F]``, made when they are asked for."""
 
     fleet: Fleet
@@ -111,6 +111,10 @@ class ScaledRows:
     def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The rows at ``rows`` (int64, any shape), float32 ``[*rows.shape, F]``."""
         return self.conditioner.scaled(self.fleet, rows.reshape(-1)).reshape(*rows.shape, -1)
+
+
+Rows = NDArray[np.float32] | _ScaledRows
+"""Scaled features ``[R, F]``, in memory or made when they are asked for."""
 
 
 def _centres(points: Points, total: int, chunks: Iterable[NDArray[np.int64]], count: int) -> NDArray[np.float64]:

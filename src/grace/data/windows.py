@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.data.conditions import ScaledRows
+from grace.data.conditions import Rows
 from grace.data.conventions import Conventions
 from grace.data.fleet import CHUNK, Fleet
 from grace.data.health_labels import rul_to_health_3class
 
 MIN_CUT = 20
-Rows = NDArray[np.float32] | ScaledRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +109,7 @@ def training_windows(
     reach = fleet.lengths - 1 - least  # rows from the first window to the last
     counts = np.where(reach >= 0, reach // conventions.stride + 1, 0)
     every = ManyWindows(fleet, rows, conventions, np.concatenate([[0], np.cumsum(counts)]))
-    return every if isinstance(rows, ScaledRows) else every.at(np.arange(len(every)))
+    return every.at(np.arange(len(every))) if isinstance(rows, np.ndarray) else every
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,9 +57,8 @@ def _flights(path: Path, file: Any, side: str) -> pl.DataFrame:
         if values.shape[1] != len(names):
             raise GraceError(f"{path} should name its {values.shape[1]} columns. Found {len(names)} names.")
         _add(sums, np.asarray(keys[part, :2], dtype=np.int64), values, np.asarray(file[f"Y_{side}"][part])[:, 0])
-    rows = []
-    for (unit, cycle), (count, mean, squares, rul) in sorted(sums.items()):
-        rows.append([unit, cycle, rul, *mean, *np.sqrt(squares / count)])
+    flights = sorted(sums.items())
+    rows = [[*key, rul, *mean, *np.sqrt(squares / count)] for key, (count, mean, squares, rul) in flights]
     columns = [ENGINE, TIME, TARGET, *names, *(f"{name}_sd" for name in names)]
     table = np.array(rows, dtype=np.float64).reshape(-1, len(columns))
     frame = pl.DataFrame(table, schema=columns)
