@@ -123,13 +123,9 @@ def _centres(points: Points, total: int, chunks: Iterable[NDArray[np.int64]], co
     rng = np.random.default_rng(0)
     permuted = total <= MAX_PERMUTED
     sample = rng.permutation(total)[:SAMPLE_ROWS] if permuted else rng.choice(total, SAMPLE_ROWS, replace=False)
-    return _refined(points, chunks, cluster(points(sample), count))
-
-
-def _refined(points: Points, chunks: Iterable[NDArray[np.int64]], centres: NDArray[np.float64]) -> NDArray[np.float64]:
-    """One Lloyd step on all rows, in a fixed order: clusters this far apart move no further."""
+    centres = cluster(points(sample), count)
     found: list[list[Moments]] = [[] for _ in centres]
-    for rows in chunks:
+    for rows in chunks:  # one Lloyd step on all rows, in a fixed order: clusters this far apart move no further
         part = points(rows)
         label = _nearest(part, centres)
         for k in np.unique(label):
