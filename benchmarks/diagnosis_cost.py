@@ -11,7 +11,7 @@ from grace.bench.sweep import METHODS
 from grace.controllers.methods import METHODS as ROWS
 from grace.controllers.methods import OUTER
 from grace.data.conventions import Conventions
-from grace.data.prepare import prepare_training
+from grace.data.prepare import Prepared
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
 from grace.models.rul_problem import RULProblem
@@ -25,7 +25,7 @@ WINDOWS = {"FD001": 17731, "FD002": 46219, "FD003": 21820, "FD004": 54028}
 
 def passes() -> float:
     """Forward passes of a batch that the default diagnosis costs, a backward pass counted as two: the probe's own count."""
-    windows = prepare_training(simulate(Simulation(engines=6, test_engines=1))[0], Conventions()).windows
+    windows = Prepared.of(simulate(Simulation(engines=6, test_engines=1))[0], Conventions()).windows
     trace = probe(RULProblem(windows, size="tiny", batch_size=BATCH), RECIPES["joint"], BATCHES, 0)
     return INITS * (trace.forwards + BACKWARD * trace.backwards)
 

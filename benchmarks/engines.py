@@ -19,10 +19,9 @@ from tree import predicted as tree_predicts
 from grace.core.metrics import rmse
 from grace.core.pools import on_one_thread
 from grace.data.cmapss.fleets import read_train
-from grace.data.conditions import fit_conditions
+from grace.data.conditions import Conditioner
 from grace.data.resident import ResidentWindows
-from grace.data.split import split_engines
-from grace.data.windows import training_windows, windows_of_cuts
+from grace.data.windows import Windows, training_windows
 from grace.training.evaluate import Predictions
 from grace.training.protocol import Split
 from grace.training.spec import run_spec
@@ -36,15 +35,12 @@ def split_of(seed: int, engines: int, data: Path) -> Split:
     """The split of a seed with the first ``engines`` of its training engines."""
     spec = run_spec("FD001", "rul-only", seed=seed)
     fleet, conventions, plan = read_train(data, "FD001"), spec.conventions, spec.schedule
-    kept, held = split_engines(len(fleet.engines), spec.validation_share, seed)
-    training, validation = (
-        fleet.select(np.sort(np.random.default_rng(seed).permutation(kept)[:engines])),
-        fleet.select(held),
-    )
-    conditioner = fit_conditions(training, conventions)
+    every, validation = fleet.split(spec.validation_share, seed)
+    training = every.select(np.sort(np.random.default_rng(seed).permutation(len(every.engines))[:engines]))
+    conditioner = Conditioner.fit(training, conventions)
     cuts = np.random.default_rng(seed)
     rows = conditioner.transform(validation)
-    chosen_on = windows_of_cuts(validation, rows, conventions, spec.validation_cuts, cuts, spec.max_validation_rul)
+    chosen_on = Windows.after_cuts(validation, rows, conventions, spec.validation_cuts, cuts, spec.max_validation_rul)
     windows = training_windows(
         training, conditioner.transform(training), conventions, plan.min_history, plan.max_train_rul
     )

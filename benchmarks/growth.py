@@ -38,12 +38,12 @@ def engines(count: int) -> Callable[[], Any]:
     from sklearn.metrics import silhouette_score  # noqa: F401
 
     from grace.data.conventions import Conventions
-    from grace.data.prepare import prepare_training
+    from grace.data.prepare import Prepared
     from grace.data.resident import ResidentWindows
     from grace.data.simulated.fleet import Simulation, simulate
 
     fleet, _ = simulate(Simulation(engines=count, test_engines=1, conditions=6))
-    return lambda: ResidentWindows(prepare_training(fleet, Conventions()).windows)
+    return lambda: ResidentWindows(Prepared.of(fleet, Conventions()).windows)
 
 
 def window(cycles: int) -> Callable[[], Any]:

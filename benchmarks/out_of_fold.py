@@ -28,7 +28,7 @@ from grace.data.cmapss.checksums import SUBSETS
 from grace.data.cmapss.fleets import read_train
 from grace.data.fleet import Fleet
 from grace.data.resident import ResidentWindows
-from grace.data.windows import Windows, windows_of_cuts
+from grace.data.windows import Windows
 from grace.models.rul_problem import resident
 from grace.training.evaluate import Predictions
 from grace.training.protocol import Split
@@ -73,7 +73,7 @@ def spec_of(dataset: str, size: str, max_rul: int, fold: int) -> RunSpec:
 def cut(fleet: Fleet, spec: RunSpec, conditioner: Any) -> Windows:
     """The scored windows."""
     rows = conditioner.transform(fleet)
-    return windows_of_cuts(fleet, rows, spec.conventions, CUTS, np.random.default_rng(1))
+    return Windows.after_cuts(fleet, rows, spec.conventions, CUTS, np.random.default_rng(1))
 
 
 def network_errors(

@@ -86,7 +86,7 @@ def _profiled(way: Any, steps: int, counted: float) -> dict[str, Any]:
 def profile_text(folder: Path, names: tuple[str, ...], rounds: int = 5) -> dict[str, float]:
     """Milliseconds of each stage from text to tensors, all data sets together, median of the rounds after a first one."""
     from grace.data.cmapss.fleets import read_train
-    from grace.data.conditions import fit_conditions
+    from grace.data.conditions import Conditioner
     from grace.data.conventions import Conventions
     from grace.data.prepare import check_training
     from grace.data.resident import ResidentWindows
@@ -104,7 +104,7 @@ def profile_text(folder: Path, names: tuple[str, ...], rounds: int = 5) -> dict[
             fleet = read_train(folder, name)
             mark()
             check_training(fleet, conventions)
-            conditioner = fit_conditions(fleet, conventions)
+            conditioner = Conditioner.fit(fleet, conventions)
             mark()
             rows = conditioner.transform(fleet)
             mark()

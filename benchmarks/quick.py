@@ -51,7 +51,7 @@ def text() -> dict[str, Ratio]:
 
     from text import with_grace, with_pandas
 
-    from grace.data.cmapss.write import write_cmapss
+    from grace.data.cmapss.fleets import write_cmapss
     from grace.data.simulated.fleet import Simulation, simulate
 
     with tempfile.TemporaryDirectory() as scratch:

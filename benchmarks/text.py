@@ -32,10 +32,10 @@ def with_grace(folder: Path) -> Callable[[str], Any]:
 
     from grace.data.cmapss.fleets import read_train
     from grace.data.conventions import Conventions
-    from grace.data.prepare import prepare_training
+    from grace.data.prepare import Prepared
     from grace.data.resident import ResidentWindows
 
-    return lambda name: ResidentWindows(prepare_training(read_train(folder, name), Conventions(window=WINDOW)).windows)
+    return lambda name: ResidentWindows(Prepared.of(read_train(folder, name), Conventions(window=WINDOW)).windows)
 
 
 def with_nothing_but_the_parser(folder: Path) -> Callable[[str], Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.cmapss.fleets import read_test, read_train
-from grace.data.conditions import fit_conditions
+from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import SETTINGS, Fleet
 from grace.data.health_labels import rul_to_health_3class
@@ -59,7 +59,7 @@ def engine_identity(fleet: Fleet, conventions: Conventions, rng: np.random.Gener
 def condition(fleet: Fleet, conventions: Conventions, rng: np.random.Generator) -> NDArray[np.int64]:
     """Operating condition of the row, modulo 3."""
     settings = fleet.taken(np.arange(len(fleet.values)), SETTINGS)
-    return fit_conditions(fleet, conventions).assign(settings) % CLASSES
+    return Conditioner.fit(fleet, conventions).assign(settings) % CLASSES
 
 
 SCHEMES: dict[str, Scheme] = {

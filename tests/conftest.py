@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from grace.data.cmapss.write import write_cmapss
+from grace.data.cmapss.fleets import write_cmapss
 from grace.data.simulated.fleet import Simulation, simulate
 
 torch.set_num_threads(1)

@@ -8,7 +8,7 @@ import pytest
 
 from grace.bench.store import Store
 from grace.bench.sweep import _units, grid
-from grace.cli.machine import is_gpu
+from grace.cli.options import is_gpu
 from grace.errors import GraceError
 from grace.training.record import Record
 from tests.bench.conftest import RUNS, call

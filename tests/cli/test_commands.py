@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from grace.data.cmapss.write import write_cmapss
+from grace.data.cmapss.fleets import write_cmapss
 from grace.data.simulated.fleet import Simulation, simulate
 from tests.command import grace
 

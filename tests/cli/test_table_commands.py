@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from grace.cli.main import main
-from grace.cli.table_options import horizons
+from grace.cli.options import TrainingOptions
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.training.checkpoint import load
 from grace.training.model_file import NETWORK, load_model
@@ -120,9 +120,10 @@ def test_predict_needs_no_options(trained: Path) -> None:
 
 
 def test_horizons_scale_with_the_cap() -> None:
-    plan = Schedule.named("compact")
-    assert horizons(plan, 125) == {"schedule": plan}
-    scaled = horizons(plan, 250)
+    plan, default = Schedule.named("compact"), TrainingOptions().choices(None)
+    assert default["schedule"] == plan
+    assert "max_validation_rul" not in default
+    scaled = TrainingOptions(cap=250).choices(None)
     assert (scaled["schedule"].max_train_rul, scaled["max_validation_rul"]) == (2 * plan.max_train_rul, 300)
 
 

@@ -19,8 +19,7 @@ from grace.bench.store import Store
 from grace.bench.summary import engine_error
 from grace.cli.main import main
 from grace.cli.render_train import show_run
-from grace.data.cmapss.fleets import read_plain, read_test, read_train
-from grace.data.cmapss.write import write_cmapss
+from grace.data.cmapss.fleets import read_plain, read_test, read_train, write_cmapss
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.training.checkpoint import load
 from grace.training.model_file import NETWORK, load_model

@@ -15,16 +15,15 @@ import pytest
 import grace
 from grace.bench.sweep import _engines
 from grace.data.cmapss.checksums import SUMS
-from grace.data.cmapss.fleets import read_plain, read_test, read_train
-from grace.data.cmapss.write import write_cmapss
+from grace.data.cmapss.fleets import read_plain, read_test, read_train, write_cmapss
 from grace.data.fleet import Fleet
 from grace.data.health_labels import with_labels
-from grace.data.identity import combined, fleet_sha256
+from grace.data.identity import combined
 from grace.data.load import as_fleet
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.read import read_table
-from grace.data.tables.scan import Scan
+from grace.data.tables.table import Table
 from grace.errors import GraceError
 from tests.data.conftest import Write, as_table
 from tests.data.test_ncmapss import write_layout
@@ -63,21 +62,21 @@ def test_labels_are_part_of_it(small: Path) -> None:
 def test_a_fleet_made_in_python_and_a_part_of_one_are_known_by_their_values(small: Path) -> None:
     made = [simulate(Simulation(engines=2, test_engines=1, seed=seed))[0] for seed in (0, 0, 1)]
     assert made[0].sha256 is None
-    sums = [fleet_sha256(fleet) for fleet in made]
+    sums = [fleet.digest() for fleet in made]
     assert (sums[0] == sums[1], sums[0] == sums[2]) == (True, False)
     whole = read_train(small, "SIM")
-    assert fleet_sha256(whole) == whole.sha256
+    assert whole.digest() == whole.sha256
     part = whole.select(np.arange(2))
     assert part.sha256 is None
-    assert fleet_sha256(part) == fleet_sha256(whole.select(np.arange(2))) != whole.sha256
+    assert part.digest() == whole.select(np.arange(2)).digest() != whole.sha256
     changes = {
         "last_rul": part.last_rul + 1,
         "engines": part.engines + 1,
         "labels": np.zeros(len(part.values), np.int64),
     }
     changes["last_time"] = np.array(["a", "b"], dtype=object)
-    others = [fleet_sha256(replace(part, **{name: value})) for name, value in changes.items()]
-    assert len({fleet_sha256(part), *others}) == 1 + len(changes)
+    others = [replace(part, **{name: value}).digest() for name, value in changes.items()]
+    assert len({part.digest(), *others}) == 1 + len(changes)
 
 
 @pytest.mark.parametrize("name", ["fleet.csv", "fleet.parquet"])
@@ -202,13 +201,13 @@ def test_calls_that_do_not_say_how_to_read(written: Write) -> None:
 def test_a_file_that_changes_while_it_is_read(
     fleet: Fleet, written: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, own = written(as_table(fleet), "fleet.csv"), Scan.sha256
+    path, own = written(as_table(fleet), "fleet.csv"), Table.sha256
 
-    def changed(table: Scan) -> str:
+    def changed(table: Table) -> str:
         os.utime(path)
         return own(table)
 
-    monkeypatch.setattr(Scan, "sha256", changed)
+    monkeypatch.setattr(Table, "sha256", changed)
     for cache in (None, tmp_path / "rows"):
         with pytest.raises(GraceError, match="should stay as it is while it is read"):
             read_table(TableSource(path, COLUMNS, NAMES, cache=cache))

@@ -30,7 +30,7 @@ def assert_same(found: Fleet, expected: Fleet) -> None:
 
 def test_a_fleet_stays_as_it_is(fleet: Fleet) -> None:
     assert as_fleet(fleet) is fleet
-    assert as_fleet(fleet, COLUMNS, NAMES, known_rul=False) is fleet
+    assert as_fleet(fleet, COLUMNS, NAMES) is fleet
 
 
 def test_every_form_of_a_table_gives_one_fleet(fleet: Fleet, written: Write) -> None:
@@ -40,18 +40,18 @@ def test_every_form_of_a_table_gives_one_fleet(fleet: Fleet, written: Write) -> 
     assert expected.labels is not None
     for given in (path, str(path), table, table.lazy(), as_pandas(table), TableSource(path, COLUMNS, NAMES)):
         columns = () if isinstance(given, TableSource) else (COLUMNS, NAMES)
-        assert_same(as_fleet(given, *columns), expected)  # type: ignore[arg-type]
-        new = as_fleet(given, *columns, known_rul=False)  # type: ignore[arg-type]
+        assert_same(read_table(given, *columns), expected)  # type: ignore[arg-type]
+        new = as_fleet(given, *columns)  # type: ignore[arg-type]
         assert_same(new, replace(expected, labels=None))
 
 
 def test_a_target_is_not_read_of_new_engines() -> None:
     table = pl.DataFrame({"id": [1, 1], "t": [1, 2], "left": [5, -1], "x": [0.5, 0.25]})
     columns = Columns("id", "t", target="left")
-    assert as_fleet(table, columns, ("x",), known_rul=False).rul().tolist() == [1, 0]
+    assert as_fleet(table, columns, ("x",)).rul().tolist() == [1, 0]
     with pytest.raises(GraceError, match="left should be at least 0"):
-        as_fleet(table, columns, ("x",))
-    assert as_fleet(table.drop("left"), columns, ("x",), known_rul=False).engines.tolist() == [1]
+        read_table(table, columns, ("x",))
+    assert as_fleet(table.drop("left"), columns, ("x",)).engines.tolist() == [1]
 
 
 def as_native(fleet: Fleet) -> pl.DataFrame:
@@ -124,4 +124,4 @@ def test_ncmapss_tests_on_its_own_file(tmp_path: Path) -> None:
     tested = load_test("", source)
     assert tested is not None
     assert (load_train("", source).engines.tolist(), tested.engines.tolist()) == ([2, 5], [11])
-    assert as_fleet(path, source.columns, ("x0",), known_rul=False).engines.tolist() == [11]
+    assert as_fleet(path, source.columns, ("x0",)).engines.tolist() == [11]

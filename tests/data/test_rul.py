@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grace.data.tables.columns import Columns, TableSource
-from grace.data.tables.rul import MAX_STEP_RATIO, check_steps, rul_from_times, time_as_number
+from grace.data.tables.rul import MAX_STEP_RATIO, check_steps, rul_from_times
+from grace.data.tables.scan import scan
 from grace.errors import GraceError
 
 SOURCE = TableSource(Path("pumps.csv"), Columns("id", "at", target="left", unit="hours"))
@@ -22,8 +23,10 @@ NAMES = np.array(["a", "b", "c"])
 
 
 def as_number(values: list[Any], unit: str = "hours") -> pl.Series:
-    table = pl.DataFrame({"at": values})
-    return table.select(time_as_number(Columns("id", "at", unit=unit), table.schema["at"])).to_series()
+    table = scan(pl.DataFrame({"id": "a", "at": values}))
+    return table.collect(table.whole.select(table.selected(TableSource(table.path, Columns("id", "at", unit=unit)))))[
+        "time"
+    ]
 
 
 def test_numbers_stay_as_they_are() -> None:

@@ -8,18 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grace.data.cmapss.fleets import read_test, read_train
-from grace.data.cmapss.write import write_cmapss
+from grace.data.cmapss.fleets import read_test, read_train, write_cmapss
 from grace.data.conventions import USED_SENSORS
 from grace.data.fleet import SENSORS, SETTINGS, Fleet
 from grace.data.health_labels import with_labels
 from grace.data.simulated.fleet import (
     INDEX_CUTS,
     Simulation,
-    dial_labels,
+    _dial_labels,
     simulate,
 )
-from grace.data.simulated.sensors import LONGEST, OPERATING_POINTS, SHORTEST, SPANS, build_engines
+from grace.data.simulated.sensors import LONGEST, OPERATING_POINTS, SHORTEST, SPANS, Engines
 from grace.errors import GraceError
 
 MANY = Simulation(engines=400, test_engines=100, conditions=6, faults=2, seed=3)
@@ -92,7 +91,7 @@ def test_training_engines_fail_and_test_engines_are_cut_before(many: tuple[Fleet
 
 
 def test_the_hidden_index_grows_to_exactly_1() -> None:
-    engines = build_engines(50, 2, rng())
+    engines = Engines.drawn(50, 2, rng())
     index = engines.hidden_index(engines.lives)
     ends = np.cumsum(engines.lives)
     assert (index[ends - 1] == 1).all()
@@ -131,7 +130,7 @@ def test_every_moving_sensor_tells_wear(fault: int) -> None:
 
 def test_dial_up_follows_the_hidden_index() -> None:
     index = np.array([0.01, INDEX_CUTS[0], 0.3, INDEX_CUTS[1], 1.0])
-    assert dial_labels(1, index, np.zeros(5, dtype=np.int64), rng()).tolist() == [0, 1, 1, 2, 2]
+    assert _dial_labels(1, index, np.zeros(5, dtype=np.int64), rng()).tolist() == [0, 1, 1, 2, 2]
 
 
 def test_dial_up_agrees_with_the_thresholds_on_rul_but_not_everywhere(many: tuple[Fleet, Fleet]) -> None:
@@ -149,7 +148,7 @@ def test_dial_down_is_one_label_an_engine_in_equal_shares() -> None:
 
 def test_dial_zero_says_nothing() -> None:
     owner, index = np.repeat(np.arange(100), 100), np.tile(np.linspace(0, 1, 100), 100)
-    labels = dial_labels(0, index, owner, rng())
+    labels = _dial_labels(0, index, owner, rng())
     assert np.bincount(labels) / 10_000 == pytest.approx([1 / 3] * 3, abs=0.02)
     # chance agreement is 1/3; its standard error with 10,000 rows is 0.005
     for meaningful in (np.digitize(index, INDEX_CUTS), owner % 3):
@@ -159,14 +158,14 @@ def test_dial_zero_says_nothing() -> None:
 @pytest.mark.parametrize("dial", [0.25, 0.5, 0.9])
 def test_between_a_share_of_the_rows_is_meaningful(dial: float) -> None:
     owner, index = np.repeat(np.arange(100), 100), np.tile(np.linspace(0, 1, 100), 100)
-    agree = np.mean(dial_labels(dial, index, owner, rng()) == np.digitize(index, INDEX_CUTS))
+    agree = np.mean(_dial_labels(dial, index, owner, rng()) == np.digitize(index, INDEX_CUTS))
     assert agree == pytest.approx(dial + (1 - dial) / 3, abs=0.02)
 
 
 @pytest.mark.parametrize("dial", [-0.25, -0.5, -0.9])
 def test_between_a_share_of_the_engines_is_meaningful(dial: float) -> None:
     owner, index = np.repeat(np.arange(1000), 40), np.full(40_000, 0.5)
-    labels = dial_labels(dial, index, owner, rng()).reshape(1000, 40)
+    labels = _dial_labels(dial, index, owner, rng()).reshape(1000, 40)
     constant = np.ptp(labels, axis=1) == 0
     assert np.mean(constant) == pytest.approx(-dial, abs=0.05)
     assert np.array_equal(labels[constant, 0], np.flatnonzero(constant) % 3)

@@ -15,7 +15,7 @@ from grace.alignment.diagnose import diagnose
 from grace.alignment.problem import FleetProblem
 from grace.data import fleet, resident
 from grace.data import windows as windows_module
-from grace.data.conditions import fit_conditions
+from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.resident import ResidentWindows
@@ -24,7 +24,7 @@ from grace.data.tables import on_disk
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.read import read_table
 from grace.data.tables.select_columns import select_columns
-from grace.data.windows import ManyWindows, Windows, training_windows, windows_of_cuts
+from grace.data.windows import ManyWindows, Windows, training_windows
 from grace.errors import GraceError
 from grace.training.run import train
 from grace.training.spec import run_spec
@@ -74,7 +74,7 @@ def test_windows_equal_those_in_memory(
 ) -> None:
     memory, stored = (read_table(source) for source in sources)
     conventions = conventions_of(sources[0])
-    fitted, same = fit_conditions(memory, conventions), fit_conditions(stored, conventions)
+    fitted, same = Conditioner.fit(memory, conventions), Conditioner.fit(stored, conventions)
     for name in ("unit", "centres", "mean", "scale"):
         np.testing.assert_array_equal(getattr(same, name), getattr(fitted, name))
     assert len(fitted.centres) == 3
@@ -88,10 +88,13 @@ def test_windows_equal_those_in_memory(
     for mine, other in zip(ResidentWindows(ours).batch(index), ResidentWindows(theirs).batch(index), strict=True):
         assert torch.equal(mine, other)
     cuts = [
-        windows_of_cuts(f, fitted.transform(f), conventions, 4, np.random.default_rng(0), 40) for f in (memory, stored)
+        Windows.after_cuts(f, fitted.transform(f), conventions, 4, np.random.default_rng(0), 40)
+        for f in (memory, stored)
     ]
-    for mine, other in zip(*(w.in_order(16) for w in map(ResidentWindows, cuts)), strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(mine, other, strict=True))
+    mine, other = map(ResidentWindows, cuts)
+    for some in torch.arange(len(mine)).split(16):
+        assert all(torch.equal(a, b) for a, b in zip(mine.batch(some), other.batch(some), strict=True))
+    assert len(mine) == len(other)
 
 
 def test_training_and_diagnosis_equal_those_in_memory(sources: tuple[TableSource, TableSource]) -> None:
@@ -110,7 +113,7 @@ def test_training_and_diagnosis_equal_those_in_memory(sources: tuple[TableSource
 def test_the_path_alone_goes_to_another_process(sources: tuple[TableSource, TableSource]) -> None:
     stored = read_table(sources[1])
     conventions = conventions_of(sources[0])
-    windows = training_windows(stored, fit_conditions(stored, conventions).transform(stored), conventions)
+    windows = training_windows(stored, Conditioner.fit(stored, conventions).transform(stored), conventions)
     assert isinstance(stored.values, StoredRows)
     assert len(pickle.dumps(windows)) < stored.values.path.stat().st_size / 10
 
@@ -176,7 +179,7 @@ def test_more_windows_than_are_permuted_are_drawn(
 ) -> None:
     stored = read_table(sources[1])
     conventions = conventions_of(sources[0])
-    rows = fit_conditions(stored, conventions).transform(stored)
+    rows = Conditioner.fit(stored, conventions).transform(stored)
     windows = ResidentWindows(training_windows(stored, rows, conventions))
     monkeypatch.setattr(resident, "MAX_PERMUTED", 10)
     batches = list(windows.epoch(16, torch.Generator().manual_seed(0)))

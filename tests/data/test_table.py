@@ -160,7 +160,7 @@ def test_a_folder_is_one_table(fleet: Fleet, written: Write, tmp_path: Path) -> 
 
 def test_new_engines_need_neither_target_nor_label(fleet: Fleet, written: Write) -> None:
     columns = Columns("asset", "flight", settings=("op1",), target="gone", label="gone too")
-    found = as_fleet(written(as_table(fleet)), columns, ("s2", "s3"), known_rul=False)
+    found = as_fleet(written(as_table(fleet)), columns, ("s2", "s3"))
     assert found.columns == ("op1", "s2", "s3")
 
 

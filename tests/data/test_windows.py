@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 
 from grace.data.clusters import cluster
 from grace.data.cmapss.fleets import read_train
-from grace.data.conditions import fit_conditions
+from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import SENSORS, SETTINGS, Fleet
 from grace.data.health_labels import rul_to_health_3class
 from grace.data.resident import ResidentWindows
 from grace.data.simulated.fleet import Simulation, simulate
-from grace.data.split import split_engines
-from grace.data.windows import Windows, last_windows, training_windows, windows_of_cuts
+from grace.data.windows import Windows, training_windows
 from grace.errors import GraceError
 
 
@@ -59,7 +58,7 @@ def test_training_windows_equal_loops(sizes: list[int], width: int, stride: int,
 def test_last_windows_are_padded_with_the_first_cycle(sizes: list[int], width: int) -> None:
     fleet = fleet_of(sizes, last_rul=7)
     rows = rows_of(fleet)
-    found = last_windows(fleet, rows, Conventions(window=width))
+    found = Windows.last(fleet, rows, Conventions(window=width))
     assert (found.true_rul == 7).all()
     for engine, (start, stop) in enumerate(zip(fleet.starts[:-1], fleet.starts[1:], strict=True)):
         own = rows[max(start, stop - width) : stop]
@@ -80,7 +79,7 @@ def test_windows_share_their_rows() -> None:
 def test_windows_of_cuts_end_where_a_test_file_of_these_engines_would(sizes: list[int], seed: int) -> None:
     fleet = fleet_of(sizes)
     rows = rows_of(fleet)
-    cut = windows_of_cuts(fleet, rows, Conventions(window=10), 5, np.random.default_rng(seed))
+    cut = Windows.after_cuts(fleet, rows, Conventions(window=10), 5, np.random.default_rng(seed))
     assert np.bincount(cut.engine).tolist() == [5] * len(sizes)
     recorded = cut.ends - cut.first + 1
     assert (recorded >= np.minimum(fleet.lengths, 20)[cut.engine]).all()
@@ -101,7 +100,7 @@ def test_a_largest_rul_keeps_windows_near_failure(sizes: list[int], max_rul: int
     every = training_windows(fleet, rows, conventions, min_history=1)
     near = training_windows(fleet, rows, conventions, min_history=1, max_rul=max_rul)
     np.testing.assert_array_equal(near.ends, every.ends[every.true_rul <= max_rul])
-    cut = windows_of_cuts(fleet, rows, conventions, 5, np.random.default_rng(seed), max_rul)
+    cut = Windows.after_cuts(fleet, rows, conventions, 5, np.random.default_rng(seed), max_rul)
     assert np.bincount(cut.engine).tolist() == [5] * len(sizes)
     assert (cut.true_rul <= max_rul).all()
     assert (cut.ends < fleet.starts[cut.engine + 1]).all()
@@ -109,18 +108,20 @@ def test_a_largest_rul_keeps_windows_near_failure(sizes: list[int], max_rul: int
 
 @given(st.integers(2, 300), st.floats(0.01, 0.99), st.integers(0, 9))
 def test_split(count: int, share: float, seed: int) -> None:
-    train, validation = split_engines(count, share, seed)
-    assert sorted([*train, *validation]) == list(range(count))
+    fleet = fleet_of([1] * count)
+    train, validation = (side.engines for side in fleet.split(share, seed))
+    assert sorted([*train, *validation]) == fleet.engines.tolist()
     assert len(train) >= 1
     assert len(validation) >= 1
-    assert all((a == b).all() for a, b in zip(split_engines(count, share, seed), (train, validation), strict=True))
+    for side, again in zip((train, validation), fleet.split(share, seed), strict=True):
+        assert side.tolist() == sorted(side) == again.engines.tolist()
 
 
 def test_split_needs_two_engines() -> None:
     with pytest.raises(GraceError, match="two engines"):
-        split_engines(1)
+        fleet_of([1]).split()
     with pytest.raises(GraceError, match="share"):
-        split_engines(5, share=1.0)
+        fleet_of([1] * 5).split(share=1.0)
 
 
 @pytest.mark.parametrize("cast", [list, np.array, torch.tensor])
@@ -149,7 +150,7 @@ def test_conventions_refuse(bad: dict[str, object]) -> None:
 @pytest.mark.parametrize("count", range(1, 7))
 def test_conditions_are_found(count: int) -> None:
     train, test = simulate(Simulation(engines=20, conditions=count, seed=count))
-    fitted = fit_conditions(train, Conventions())
+    fitted = Conditioner.fit(train, Conventions())
     assert len(fitted.centres) == count
     condition = fitted.assign(train.values[:, :3])
     scaled = fitted.transform(train).astype(np.float64)
@@ -162,7 +163,7 @@ def test_conditions_are_found(count: int) -> None:
 
 def test_no_condition_splits_in_the_real_files(cmapss_dir: Path) -> None:
     train = read_train(cmapss_dir, "FD002")
-    fitted = fit_conditions(train, Conventions())
+    fitted = Conditioner.fit(train, Conventions())
     points = train.values[:, :3][np.random.default_rng(0).permutation(len(train.values))]
     altitudes = np.round(points[:, 0])
     assert all(len(set(fitted.assign(points[altitudes == a]))) == 1 for a in (0, 10, 20, 25, 35, 42))

@@ -22,7 +22,6 @@ import torch
 from grace.alignment.probe import probe
 from grace.alignment.recipes import RECIPES
 from grace.controllers.methods import build_outer
-from grace.data.conditions import ScaledRows
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.simulated.fleet import Simulation, simulate
@@ -128,7 +127,7 @@ def train_table(cached: bool) -> dict[str, Any]:
         conventions = Conventions(window=20, features=source.features, table=source.columns, stride=2)
         spec = spec_of("gaba", conventions=conventions, schedule=replace(PLAN, offset=0.0))
         if cached:
-            assert isinstance(Split.of(spec, table, None).train, ManyWindows | ScaledRows)
+            assert isinstance(Split.of(spec, table, None).train, ManyWindows)
         return trained(spec, table, None)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from grace.core.fit import Losses
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
-from grace.data.prepare import Prepared, prepare_training
+from grace.data.prepare import Prepared
 from grace.errors import GraceError
 from grace.models.rul_problem import TASKS, RULProblem
 
@@ -85,7 +85,7 @@ class FleetProblem(RULProblem):
         batch_size: int = 128,
     ) -> None:
         conventions = conventions or Conventions()
-        prepared = prepare_training(fleet, conventions)
+        prepared = Prepared.of(fleet, conventions)
         super().__init__(prepared.windows, conventions.cap, size, inner=inner, batch_size=batch_size)
         vars(self).update(fleet=fleet, conventions=conventions, prepared=prepared)
 

@@ -16,7 +16,7 @@ from grace.controllers.methods import SEVEN
 from grace.core.pools import as_finished, on_one_thread
 from grace.data.cmapss.checksums import SUBSETS, known_sums
 from grace.data.fleet import Fleet
-from grace.data.identity import Stamp, fleet_sha256, stamps
+from grace.data.identity import Stamp, stamps
 from grace.data.load import files_read, load_test, load_train
 from grace.data.tables.columns import TableSource
 from grace.errors import GraceError
@@ -159,7 +159,7 @@ def _contents(dataset: str, data: Path | TableSource | None) -> tuple[str, str]:
         alone = (folder / f"train_{dataset}.txt").exists() and not (folder / f"test_{dataset}.txt").exists()
         return train, "" if alone else test
     fleet, tested = _engines(dataset, data)
-    return fleet_sha256(fleet), "" if tested is None else fleet_sha256(tested)
+    return fleet.digest(), "" if tested is None else tested.digest()
 
 
 def counted(states: dict[str, str]) -> dict[str, int]:

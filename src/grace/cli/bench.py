@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from grace.cli import work
-from grace.cli.options import RESULTS, Device, GridOptions, Jobs, Protocol, grouped
+from grace.cli.options import RESULTS, Device, GridOptions, Jobs, Protocol, grouped, is_gpu
 from grace.errors import GraceError
-
-if TYPE_CHECKING:
-    from grace.bench.store import Store
-    from grace.training.spec import RunSpec
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
@@ -80,11 +77,11 @@ def _run(
     """
     opened = grid.opened()
     specs = grid.specs(opened)
-    gpu = work.is_gpu(device)
+    gpu = is_gpu(device)
     together = int(not gpu) if stack is None else stack
     if together < 0:
         raise GraceError(f"`--stack` should be 0 (all) or a number of runs. Found {together}.")
-    source = grid.data if opened is None else work.table_of_workers(opened, on)
+    source = grid.data if opened is None else _for_workers(opened, on, grid.cache)
     if on is not None:
         to, source = to.absolute(), source.absolute() if isinstance(source, Path) else source
     store = work.Store(to)
@@ -156,7 +153,21 @@ def _table(
     print(work.report(found, metric.split(","), protocol, format, reference), end="")
 
 
-def _show(store: Store, specs: list[RunSpec], states: dict[str, str], state: str) -> None:
+def _for_workers(table: work.TableSource, on: str | None, cache: Path | None) -> work.TableSource:
+    """The table as workers read it; its rows are written out here, once, if they do not fit into memory."""
+    if on is not None:
+        if table.cache != cache:  # a folder of this machine, which goes with this process
+            raise GraceError(
+                "`--on` should come with --cache, a folder that all machines see, for a table larger than memory. Found none."
+            )
+        named = {name: getattr(table, name) for name in ("path", "test", "cache")}
+        table = replace(table, **{name: path.absolute() for name, path in named.items() if path is not None})
+    if table.cache is not None:
+        work.load_train("", table)
+    return table
+
+
+def _show(store: work.Store, specs: list[work.RunSpec], states: dict[str, str], state: str) -> None:
     """A line for each run in a state, with the reason of a failure."""
     for spec in specs:
         if states[spec.id] == state:

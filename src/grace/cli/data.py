@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +43,7 @@ def _fetch(
       grace data fetch --data cmapss --from CMAPSSData.zip
     """
     folder = data or Path("cmapss")
-    with work.download_bar("C-MAPSS") as on_progress:
+    with work.progress_bar("C-MAPSS") as on_progress:
         written = work.fetch(folder, (source,) if source else work.MIRRORS, on_progress)
     print(
         f"{folder}: {len(written)} files written and verified"
@@ -84,11 +83,7 @@ def _info(
       grace data info FD004 --data cmapss --json
     """
     folder, name = work.subset_name(dataset, data)
-    facts = work.facts_of(work.read_train(folder, name), work.read_test(folder, name))
-    if as_json:
-        print(json.dumps(facts, indent=2))
-    else:
-        work.show_facts(facts)
+    work.show_facts(work.read_train(folder, name), work.read_test(folder, name), as_json)
 
 
 @app.command("simulate", short_help="Write a simulated fleet.")

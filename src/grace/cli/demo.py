@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from grace.cli import work
 from grace.cli.options import Jobs
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from concurrent.futures import Executor
-
-    from grace.demos.dial import Outcome
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
@@ -55,7 +51,7 @@ def _demo(
     print(f"Explore in a browser: {page}")
 
 
-def _page(outcomes: Sequence[Outcome], executor: Executor | None, folder: Path) -> Path:
+def _page(outcomes: Sequence[work.dial.Outcome], executor: Executor | None, folder: Path) -> Path:
     """Train a few small runs of the simulated fleet, unless they are there, and write the page of them and the diagnoses."""
     for outcome in outcomes:
         found = work.rounded(outcome.diagnosis.to_json() | {"dataset": f"demo, dial {outcome.dial:+g}"})

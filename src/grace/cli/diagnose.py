@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,18 +13,18 @@ from grace.cli import work
 from grace.cli.options import EngineOptions, Engines, Jobs, Size, Window, grouped
 from grace.errors import GraceError
 
-if TYPE_CHECKING:
-    from grace.alignment.decide import Thresholds
-    from grace.data.conventions import Conventions
-
 
 @dataclass(frozen=True)
 class _EngineOptions(EngineOptions):
     window: Window = 30
 
 
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("diagnose", short_help="Measure alignment, decide, explain.")
 @grouped
-def diagnose(
+def _diagnose(
     engines: _EngineOptions,
     dataset: Engines = None,
     recipe: Annotated[str, typer.Option(help="joint, init, warmup, warmup-each or published.")] = "joint",
@@ -70,7 +70,7 @@ def diagnose(
         raise GraceError(
             "`--labels` should be left out with --table, whose rows are sorted. Found both. Use --label COLUMN."
         )
-    fleet = work.load_train(dataset or "", engines.source(opened), dial, seed)
+    fleet = work.load_train(dataset or "", opened or engines.data, dial, seed)
     if labels is not None:
         fleet = work.with_labels(fleet, labels)
     if opened is not None and not as_json:
@@ -96,7 +96,7 @@ def diagnose(
         work.show_diagnosis(result)
 
 
-def _less(conventions: Conventions, without: list[str]) -> Conventions:
+def _less(conventions: work.Conventions, without: list[str]) -> work.Conventions:
     """Conventions without these features."""
     features = conventions.features
     for name in without:
@@ -105,7 +105,7 @@ def _less(conventions: Conventions, without: list[str]) -> Conventions:
     return replace(conventions, features=tuple(name for name in features if name not in without))
 
 
-def _rule(bands: str, overrides: list[str]) -> Thresholds:
+def _rule(bands: str, overrides: list[str]) -> work.Thresholds:
     if bands not in work.RULES:
         raise GraceError(f"`--bands` should be one of {', '.join(work.RULES)}. Found {bands!r}.")
     if not overrides:

@@ -27,14 +27,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
+for single in (diagnose, train, predict, report, validity):
+    app.add_typer(single.app)
 app.add_typer(data.app, name="data", short_help="Download, check, describe and simulate data.")
-app.command("diagnose", short_help="Measure alignment, decide, explain.")(diagnose.diagnose)
-app.command("train", short_help="Train one method and keep the network.")(train.train)
-app.command("predict", short_help="RUL, health and interval of new engines.")(predict.predict)
-app.command("export", short_help="A trained network as ONNX.")(predict.export)
 app.add_typer(bench.app, name="bench", short_help="Sweeps of many runs, and their table.")
-app.command("report", short_help="Records as one page to explore.")(report.report)
-app.command("validity", short_help="Does a diagnosis predict what training shows?")(validity.validity)
 app.add_typer(demo.app, name="demo", short_help="See it on simulated fleets.")
 
 

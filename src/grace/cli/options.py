@@ -7,16 +7,12 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from grace.cli import work
 from grace.errors import GraceError
-
-if TYPE_CHECKING:
-    from grace.data.conventions import Conventions
-    from grace.training.spec import RunSpec
 
 RESULTS = Path("results")
 """Where sweeps go, and what is read of them, unless another folder is named."""
@@ -66,26 +62,17 @@ class EngineOptions(_TableOptions):
     ] = "auto"
 
     def opened(self) -> work.TableSource | None:
-        """The table, opened; None without one.
-
-        Raises:
-            GraceError: An option is missing or goes with a table alone, or the table cannot be used.
-        """
-        given = {field.name: getattr(self, field.name) for field in fields(_TableOptions)}
+        """The table, opened; None without one, refused with options of a table alone."""
         if self.table is not None:
-            return work.opened(**given, conditions=self.conditions)
-        for name, value in given.items():
-            if value is not None and name != "time_unit":
+            return work.opened(self, tuple(dict.fromkeys(_listed(self.features or ""))))
+        for name in (field.name for field in fields(_TableOptions)):
+            if getattr(self, name) is not None and name != "time_unit":
                 option = name.replace("_", "-")
                 raise GraceError(f"`--{option}` should come with --table. Found it alone. Name the table.")
         return None
 
     def opened_unless(self, dataset: str | None, command: str) -> work.TableSource | None:
-        """As :meth:`opened`, for a command that takes either a data set or a table.
-
-        Raises:
-            GraceError: There are both or neither; or as there.
-        """
+        """As :meth:`opened`, for a command that takes either a data set or a table, not both."""
         if (dataset is None) == (self.table is None):
             found = "both" if dataset is not None else "neither"
             raise GraceError(
@@ -93,16 +80,8 @@ class EngineOptions(_TableOptions):
             )
         return self.opened()
 
-    def source(self, opened: work.TableSource | None) -> Path | work.TableSource | None:
-        """Where engines are read from, see :func:`grace.data.load.load_train`."""
-        return self.data if opened is None else opened
-
-    def change(self, base: Conventions, opened: work.TableSource | None) -> Conventions:
-        """Conventions with what these options say; a table names its features and conditions itself.
-
-        Raises:
-            GraceError: An option is malformed or out of range.
-        """
+    def change(self, base: work.Conventions, opened: work.TableSource | None) -> work.Conventions:
+        """Conventions with what these options say; a table names its features and conditions itself."""
         cuts = self.health.split(",")
         if len(cuts) != 2 or not all(cut.strip().isdigit() for cut in cuts):
             raise GraceError(
@@ -139,10 +118,16 @@ class TrainingOptions(EngineOptions):
     def choices(self, opened: work.TableSource | None) -> dict[str, Any]:
         """Arguments of :func:`grace.training.spec.run_spec`."""
         plan = work.Schedule.named(self.schedule)
-        longer = plan if self.epochs is None else replace(plan, epochs=self.epochs)
+        plan = plan if self.epochs is None else replace(plan, epochs=self.epochs)
         names = ("size", "protocol", "rul_scale", "measure_every", "measure_on")
         given = {name: getattr(self, name) for name in names}
-        return given | work.horizons(longer, self.cap) | {"conventions": self.change(work.CONVENTIONS, opened)}
+        given |= {"schedule": plan, "conventions": self.change(work.CONVENTIONS, opened)}
+        if (
+            whole := work.CONVENTIONS.cap
+        ) != self.cap:  # training and validation look as far beyond the cap as by default
+            given["schedule"] = replace(plan, max_train_rul=round(plan.max_train_rul * self.cap / whole))
+            given["max_validation_rul"] = round(work.RunSpec.max_validation_rul * self.cap / whole)
+        return given
 
 
 @dataclass(frozen=True)
@@ -157,21 +142,28 @@ class GridOptions(TrainingOptions):
     ] = "baseline,dwa,gradnorm,uncertainty,amnl,gaba,grace,rul-only,rul-only-weighted"
     seeds: Annotated[str, typer.Option(help="Seeds, with commas between.")] = "42,123,456,789,1024"
 
-    def specs(self, opened: work.TableSource | None) -> list[RunSpec]:
-        """The runs, seed by seed.
-
-        Raises:
-            GraceError: An option is malformed or out of range.
-        """
+    def specs(self, opened: work.TableSource | None) -> list[work.RunSpec]:
+        """The runs, seed by seed."""
         try:
-            seeds = [int(text) for text in listed(self.seeds)]
+            seeds = [int(text) for text in _listed(self.seeds)]
         except ValueError:
             raise GraceError(f"`--seeds` should be whole numbers with commas between. Found {self.seeds!r}.") from None
-        names = listed(self.datasets) if opened is None else [opened.name]
-        return work.grid(names, listed(self.methods), seeds, data=self.source(opened), **self.choices(opened))
+        names = _listed(self.datasets) if opened is None else [opened.name]
+        return work.grid(names, _listed(self.methods), seeds, data=opened or self.data, **self.choices(opened))
 
 
-def listed(text: str) -> list[str]:
+def is_gpu(device: str) -> bool:
+    """Whether a device is something else than the CPU; refused where it is not there."""
+    try:
+        work.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError):
+        raise GraceError(
+            f"`--device` should be cpu, or cuda where torch finds a GPU. Found {device!r}. Use --device cpu."
+        ) from None
+    return device != "cpu"
+
+
+def _listed(text: str) -> list[str]:
     """Names with commas between."""
     return [part.strip() for part in text.split(",") if part.strip()]
 

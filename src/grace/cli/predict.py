@@ -10,10 +10,13 @@ import typer
 from grace.cli import work
 from grace.errors import GraceError
 
+app = typer.Typer(rich_markup_mode=None)
+
 Model = Annotated[Path, typer.Argument(help="File that `grace train` wrote.")]
 
 
-def predict(
+@app.command("predict", short_help="RUL, health and interval of new engines.")
+def _predict(
     model: Model,
     file: Annotated[Path, typer.Argument(help="Engines: C-MAPSS text, or a table as the network was trained on.")],
     to: Annotated[Path | None, typer.Option(help="Write a .csv or .json file in place of the table.")] = None,
@@ -33,15 +36,11 @@ def predict(
     cap means "or more".
     """
     network = work.load_model(model)
-    found = work.predict(network, file)
-    if to is None:
-        work.show_forecast(found, network)
-    else:
-        work.write_forecast(found, to, network)
-        print(f"{to}: {len(found.engine)} engines")
+    work.show_forecast(work.predict(network, file), network, to)
 
 
-def export(
+@app.command("export", short_help="A trained network as ONNX.")
+def _export(
     model: Model,
     to: Annotated[str, typer.Option(help="Format; onnx is the one there is.")] = "onnx",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File; default MODEL with .onnx.")] = None,

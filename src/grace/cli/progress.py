@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import (
@@ -11,30 +11,22 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
-    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 
-Bar = AbstractContextManager[Callable[[int, int], None]]
-"""Gives what is called with (done, in all; 0 if unknown)."""
-
-
-def progress_bar(title: str, noun: str, remaining: bool = False) -> Bar:
-    """A bar in things of a kind, with the time that they took and, if asked for, that is left."""
-    left = (TextColumn("left"), TimeRemainingColumn()) if remaining else ()
-    return _bar(title, MofNCompleteColumn(), TextColumn(noun), TimeElapsedColumn(), *left)
-
-
-def download_bar(title: str) -> Bar:
-    """A bar in bytes."""
-    return _bar(title, DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-
 
 @contextmanager
-def _bar(title: str, *columns: ProgressColumn) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(title: str, noun: str = "", remaining: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is moved by a call with (done, in all; 0 if unknown).
+
+    It counts things of a kind and shows the time that they took and, if asked for, that is left; without a noun, bytes.
+    """
+    left = (TextColumn("left"), TimeRemainingColumn()) if remaining else ()
+    things = (MofNCompleteColumn(), TextColumn(noun), TimeElapsedColumn(), *left)
+    columns = things if noun else (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     shown = (TextColumn("{task.description}"), BarColumn(), *columns)
     with Progress(*shown, console=console, transient=True, disable=not console.is_terminal) as progress:

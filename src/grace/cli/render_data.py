@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import groupby
 from typing import Any
 
@@ -11,14 +12,13 @@ from rich.table import Table
 from grace.alignment.show import conventions_line
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
-from grace.data.prepare import prepare_training
+from grace.data.prepare import Prepared
 from grace.data.tables.columns import TableSource
 
 
-def facts_of(train: Fleet, test: Fleet) -> dict[str, Any]:
-    """What ``grace data info`` says of a data set."""
+def _facts_of(train: Fleet, test: Fleet) -> dict[str, Any]:
     conventions = Conventions()
-    prepared = prepare_training(train, conventions)
+    prepared = Prepared.of(train, conventions)
     return {
         "dataset": train.name,
         "train_rows": len(train.values),
@@ -35,8 +35,12 @@ def facts_of(train: Fleet, test: Fleet) -> dict[str, Any]:
     }
 
 
-def show_facts(facts: dict[str, Any]) -> None:
-    """Print the facts of one data set, as ``grace data info`` collects them."""
+def show_facts(train: Fleet, test: Fleet, as_json: bool) -> None:
+    """Print what ``grace data info`` says of a data set, as a table or as one JSON object."""
+    facts = _facts_of(train, test)
+    if as_json:
+        print(json.dumps(facts, indent=2))
+        return
     classes = ", ".join(f"{name} {share:.1%}" for name, share in facts["class_shares"].items())
     rows = {
         "training": f"{facts['train_rows']:,} rows, {facts['train_engines']} engines of {facts['train_cycles'][0]} to "
@@ -58,13 +62,6 @@ def show_facts(facts: dict[str, Any]) -> None:
 
 def show_table(table: TableSource, fleet: Fleet, conventions: Conventions) -> None:
     """Rows, RUL, settings, features, and which columns are left out and why."""
-    out = Console()
-    for line in _lines(table, fleet, conventions):
-        out.print(line, markup=False, highlight=False)
-
-
-def _lines(table: TableSource, fleet: Fleet, conventions: Conventions) -> list[str]:
-    """The lines of :func:`show_table`."""
     columns, lengths, unit = table.columns, fleet.lengths, table.columns.unit
     origin = f"column {columns.target}" if columns.target else f"last {columns.time} of the engine minus {columns.time}"
     largest = max(float(fleet.rul_at(fleet.starts[:-1]).max()), 0.0)
@@ -84,7 +81,9 @@ def _lines(table: TableSource, fleet: Fleet, conventions: Conventions) -> list[s
         lines.append(f"health labels: column {columns.label}, classes {', '.join(columns.classes or ('0', '1', '2'))}")
     if table.cache is not None:
         lines.append(f"rows are read from the disk: {table.cache}")
-    return lines
+    out = Console()
+    for line in lines:
+        out.print(line, markup=False, highlight=False)
 
 
 def _settings(table: TableSource) -> str:

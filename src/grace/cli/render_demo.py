@@ -20,8 +20,8 @@ _EFFECT_STYLES = {"helps": "green", "hurts": "red", "unclear": "yellow"}
 def show_dial(outcomes: Sequence[Outcome], setup: Setup) -> None:
     """What the diagnosis said before training, and what training then showed."""
     out = Console()
-    names: tuple[str, ...] = ("health\nlabels", "rho before\n[95 %]", "advice by\nthe source's\nbands")
-    names += ("test RMSE,\ncycles:\nRUL alone,\nboth tasks", "difference\n[95 %]")
+    measured = ("test RMSE,\ncycles:\nRUL alone,\nboth tasks", "difference\n[95 %]")
+    names = ("health\nlabels", "rho before\n[95 %]", "advice by\nthe source's\nbands", *measured)
     table = Table(
         *(Column(name, no_wrap=True) for name in names),
         title="Does the second task help? Diagnosed before, then trained",

@@ -23,7 +23,16 @@ _HEALTH: tuple[str, ...] = ("healthy", "degrading", "critical")
 _STYLES = ("green", "yellow", "red")
 
 
-def show_forecast(found: Forecast, network: TrainedNetwork) -> None:
+def show_forecast(found: Forecast, network: TrainedNetwork, path: Path | None) -> None:
+    """Print a forecast as a table, or write it to a ``.csv`` or ``.json`` file."""
+    if path is None:
+        _show(found, network)
+    else:
+        _write(found, network, path)
+        print(f"{path}: {len(found.engine)} engines")
+
+
+def _show(found: Forecast, network: TrainedNetwork) -> None:
     """A row an engine."""
     columns, cap = network.conventions.table, network.conventions.cap
     what, engine, time = "RUL after the last recorded cycle", "engine", "cycle"
@@ -50,12 +59,8 @@ def show_forecast(found: Forecast, network: TrainedNetwork) -> None:
     Console().print(table)
 
 
-def write_forecast(found: Forecast, path: Path, network: TrainedNetwork) -> None:
-    """Write a forecast as ``.csv`` or ``.json``, whole or not at all; of a table with its own names and the unit of RUL.
-
-    Raises:
-        GraceError: Another ending, or the file cannot be written.
-    """
+def _write(found: Forecast, network: TrainedNetwork, path: Path) -> None:
+    """Whole or not at all; of a table with its own names and the unit of RUL."""
     names = ("engine", "cycle", "rul", "low", "high", "health")
     columns = network.conventions.table
     shown = names if columns is None else (columns.engine, columns.time, *names[2:])

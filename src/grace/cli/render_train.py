@@ -14,13 +14,13 @@ from grace.bench.summary import engine_error
 from grace.training.record import Record
 
 _FIGURES = {
-    "rmse": "RMSE",
-    "score": "score",
-    "rmse_uncapped": "RMSE uncapped",
-    "score_uncapped": "score uncapped",
-    "macro_f1": "health macro-F1",
+    "rmse": ("RMSE", 2),
+    "score": ("score", 0),
+    "rmse_uncapped": ("RMSE uncapped", 2),
+    "score_uncapped": ("score uncapped", 0),
+    "macro_f1": ("health macro-F1", 3),
 }
-_DIGITS = {"rmse": 2, "score": 0, "rmse_uncapped": 2, "score_uncapped": 0, "macro_f1": 3}
+"""What each is called, and its decimals."""
 
 
 def show_run(record: Record, path: Path, baselines: Mapping[str, float]) -> None:
@@ -30,14 +30,14 @@ def show_run(record: Record, path: Path, baselines: Mapping[str, float]) -> None
     counted = "" if unit == "cycles" else f"; RUL in {unit}"
     table = Table(
         "",
-        *(Column(name, justify="right") for name in _FIGURES.values()),
+        *(Column(name, justify="right") for name, _ in _FIGURES.values()),
         title=f"{spec['dataset']}, {spec['method']}, seed {spec['seed']}{counted}",
         title_justify="left",
     )
     optimistic = " (chosen on it: optimistic)" if spec["protocol"] == "source" else ""
     for name, figures in (("validation", record.validation), (f"test{optimistic}", record.test)):
         if figures:
-            table.add_row(name, *(f"{figures[key]:.{_DIGITS[key]}f}" for key in _FIGURES))
+            table.add_row(name, *(f"{figures[key]:.{digits}f}" for key, (_, digits) in _FIGURES.items()))
     out.print(table)
     if words := _error(record):
         out.print(words, style="dim")

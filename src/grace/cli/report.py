@@ -10,8 +10,11 @@ import typer
 from grace.cli import work
 from grace.cli.options import RESULTS
 
+app = typer.Typer(rich_markup_mode=None)
 
-def report(
+
+@app.command("report", short_help="Records as one page to explore.")
+def _report(
     runs: Annotated[Path, typer.Argument(help="Folder of a sweep.")] = RESULTS,
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
     diagnosis: Annotated[

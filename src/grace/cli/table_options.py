@@ -1,4 +1,4 @@
-"""The table that the options of a command name, opened, and the conventions that follow from them."""
+"""The table that the options of a command name, opened."""
 
 from __future__ import annotations
 
@@ -7,99 +7,53 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
-from grace.cli.options import listed
+from grace.cli.options import EngineOptions
 from grace.data.cmapss import ncmapss
-from grace.data.load import load_train
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.scan import NCMAPSS, scan
 from grace.data.tables.select_columns import select_columns
 from grace.errors import GraceError
-from grace.training.schedule import Schedule
-from grace.training.spec import CONVENTIONS, RunSpec
 
 _IN_MEMORY = 512 * 2**20
 """Bytes of values in double precision up to which a table is read into memory."""
 
 
-_TEMPORARY: set[Path] = set()
-"""Folders of rows that go when this process ends."""
-
-
-def opened(
-    table: Path,
-    engine: str | None,
-    time: str | None,
-    features: str | None,
-    conditions: str,
-    label: str | None,
-    target: str | None,
-    time_unit: str,
-    test_table: Path | None,
-    cache: Path | None,
-) -> TableSource:
-    """Open a table and choose its columns; arguments are the options of those names.
+def opened(options: EngineOptions, features: tuple[str, ...]) -> TableSource:
+    """Open the table of some options and choose its columns.
 
     Raises:
         GraceError: An option is missing, or the table cannot be used.
     """
+    table, engine, time, target = options.table, options.engine, options.time, options.target
+    assert table is not None
     if flights := _flights(table):
         engine, time, target = (own or known for own, known in zip((engine, time, target), flights, strict=True))
     for name, value in (("--engine", engine), ("--time", time)):
         if not value:
             known = ", ".join(scan(table).schema)[:200]
             raise GraceError(f"`--table` should come with {name}, the name of a column. Found none. Columns: {known}.")
-    if test_table is not None:
-        scan(test_table)  # refused here, before anything is trained
-    test = test_table or (table if flights else None)
+    if options.test_table is not None:
+        scan(options.test_table)  # refused here, before anything is trained
+    test = options.test_table or (table if flights else None)
     columns = Columns(
         str(engine),
         str(time),
         target=target or "",
-        label=label or "",
-        unit=time_unit,
+        label=options.label or "",
+        unit=options.time_unit,
         test="" if test is None else test.stem,
     )
-    names = tuple(dict.fromkeys(listed(features or "")))
-    found = select_columns(TableSource(table, columns, names, test=test, cache=cache), conditions)
-    return found if cache is not None or found.rows * len(found.values) * 8 <= _IN_MEMORY else _temporary(found)
-
-
-def horizons(plan: Schedule, cap: int) -> dict[str, Any]:
-    """The schedule and the cuts of validation for a cap: both look as far beyond it as they do by default."""
-    whole = CONVENTIONS.cap
-    if cap == whole:
-        return {"schedule": plan}
-    scaled = replace(plan, max_train_rul=round(plan.max_train_rul * cap / whole))
-    return {"schedule": scaled, "max_validation_rul": round(RunSpec.max_validation_rul * cap / whole)}
-
-
-def table_of_workers(table: TableSource, on: str | None) -> TableSource:
-    """The table as workers read it; its rows are written out here, once, if they do not fit into memory."""
-    if on is not None:
-        if table.cache in _TEMPORARY:
-            raise GraceError(
-                "`--on` should come with --cache, a folder that all machines see, for a table larger than memory. Found none."
-            )
-        paths = {
-            name: path.absolute() for name in ("path", "test", "cache") if (path := getattr(table, name)) is not None
-        }
-        table = replace(table, **paths)
-    if table.cache is not None:
-        load_train("", table)
-    return table
+    source = TableSource(table, columns, features, test=test, cache=options.cache)
+    found = select_columns(source, options.conditions)
+    if found.cache is not None or found.rows * len(found.values) * 8 <= _IN_MEMORY:
+        return found
+    made = Path(mkdtemp(prefix="grace-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return replace(found, cache=made)
 
 
 def _flights(table: Path) -> tuple[str, str, str] | None:
     """Columns of N-CMAPSS, whose names nobody has to give."""
     known = (ncmapss.ENGINE, ncmapss.TIME, ncmapss.TARGET)
     return known if table.suffix.lower() in NCMAPSS and not table.is_dir() else None
-
-
-def _temporary(source: TableSource) -> TableSource:
-    """The table with its rows in a folder that goes when the process ends."""
-    made = Path(mkdtemp(prefix="grace-"))
-    _TEMPORARY.add(made)
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return replace(source, cache=made)

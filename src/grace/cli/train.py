@@ -8,14 +8,18 @@ from typing import Annotated
 import typer
 
 from grace.cli import work
-from grace.cli.options import Device, Engines, TrainingOptions, grouped
+from grace.cli.options import Device, Engines, TrainingOptions, grouped, is_gpu
 from grace.errors import GraceError
 
 Number = int | float
 
 
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("train", short_help="Train one method and keep the network.")
 @grouped
-def train(
+def _train(
     training: TrainingOptions,
     dataset: Engines = None,
     method: Annotated[str | None, typer.Option(help="Method of the table, e.g. grace; see below.")] = None,
@@ -53,11 +57,13 @@ def train(
     \b
     Interrupted, even killed, the same command goes on at the last epoch.
     """
-    work.is_gpu(device)
-    work.set_threads(threads)
+    is_gpu(device)
+    if threads < 0:
+        raise GraceError(f"`--threads` should be at least 1, or 0 for all cores. Found {threads}.")
+    work.set_num_threads(threads or work.available_cores())
     opened = training.opened_unless(dataset, "train")
     choices = training.choices(opened)
-    source = training.source(opened)
+    source = opened or training.data
     fleet, test = work.load_train(dataset or "", source), work.load_test(dataset or "", source)
     if opened is not None:
         work.show_table(opened, fleet, choices["conventions"])
@@ -87,11 +93,7 @@ def train(
 
 
 def _numbers(texts: list[str]) -> dict[str, Number | tuple[Number, ...]]:
-    """``NAME=VALUE`` pairs; a value is a number, or several with commas between.
-
-    Raises:
-        GraceError: Anything else.
-    """
+    """``NAME=VALUE`` pairs; a value is a number, or several with commas between."""
     found: dict[str, Number | tuple[Number, ...]] = {}
     for text in texts:
         name, _, value = text.partition("=")

@@ -12,7 +12,11 @@ from grace.errors import GraceError
 EPOCHS = {"chosen": "rmse", "last": "last"}
 
 
-def validity(
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("validity", short_help="Does a diagnosis predict what training shows?")
+def _validity(
     method: Annotated[
         str, typer.Option(help="Whose effect predictors are judged by: baseline, amnl, gaba or grace.")
     ] = "grace",

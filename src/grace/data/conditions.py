@@ -39,6 +39,31 @@ class Conditioner:
     scale: NDArray[np.float64]
     settings: tuple[str, ...] = SETTINGS
 
+    @classmethod
+    def fit(cls, fleet: Fleet, conventions: Conventions) -> Conditioner:
+        """Find the operating conditions and scale within each, on the engines of ``fleet`` alone.
+
+        The settings are divided by their standard deviations and clustered by k-means on a sample of 800 rows; the number of
+        clusters is that of the largest silhouette (of half of the sample) if it is above 0.75, else 1. Then one Lloyd step on
+        all rows.
+
+        Raises:
+            GraceError: More conditions are asked for than distinct settings exist.
+        """
+        names, chunks = conventions.settings, list(fleet.chunks())
+        spread = _merged(_moments_of(fleet.taken(rows, names)) for rows in chunks)[2]
+        largest = np.max([np.abs(fleet.taken(rows, names)).max(axis=0) for rows in chunks], axis=0)
+        unit = np.where(spread > 1e-12 * largest, spread, np.inf)  # a constant setting counts nothing
+
+        def points(rows: NDArray[np.int64]) -> NDArray[np.float64]:
+            return fleet.taken(rows, names) / unit
+
+        centres = np.zeros((1, 0))
+        if names:
+            centres = _centres(points, len(fleet.values), chunks, conventions.conditions)
+        mean, scale = _scaling(fleet, conventions.features, lambda rows: _nearest(points(rows), centres), len(centres))
+        return cls(conventions.features, unit, centres, mean, scale, names)
+
     def assign(self, settings: NDArray[np.float64]) -> NDArray[np.int64]:
         """Condition of each row, ``[R, D] -> [R]``: the nearest centre."""
         return _nearest(settings / self.unit, self.centres)
@@ -53,10 +78,18 @@ class Conditioner:
             scaled[:, feature] = centred / self.scale[condition, feature]
         return scaled
 
-    def transform(self, fleet: Fleet) -> NDArray[np.float32] | ScaledRows:
+    def constant(self, fleet: Fleet) -> set[str]:
+        """Features that do not vary inside any condition."""
+        every = np.arange(len(fleet.values))
+        label, values = self.assign(fleet.taken(every, self.settings)), fleet.taken(every, self.features)
+        parts = [values[label == k] for k in np.unique(label)]
+        some = np.any([_varies(part.mean(axis=0), part.std(axis=0)) for part in parts], axis=0)
+        return {name for name, real in zip(self.features, some, strict=True) if not real}
+
+    def transform(self, fleet: Fleet) -> Rows:
         """Scaled features of each row, float32 ``[R, F]``; rows that stay on the disk are scaled when they are read."""
         if isinstance(fleet.values, StoredRows):
-            return ScaledRows(fleet, self)
+            return _ScaledRows(fleet, self)
         scaled = np.empty((len(fleet.values), len(self.features)), dtype=np.float32)
         for rows in fleet.chunks(SCALING_CHUNK):
             scaled[rows[0] : rows[-1] + 1] = self.scaled(fleet, rows)
@@ -64,7 +97,7 @@ class Conditioner:
 
 
 @dataclass(frozen=True, eq=False)
-class ScaledRows:
+class _ScaledRows:
     """Scaled features of a stored fleet, float32 ``[R, F]``, made when they are asked for."""
 
     fleet: Fleet
@@ -80,33 +113,8 @@ class ScaledRows:
         return self.conditioner.scaled(self.fleet, rows.reshape(-1)).reshape(*rows.shape, -1)
 
 
-def fit_conditions(fleet: Fleet, conventions: Conventions) -> Conditioner:
-    """Find the operating conditions and scale within each, on the engines of ``fleet`` alone.
-
-    The settings are divided by their standard deviations and clustered by k-means on a sample of 800 rows; the number of
-    clusters is that of the largest silhouette (of half of the sample) if it is above 0.75, else 1. Then one Lloyd step on all
-    rows.
-
-    Args:
-        fleet: Training engines.
-        conventions: Features, settings and number of conditions.
-
-    Raises:
-        GraceError: More conditions are asked for than distinct settings exist.
-    """
-    names, chunks = conventions.settings, list(fleet.chunks())
-    spread = _merged(_moments_of(fleet.taken(rows, names)) for rows in chunks)[2]
-    largest = np.max([np.abs(fleet.taken(rows, names)).max(axis=0) for rows in chunks], axis=0)
-    unit = np.where(spread > 1e-12 * largest, spread, np.inf)  # a constant setting counts nothing
-
-    def points(rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        return fleet.taken(rows, names) / unit
-
-    centres = np.zeros((1, 0))
-    if names:
-        centres = _centres(points, len(fleet.values), chunks, conventions.conditions)
-    mean, scale = _moments(fleet, conventions.features, lambda rows: _nearest(points(rows), centres), len(centres))
-    return Conditioner(conventions.features, unit, centres, mean, scale, names)
+Rows = NDArray[np.float32] | _ScaledRows
+"""Scaled features ``[R, F]``, in memory or made when they are asked for."""
 
 
 def _centres(points: Points, total: int, chunks: Iterable[NDArray[np.int64]], count: int) -> NDArray[np.float64]:
@@ -115,13 +123,9 @@ def _centres(points: Points, total: int, chunks: Iterable[NDArray[np.int64]], co
     rng = np.random.default_rng(0)
     permuted = total <= MAX_PERMUTED
     sample = rng.permutation(total)[:SAMPLE_ROWS] if permuted else rng.choice(total, SAMPLE_ROWS, replace=False)
-    return _refined(points, chunks, cluster(points(sample), count))
-
-
-def _refined(points: Points, chunks: Iterable[NDArray[np.int64]], centres: NDArray[np.float64]) -> NDArray[np.float64]:
-    """One Lloyd step on all rows, in a fixed order: clusters this far apart move no further."""
+    centres = cluster(points(sample), count)
     found: list[list[Moments]] = [[] for _ in centres]
-    for rows in chunks:
+    for rows in chunks:  # one Lloyd step on all rows, in a fixed order: clusters this far apart move no further
         part = points(rows)
         label = _nearest(part, centres)
         for k in np.unique(label):
@@ -138,7 +142,7 @@ def _nearest(points: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArr
     return np.asarray(label, dtype=np.int64)
 
 
-def _moments(
+def _scaling(
     fleet: Fleet, features: tuple[str, ...], condition: Callable[[NDArray[np.int64]], NDArray[np.int64]], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     found: list[list[Moments]] = [[] for _ in range(count)]
@@ -150,11 +154,11 @@ def _moments(
     mean, scale = np.zeros((count, len(features))), np.ones((count, len(features)))
     for k in range(count):
         _, mean[k], spread = _merged(found[k])
-        scale[k] = np.where(varies(mean[k], spread), spread, 1.0)
+        scale[k] = np.where(_varies(mean[k], spread), spread, 1.0)
     return mean, scale
 
 
-def varies(mean: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _varies(mean: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether columns vary by more than the rounding of a constant's mean, ``[F] -> [F]``."""
     return np.asarray(spread > 1e-9 * np.maximum(np.abs(mean), 1e-3))
 

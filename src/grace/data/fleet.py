@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.stored import StoredRows
+from grace.errors import GraceError
 
 SETTINGS = ("setting_1", "setting_2", "setting_3")
 SENSORS = tuple(f"sensor_{number}" for number in range(1, 22))
@@ -46,6 +49,12 @@ class Fleet:
     row_rul: NDArray[Any] | StoredRows | None = None
     last_time: NDArray[Any] | None = None
     sha256: str | None = None
+
+    @classmethod
+    def of_rows(cls, name: str, engine: NDArray[Any], values: NDArray[np.float64], columns: tuple[str, ...]) -> Fleet:
+        """Rows of the engines ``engine [R]``, of which nothing else is known; each engine's rows stand together."""
+        starts = np.flatnonzero(np.concatenate([[True], engine[1:] != engine[:-1], [True]]))
+        return cls(name, engine[starts[:-1]], starts, values, columns, np.zeros(len(starts) - 1, dtype=np.int64))
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -115,10 +124,33 @@ class Fleet:
             sha256=None,
         )
 
+    def split(self, share: float = 0.2, seed: int = 0) -> tuple[Fleet, Fleet]:
+        """Training and validation engines (a share of all), drawn at random and in their order; at least one on each side.
 
-def starts_of(engine: NDArray[Any]) -> NDArray[np.int64]:
-    """Row at which each engine begins, and ``R`` at the end, of the engine of each row: ``[R] -> [E + 1]``."""
-    return np.flatnonzero(np.concatenate([[True], engine[1:] != engine[:-1], [True]]))
+        Raises:
+            GraceError: Fewer than two engines, or a share outside (0, 1).
+        """
+        count = len(self.engines)
+        if count < 2:
+            raise GraceError(f"A split should have at least two engines. Found {count}.")
+        if not 0 < share < 1:
+            raise GraceError(f"`share` should be in (0, 1). Found {share}.")
+        held = min(max(round(count * share), 1), count - 1)
+        order = np.random.default_rng(seed).permutation(count)
+        return self.select(np.sort(order[held:])), self.select(np.sort(order[:held]))
+
+    def digest(self) -> str:
+        """``sha256``, or where there is none SHA-256 of the arrays."""
+        if self.sha256 is not None:
+            return self.sha256
+        engines = [np.asarray(v).tolist() for v in (self.engines, self.starts, self.last_rul)]
+        last = None if self.last_time is None else np.asarray(self.last_time).tolist()
+        digest = hashlib.sha256(json.dumps([self.columns, *engines, last], default=str).encode())
+        for values in (self.values, self.labels, self.row_rul):
+            digest.update(b"-" if values is None else b"+")
+            for rows in self.chunks() if values is not None else ():
+                digest.update(np.ascontiguousarray(values[rows]).tobytes())  # type: ignore[index]
+        return digest.hexdigest()
 
 
 def _as_slice(rows: NDArray[np.int64]) -> slice | NDArray[np.int64]:

@@ -43,11 +43,7 @@ def rul_to_health_3class(rul: ArrayLike, healthy: float = 70, critical: float = 
 
 
 def with_labels(fleet: Fleet, path: Path) -> Fleet:
-    """The fleet with the labels of a file: as many lines as rows, each 0 (healthy), 1 (degrading) or 2 (critical).
-
-    Raises:
-        GraceError: The file is missing or no text, a line holds anything else, or the counts differ.
-    """
+    """The fleet with the labels of a file: a line a row, each 0 (healthy), 1 (degrading) or 2 (critical); else refused."""
     try:
         content = path.read_bytes()
         lines = content.decode("utf-8").split()

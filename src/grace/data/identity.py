@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
-from grace.data.fleet import Fleet
 from grace.errors import GraceError
 
 Stamp = tuple[str, int, int, int]
@@ -25,20 +21,6 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def fleet_sha256(fleet: Fleet) -> str:
-    """:attr:`Fleet.sha256`; of a fleet made in Python, or of a part of one, SHA-256 of its arrays."""
-    if fleet.sha256 is not None:
-        return fleet.sha256
-    engines = [np.asarray(v).tolist() for v in (fleet.engines, fleet.starts, fleet.last_rul)]
-    last = None if fleet.last_time is None else np.asarray(fleet.last_time).tolist()
-    digest = hashlib.sha256(json.dumps([fleet.columns, *engines, last], default=str).encode())
-    for values in (fleet.values, fleet.labels, fleet.row_rul):
-        digest.update(b"-" if values is None else b"+")
-        for rows in fleet.chunks() if values is not None else ():
-            digest.update(np.ascontiguousarray(values[rows]).tobytes())  # type: ignore[index]
-    return digest.hexdigest()
-
-
 def combined(sums: Iterable[str]) -> str:
     """One sum for several, in their order: a single one stays as it is, of more it is the SHA-256 of their hexadecimal digits."""
     found = list(sums)
@@ -46,11 +28,7 @@ def combined(sums: Iterable[str]) -> str:
 
 
 def stamps(paths: Iterable[Path]) -> tuple[Stamp, ...]:
-    """Stamps of files, for caches in memory and on the disk.
-
-    Raises:
-        GraceError: A file is missing.
-    """
+    """Stamps of files, for caches in memory and on the disk; a missing one is refused."""
     found = []
     for path in paths:
         try:

@@ -11,9 +11,8 @@ from grace.data.cmapss.fleets import read_plain, read_test, read_train, subset_n
 from grace.data.fleet import SETTINGS, Fleet
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.tables.columns import TEST, Columns, TableSource
-from grace.data.tables.frames import Frame
 from grace.data.tables.read import read_table
-from grace.data.tables.scan import ENDINGS, files_of
+from grace.data.tables.scan import ENDINGS, Frame, files_of
 from grace.errors import GraceError
 
 SIMULATED = "simulated"
@@ -22,50 +21,33 @@ CMAPSS = Columns("engine", "cycle", settings=SETTINGS)
 
 
 def as_fleet(
-    data: Fleet | TableSource | str | Path | Frame,
-    columns: Columns | None = None,
-    features: tuple[str, ...] = (),
-    *,
-    known_rul: bool = True,
+    data: Fleet | TableSource | str | Path | Frame, columns: Columns | None = None, features: tuple[str, ...] = ()
 ) -> Fleet:
-    """Engines of whatever they come in; a fleet stays as it is.
+    """Engines of whatever they come in, whose RUL is not known: no target and no label is read, and of N-CMAPSS the test side.
 
     Args:
-        data: A fleet, a file or folder, a frame of polars or pandas, or a :class:`~grace.data.tables.columns.TableSource`.
+        data: A fleet, which stays as it is, a file or folder, a frame of polars or pandas, or a source.
         columns: Roles of a table's columns; None: text in the format of C-MAPSS, or a table with its names ``engine``,
             ``cycle``, ``setting_1`` to ``setting_3``, whose cycles follow without gap.
         features: Columns that have to be there, besides the settings; none: all numeric ones without a role.
-        known_rul: False for engines whose RUL is not known: no target and no label is read, 0 stands in the place of the RUL
-            after the last row, and of N-CMAPSS the test side is taken.
-
-    Raises:
-        GraceError: As :func:`grace.data.tables.read.read_table` and :func:`grace.data.cmapss.fleets.read_plain`.
     """
     if isinstance(data, Fleet):
         return data
     native = columns is None and not isinstance(data, TableSource)
+    if native and isinstance(data, str | Path) and Path(data).suffix.lower() not in ENDINGS:
+        return read_plain(Path(data))
     if isinstance(data, str | Path):
-        if native and Path(data).suffix.lower() not in ENDINGS:
-            return read_plain(Path(data))
         data = TableSource(Path(data), columns or CMAPSS, features)
+    roles = replace(data.columns if isinstance(data, TableSource) else columns or CMAPSS, target="", label="")
     if isinstance(data, TableSource):
-        fleet = read_table(data if known_rul else replace(data, columns=_without_rul(data.columns), side=TEST))
+        fleet = read_table(replace(data, columns=roles, side=TEST))
     else:
-        roles = columns or CMAPSS
-        fleet = read_table(data, roles if known_rul else _without_rul(roles), features)
+        fleet = read_table(data, roles, features)
     return _counted(fleet) if native else fleet
 
 
-def _without_rul(columns: Columns) -> Columns:
-    return replace(columns, target="", label="")
-
-
 def _counted(fleet: Fleet) -> Fleet:
-    """A fleet of C-MAPSS's columns, whose RUL follows from the count of rows.
-
-    Raises:
-        GraceError: Cycles have gaps.
-    """
+    """A fleet of C-MAPSS's columns, whose RUL follows from the count of rows; gaps are refused."""
     steps = np.diff(fleet.rul())
     gap = steps != -1
     gap[fleet.starts[1:-1] - 1] = False
@@ -84,11 +66,7 @@ def load_train(dataset: str, data: Path | TableSource | None, dial: float = 1.0,
     Args:
         dataset: ``FD001``..``FD004`` or NAME of a ``train_NAME.txt`` in ``data``, a folder that holds one, or ``simulated``.
         data: Folder of the files, or a table, whatever ``dataset`` says.
-        dial: Of the simulation.
-        seed: Of the simulation.
-
-    Raises:
-        GraceError: See :func:`grace.data.cmapss.fleets.read_train` and :func:`grace.data.tables.read.read_table`.
+        dial: Of the simulation, as its ``seed``.
     """
     if isinstance(data, TableSource):
         return read_table(data)
@@ -97,26 +75,18 @@ def load_train(dataset: str, data: Path | TableSource | None, dial: float = 1.0,
     return read_train(*subset_name(dataset, data))
 
 
-def load_test(dataset: str, data: Path | TableSource | None, dial: float = 1.0, seed: int = 0) -> Fleet | None:
-    """Test engines by name, or None where a folder has no ``test_NAME.txt``; arguments as :func:`load_train`.
-
-    Raises:
-        GraceError: See :func:`grace.data.cmapss.fleets.read_test` and :func:`grace.data.tables.read.read_table`.
-    """
+def load_test(dataset: str, data: Path | TableSource | None) -> Fleet | None:
+    """Test engines by name, or None where a folder has no ``test_NAME.txt``; arguments as :func:`load_train`."""
     if isinstance(data, TableSource):
         return None if data.test_source is None else read_table(data.test_source)
     if dataset == SIMULATED:
-        return simulate(Simulation(dial=dial, seed=seed))[1]
+        return simulate(Simulation())[1]
     folder, name = subset_name(dataset, data)
     return read_test(folder, name) if (folder / f"test_{name}.txt").exists() else None
 
 
 def files_read(dataset: str, data: Path | TableSource | None) -> tuple[Path, ...]:
-    """The files that :func:`load_train` and :func:`load_test` read; none for the simulation.
-
-    Raises:
-        GraceError: As theirs, where no file is found.
-    """
+    """The files that :func:`load_train` and :func:`load_test` read; none for the simulation."""
     if isinstance(data, TableSource):
         return tuple(file for path in (data.path, data.test) if path is not None for file in files_of(path))
     if dataset == SIMULATED:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grace.data.conditions import Conditioner, fit_conditions
+from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.windows import ManyWindows, Windows, training_windows
@@ -15,15 +15,8 @@ from grace.errors import GraceError
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Training windows and facts.
-
-    Attributes:
-        windows: Training windows.
-        conditioner: Conditions and scaling, to be applied to other engines.
-        conditions: Operating conditions found.
-        near_failure_share: Share of windows with an RUL below ``near_failure``.
-        class_shares: Share of windows in each health state.
-    """
+    """Training windows, conditions and scaling to apply to other engines, and facts: operating conditions found, the share of
+    windows with an RUL below ``near_failure``, and the share in each health state."""
 
     windows: Windows | ManyWindows
     conditioner: Conditioner
@@ -31,37 +24,26 @@ class Prepared:
     near_failure_share: float
     class_shares: tuple[float, ...]
 
-
-def prepare_training(fleet: Fleet, conventions: Conventions) -> Prepared:
-    """Check, find conditions, scale and index the windows of a training fleet.
-
-    Raises:
-        GraceError: See :func:`check_training`.
-    """
-    check_training(fleet, conventions)
-    conditioner = fit_conditions(fleet, conventions)
-    windows = training_windows(fleet, conditioner.transform(fleet), conventions)
-    near, shares = 0, np.zeros(3, dtype=np.int64)
-    for part in windows.pieces():
-        near += int((part.true_rul < conventions.near_failure).sum())
-        shares += np.bincount(part.label, minlength=3)
-    classes = tuple(map(float, shares / len(windows)))
-    return Prepared(windows, conditioner, len(conditioner.centres), near / len(windows), classes)
+    @classmethod
+    def of(cls, fleet: Fleet, conventions: Conventions) -> Prepared:
+        """A training fleet checked, its conditions found, its features scaled and its windows indexed."""
+        check_training(fleet, conventions)
+        conditioner = Conditioner.fit(fleet, conventions)
+        windows = training_windows(fleet, conditioner.transform(fleet), conventions)
+        near, shares = 0, np.zeros(3, dtype=np.int64)
+        for part in windows.pieces():
+            near += int((part.true_rul < conventions.near_failure).sum())
+            shares += np.bincount(part.label, minlength=3)
+        classes = tuple(map(float, shares / len(windows)))
+        return cls(windows, conditioner, len(conditioner.centres), near / len(windows), classes)
 
 
 def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0) -> None:
-    """Refuse a fleet that cannot be trained on.
+    """Refuse a fleet of one engine, without a feature, with an engine shorter than ``min_history`` (0: a window), or with a
+    constant sensor.
 
     A constant setting is fine (one operating condition); a constant sensor carries nothing and is mostly a fault of
     the export, so it has to be left out by name.
-
-    Args:
-        fleet: Training engines.
-        conventions: Window and features.
-        min_history: Cycles that every engine needs at least; 0: a window.
-
-    Raises:
-        GraceError: One engine only, a missing column, an engine shorter than a window, or a constant sensor.
     """
     missing = [name for name in conventions.features if name not in fleet.columns]
     if missing:
@@ -72,16 +54,13 @@ def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0)
         )
     least, needed = int(np.argmin(fleet.lengths)), min_history or conventions.window
     if fleet.lengths[least] < needed:
+        line, rows = (f" (line {fleet.starts[least] + 1})", "cycles") if conventions.table is None else ("", "rows")
         raise GraceError(
-            f"{fleet.name}, engine {fleet.engines[least]}{_line(fleet, conventions, least)}: should have at least "
-            f"{needed} {'cycles' if conventions.table is None else 'rows'}, one window. Found {fleet.lengths[least]}. "
+            f"{fleet.name}, engine {fleet.engines[least]}{line}: should have at least {needed} {rows}, one window. Found "
+            f"{fleet.lengths[least]}. "
             "Remove it or lower --window."
         )
     _check_sensors(fleet, conventions)
-
-
-def _line(fleet: Fleet, conventions: Conventions, engine: int) -> str:
-    return f" (line {fleet.starts[engine] + 1})" if conventions.table is None else ""
 
 
 def _check_sensors(fleet: Fleet, conventions: Conventions) -> None:

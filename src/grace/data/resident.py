@@ -79,11 +79,6 @@ class ResidentWindows:
         x, rul, label = (torch.from_numpy(array).to(self._device) for array in arrays)
         return x, rul, label
 
-    def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """All windows once, in their order."""
-        for index in torch.arange(len(self), device=self._device).split(batch_size):
-            yield self.batch(index)
-
     def epoch(self, batch_size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Full batches of one permutation, its incomplete rest dropped; all windows if they fill no batch.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.data.conditions import ScaledRows
+from grace.data.conditions import Rows
 from grace.data.conventions import Conventions
 from grace.data.fleet import CHUNK, Fleet
 from grace.data.health_labels import rul_to_health_3class
@@ -32,7 +32,7 @@ class Windows:
         width: Cycles in a window, ``T``.
     """
 
-    rows: NDArray[np.float32] | ScaledRows
+    rows: Rows
     ends: NDArray[np.int64]
     first: NDArray[np.int64]
     rul: NDArray[np.float32]
@@ -54,69 +54,62 @@ class Windows:
         """Themselves, in one piece."""
         yield self
 
+    @classmethod
+    def ending_at(cls, fleet: Fleet, rows: Rows, ends: NDArray[np.int64], conventions: Conventions) -> Windows:
+        """The windows of a fleet and its scaled features ``[R, F]`` whose last rows are ``ends``."""
+        rul, engine = fleet.rul_at(ends), fleet.engine_at(ends)
+        label = rul_to_health_3class(rul, *conventions.health_cuts) if fleet.labels is None else fleet.labels[ends]
+        return cls(
+            rows=rows,
+            ends=ends,
+            first=fleet.starts[engine],
+            rul=np.minimum(rul, conventions.cap).astype(np.float32),
+            true_rul=rul,
+            label=np.asarray(label, dtype=np.int64),
+            engine=engine,
+            width=conventions.window,
+        )
+
+    @classmethod
+    def last(cls, fleet: Fleet, rows: Rows, conventions: Conventions) -> Windows:
+        """The last window of every engine, padded at the front where the engine is shorter."""
+        return cls.ending_at(fleet, rows, fleet.starts[1:] - 1, conventions)
+
+    @classmethod
+    def after_cuts(
+        cls, fleet: Fleet, rows: Rows, conventions: Conventions, cuts: int, rng: np.random.Generator, max_rul: int = 0
+    ) -> Windows:
+        """The last window of every engine after each of ``cuts`` random cuts: what a test file of these engines would hold.
+
+        The cuts are uniform between the 20th cycle (or the last, if that is earlier) and the last: the shortest test engines
+        of C-MAPSS have 19 to 38 cycles. ``max_rul`` is the largest RUL at a cut, cycles; 0 sets none. Without one, a quarter to
+        a third of the cuts of C-MAPSS lie far above the cap, where every model is right: its test engines were cut nearer to
+        failure.
+        """
+        least = np.minimum(fleet.lengths, MIN_CUT)
+        if max_rul:
+            least = np.maximum(least, np.minimum(fleet.rows_above(max_rul) + 1, fleet.lengths))
+        kept = rng.integers(least[:, None], fleet.lengths[:, None] + 1, (len(fleet.lengths), cuts))
+        return cls.ending_at(fleet, rows, (fleet.starts[:-1, None] + kept - 1).reshape(-1), conventions)
+
 
 def training_windows(
-    fleet: Fleet,
-    rows: NDArray[np.float32] | ScaledRows,
-    conventions: Conventions,
-    min_history: int = 0,
-    max_rul: int = 0,
+    fleet: Fleet, rows: Rows, conventions: Conventions, min_history: int = 0, max_rul: int = 0
 ) -> Windows | ManyWindows:
-    """Every window of every engine, ``stride`` cycles apart counted back from the engine's last cycle.
+    """Every window of every engine, ``stride`` cycles apart counted back from the engine's last cycle; ``rows [R, F]`` are the
+    fleet's scaled features.
 
-    Args:
-        fleet: Engines.
-        rows: Their scaled features ``[R, F]``.
-        conventions: Window, stride, cap and health cuts.
-        min_history: Recorded cycles that a window needs; fewer than ``window`` lets in windows that are padded at the front.
-            0 takes full windows only.
-        max_rul: Largest RUL of a window, cycles; 0 takes all.
+    A window needs ``min_history`` recorded cycles: fewer than ``window`` lets in windows that are padded at the front, 0 takes
+    full windows only. ``max_rul`` is the largest RUL of a window, cycles; 0 takes all.
     """
     needed = min(min_history, conventions.window) or conventions.window
-    if isinstance(rows, ScaledRows):
-        return _many_windows(fleet, rows, conventions, needed, max_rul)
-    row = np.arange(len(fleet.values))
-    first = np.repeat(fleet.starts[:-1], fleet.lengths)
-    last = np.repeat(fleet.starts[1:] - 1, fleet.lengths)
-    taken = (row - first >= needed - 1) & ((last - row) % conventions.stride == 0)
-    if max_rul:
-        taken &= fleet.rul() <= max_rul
-    return _windows_at(fleet, rows, row[taken], conventions)
-
-
-def windows_of_cuts(
-    fleet: Fleet,
-    rows: NDArray[np.float32] | ScaledRows,
-    conventions: Conventions,
-    cuts: int,
-    rng: np.random.Generator,
-    max_rul: int = 0,
-) -> Windows:
-    """The last window of every engine after each of ``cuts`` random cuts: what a test file of these engines would hold.
-
-    The cuts are uniform between the 20th cycle (or the last, if that is earlier) and the last: the shortest test engines of
-    C-MAPSS have 19 to 38 cycles.
-
-    Args:
-        fleet: Engines that ran to failure.
-        rows: Their scaled features ``[R, F]``.
-        conventions: Window, cap and health cuts.
-        cuts: Cuts of each engine.
-        rng: Source of randomness.
-        max_rul: Largest RUL at a cut, cycles; 0 sets none. Without one, a quarter to a third of the cuts of C-MAPSS lie far
-            above the cap, where every model is right: its test engines were cut nearer to failure.
-    """
-    least = np.minimum(fleet.lengths, MIN_CUT)
-    if max_rul:
-        least = np.maximum(least, np.minimum(fleet.rows_above(max_rul) + 1, fleet.lengths))
-    kept = rng.integers(least[:, None], fleet.lengths[:, None] + 1, (len(fleet.lengths), cuts))
-    ends = (fleet.starts[:-1, None] + kept - 1).reshape(-1)
-    return _windows_at(fleet, rows, ends, conventions)
-
-
-def last_windows(fleet: Fleet, rows: NDArray[np.float32] | ScaledRows, conventions: Conventions) -> Windows:
-    """The last window of every engine, padded at the front where the engine is shorter."""
-    return _windows_at(fleet, rows, fleet.starts[1:] - 1, conventions)
+    least = np.full(len(fleet.engines), needed - 1)
+    if max_rul:  # RUL never rises: the windows that are near enough to the end of their engine are its last ones
+        least = np.maximum(least, fleet.rows_above(max_rul))
+    reach = fleet.lengths - 1 - least  # rows from the first window to the last
+    counts = np.where(reach >= 0, reach // conventions.stride + 1, 0)
+    every = ManyWindows(fleet, rows, conventions, np.concatenate([[0], np.cumsum(counts)]))
+    return every.at(np.arange(len(every))) if isinstance(rows, np.ndarray) else every
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +124,7 @@ class ManyWindows:
     """
 
     fleet: Fleet
-    rows: ScaledRows
+    rows: Rows
     conventions: Conventions
     starts: NDArray[np.int64]
 
@@ -142,37 +135,9 @@ class ManyWindows:
         """The windows at ``index``, int64 ``[B]``."""
         engine = np.searchsorted(self.starts, index, side="right") - 1
         before = self.conventions.stride * (self.starts[engine + 1] - 1 - index)  # rows to the engine's last window
-        return _windows_at(self.fleet, self.rows, self.fleet.starts[engine + 1] - 1 - before, self.conventions)
+        return Windows.ending_at(self.fleet, self.rows, self.fleet.starts[engine + 1] - 1 - before, self.conventions)
 
     def pieces(self) -> Iterator[Windows]:
         """All windows, some at a time."""
         for start in range(0, len(self), CHUNK):
             yield self.at(np.arange(start, min(start + CHUNK, len(self))))
-
-
-def _many_windows(fleet: Fleet, rows: ScaledRows, conventions: Conventions, needed: int, max_rul: int) -> ManyWindows:
-    """As :func:`training_windows`: those of an engine are the last rows that are long enough after its start and near enough
-    to its end, since RUL never rises."""
-    least = np.full(len(fleet.engines), needed - 1)
-    if max_rul:
-        least = np.maximum(least, fleet.rows_above(max_rul))
-    reach = fleet.lengths - 1 - least  # rows from the first window to the last
-    counts = np.where(reach >= 0, reach // conventions.stride + 1, 0)
-    return ManyWindows(fleet, rows, conventions, np.concatenate([[0], np.cumsum(counts)]))
-
-
-def _windows_at(
-    fleet: Fleet, rows: NDArray[np.float32] | ScaledRows, ends: NDArray[np.int64], conventions: Conventions
-) -> Windows:
-    rul, engine = fleet.rul_at(ends), fleet.engine_at(ends)
-    label = rul_to_health_3class(rul, *conventions.health_cuts) if fleet.labels is None else fleet.labels[ends]
-    return Windows(
-        rows=rows,
-        ends=ends,
-        first=fleet.starts[engine],
-        rul=np.minimum(rul, conventions.cap).astype(np.float32),
-        true_rul=rul,
-        label=np.asarray(label, dtype=np.int64),
-        engine=engine,
-        width=conventions.window,
-    )

@@ -22,10 +22,10 @@ from grace.core.metrics import rmse
 from grace.core.pools import Progress, run_all
 from grace.core.stats import EFFECT, Estimate, student
 from grace.data.conventions import Conventions
-from grace.data.prepare import prepare_training
+from grace.data.prepare import Prepared
 from grace.data.resident import ResidentWindows
 from grace.data.simulated.fleet import Simulation, simulate
-from grace.data.windows import last_windows
+from grace.data.windows import Windows
 from grace.models.rul_problem import RULProblem
 
 LEARNING_RATE = 2e-3
@@ -110,7 +110,7 @@ def _trained(simulation: Simulation, weights: tuple[float, float], setup: Setup)
     """Test RMSE in cycles of one training, on the last window of every test engine, targets capped."""
     conventions = Conventions(window=setup.window)
     fleet, test = simulate(simulation)
-    prepared = prepare_training(fleet, conventions)
+    prepared = Prepared.of(fleet, conventions)
     problem = RULProblem(prepared.windows, conventions.cap, setup.size, "cap", "mse", setup.batch_size)
     torch.manual_seed(simulation.seed)
     model = problem.model().train()
@@ -122,7 +122,7 @@ def _trained(simulation: Simulation, weights: tuple[float, float], setup: Setup)
         batches, partial(problem.losses, model), lambda losses, _: weighted(losses, fixed, shared, False), optimiser
     ):
         decay.step()
-    windows = last_windows(test, prepared.conditioner.transform(test), conventions)
+    windows = Windows.last(test, prepared.conditioner.transform(test), conventions)
     x, rul, _ = ResidentWindows(windows).batch(torch.arange(len(windows)))
     with torch.no_grad():
         return rmse(model.eval()(x)[0].numpy(), rul.numpy())

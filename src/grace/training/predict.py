@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from grace.data.fleet import Fleet
 from grace.data.load import as_fleet
 from grace.data.resident import ResidentWindows
-from grace.data.tables.frames import Frame
-from grace.data.windows import last_windows
+from grace.data.tables.scan import Frame
+from grace.data.windows import Windows
 from grace.errors import GraceError
 from grace.training.evaluate import Predictions
 from grace.training.model_file import TrainedNetwork
@@ -55,12 +55,12 @@ def predict(network: TrainedNetwork, engines: Fleet | Path | str | Frame) -> For
         GraceError: A column that the network was trained on is missing, or the engines cannot be read.
     """
     features = network.conditioner.features
-    fleet = as_fleet(engines, network.conventions.table, features, known_rul=False)
+    fleet = as_fleet(engines, network.conventions.table, features)
     missing = [name for name in features if name not in fleet.columns]
     if missing:
         raise GraceError(f"{fleet.name} should have the column {missing[0]}. Found {', '.join(fleet.columns)}.")
     cap = float(network.conventions.cap)
-    windows = last_windows(fleet, network.conditioner.transform(fleet), network.conventions)
+    windows = Windows.last(fleet, network.conditioner.transform(fleet), network.conventions)
     found = Predictions.of(network.model, ResidentWindows(windows), network.spec)
     rul = found.rul.astype(np.float64) if network.spec.trains("rul") else np.full(len(windows), np.nan)
     half = network.half_width if math.isfinite(network.half_width) else math.nan

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grace.data.conditions import Conditioner, fit_conditions
+from grace.data.conditions import Conditioner
 from grace.data.fleet import Fleet
 from grace.data.prepare import check_training
-from grace.data.split import split_engines
-from grace.data.windows import ManyWindows, Windows, last_windows, training_windows, windows_of_cuts
+from grace.data.windows import ManyWindows, Windows, training_windows
 from grace.errors import GraceError
 from grace.training.spec import RunSpec
 
@@ -43,12 +42,11 @@ class Split:
         conventions, plan, training = spec.conventions, spec.schedule, fleet
         check_training(fleet, conventions, min(plan.min_history, conventions.window))
         if spec.protocol == "honest":
-            kept, held = split_engines(len(fleet.engines), spec.validation_share, spec.seed)
-            training = fleet.select(kept)
-        conditioner = fit_conditions(training, conventions)
+            training, held = fleet.split(spec.validation_share, spec.seed)
+        conditioner = Conditioner.fit(training, conventions)
         tested = None if test is None else _tested(spec, test, conditioner)
         if spec.protocol == "honest":
-            chosen_on = _cut(spec, fleet.select(held), conditioner, spec.seed)
+            chosen_on = _cut(spec, held, conditioner, spec.seed)
         elif tested is not None:
             chosen_on = tested
         else:
@@ -61,11 +59,11 @@ class Split:
 def _tested(spec: RunSpec, test: Fleet, conditioner: Conditioner) -> Windows:
     """Last window of each test engine; of a table whose test engines ran to failure, windows at random cuts as in validation."""
     if spec.conventions.table is None or test.last_rul.any():
-        return last_windows(test, conditioner.transform(test), spec.conventions)
+        return Windows.last(test, conditioner.transform(test), spec.conventions)
     return _cut(spec, test, conditioner, 0)  # the same cuts for every seed and method
 
 
 def _cut(spec: RunSpec, fleet: Fleet, conditioner: Conditioner, seed: int) -> Windows:
     """Windows at random cuts."""
     rows, cuts = conditioner.transform(fleet), np.random.default_rng(seed)
-    return windows_of_cuts(fleet, rows, spec.conventions, spec.validation_cuts, cuts, spec.max_validation_rul)
+    return Windows.after_cuts(fleet, rows, spec.conventions, spec.validation_cuts, cuts, spec.max_validation_rul)

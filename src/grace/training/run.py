@@ -20,7 +20,7 @@ from grace import __version__
 from grace.data.fleet import Fleet
 from grace.data.load import as_fleet
 from grace.data.resident import ResidentWindows
-from grace.data.tables.frames import Frame
+from grace.data.tables.scan import Frame
 from grace.data.windows import Windows
 from grace.errors import GraceError
 from grace.files import set_aside

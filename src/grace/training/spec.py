@@ -9,7 +9,6 @@ from grace.controllers.methods import Method, build_outer
 from grace.core.weighted_mse import INNER
 from grace.data.conventions import FEATURES, Conventions
 from grace.data.fleet import SETTINGS, Fleet
-from grace.data.identity import fleet_sha256
 from grace.data.tables.columns import Columns
 from grace.errors import GraceError
 from grace.formats import DamagedError, Format, built, checksum
@@ -145,7 +144,7 @@ class RunSpec:
         Raises:
             GraceError: It is a spec of other data.
         """
-        sums = fleet_sha256(fleet), "" if test is None else fleet_sha256(test)
+        sums = fleet.digest(), "" if test is None else test.digest()
         if self.train_sha256 and (self.train_sha256, self.test_sha256) != sums:
             raise GraceError(
                 f"The data of run {self.id} should have the SHA-256 of its spec. Found other data for {self.dataset}. "

@@ -1,5 +1,9 @@
+from torch import set_num_threads as set_num_threads
+from torch import zeros as zeros
+
 from grace.alignment.decide import RULES as RULES
 from grace.alignment.decide import SOURCE as SOURCE
+from grace.alignment.decide import Thresholds as Thresholds
 from grace.alignment.diagnose import diagnose as diagnose
 from grace.alignment.problem import FleetProblem as FleetProblem
 from grace.alignment.show import show_diagnosis as show_diagnosis
@@ -10,22 +14,16 @@ from grace.bench.sweep import grid as grid
 from grace.bench.sweep import sweep as sweep
 from grace.bench.tables import report as report
 from grace.cli.live import live as live
-from grace.cli.machine import is_gpu as is_gpu
-from grace.cli.machine import set_threads as set_threads
-from grace.cli.progress import download_bar as download_bar
 from grace.cli.progress import progress_bar as progress_bar
-from grace.cli.render_data import facts_of as facts_of
 from grace.cli.render_data import show_facts as show_facts
 from grace.cli.render_data import show_table as show_table
 from grace.cli.render_demo import show_cosine as show_cosine
 from grace.cli.render_demo import show_dial as show_dial
 from grace.cli.render_demo import show_two_regimes as show_two_regimes
 from grace.cli.render_forecast import show_forecast as show_forecast
-from grace.cli.render_forecast import write_forecast as write_forecast
 from grace.cli.render_train import show_run as show_run
-from grace.cli.table_options import horizons as horizons
 from grace.cli.table_options import opened as opened
-from grace.cli.table_options import table_of_workers as table_of_workers
+from grace.core.pools import available_cores as available_cores
 from grace.core.pools import cluster as cluster
 from grace.core.pools import on_one_thread as on_one_thread
 from grace.core.pools import processes as processes
@@ -35,7 +33,7 @@ from grace.data.cmapss.fetch import fetch as fetch
 from grace.data.cmapss.fleets import read_test as read_test
 from grace.data.cmapss.fleets import read_train as read_train
 from grace.data.cmapss.fleets import subset_name as subset_name
-from grace.data.cmapss.write import write_cmapss as write_cmapss
+from grace.data.cmapss.fleets import write_cmapss as write_cmapss
 from grace.data.conventions import Conventions as Conventions
 from grace.data.health_labels import with_labels as with_labels
 from grace.data.load import SIMULATED as SIMULATED
@@ -63,4 +61,5 @@ from grace.training.record import FAILED as FAILED
 from grace.training.run import train as train
 from grace.training.schedule import Schedule as Schedule
 from grace.training.spec import CONVENTIONS as CONVENTIONS
+from grace.training.spec import RunSpec as RunSpec
 from grace.training.spec import run_spec as run_spec

@@ -9,7 +9,6 @@ from __future__ import annotations
 from grace.data.identity import combined
 
 SUBSETS = ("FD001", "FD002", "FD003", "FD004")
-DOI = "10.1109/PHM.2008.4711414"
 
 SUMS = {
     "train_FD001.txt": "963b5e22825b34d8b21c69e1aeb4af3e647050eb672ee8834ba4b5d91d2de0f8",

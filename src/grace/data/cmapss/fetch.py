@@ -8,7 +8,6 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
-from typing import IO
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -32,20 +31,11 @@ def fetch(
     sums: Mapping[str, str] = SUMS,
     pause: float = PAUSE,
 ) -> list[str]:
-    """Bring the files named in ``sums`` into ``folder``.
+    """Bring the files whose names and SHA-256 are ``sums`` into ``folder``, and name those that were written.
 
-    Files that are there and right stay untouched; a file that is there and differs is never written over. A broken
-    download is resumed where it stopped, also in a later call. Each file is written beside, checked and renamed.
-
-    Args:
-        folder: Made if missing.
-        sources: Addresses of zip archives, or paths of local ones, tried in order.
-        on_progress: Called as bytes of a download arrive.
-        sums: SHA-256 by file name.
-        pause: Seconds before the second try; doubled before each further one.
-
-    Returns:
-        Names of the files written.
+    Files that are there and right stay untouched; a file that is there and differs is never written over. A broken download
+    is resumed where it stopped, also in a later call. Sources, addresses of zip archives or paths of local ones, are tried in
+    order, each again after ``pause`` seconds, then twice as long.
 
     Raises:
         GraceError: No source gave the files (with each one's reason), a file differs, or the folder cannot be written.
@@ -87,10 +77,9 @@ def _from_first(
             part = folder / PART
             _download(source, part, report, pause)
             try:
-                written = _extract(part, folder, missing)
+                return _extract(part, folder, missing)
             finally:
                 part.unlink()  # right or wrong, it is not worth resuming
-            return written
         except _SourceError as error:
             reasons.append(f"{source}: {error}")
     raise GraceError(
@@ -145,11 +134,10 @@ def _extract(archive: Path, folder: Path, missing: Mapping[str, str]) -> list[st
     try:
         with zipfile.ZipFile(archive) as opened:
             members = _members(opened)
-            absent = sorted(set(missing) - set(members))
-            if absent and "CMAPSSData.zip" in members:
+            if not set(missing) <= set(members) and "CMAPSSData.zip" in members:
                 with opened.open(members["CMAPSSData.zip"]) as inner, zipfile.ZipFile(inner) as nested:
-                    return _write_all(nested, _members(nested), folder, missing)
-            return _write_all(opened, members, folder, missing)
+                    return _write(nested, folder, missing)
+            return _write(opened, folder, missing)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise _SourceError(f"no usable zip archive ({error})") from None
     except FileNotFoundError:
@@ -167,21 +155,15 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return {PurePosixPath(info.filename).name: info for info in archive.infolist() if not info.is_dir()}
 
 
-def _write_all(
-    archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], folder: Path, missing: Mapping[str, str]
-) -> list[str]:
+def _write(archive: zipfile.ZipFile, folder: Path, missing: Mapping[str, str]) -> list[str]:
+    members = _members(archive)
     absent = sorted(set(missing) - set(members))
     if absent:
         raise _SourceError(f"the archive lacks {', '.join(absent)}")
     for name, expected in missing.items():
-        with archive.open(members[name]) as content:
-            _write(content, folder / name, expected)
+        with archive.open(members[name]) as content, replacing(folder / name) as part:
+            with part.open("wb") as file:
+                shutil.copyfileobj(content, file, BLOCK)
+            if (found := sha256(part)) != expected:
+                raise _SourceError(f"{name} should have SHA-256 {expected[:12]}..., found {found[:12]}...")
     return list(missing)
-
-
-def _write(content: IO[bytes], path: Path, expected: str) -> None:
-    with replacing(path) as part:
-        with part.open("wb") as file:
-            shutil.copyfileobj(content, file, BLOCK)
-        if (found := sha256(part)) != expected:
-            raise _SourceError(f"{path.name} should have SHA-256 {expected[:12]}..., found {found[:12]}...")

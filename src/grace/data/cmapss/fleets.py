@@ -1,4 +1,4 @@
-"""Fleets from files in the format of C-MAPSS, checked line by line.
+"""Fleets from files in the format of C-MAPSS, checked line by line, and back.
 
 ``train_NAME.txt``: engines that ran to failure. ``test_NAME.txt``: engines cut before; ``RUL_NAME.txt``: their RUL after
 the last recorded cycle. 26 blank-separated columns: engine, cycle, 3 settings, 21 sensors (Saxena, Goebel, Simon & Eklund,
@@ -7,6 +7,8 @@ PHM08, DOI 10.1109/PHM.2008.4711414). The readme beside the files swaps the engi
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.cmapss.checksums import SUMS
-from grace.data.cmapss.text import Numbers, read_numbers
-from grace.data.fleet import SENSORS, SETTINGS, Fleet, starts_of
+from grace.data.cmapss.text import read_numbers
+from grace.data.fleet import SENSORS, SETTINGS, Fleet
 from grace.data.identity import combined
 from grace.errors import GraceError
+from grace.files import replacing
 
 COLUMNS = 2 + len(SETTINGS) + len(SENSORS)
 
@@ -29,9 +32,8 @@ def read_train(folder: Path, name: str) -> Fleet:
         GraceError: A file is missing or damaged, or differs from its known SHA-256; names file, line and remedy.
     """
     path = folder / f"train_{name}.txt"
-    found = read_numbers(path, COLUMNS)
-    fleet = _engines_in(path, found, name)
-    _verify(path, found.sha256)
+    fleet = read_plain(path, name)
+    _verify(path, fleet.sha256)
     return fleet
 
 
@@ -42,35 +44,34 @@ def read_test(folder: Path, name: str) -> Fleet:
         GraceError: As :func:`read_train`, or the number of RUL values differs from the number of engines.
     """
     path, rul_path = folder / f"test_{name}.txt", folder / f"RUL_{name}.txt"
-    found, found_rul = read_numbers(path, COLUMNS), read_numbers(rul_path, 1)
-    fleet, rul = _engines_in(path, found, name), found_rul.values[:, 0]
+    fleet, (values, rul_sha256) = read_plain(path, name), read_numbers(rul_path, 1)
+    rul = values[:, 0]
     _refuse(rul_path, (rul < 0) | (rul != np.rint(rul)), rul, "an RUL should be a whole number of cycles from 0")
     if len(rul) != len(fleet.engines):
         raise GraceError(
             f"{rul_path} should hold one RUL for each of the {len(fleet.engines)} engines in {path.name}. "
             f"Found {len(rul)}. Take both files from one archive."
         )
-    _verify(path, found.sha256)
-    _verify(rul_path, found_rul.sha256)
-    sha256 = combined([found.sha256, found_rul.sha256])
-    return replace(fleet, last_rul=rul.astype(np.int64), sha256=sha256)
+    sums = [_verify(path, fleet.sha256), _verify(rul_path, rul_sha256)]
+    return replace(fleet, last_rul=rul.astype(np.int64), sha256=combined(sums))
 
 
-def read_plain(path: Path) -> Fleet:
-    """Engines of any file in this format, whose RUL is not known (0 stands in its place).
-
-    Raises:
-        GraceError: As :func:`read_train`.
-    """
-    return _engines_in(path, read_numbers(path, COLUMNS), path.stem)
+def read_plain(path: Path, name: str = "") -> Fleet:
+    """Engines of any file in this format, whose RUL is not known (0 stands in its place); ``name`` is by default the file's."""
+    table, sha256 = read_numbers(path, COLUMNS)
+    engine, cycle = table[:, 0], table[:, 1]
+    for label, column in (("engine", engine), ("cycle", cycle)):
+        whole = (column < 1) | (column != np.rint(column))
+        _refuse(path, whole, column, f"the {label} should be a whole number from 1")
+    fleet = Fleet.of_rows(name or path.stem, engine.astype(np.int64), table[:, 2:], (*SETTINGS, *SENSORS))
+    _refuse_repeated(path, fleet)
+    expected = np.arange(len(table)) - np.repeat(fleet.starts[:-1], fleet.lengths) + 1
+    _refuse(path, cycle != expected, cycle, "an engine's cycles should count 1, 2, 3, ... without gap or repeat")
+    return replace(fleet, sha256=sha256)
 
 
 def subset_name(dataset: str, data: Path | None) -> tuple[Path, str]:
-    """Folder and name of a data set given as NAME (with its folder), or as a folder with one ``train_NAME.txt``.
-
-    Raises:
-        GraceError: There is no such file, or the folder holds several; lists what is there.
-    """
+    """Folder and name of a data set given as NAME (with its folder), or as a folder with one ``train_NAME.txt``; else refused."""
     folder = data if data is not None else Path("cmapss")
     named = (folder / f"train_{dataset}.txt").exists()  # a data set wins over a folder of the same name
     if Path(dataset).is_dir() and not named:
@@ -91,6 +92,31 @@ def subset_name(dataset: str, data: Path | None) -> tuple[Path, str]:
     return folder, dataset
 
 
+def write_cmapss(train: Fleet, test: Fleet, folder: Path, name: str) -> tuple[Path, ...]:
+    """Write a fleet as C-MAPSS files: ``train_NAME.txt``, ``test_NAME.txt``, ``RUL_NAME.txt``, ``labels_NAME.txt``.
+
+    4 decimals, two trailing blanks; one RUL of a test engine a line; one label of a training row a line, left out when the
+    fleet has none. A file that exists already is refused.
+    """
+    if not name or Path(name).name != name:
+        raise GraceError(f"`name` should be a plain name such as SIM001. Found {name!r}.")
+    texts = {
+        f"train_{name}.txt": _table(train),
+        f"test_{name}.txt": _table(test),
+        f"RUL_{name}.txt": _column(test.last_rul),
+    }
+    if isinstance(train.labels, np.ndarray):
+        texts[f"labels_{name}.txt"] = _column(train.labels)
+    paths = tuple(folder / file for file in texts)
+    for path in paths:
+        if path.exists():
+            raise GraceError(f"{path} should not exist yet. Found a file. Choose another name or folder.")
+    for path, text in zip(paths, texts.values(), strict=True):
+        with replacing(path) as part:
+            part.write_text(text, encoding="ascii", newline="\n")
+    return paths
+
+
 def _only_subset(folder: Path) -> tuple[Path, str]:
     names = _names(folder)
     if len(names) != 1:
@@ -105,35 +131,16 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.stem.removeprefix("train_") for path in folder.glob("train_*.txt"))
 
 
-def _engines_in(path: Path, found: Numbers, name: str) -> Fleet:
-    table = found.values
-    engine, cycle = table[:, 0], table[:, 1]
-    for label, column in (("engine", engine), ("cycle", cycle)):
-        whole = (column < 1) | (column != np.rint(column))
-        _refuse(path, whole, column, f"the {label} should be a whole number from 1")
-    starts = starts_of(engine)
-    expected = np.arange(len(table)) - np.repeat(starts[:-1], np.diff(starts)) + 1
-    _refuse_repeated(path, engine, starts[:-1])
-    _refuse(path, cycle != expected, cycle, "an engine's cycles should count 1, 2, 3, ... without gap or repeat")
-    return Fleet(
-        name=name,
-        engines=engine[starts[:-1]].astype(np.int64),
-        starts=starts,
-        values=table[:, 2:],
-        columns=(*SETTINGS, *SENSORS),
-        last_rul=np.zeros(len(starts) - 1, dtype=np.int64),
-        sha256=found.sha256,
-    )
-
-
-def _verify(path: Path, found: str) -> None:
-    """Refuse a file of a known name whose SHA-256 is another one."""
+def _verify(path: Path, found: str | None) -> str:
+    """The SHA-256 of a file, refused where its name is a known one and its SHA-256 another."""
+    assert found is not None
     expected = SUMS.get(path.name, found)
     if found != expected:
         raise GraceError(
             f"{path} should have SHA-256 {expected[:12]}... Found {found[:12]}... Fetch it again with "
             "`grace data fetch`, or rename it (train_NAME.txt) if it is data of your own."
         )
+    return found
 
 
 def _refuse(path: Path, wrong: NDArray[np.bool_], values: NDArray[np.float64], rule: str) -> None:
@@ -142,12 +149,27 @@ def _refuse(path: Path, wrong: NDArray[np.bool_], values: NDArray[np.float64], r
         raise GraceError(f"{path}, line {row + 1}: {rule}. Found {values[row]:g}. Restore the line.")
 
 
-def _refuse_repeated(path: Path, engine: NDArray[np.float64], starts: NDArray[np.int64]) -> None:
-    _, first = np.unique(engine[starts], return_index=True)
-    again = np.setdiff1d(np.arange(len(starts)), first)
+def _refuse_repeated(path: Path, fleet: Fleet) -> None:
+    _, first = np.unique(fleet.engines, return_index=True)
+    again = np.setdiff1d(np.arange(len(fleet.engines)), first)
     if len(again):
-        row = int(starts[again[0]])
         raise GraceError(
-            f"{path}, line {row + 1}: the rows of an engine should stand together. Found engine {engine[row]:g} again. "
-            "Sort the file by engine and cycle."
+            f"{path}, line {fleet.starts[again[0]] + 1}: the rows of an engine should stand together. Found engine "
+            f"{fleet.engines[again[0]]} again. Sort the file by engine and cycle."
         )
+
+
+def _table(fleet: Fleet) -> str:
+    if fleet.columns != (*SETTINGS, *SENSORS):
+        raise GraceError(f"`{fleet.name}` should have the 24 C-MAPSS columns. Found {', '.join(fleet.columns)}.")
+    owner = fleet.engine_of_row()
+    values = fleet.taken(np.arange(len(owner)), fleet.columns)
+    cycle = np.arange(len(owner)) - fleet.starts[owner] + 1
+    text = io.StringIO()
+    row = "%d %d " + " ".join(["%.4f"] * 24) + "  "
+    np.savetxt(text, np.column_stack([fleet.engines[owner], cycle, values]), fmt=row)
+    return text.getvalue()
+
+
+def _column(values: Iterable[int]) -> str:
+    return "".join(f"{value}\n" for value in values)

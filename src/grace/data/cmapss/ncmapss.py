@@ -29,9 +29,6 @@ def read_flights(path: Path, side: str) -> pl.DataFrame:
         path: The ``.h5`` file, with ``W_dev [N, 4]``, ``X_s_dev [N, 14]``, ``Y_dev [N, 1]`` in cycles, ``A_dev [N, 4]`` (unit,
             cycle, ...), the same for ``test``, and the names ``W_var`` and ``X_s_var``.
         side: ``dev`` or ``test``.
-
-    Raises:
-        GraceError: The extra ``ncmapss`` is not installed, or the file is damaged or of another layout.
     """
     try:
         import h5py
@@ -60,9 +57,8 @@ def _flights(path: Path, file: Any, side: str) -> pl.DataFrame:
         if values.shape[1] != len(names):
             raise GraceError(f"{path} should name its {values.shape[1]} columns. Found {len(names)} names.")
         _add(sums, np.asarray(keys[part, :2], dtype=np.int64), values, np.asarray(file[f"Y_{side}"][part])[:, 0])
-    rows = []
-    for (unit, cycle), (count, mean, squares, rul) in sorted(sums.items()):
-        rows.append([unit, cycle, rul, *mean, *np.sqrt(squares / count)])
+    flights = sorted(sums.items())
+    rows = [[*key, rul, *mean, *np.sqrt(squares / count)] for key, (count, mean, squares, rul) in flights]
     columns = [ENGINE, TIME, TARGET, *names, *(f"{name}_sd" for name in names)]
     table = np.array(rows, dtype=np.float64).reshape(-1, len(columns))
     frame = pl.DataFrame(table, schema=columns)

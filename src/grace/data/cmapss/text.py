@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,33 +14,19 @@ from numpy.typing import NDArray
 from grace.errors import GraceError
 
 _PLAIN = b"0123456789+-.eE \r\n"
-_PIECE = (
-    1 << 21
-)  # bytes that are read and parsed at once: a whole file beside its numbers would double the peak of memory
+_PIECE = 1 << 21
+"""Bytes that are read and parsed at once: a whole file beside its numbers would double the peak of memory."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
-@dataclass(frozen=True, eq=False)
-class Numbers:
-    """What a text file holds.
-
-    Attributes:
-        values: Its numbers, float64 ``[lines, columns]``.
-        sha256: Of its bytes, in hexadecimal.
-    """
-
-    values: NDArray[np.float64]
-    sha256: str
+_Numbers = tuple[NDArray[np.float64], str]
+"""What a text file holds: float64 ``[lines, columns]``, and the SHA-256 of its bytes in hexadecimal."""
 
 
-def read_numbers(path: Path, columns: int) -> Numbers:
-    """Every line's ``columns`` finite numbers.
+def read_numbers(path: Path, columns: int) -> _Numbers:
+    """Every line's ``columns`` finite numbers, and the file's SHA-256; the first line that holds anything else is named.
 
     Trailing blanks, tabs, runs of blanks and CRLF are fine; a last line without its end is, too.
-
-    Raises:
-        GraceError: The file is missing, empty or no text, or a line is blank, has another number of columns or holds
-            something else than finite numbers. Only the first such line is named.
     """
     if not path.is_file():
         found = "a folder" if path.is_dir() else "none"
@@ -54,7 +39,7 @@ def read_numbers(path: Path, columns: int) -> Numbers:
         raise GraceError(f"{path} should be readable. Found: {error.strerror}. Check its permissions.") from None
 
 
-def _fast(path: Path, columns: int) -> Numbers | None:
+def _fast(path: Path, columns: int) -> _Numbers | None:
     """The numbers of a clean file, single blanks between them; None if there is any doubt.
 
     Blank lines, leading blanks and runs of blanks show as empty fields, or as a count of rows that is not that of the lines.
@@ -75,7 +60,7 @@ def _fast(path: Path, columns: int) -> Numbers | None:
             return None
         values[done : done + len(rows)] = rows
         done += len(rows)
-    return Numbers(values, digest.hexdigest()) if done == lines and np.isfinite(values).all() else None
+    return (values, digest.hexdigest()) if done == lines and np.isfinite(values).all() else None
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
@@ -98,7 +83,7 @@ def _parsed(piece: bytes, columns: int, width: int) -> NDArray[np.float64] | Non
     return table[:, :columns].to_numpy()
 
 
-def _line_by_line(path: Path, content: bytes, columns: int) -> Numbers:
+def _line_by_line(path: Path, content: bytes, columns: int) -> _Numbers:
     if not content or content.isspace():
         raise GraceError(f"{path} should hold one line a row. Found an empty file. Fetch or export it again.")
     try:
@@ -109,7 +94,7 @@ def _line_by_line(path: Path, content: bytes, columns: int) -> Numbers:
     if lines[-1] == "":
         del lines[-1]
     rows = [_row(path, number, line, columns) for number, line in enumerate(lines, start=1)]
-    return Numbers(np.array(rows), hashlib.sha256(content).hexdigest())
+    return np.array(rows), hashlib.sha256(content).hexdigest()
 
 
 def _row(path: Path, number: int, line: str, columns: int) -> list[float]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.fleet import SENSORS, SETTINGS, Fleet
-from grace.data.simulated.sensors import build_engines, read_sensors
+from grace.data.simulated.sensors import Engines
 from grace.errors import GraceError
 
 INDEX_CUTS = (0.12, 0.40)
@@ -31,7 +31,7 @@ class Simulation:
         test_engines: Test engines, cut at a random cycle.
         conditions: Operating conditions, 1 to 6, one drawn at random each cycle.
         faults: Fault modes, 1 or 2, one drawn for each engine.
-        dial: What the labels say, -1 to 1; see :func:`dial_labels`.
+        dial: What the labels say, -1 to 1; see :func:`_dial_labels`.
         seed: Not negative.
 
     Raises:
@@ -70,7 +70,7 @@ def simulate(spec: Simulation) -> tuple[Fleet, Fleet]:
     return _fleet(spec, spec.engines, train, cut=False), _fleet(spec, spec.test_engines, test, cut=True)
 
 
-def dial_labels(
+def _dial_labels(
     dial: float, index: NDArray[np.float64], owner: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Label of each row by the dial, int64 ``[R]`` in {0, 1, 2}.
@@ -80,12 +80,7 @@ def dial_labels(
     carry that only through the engine's signature, which says nothing of RUL: a backbone that serves these labels has to know
     engines apart; of the labels we tried, these raised the test RMSE most reliably. In between, a row (below 0: an engine) has
     the meaningful label with probability ``|dial|``; the others' rows are uniformly random.
-
-    Args:
-        dial: In [-1, 1].
-        index: Hidden index of each row, ``[R]``.
-        owner: Index of each row's engine, ``[R]``.
-        rng: Source of randomness.
+    ``index [R]`` is the hidden index of each row, ``owner [R]`` its engine.
     """
     random = rng.integers(0, 3, len(owner))
     if dial >= 0:
@@ -96,7 +91,7 @@ def dial_labels(
 
 def _fleet(spec: Simulation, count: int, seeds: np.random.SeedSequence, cut: bool) -> Fleet:
     rng, label_rng = (np.random.default_rng(seed) for seed in seeds.spawn(2))
-    engines = build_engines(count, spec.faults, rng)
+    engines = Engines.drawn(count, spec.faults, rng)
     recorded = engines.lives
     if cut:
         recorded = np.maximum((engines.lives * rng.uniform(0.3, 0.98, count)).astype(np.int64), SHORTEST_RECORD)
@@ -106,8 +101,8 @@ def _fleet(spec: Simulation, count: int, seeds: np.random.SeedSequence, cut: boo
         name="simulated",
         engines=np.arange(1, count + 1),
         starts=np.concatenate([[0], np.cumsum(recorded)]),
-        values=read_sensors(engines, owner, index, spec.conditions, rng),
+        values=engines.readings(owner, index, spec.conditions, rng),
         columns=(*SETTINGS, *SENSORS),
         last_rul=engines.lives - recorded,
-        labels=dial_labels(spec.dial, index, owner, label_rng),
+        labels=_dial_labels(spec.dial, index, owner, label_rng),
     )

@@ -124,36 +124,31 @@ class Engines:
         cycle = np.arange(len(owner)) - np.repeat(np.cumsum(recorded) - recorded, recorded)
         return self.wear[owner] ** (1 - cycle / (self.lives[owner] - 1))
 
+    @classmethod
+    def drawn(cls, count: int, faults: int, rng: np.random.Generator) -> Engines:
+        """``count`` engines with ``faults`` fault modes."""
+        to_failure = rng.uniform(2.0, 5.8, count)  # -ln(initial wear): wear 0.3 % to 14 % of what an engine can bear
+        rate = RATE * np.exp(RATE_SPREAD * rng.standard_normal(count))
+        return cls(
+            lives=np.clip(np.rint(to_failure / rate), SHORTEST, LONGEST).astype(np.int64),
+            wear=np.exp(-to_failure),
+            fault=rng.integers(0, faults, count),
+            build=rng.standard_normal((count, len(RESPONDING))),
+        )
 
-def build_engines(count: int, faults: int, rng: np.random.Generator) -> Engines:
-    """Draw ``count`` engines with ``faults`` fault modes."""
-    to_failure = rng.uniform(2.0, 5.8, count)  # -ln(initial wear): wear 0.3 % to 14 % of what an engine can bear
-    rate = RATE * np.exp(RATE_SPREAD * rng.standard_normal(count))
-    return Engines(
-        lives=np.clip(np.rint(to_failure / rate), SHORTEST, LONGEST).astype(np.int64),
-        wear=np.exp(-to_failure),
-        fault=rng.integers(0, faults, count),
-        build=rng.standard_normal((count, len(RESPONDING))),
-    )
+    def readings(
+        self, owner: NDArray[np.int64], index: NDArray[np.float64], conditions: int, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Three settings and 21 sensors of every row, float64 ``[R, 24]``, rounded to the 4 decimals that files carry.
 
-
-def read_sensors(
-    engines: Engines, owner: NDArray[np.int64], index: NDArray[np.float64], conditions: int, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Three settings and 21 sensors of every row, float64 ``[R, 24]``, rounded to the 4 decimals that files carry.
-
-    Args:
-        engines: The engines.
-        owner: Index of each row's engine, ``[R]``.
-        index: Hidden index of each row, ``[R]``.
-        conditions: One of the first ``conditions`` operating points is drawn for each row.
-        rng: Source of randomness.
-    """
-    condition = rng.integers(0, conditions, len(owner))
-    settings = OPERATING_POINTS[condition] + SETTING_NOISE * rng.standard_normal((len(owner), 3))
-    fault = engines.fault[owner]
-    response = GAINS[fault] * index[:, None] ** EXPONENTS[fault] + BUILD_SPREAD * engines.build[owner]
-    response += NOISE * rng.standard_normal(response.shape)
-    sensors = BASELINES.T[condition]
-    sensors[:, RESPONDING] += SPANS.T[condition] * response
-    return np.round(np.hstack([settings, sensors]), 4) + 0.0  # + 0.0 turns -0.0 into 0.0
+        Of each row are given its engine ``owner [R]`` and its hidden ``index [R]``; one of the first ``conditions`` operating
+        points is drawn for it.
+        """
+        condition = rng.integers(0, conditions, len(owner))
+        settings = OPERATING_POINTS[condition] + SETTING_NOISE * rng.standard_normal((len(owner), 3))
+        fault = self.fault[owner]
+        response = GAINS[fault] * index[:, None] ** EXPONENTS[fault] + BUILD_SPREAD * self.build[owner]
+        response += NOISE * rng.standard_normal(response.shape)
+        sensors = BASELINES.T[condition]
+        sensors[:, RESPONDING] += SPANS.T[condition] * response
+        return np.round(np.hstack([settings, sensors]), 4) + 0.0  # + 0.0 turns -0.0 into 0.0

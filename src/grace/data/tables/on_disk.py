@@ -18,24 +18,20 @@ from numpy.typing import NDArray
 from grace.data.fleet import CHUNK, Fleet
 from grace.data.identity import stamps
 from grace.data.stored import StoredRows
-from grace.data.tables.arrays import arrays_of, names_of, selected
+from grace.data.tables.arrays import arrays_of, names_of
 from grace.data.tables.columns import TableSource
-from grace.data.tables.frames import unreadable
 from grace.data.tables.rul import check_steps, rul_from_times
-from grace.data.tables.scan import Scan
+from grace.data.tables.table import Table, unreadable
 from grace.files import unwritable
 
 VERSION = 2
 
 
-def stored_fleet(table: Scan, source: TableSource) -> Fleet:
+def stored_fleet(table: Table, source: TableSource) -> Fleet:
     """The fleet of a table whose rows stay in ``source.cache``; they are written there once and found again.
 
     One pass over the table in its own order, each batch of rows going to its engine's place; engines whose rows come out of
-    order are sorted afterwards. Memory holds a batch, and a few numbers an engine.
-
-    Raises:
-        GraceError: As :func:`~grace.data.tables.read.read_table`, or the folder cannot be written or is full: nothing is left.
+    order are sorted afterwards. Memory holds a batch, and a few numbers an engine. If it fails, nothing is left.
     """
     assert source.cache is not None
     folder = source.cache / f"{source.name}-{_key(table, source)}"
@@ -64,7 +60,7 @@ def stored_fleet(table: Scan, source: TableSource) -> Fleet:
     )
 
 
-def _key(table: Scan, source: TableSource) -> str:
+def _key(table: Table, source: TableSource) -> str:
     """A hash of all that the rows depend on: the files' stamps, and the columns."""
     files = stamps(table.files)
     columns = source.columns.to_json() | {"test": ""}
@@ -90,7 +86,7 @@ def _made_whole(folder: Path) -> Iterator[Path]:
 class _Writer:
     """One pass over a table, with what it has to remember of every engine."""
 
-    def __init__(self, table: Scan, source: TableSource, folder: Path) -> None:
+    def __init__(self, table: Table, source: TableSource, folder: Path) -> None:
         self.table, self.source, self.folder = table, source, folder
         counts = table.engines(source.columns).drop_nulls("engine")
         keys = names_of(counts["engine"])
@@ -124,7 +120,7 @@ class _Writer:
     def batches(self) -> Iterator[pl.DataFrame]:
         """Rows of the table in its own order; text is brought into Parquet first, where a slice does not cost all before it."""
         for number, (file, frame) in enumerate(zip(self.table.files, self.table.frames, strict=True)):
-            chosen = frame.select(selected(self.table, self.source))
+            chosen = frame.select(self.table.selected(self.source))
             binary = self.folder / f"text-{number}.parquet"
             if file.suffix.lower() == ".csv":
                 try:

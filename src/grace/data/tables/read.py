@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from grace.data.fleet import Fleet, starts_of
-from grace.data.tables.arrays import arrays_of, check_schema, selected
+from grace.data.fleet import Fleet
+from grace.data.tables.arrays import arrays_of
 from grace.data.tables.columns import TRAIN, Columns, TableSource
-from grace.data.tables.frames import Frame
 from grace.data.tables.on_disk import stored_fleet
 from grace.data.tables.rul import check_steps, rul_from_times
-from grace.data.tables.scan import Scan, scan
+from grace.data.tables.scan import Frame, scan
+from grace.data.tables.table import Table
 from grace.errors import GraceError
 
 
@@ -39,7 +39,7 @@ def read_table(
     if not source.features:
         numeric = (n for n, kind in opened.schema.items() if kind.is_numeric() and n not in source.columns.named)
         source = replace(source, features=tuple(numeric))
-    check_schema(opened, source.columns, source.values)
+    opened.check(source.columns, source.values)
     if source.cache is not None and source.side == TRAIN:
         return stored_fleet(opened, source)
     return opened.unchanged(lambda: _in_memory(opened, source))
@@ -47,7 +47,7 @@ def read_table(
 
 def _opened(
     table: TableSource | str | Path | Frame, columns: Columns | None, values: tuple[str, ...]
-) -> tuple[Scan, TableSource]:
+) -> tuple[Table, TableSource]:
     if isinstance(table, TableSource):
         if columns is not None or values:
             raise GraceError(
@@ -62,26 +62,16 @@ def _opened(
     return opened, TableSource(opened.path, columns, values)
 
 
-def _in_memory(table: Scan, source: TableSource) -> Fleet:
+def _in_memory(table: Table, source: TableSource) -> Fleet:
     sha256 = table.sha256()
-    frame = table.collect(table.whole.select(selected(table, source)))
+    frame = table.collect(table.whole.select(table.selected(source)))
     if frame.is_empty():
         raise table.without_rows()
     found = arrays_of(source, frame.sort("engine", "time", maintain_order=True))
-    engine, time, target = found["engine"], found["time"], found.get("target")
-    starts = starts_of(engine)
-    engines = engine[starts[:-1]]
-    rul, steps = rul_from_times(source, engines, starts, time, target)
-    check_steps(source, engines, steps)
-    return Fleet(
-        name=source.name,
-        engines=engines,
-        starts=starts,
-        values=found["values"],
-        columns=source.values,
-        last_rul=rul[starts[1:] - 1],
-        labels=found.get("label"),
-        row_rul=rul,
-        last_time=found["shown"][starts[1:] - 1],
-        sha256=sha256,
+    fleet = Fleet.of_rows(source.name, found["engine"], found["values"], source.values)
+    rul, steps = rul_from_times(source, fleet.engines, fleet.starts, found["time"], found.get("target"))
+    check_steps(source, fleet.engines, steps)
+    last = fleet.starts[1:] - 1
+    return replace(
+        fleet, last_rul=rul[last], labels=found.get("label"), row_rul=rul, last_time=found["shown"][last], sha256=sha256
     )

@@ -1,33 +1,19 @@
-"""Times of a table as numbers, and RUL from the times of whole engines."""
+"""RUL from the times of whole engines."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.columns import TableSource
 from grace.errors import GraceError
-
-SECONDS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
-"""Units that a column of dates is measured in."""
 
 MAX_STEP_RATIO = 20
 """Factor within which all engines' steps of time lie; seconds and minutes, hours and days are further apart."""
-
-
-def time_as_number(columns: Columns, kind: pl.DataType) -> pl.Expr:
-    """The time of each row in the unit of RUL: numbers as they are, dates and durations of type ``kind`` from 1970 or 0."""
-    time = pl.col(columns.time)
-    if not kind.is_temporal():
-        return time.cast(pl.Int64) if kind.is_integer() else time.cast(pl.Float64)
-    micros = (
-        time.dt.total_microseconds() if str(kind).startswith("Duration") else time.cast(pl.Datetime("us")).dt.epoch()
-    )
-    return micros.cast(pl.Float64) / (1e6 * SECONDS[columns.unit])
 
 
 def rul_from_times(
@@ -37,55 +23,35 @@ def rul_from_times(
     time: NDArray[Any],
     target: NDArray[Any] | None = None,
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """RUL of each row of whole engines, and the step of time of each engine.
+    """RUL of each row of whole engines, ``[R]``, and the step of time of each engine, ``[E]``.
 
-    RUL, ``[R]``, is the target, or the engine's last time minus the row's. Steps, ``[E]``, show an engine's unit: the median
-    step of time; with a target, its fall per unit of time; NaN where an engine does not show it.
-
-    Args:
-        source: What the table is called, and its columns.
-        engines: Engines, ``[E]``.
-        starts: Row at which each begins, and the count of rows at the end, int64 ``[E + 1]``.
-        time: Time of each row in the unit of RUL, ``[R]``, ascending within an engine.
-        target: The user's own RUL, ``[R]``, or None.
+    RUL is the target, or the engine's last time minus the row's. A step shows an engine's unit: the median step of time; with a
+    target, its fall per unit of time; NaN where an engine does not show it. Engine ``e`` has the rows ``starts[e]`` to
+    ``starts[e + 1]``, ``starts [E + 1]``, with ascending ``time [R]`` in the unit of RUL.
 
     Raises:
         GraceError: A time stands twice in an engine, or a target is negative or rises as time goes on.
     """
     inside = np.ones(len(time) - 1, dtype=np.bool_)  # whether a row and the next are of one engine
     inside[starts[1:-1] - 1] = False
-    wrong = _first_wrong(source.columns, inside, time, target)
-    if wrong is not None:
-        row, rule = wrong
-        engine = engines[np.searchsorted(starts, row, side="right") - 1]
-        raise GraceError(f"{source.path}, engine {engine}: {rule}")
+    at, left = source.columns.time, source.columns.target
+
+    def refuse(wrong: NDArray[np.bool_], rule: str, found: Callable[[int], str], remedy: str) -> None:
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            engine = engines[np.searchsorted(starts, row, side="right") - 1]
+            raise GraceError(f"{source.path}, engine {engine}: {rule}. Found {found(row)}. {remedy}")
+
+    again, once = inside & (np.diff(time) == 0), f"each {at} should stand once"
+    refuse(again, once, lambda row: f"{time[row]:g} twice", "Drop the repeated rows.")
+    if target is not None:
+        remedy = "Give the RUL of each row, or leave --target out."
+        refuse(target < 0, f"{left} should be at least 0", lambda row: f"{target[row]:g}", remedy)
+        rises, rule = inside & (np.diff(target) > 0), f"{left} should never rise as {at} goes on"
+        remedy = f"Check the column and the order of {at}."
+        refuse(rises, rule, lambda row: f"{target[row + 1]:g} after {target[row]:g}", remedy)
     rul = np.repeat(time[starts[1:] - 1], np.diff(starts)) - time if target is None else target
     return np.asarray(rul), _steps(starts, time, target)
-
-
-def _first_wrong(
-    columns: Columns, inside: NDArray[np.bool_], time: NDArray[Any], target: NDArray[Any] | None
-) -> tuple[int, str] | None:
-    """The first row that breaks a rule, and how; None where all keep them."""
-    again = inside & (np.diff(time) == 0)
-    if again.any():
-        row = int(np.argmax(again))
-        return row, f"each {columns.time} should stand once. Found {time[row]:g} twice. Drop the repeated rows."
-    if target is None:
-        return None
-    if (target < 0).any():
-        row = int(np.argmax(target < 0))
-        remedy = "Give the RUL of each row, or leave --target out."
-        return row, f"{columns.target} should be at least 0. Found {target[row]:g}. {remedy}"
-    rises = inside & (np.diff(target) > 0)
-    if rises.any():
-        row = int(np.argmax(rises))
-        found = f"Found {target[row + 1]:g} after {target[row]:g}"
-        return row, (
-            f"{columns.target} should never rise as {columns.time} goes on. {found}. Check the column and the order of "
-            f"{columns.time}."
-        )
-    return None
 
 
 def _steps(starts: NDArray[np.int64], time: NDArray[Any], target: NDArray[Any] | None) -> NDArray[np.float64]:
@@ -101,11 +67,8 @@ def _steps(starts: NDArray[np.int64], time: NDArray[Any], target: NDArray[Any] |
 
 
 def check_steps(source: TableSource, engines: NDArray[Any], steps: NDArray[np.float64]) -> None:
-    """Refuse engines whose times are in another unit than those of the others.
-
-    Raises:
-        GraceError: An engine's step is more than :data:`MAX_STEP_RATIO` times larger or smaller than the median engine's.
-    """
+    """Refuse engines whose step is more than :data:`MAX_STEP_RATIO` times larger or smaller than the median engine's: their
+    times are in another unit."""
     columns, known = source.columns, np.isfinite(steps) & (steps > 0)
     if not known.any():
         return

@@ -1,127 +1,61 @@
-"""A table that is opened and not yet read: CSV, Parquet, a folder of either, N-CMAPSS, or a frame in memory."""
+"""Tables of the user's own, opened: CSV, Parquet, a folder of either, N-CMAPSS, or a frame of polars or pandas in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol
 
 import polars as pl
 
 from grace.data.cmapss.ncmapss import read_flights
-from grace.data.identity import combined, sha256, stamps
-from grace.data.tables.columns import TRAIN, Columns
-from grace.data.tables.frames import FRAME, Frame, frame_sha256, to_polars, unreadable
+from grace.data.tables.columns import TRAIN
+from grace.data.tables.table import Table, unreadable
 from grace.errors import GraceError
 
-T = TypeVar("T")
 ENDINGS = (".csv", ".parquet")
 NCMAPSS = (".h5", ".hdf5")
 
+FRAME = Path("frame")
+"""What messages call a frame."""
 
-@dataclass(frozen=True, eq=False)
-class Scan:
-    """A table that has been opened.
 
-    Attributes:
-        path: What the user named.
-        files: The files, one frame each; none for a frame in memory.
-        frames: Lazy frames of one schema.
-        schema: Names and types of the columns.
-    """
-
-    path: Path
-    files: tuple[Path, ...]
-    frames: tuple[pl.LazyFrame, ...]
-    schema: dict[str, pl.DataType]
+class _PandasFrame(Protocol):
+    """What is used of a pandas frame; pandas itself is not needed."""
 
     @property
-    def whole(self) -> pl.LazyFrame:
-        """All files, one after the other."""
-        return pl.concat(list(self.frames), how="vertical_relaxed") if len(self.frames) > 1 else self.frames[0]
+    def columns(self) -> Any:
+        """Names."""
 
-    def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
-        """The rows of a frame made from these, streamed.
-
-        Raises:
-            GraceError: A file is damaged, or a value is not of its column's type.
-        """
-        try:
-            return frame.collect(engine="streaming")
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise unreadable(self.path, error) from None
-
-    def engines(self, columns: Columns) -> pl.DataFrame:
-        """``engine``, ``len``, its rows, and ``last``, its last time as in the file, of every engine in their order.
-
-        Raises:
-            GraceError: The table has no row.
-        """
-        rows = self.whole.select(engine=pl.col(columns.engine), time=pl.col(columns.time))
-        counts = self.collect(rows.group_by("engine").agg(pl.len(), last=pl.col("time").max())).sort("engine")
-        if counts.is_empty():
-            raise self.without_rows()
-        return counts
-
-    def without_rows(self) -> GraceError:
-        """The error to show where a table has none."""
-        return GraceError(f"{self.path} should hold at least one row. Found none. Export it again.")
-
-    def sha256(self) -> str:
-        """Of the bytes of its files in the order of their names, which do not count; of a frame, of its columns and values."""
-        if not self.files:
-            return frame_sha256(self.collect(self.whole))
-        try:
-            return combined(map(sha256, self.files))
-        except OSError as error:
-            raise unreadable(self.path, error) from None
-
-    def unchanged(self, read: Callable[[], T]) -> T:
-        """What ``read`` makes of the table.
-
-        Raises:
-            GraceError: A file was written or replaced meanwhile.
-        """
-        before = stamps(self.files)
-        found = read()
-        if stamps(self.files) != before:
-            raise GraceError(f"{self.path} should stay as it is while it is read. Found it changed. Read it again.")
-        return found
+    def __getitem__(self, name: Any) -> Any: ...
 
 
-def scan(table: str | Path | Frame, side: str = TRAIN) -> Scan:
+Frame = pl.DataFrame | pl.LazyFrame | _PandasFrame
+
+
+def scan(table: str | Path | Frame, side: str = TRAIN) -> Table:
     """Open a frame, or a file by its ending; a folder is all ``.csv`` or all ``.parquet`` files in it.
 
-    Args:
-        table: A file, a folder, or a frame of polars or pandas.
-        side: ``dev`` or ``test`` of an N-CMAPSS file.
-
-    Raises:
-        GraceError: There is no such file, the folder is empty or mixed, a file is damaged, schemas differ, or a frame is none.
+    Of an N-CMAPSS file the side ``dev`` or ``test``. What is not there, damaged, mixed or of different schemas is refused.
     """
     if not isinstance(table, str | Path):
-        frame = to_polars(table)
-        return Scan(FRAME, (), (frame.lazy(),), dict(frame.schema))
+        frame = _to_polars(table)
+        return Table(FRAME, (), (frame.lazy(),), dict(frame.schema))
     path = Path(table)
     files = files_of(path)
     if files[0].suffix.lower() in NCMAPSS:
         flights = read_flights(files[0], side)
-        return Scan(path, files, (flights.lazy(),), dict(flights.schema))
+        return Table(path, files, (flights.lazy(),), dict(flights.schema))
     frames = [_lazy(file) for file in files]
     schemas = [_schema(file, frame) for file, frame in zip(files, frames, strict=True)]
     for file, schema in zip(files[1:], schemas[1:], strict=True):
         _refuse_other_columns(files[0], schemas[0], file, schema)
-    found = Scan(path, files, tuple(frame.select(list(schemas[0])) for frame in frames), schemas[0])
+    found = Table(path, files, tuple(frame.select(list(schemas[0])) for frame in frames), schemas[0])
     return found if len(files) == 1 else replace(found, schema=_schema(path, found.whole))
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
-    """The files of a table: itself, or all in a folder by name.
-
-    Raises:
-        GraceError: There is no such file, it has another ending, or the folder is empty or mixed.
-    """
+    """The files of a table: itself, or all in a folder by name; refused where there is none, or the folder is mixed."""
     if path.is_dir():
         files = tuple(sorted(file for file in path.iterdir() if file.suffix.lower() in ENDINGS))
         endings = sorted({file.suffix.lower() for file in files})
@@ -166,3 +100,31 @@ def _refuse_other_columns(
             raise GraceError(
                 f"{file}: {name} should be {kind}, as in {first.name}. Found {found[name]}. Export both alike."
             )
+
+
+def _to_polars(frame: Frame) -> pl.DataFrame:
+    """A frame of polars, lazy or not, or of pandas, as one of polars; refused where it is none or a column mixes types."""
+    try:
+        if isinstance(frame, pl.DataFrame | pl.LazyFrame):
+            return frame.lazy().collect()
+        if type(frame).__module__.split(".")[0] == "pandas":
+            return _from_pandas(frame)
+    except (OSError, TypeError, pl.exceptions.PolarsError) as error:
+        raise unreadable(FRAME, error) from None
+    raise GraceError(
+        f"A table should be a path, or a frame of polars or pandas. Found {type(frame).__name__}. Convert it."
+    )
+
+
+def _from_pandas(frame: _PandasFrame) -> pl.DataFrame:
+    return pl.DataFrame([_series(str(name), frame[name]) for name in frame.columns])
+
+
+def _series(name: str, column: Any) -> pl.Series:
+    """A column of a pandas frame; missing values are null."""
+    values = column.to_numpy()
+    if values.dtype.kind in "iufbmM":
+        return pl.Series(name, values, nan_to_null=True)
+    return pl.Series(
+        name, [None if gone else value for value, gone in zip(column.tolist(), column.isna(), strict=True)]
+    )

@@ -9,13 +9,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from grace.data.conditions import Conditioner, fit_conditions, varies
+from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
-from grace.data.fleet import Fleet, starts_of
-from grace.data.tables.arrays import arrays_of, check_schema, selected
+from grace.data.fleet import Fleet
+from grace.data.tables.arrays import arrays_of
 from grace.data.tables.columns import Columns, TableSource
-from grace.data.tables.scan import Scan, scan
+from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
+from grace.data.tables.table import Table
 from grace.errors import GraceError
 
 SAMPLE_ENGINES, SAMPLE_ROWS = 50, 20_000
@@ -29,11 +30,8 @@ AUTO, NONE = "auto", "none"
 def select_columns(source: TableSource, conditions: str = AUTO) -> TableSource:
     """The source with its settings, features and classes settled, and what was left out.
 
-    Args:
-        source: The table, with the roles and features that the user named; no features: all numeric columns that vary inside
-            the operating conditions.
-        conditions: ``auto`` (or 0): from the columns that look like settings; ``none``; a number of conditions on those columns;
-            or names of setting columns with commas between.
+    Without features: all numeric columns that vary inside the operating conditions. Conditions are ``auto`` (or 0): from the
+    columns that look like settings; ``none``; a number of conditions on those columns; or setting columns with commas between.
 
     Raises:
         GraceError: The table cannot be opened, a column is missing, of the wrong type or named twice, or no feature is left.
@@ -46,7 +44,7 @@ def select_columns(source: TableSource, conditions: str = AUTO) -> TableSource:
     columns = replace(source.columns, classes=_classes(table, source.columns), settings=())
     varying = tuple(name for name in names if name not in constant)
     rows = _sample(table, replace(source, columns=columns, features=varying), counts)
-    settings = _settings(rows) if searched else named
+    settings = find_settings(_every_value(rows), _life(rows), rows.engine_of_row(), rows.columns) if searched else named
     if count > 1 and not settings:
         raise GraceError(
             f"{table.path}: {count} conditions should come from setting columns. Found none that look like them. Name them with "
@@ -79,10 +77,10 @@ def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
     return 0, tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-def _check_named(table: Scan, source: TableSource, named: tuple[str, ...]) -> None:
+def _check_named(table: Table, source: TableSource, named: tuple[str, ...]) -> None:
     """Refuse columns that the user named and that cannot be used."""
     columns = replace(source.columns, settings=named)
-    check_schema(table, columns, (*source.features, *named))
+    table.check(columns, (*source.features, *named))
     if taken := [name for name in source.features if name in columns.named]:
         raise GraceError(
             f"`--features` should leave out what a network cannot know. Found {taken[0]}, which has a role already."
@@ -90,7 +88,7 @@ def _check_named(table: Scan, source: TableSource, named: tuple[str, ...]) -> No
 
 
 def _candidates(
-    table: Scan, source: TableSource, named: tuple[str, ...], searched: bool
+    table: Table, source: TableSource, named: tuple[str, ...], searched: bool
 ) -> tuple[tuple[str, ...], set[str]]:
     """Columns that may be settings or features, and those of them that are constant."""
     taken = source.columns.named
@@ -105,18 +103,15 @@ def _candidates(
     return names, constant
 
 
-def _constant(table: Scan, names: tuple[str, ...]) -> set[str]:
+def _constant(table: Table, names: tuple[str, ...]) -> set[str]:
     if not names:  # polars makes no row of no columns
         return set()
-    columns = [pl.col(name) for name in names]
-    low, high = (
-        table.collect(table.whole.select(expressions)).row(0)
-        for expressions in ([c.min() for c in columns], [c.max() for c in columns])
-    )
+    columns = pl.col(names)
+    low, high = (table.collect(table.whole.select(edge)).row(0) for edge in (columns.min(), columns.max()))
     return {name for name, a, b in zip(names, low, high, strict=True) if a == b}
 
 
-def _classes(table: Scan, columns: Columns) -> tuple[str, ...]:
+def _classes(table: Table, columns: Columns) -> tuple[str, ...]:
     """Names of the health states in the label column; empty for 0, 1, 2."""
     if not columns.label or table.schema[columns.label].is_numeric():
         return ()
@@ -130,31 +125,19 @@ def _classes(table: Scan, columns: Columns) -> tuple[str, ...]:
     return MEANINGS if set(names) == set(MEANINGS) else tuple(names)
 
 
-def _sample(table: Scan, source: TableSource, counts: pl.DataFrame) -> Fleet:
+def _sample(table: Table, source: TableSource, counts: pl.DataFrame) -> Fleet:
     """Some rows of some engines as a fleet; in place of RUL it has what rises as life goes on: the time, or RUL with a minus."""
     drawn = np.unique(np.linspace(0, len(counts) - 1, SAMPLE_ENGINES).round().astype(np.int64))
     kept = counts[drawn]
     every = math.ceil(int(kept["len"].sum()) / SAMPLE_ROWS)
     rows = table.whole.filter(pl.col(source.columns.engine).is_in(kept["engine"].to_list())).gather_every(every)
-    found = arrays_of(source, table.collect(rows.select(selected(table, source)).sort("engine", "time")))
-    starts = starts_of(found["engine"])
-    return Fleet(
-        name=source.name,
-        engines=found["engine"][starts[:-1]],
-        starts=starts,
-        values=found["values"],
-        columns=source.values,
-        last_rul=np.zeros(len(starts) - 1),
-        row_rul=found["time"] if "target" not in found else -found["target"],
-    )
+    found = arrays_of(source, table.collect(rows.select(table.selected(source)).sort("engine", "time")))
+    fleet = Fleet.of_rows(source.name, found["engine"], found["values"], source.values)
+    return replace(fleet, row_rul=found["time"] if "target" not in found else -found["target"])
 
 
 def _every_value(rows: Fleet) -> NDArray[np.float64]:
     return rows.taken(np.arange(len(rows.values)), rows.columns)
-
-
-def _settings(rows: Fleet) -> tuple[str, ...]:
-    return find_settings(_every_value(rows), _life(rows), rows.engine_of_row(), rows.columns)
 
 
 def _life(rows: Fleet) -> NDArray[np.float64]:
@@ -168,13 +151,13 @@ def _life(rows: Fleet) -> NDArray[np.float64]:
 def _fitted(rows: Fleet, columns: Columns, count: int) -> Conditioner:
     """Conditions of the sample; settings that are constant say nothing."""
     known = replace(columns, settings=tuple(n for n in columns.settings if n in rows.columns))
-    return fit_conditions(rows, Conventions(features=rows.columns, conditions=count, table=known))
+    return Conditioner.fit(rows, Conventions(features=rows.columns, conditions=count, table=known))
 
 
-def _left_out(table: Scan, columns: Columns, rows: Fleet, fitted: Conditioner, constant: set[str]) -> dict[str, str]:
+def _left_out(table: Table, columns: Columns, rows: Fleet, fitted: Conditioner, constant: set[str]) -> dict[str, str]:
     """Why columns are not used, in the order of the table; the last reason of several counts."""
     reasons = dict.fromkeys(_leaking(rows), "says RUL itself")
-    reasons |= dict.fromkeys(_flat(rows, fitted), "constant within each condition")
+    reasons |= dict.fromkeys(fitted.constant(rows), "constant within each condition")
     reasons |= dict.fromkeys(columns.settings, "set the operating condition") | dict.fromkeys(constant, "constant")
     kinds = {name: kind for name, kind in table.schema.items() if name not in columns.named}
     known = {name: reasons.get(name) if kind.is_numeric() else "no numbers" for name, kind in kinds.items()}
@@ -189,11 +172,3 @@ def _leaking(rows: Fleet) -> set[str]:
     x, y = values - values.mean(axis=0), rul - rul.mean()
     explained = (x.T @ y) ** 2 / np.maximum(np.square(x).sum(axis=0) * (y @ y), 1e-300)
     return {name for name, share in zip(rows.columns, explained, strict=True) if share > LEAKAGE_R2}
-
-
-def _flat(rows: Fleet, fitted: Conditioner) -> set[str]:
-    """Columns that do not vary inside any condition."""
-    label = fitted.assign(rows.taken(np.arange(len(rows.values)), fitted.settings))
-    parts = [_every_value(rows)[label == k] for k in np.unique(label)]
-    some = np.any([varies(part.mean(axis=0), part.std(axis=0)) for part in parts], axis=0)
-    return {name for name, real in zip(rows.columns, some, strict=True) if not real}

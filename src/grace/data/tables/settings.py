@@ -25,13 +25,8 @@ def find_settings(
     """The columns that take a few clustered values, do not drift as engines age, and move other columns.
 
     Of these the fewest that explain the other columns make the conditions; with them go all whose groups follow from the
-    conditions, such as a sensor that only reports the altitude.
-
-    Args:
-        values: Rows of some engines, float64 ``[R, C]``.
-        life: Share of its engine's recorded life at each row, in [0, 1], ``[R]``.
-        owner: Index of the engine of each row, ``[R]``.
-        names: Names of the ``C`` columns.
+    conditions, such as a sensor that only reports the altitude. Given are rows of some engines, ``values [R, C]``, each row's
+    share of its engine's recorded ``life [R]`` in [0, 1], its engine ``owner [R]``, and the columns' names.
     """
     candidates: dict[int, NDArray[np.int64]] = {}
     for index in range(len(names)):

@@ -1,0 +1,167 @@
+"""A table that is opened and not yet read: its columns checked and selected, its rows counted, its bytes known."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import polars as pl
+
+from grace.data.identity import combined, sha256, stamps
+from grace.data.tables.columns import Columns, TableSource
+from grace.errors import GraceError
+
+T = TypeVar("T")
+
+SECONDS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
+"""Units that a column of dates is measured in."""
+
+SINGLE_PRECISION = ("Float32", "Int8", "Int16", "UInt8", "UInt16", "Boolean")
+"""Types that single precision holds without rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table that has been opened.
+
+    Attributes:
+        path: What the user named.
+        files: The files, one frame each; none for a frame in memory.
+        frames: Lazy frames of one schema.
+        schema: Names and types of the columns.
+    """
+
+    path: Path
+    files: tuple[Path, ...]
+    frames: tuple[pl.LazyFrame, ...]
+    schema: dict[str, pl.DataType]
+
+    @property
+    def whole(self) -> pl.LazyFrame:
+        """All files, one after the other."""
+        return pl.concat(list(self.frames), how="vertical_relaxed") if len(self.frames) > 1 else self.frames[0]
+
+    def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
+        """The rows of a frame made from these, streamed; refused where a file is damaged, or a value not of its column's type."""
+        try:
+            return frame.collect(engine="streaming")
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise unreadable(self.path, error) from None
+
+    def engines(self, columns: Columns) -> pl.DataFrame:
+        """``engine``, ``len``, its rows, and ``last``, its last time as in the file, of every engine in their order."""
+        rows = self.whole.select(engine=pl.col(columns.engine), time=pl.col(columns.time))
+        counts = self.collect(rows.group_by("engine").agg(pl.len(), last=pl.col("time").max())).sort("engine")
+        if counts.is_empty():
+            raise self.without_rows()
+        return counts
+
+    def without_rows(self) -> GraceError:
+        """The error to show where a table has none."""
+        return GraceError(f"{self.path} should hold at least one row. Found none. Export it again.")
+
+    def sha256(self) -> str:
+        """Of the bytes of its files in the order of their names, which do not count; of a frame, of its columns and values."""
+        if not self.files:
+            return _frame_sha256(self.collect(self.whole))
+        try:
+            return combined(map(sha256, self.files))
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+
+    def unchanged(self, read: Callable[[], T]) -> T:
+        """What ``read`` makes of the table; refused where a file was written or replaced meanwhile."""
+        before = stamps(self.files)
+        found = read()
+        if stamps(self.files) != before:
+            raise GraceError(f"{self.path} should stay as it is while it is read. Found it changed. Read it again.")
+        return found
+
+    def check(self, columns: Columns, values: tuple[str, ...]) -> None:
+        """Refuse a table that lacks a column, or whose column is of the wrong type, or with dates in an unknown unit."""
+        self._need(columns.engine, "--engine", numeric=False)
+        self._need(columns.time, "--time", numeric=False)
+        kind = self.schema[columns.time]
+        if not kind.is_temporal():
+            self._need(columns.time, "--time")
+        elif columns.unit not in SECONDS or str(kind) == "Time":
+            raise GraceError(
+                f"{self.path}: {columns.time} should hold numbers, or dates with --time-unit {', '.join(SECONDS)}. Found "
+                f"{kind} in {columns.unit}. Name the unit that RUL is counted in."
+            )
+        if columns.target:
+            self._need(columns.target, "--target")
+        if columns.label:
+            self._need(columns.label, "--label", numeric=False)
+        for name in values:
+            self._need(name, "--conditions" if name in columns.settings else "--features")
+
+    def _need(self, name: str, option: str, numeric: bool = True) -> None:
+        """Refuse a column that is not there or holds no numbers, and a table that holds none for want of rows."""
+        if name not in self.schema:
+            found = ", ".join(self.schema)[:200]
+            raise GraceError(f"{self.path} should have the column {name}. Found {found}. Name one with {option}.")
+        kind = self.schema[name]
+        if numeric and not (kind.is_numeric() or str(kind) == "Boolean"):
+            if self.collect(self.whole.head(1)).is_empty():  # a .csv of column names alone seems to hold text
+                raise self.without_rows()
+            raise GraceError(
+                f"{self.path}: the column {name} should hold numbers. Found {kind}. Convert it, or leave it out of {option}."
+            )
+
+    def selected(self, source: TableSource) -> list[pl.Expr]:
+        """Expressions for engine, time (a number), shown time, values, and target and label where they are named.
+
+        All are of the table's types: files of one folder may hold whole numbers in one and fractions in another. A value is of
+        single precision where the file has no more: a number is never rounded.
+        """
+        columns, schema = source.columns, self.schema
+        named = (
+            ("engine", columns.engine),
+            ("shown", columns.time),
+            ("target", columns.target),
+            ("label", columns.label),
+        )
+        precision = [pl.Float32 if str(schema[name]) in SINGLE_PRECISION else pl.Float64 for name in source.values]
+        return [
+            _time_as_number(columns, schema[columns.time]).alias("time"),
+            *(pl.col(name).cast(schema[name]).alias(role) for role, name in named if name),
+            *(pl.col(n).cast(precision[i]).alias(f"value {i}") for i, n in enumerate(source.values)),
+        ]
+
+
+def _time_as_number(columns: Columns, kind: pl.DataType) -> pl.Expr:
+    """The time of each row in the unit of RUL: numbers as they are, dates and durations of type ``kind`` from 1970 or 0."""
+    time = pl.col(columns.time)
+    if not kind.is_temporal():
+        return time.cast(pl.Int64) if kind.is_integer() else time.cast(pl.Float64)
+    micros = (
+        time.dt.total_microseconds() if str(kind).startswith("Duration") else time.cast(pl.Datetime("us")).dt.epoch()
+    )
+    return micros.cast(pl.Float64) / (1e6 * SECONDS[columns.unit])
+
+
+def _frame_sha256(frame: pl.DataFrame) -> str:
+    """SHA-256 of a frame's column names, types and values in their order; NaN and a missing value are the same."""
+    digest = hashlib.sha256()
+    for series in frame:
+        kind = series.dtype
+        if kind.is_float():
+            series = series.fill_nan(None)
+        digest.update(json.dumps([series.name, str(kind), len(series)]).encode())
+        digest.update(series.is_null().to_numpy().tobytes())
+        if kind.is_numeric() or kind.is_temporal():
+            digest.update(series.to_physical().fill_null(0).to_numpy().tobytes())
+        else:
+            digest.update(json.dumps(series.cast(pl.String).to_list()).encode())
+    return digest.hexdigest()
+
+
+def unreadable(file: Path, error: Exception) -> GraceError:
+    """The error to show where polars cannot read a table."""
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return GraceError(f"{file} should be a readable table. Found: {reason[:300].rstrip('.')}. Export it again.")
