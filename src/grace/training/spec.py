@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grace.controllers.methods import Method, build_outer
 from grace.core.weighted_mse import INNER
@@ -194,17 +195,37 @@ class RunSpec:
         return built(cls, values | parts, what)
 
 
+if TYPE_CHECKING:
+    from typing_extensions import TypedDict, Unpack
+
+    class Choices(TypedDict, total=False):
+        """Fields of :class:`RunSpec` that :func:`run_spec` hands on as they are."""
+
+        protocol: str
+        size: str
+        rul_scale: str
+        conventions: Conventions
+        validation_share: float
+        validation_cuts: int
+        max_validation_rul: int
+        measure_on: str
+        watch_test: bool
+        precision: str
+        train_sha256: str
+        test_sha256: str
+
+
 def run_spec(
     dataset: str,
     method_name: str | None = None,
     *,
     outer: str | None = None,
     inner: str | None = None,
-    options: dict[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
     measure_every: int | None = None,
     schedule: str | Schedule = "compact",
     seed: int = SEEDS[0],
-    **choices: Any,
+    **choices: Unpack[Choices],
 ) -> RunSpec:
     """A spec from a method by name, from an outer and an inner axis, or from a method with one axis replaced.
 
@@ -224,7 +245,7 @@ def run_spec(
     """
     row = Method.named(method_name or ("baseline" if outer or inner else "grace"))
     chosen = outer or row.outer
-    merged = ({} if outer else dict(row.options)) | (options or {})
+    merged: dict[str, Any] = ({} if outer else dict(row.options)) | dict(options or {})
     return RunSpec(
         dataset=dataset,
         outer=chosen,
