@@ -127,7 +127,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     """RMSE out of fold, and the paired difference of the mean squared error of an engine to ``statistics``."""
     lines = [
         "| data set | engines | " + " | ".join(f"{model}, RMSE" for model in MODELS) + " | "
-        + " | ".join(f"{model} to statistics, squared error [95 %]" for model in MODELS[1:]) + " |",
+        + " | ".join(f"{model} less statistics, squared error [95 %]" for model in MODELS[1:]) + " |",
         "|---|" + "---|" * (2 * len(MODELS)),
     ]  # fmt: skip
     for dataset in SUBSETS:
