@@ -77,6 +77,13 @@ def diagnosis() -> dict[str, Ratio]:
 PARTS: tuple[Callable[[], dict[str, Ratio]], ...] = (step, training, text, diagnosis)
 
 
+def kind() -> str:
+    """What torch makes of this CPU, for example ``AVX2``: its own layers gain more from some than ours do."""
+    import torch
+
+    return str(torch.backends.cpu.get_cpu_capability())
+
+
 def slipped(found: Ratio, committed: float) -> bool:
     """Whether a ratio is worse than the committed one by more than 20 %."""
     if found.larger_is_better:

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from pages import replace_between
 from performance import page_parts
-from quick import ratios, slipped
+from quick import kind, ratios, slipped
 from throughput import link_for_rul_datasets
 
 from grace.files import write_text
@@ -178,7 +178,7 @@ def full(data: Path, parts: Sequence[str]) -> None:
         scratch = Path(folder)
         link_for_rul_datasets(data, scratch)
         measures: dict[str, Callable[[], Any]] = {
-            "quick": lambda: {name: ratio.value for name, ratio in ratios().items()},
+            "quick": lambda: found.get("quick", {}) | {kind(): {name: ratio.value for name, ratio in ratios().items()}},
             "step": measure_steps,
             "loop": lambda: own_loop(9),
             "training": lambda: measure_training(data),
@@ -232,7 +232,7 @@ def main() -> None:
     if options.page:
         write_page(json.loads(RESULTS.read_text()))
     elif options.quick:
-        committed = json.loads(RESULTS.read_text())["quick"] if RESULTS.exists() else {}
+        committed = json.loads(RESULTS.read_text())["quick"].get(kind(), {}) if RESULTS.exists() else {}
         raise SystemExit(0 if held(committed) else 1)
     else:
         full(options.data, [part for part in options.parts.split(",") if part])

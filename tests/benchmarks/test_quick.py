@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -37,3 +38,13 @@ def test_powers_of_growth() -> None:
     rows = [{"x": float(x), "seconds": 3.0 * x**1.5, "mib": 2.0 * x} for x in (1, 2, 4, 8)]
     assert exponent(rows, "seconds") == pytest.approx(1.5)
     assert exponent(rows, "mib") == pytest.approx(1)
+
+
+def test_the_committed_ratios_are_of_their_kind_of_cpu_and_the_page_says_them() -> None:
+    root = Path(__file__).parents[2]
+    committed = json.loads((root / "results" / "speed.json").read_text())["quick"]
+    assert set(committed) <= {"DEFAULT", "AVX2", "AVX512"}
+    assert len({tuple(sorted(ratios_)) for ratios_ in committed.values()}) == 1
+    page = " ".join((root / "docs" / "performance.md").read_text().split())
+    name = "step: Gramian in every step / plain"
+    assert f"takes {committed['AVX512'][name]:.2f} plain ones, where it takes {committed['AVX2'][name]:.2f}" in page
