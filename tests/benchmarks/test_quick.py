@@ -46,5 +46,7 @@ def test_the_committed_ratios_are_of_their_kind_of_cpu_and_the_page_says_them() 
     assert set(committed) <= {"DEFAULT", "AVX2", "AVX512"}
     assert len({tuple(sorted(ratios_)) for ratios_ in committed.values()}) == 1
     page = " ".join((root / "docs" / "performance.md").read_text().split())
-    name = "step: Gramian in every step / plain"
-    assert f"takes {committed['AVX512'][name]:.2f} plain ones, where it takes {committed['AVX2'][name]:.2f}" in page
+    names = ("step: Gramian in every step / plain", "training: GRACE / PyTorch loop")
+    step, training = ({kind: committed[kind][name] for kind in committed} for name in names)
+    assert f"takes {step['AVX512']:.2f} plain ones and a compact training is {training['AVX512']:.2f} times" in page
+    assert f"where ours is taken, {step['AVX2']:.2f} and {training['AVX2']:.2f}" in page

@@ -129,3 +129,22 @@ def test_a_layout_gives_back_what_it_packs() -> None:
     assert torch.equal(views["b"][2], rows[2]["b"])
     views["a"][1] = 7.0
     assert float(flat[1].sum()) == 7 * 15 + 11 * 70
+
+
+@pytest.mark.parametrize(
+    ("kind", "hidden", "training", "torchs"),
+    [
+        ("AVX2", 16, True, True),
+        ("AVX2", 48, True, False),
+        ("AVX2", 48, False, True),
+        ("AVX512", 48, True, True),
+        ("AVX512", 256, True, True),
+    ],
+)
+def test_whose_layer_is_taken_follows_from_the_cpu(
+    kind: str, hidden: int, training: bool, torchs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: kind)
+    layer = torch.nn.LSTM(3, hidden)
+    assert lstm_module._torchs_is_faster(torch.zeros(1, 2, 3, 3), layer, training, low=False) is torchs
+    assert not lstm_module._torchs_is_faster(torch.zeros(1, 2, 3, 3), layer, training, low=True)
