@@ -43,3 +43,13 @@ def test_what_is_said_of_the_eight_differences() -> None:
     page = " ".join((ROOT / "docs" / "training.md").read_text().split())
     assert f"the least adjusted p is {least:.2f}" in page
     assert least > 0.05
+
+
+def test_what_is_said_of_the_time() -> None:
+    found = rows("out_of_fold")
+    for dataset in ("FD001", "FD002", "FD003", "FD004"):
+        compact, statistics = (
+            float(np.median([r["seconds"] for r in found if (r["dataset"], r["model"]) == (dataset, model)]))
+            for model in ("compact", "statistics")
+        )
+        assert 6 < compact / statistics < 11
