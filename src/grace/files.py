@@ -68,6 +68,12 @@ def _umask() -> int:
     return mask
 
 
+def unreadable(path: Path, error: OSError) -> GraceError:
+    """The error to show where a file cannot be read."""
+    reason = error.strerror or ("no such file" if isinstance(error, FileNotFoundError) else str(error))
+    return GraceError(f"{path} should be readable. Found: {reason}. Check the path.")
+
+
 def unwritable(path: Path, error: OSError) -> GraceError:
     """The error to show where a file cannot be written."""
     reason = error.strerror or str(error)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from grace.errors import GraceError, GraceWarning
-from grace.files import write_text
+from grace.files import unreadable, write_text
 
 T = TypeVar("T")
 Body = dict[str, Any]
@@ -132,8 +132,10 @@ class Format:
 def _values(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DamagedError(path, getattr(error, "strerror", None) or str(error)) from None
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except ValueError as error:
+        raise DamagedError(path, str(error)) from None
     if not isinstance(values, dict):
         raise DamagedError(path, f"a {type(values).__name__} in place of an object")
     return values

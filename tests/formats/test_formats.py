@@ -89,6 +89,12 @@ def test_a_folder_is_migrated_whole_and_only_once(tmp_path: Path) -> None:
     assert len(list(records.iterdir())) == 2
 
 
+def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(GraceError, match="should hold records"):
+        Store(tmp_path / "nowhere").migrate()
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_a_migration_that_was_killed_goes_on(tmp_path: Path) -> None:
     records = tmp_path / "records"
     records.mkdir()

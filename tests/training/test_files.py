@@ -155,7 +155,7 @@ def test_foreign_files_are_refused(tmp_path: Path) -> None:
     torch.save({"a": 1}, path)
     with pytest.raises(DamagedError, match="should be whole, as GRACE wrote it"):
         load(path, NETWORK)
-    with pytest.raises(DamagedError, match="should be whole, as GRACE wrote it"):
+    with pytest.raises(GraceError, match=r"should be readable\. Found: no such file\. Check the path"):
         load(tmp_path / "missing", NETWORK)
 
 

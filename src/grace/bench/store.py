@@ -133,6 +133,7 @@ class Store:
             GraceError: The folder holds no records or is in use, or a record is damaged: those before it are rewritten.
         """
         done = current = 0
+        self.paths()  # a folder without records is not locked, which would make it
         with self.sweeping():
             for path in self.paths():
                 if RECORD.is_current(path):

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, contiguous_format, uint8
 
-from grace.files import replacing
+from grace.files import replacing, unreadable
 from grace.formats import DamagedError, Format
 
 _TENSOR = "tensor"
@@ -46,7 +46,9 @@ def load(path: Path, kind: Format, device: str = "cpu") -> dict[str, Any]:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except SafetensorError as error:
         raise DamagedError(path, str(error)) from None
     if "kind" in header:  # version 1, from before there were checksums
         header = {**header, "format": KINDS_1.get(header["kind"], header["kind"]), "version": "1"}
