@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, as_completed
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grace.core.pools import on_one_thread
+from grace.core.pools import as_finished, on_one_thread
 from grace.errors import GraceError
 from grace.formats import Body, Format, built
 from grace.validity.study import ALONE, JOINT, Case
@@ -87,27 +87,11 @@ def run(
     store = _Store(folder)
     waiting = [job for job in wanted if not store.has(job)]
     done = len(wanted) - len(waiting)
-    for count, (job, result) in enumerate(_results(waiting, data, executor), start=done + 1):
-        store.add(job, result)
+    found = as_finished(made, [(job, data) for job in waiting], executor)
+    for count, (number, result) in enumerate(found, start=done + 1):
+        store.add(waiting[number], result)
         if on_job is not None:
             on_job(count, len(wanted))
-
-
-def _results(
-    waiting: Sequence[Job], data: Path | None, executor: Executor | None
-) -> Iterator[tuple[Job, dict[str, Any]]]:
-    if executor is None:
-        for job in waiting:
-            yield job, made(job, data)
-        return
-    futures = {executor.submit(made, job, data): job for job in waiting}
-    try:
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    except BaseException:
-        for future in futures:
-            future.cancel()
-        raise
 
 
 def made(job: Job, data: Path | None) -> dict[str, Any]:

@@ -29,3 +29,12 @@ def grace(*arguments: object, cwd: Path | None = None, columns: int = 80) -> Com
         finally:
             torch.set_num_threads(threads)
     return CompletedProcess(sys.argv[:1], code, out.getvalue(), err.getvalue())
+
+
+def refused(*arguments: object, cwd: Path | None = None) -> str:
+    """The one line on standard error of a command that should be refused: exit code 2, nothing on standard output."""
+    done = grace(*arguments, cwd=cwd)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    return done.stderr

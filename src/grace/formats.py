@@ -16,6 +16,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from grace import __version__
 from grace.errors import GraceError, GraceWarning
 from grace.files import unreadable, write_text
 
@@ -51,8 +52,6 @@ class Format:
 
     def header(self, checksum: str) -> dict[str, Any]:
         """What stands before the content; ``checksum`` is its SHA-256."""
-        from grace import __version__
-
         return {"format": self.name, "version": self.version, "grace": __version__, "sha256": checksum}
 
     def accept(self, header: Mapping[str, Any], path: object) -> int:

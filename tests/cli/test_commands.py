@@ -12,20 +12,17 @@ import pytest
 
 from grace.data.cmapss.fleets import write_cmapss
 from grace.data.simulated.fleet import Simulation, simulate
-from tests.command import grace
+from tests.command import grace, refused
 
 KEYS = {"dataset", "recipe", "rho", "ratio", "near_failure_share", "conditions", "prescription", "cost", "conventions"}
 QUICK = ["--inits", "2", "--batches", "3", "--size", "tiny", "--batch-size", "16"]
 
 
-def refused(*arguments: object, words: tuple[str, ...]) -> None:
-    done = grace(*arguments)
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ""
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1
+def refused_with(*arguments: object, words: tuple[str, ...]) -> None:
+    line = refused(*arguments)
+    assert line.startswith("error: ")
     for word in words:
-        assert word in done.stderr
+        assert word in line
 
 
 @pytest.mark.parametrize(
@@ -146,9 +143,11 @@ def test_own_labels_thresholds_and_columns(small: Path) -> None:
     assert conventions["health_cuts"] == [50, 15]
     assert len(conventions["features"]) == 16
     labels.write_text("0\n1\n3\n")
-    refused("diagnose", "SIM", "--data", small, *QUICK, "--labels", labels, words=("labels_SIM.txt, line 3", "'3'"))
+    refused_with(
+        "diagnose", "SIM", "--data", small, *QUICK, "--labels", labels, words=("labels_SIM.txt, line 3", "'3'")
+    )
     labels.write_text("0\n1\n")
-    refused("diagnose", "SIM", "--data", small, *QUICK, "--labels", labels, words=("Found 2",))
+    refused_with("diagnose", "SIM", "--data", small, *QUICK, "--labels", labels, words=("Found 2",))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +180,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GRACE_DATA", raising=False)
-    refused(*arguments, words=words)
+    refused_with(*arguments, words=words)
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
 
 
@@ -190,7 +189,7 @@ def test_check_reads_all_three_files(small: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["train_SIM.txt", "test_SIM.txt", "RUL_SIM.txt"]
     (small / "RUL_SIM.txt").write_text("1\n")
-    refused("data", "check", "SIM", "--data", small, words=("RUL_SIM.txt", "4 engines"))
+    refused_with("data", "check", "SIM", "--data", small, words=("RUL_SIM.txt", "4 engines"))
     train_only = grace("diagnose", "SIM", "--data", small, *QUICK, "--recipe", "init", "--jobs", "1")
     assert train_only.returncode == 0
 
@@ -198,8 +197,8 @@ def test_check_reads_all_three_files(small: Path) -> None:
 def test_check_and_diagnose_hold_known_names_against_their_sum(cmapss_dir: Path, tmp_path: Path) -> None:
     assert "SHA-256 as published" in grace("data", "check", "FD001", "--data", cmapss_dir).stdout
     write_cmapss(*simulate(Simulation(engines=4, test_engines=4)), tmp_path, "FD001")
-    refused("data", "check", "FD001", "--data", tmp_path, words=("SHA-256", "grace data fetch"))
-    refused("diagnose", "FD001", "--data", tmp_path, words=("SHA-256", "train_NAME.txt"))
+    refused_with("data", "check", "FD001", "--data", tmp_path, words=("SHA-256", "grace data fetch"))
+    refused_with("diagnose", "FD001", "--data", tmp_path, words=("SHA-256", "train_NAME.txt"))
 
 
 def test_simulate_reads_back_and_is_not_written_over(tmp_path: Path) -> None:
@@ -207,7 +206,7 @@ def test_simulate_reads_back_and_is_not_written_over(tmp_path: Path) -> None:
     assert len(grace(*arguments).stdout.splitlines()) == 4
     facts = json.loads(grace("data", "info", tmp_path / "fleets", "--json").stdout)
     assert (facts["dataset"], facts["train_engines"], facts["conditions"]) == ("SIM", 5, 3)
-    refused(*arguments, words=("should not exist yet",))
+    refused_with(*arguments, words=("should not exist yet",))
 
 
 def test_the_sources_demonstrations_print_claimed_and_true() -> None:
@@ -225,8 +224,8 @@ def test_validity_prints_predictors_and_policies_in_any_folder(tmp_path: Path) -
     for words in ("AUC helps / hurts", "| init-1 |", "| source's rule |", "always rul-only-weighted"):
         assert words in done.stdout
     assert (tmp_path / "advice.svg").stat().st_size > 1000
-    refused("validity", "--to", tmp_path, words=("`grace validity --to`", "`python -m studies show --to`"))
-    refused("validity", "run", "--data", tmp_path, words=("`grace validity run`", "`python -m studies run`"))
-    refused("validity", "run", words=("`grace validity run`", "`python -m studies run`"))
-    refused("validity", "--epoch", "first", words=("chosen, last", "'first'"))
-    refused("validity", "--method", "dwa", words=("baseline, amnl, gaba, grace", "'dwa'"))
+    refused_with("validity", "--to", tmp_path, words=("`grace validity --to`", "`python -m studies show --to`"))
+    refused_with("validity", "run", "--data", tmp_path, words=("`grace validity run`", "`python -m studies run`"))
+    refused_with("validity", "run", words=("`grace validity run`", "`python -m studies run`"))
+    refused_with("validity", "--epoch", "first", words=("chosen, last", "'first'"))
+    refused_with("validity", "--method", "dwa", words=("baseline, amnl, gaba, grace", "'dwa'"))

@@ -16,24 +16,14 @@ from grace.alignment.diagnose import diagnose
 from grace.alignment.problem import FleetProblem
 from grace.bench.sweep import METHODS
 from grace.cli import work
-from grace.cli.main import OLD_NAMES, app, main
+from grace.cli.main import OLD_NAMES, app
 from grace.cli.options import GridOptions, TrainingOptions, grouped
 from grace.data.cmapss.checksums import SUBSETS
 from grace.data.conventions import Conventions
 from grace.training.spec import CONVENTIONS, SEEDS, run_spec
+from tests.command import refused
 
 COMMANDS = dict(commands(typer.main.get_command(app), "grace"))
-
-
-def error_of(*arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
-    monkeypatch.setattr(sys, "argv", ["grace", *arguments])
-    with pytest.raises(SystemExit) as left:
-        main()
-    assert left.value.code == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    return err
 
 
 def test_an_option_that_commands_share_has_one_help_text() -> None:
@@ -69,32 +59,28 @@ def test_defaults_of_a_diagnosis_are_those_of_the_function() -> None:
 
 @pytest.mark.parametrize("command", ["train FD001", "bench plan", "bench run", "bench status"])
 @pytest.mark.parametrize("value", ["--unit cap", "--unit=cap"])
-def test_an_old_option_gives_one_line_that_names_the_new_one(
-    command: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = error_of(*command.split(), *value.split(), monkeypatch=monkeypatch, capsys=capsys)
+def test_an_old_option_gives_one_line_that_names_the_new_one(command: str, value: str) -> None:
+    words = refused(*command.split(), *value.split())
     assert words == "error: `--unit` is called `--rul-scale` now.\n"
 
 
-def test_an_old_option_of_a_command_without_the_new_one_is_just_unknown(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = error_of("report", "--unit", "cap", monkeypatch=monkeypatch, capsys=capsys)
+def test_an_old_option_of_a_command_without_the_new_one_is_just_unknown() -> None:
+    words = refused("report", "--unit", "cap")
     assert "--rul-scale" not in words
     assert "See `grace report --help`" in words
 
 
 def test_an_old_command_or_an_option_of_one_gives_one_line_that_names_the_new_way(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(OLD_NAMES, "grace data download", "grace data fetch")
     monkeypatch.setitem(OLD_NAMES, "grace report --page", "--output")
-    words = error_of("data", "download", "--data", "x", monkeypatch=monkeypatch, capsys=capsys)
+    words = refused("data", "download", "--data", "x")
     assert words == "error: `grace data download` is called `grace data fetch` now.\n"
-    words = error_of("report", "results", "--page", "x", monkeypatch=monkeypatch, capsys=capsys)
+    words = refused("report", "results", "--page", "x")
     assert words == "error: `grace report --page` is called `--output` now.\n"
-    assert "No such command" in error_of("data", "upload", monkeypatch=monkeypatch, capsys=capsys)
-    assert "No such option" in error_of("data", "fetch", "--page", monkeypatch=monkeypatch, capsys=capsys)
+    assert "No such command" in refused("data", "upload")
+    assert "No such option" in refused("data", "fetch", "--page")
 
 
 def test_old_names_are_names_of_nothing() -> None:

@@ -19,6 +19,7 @@ from grace.training.checkpoint import load
 from grace.training.model_file import NETWORK, load_model
 from grace.training.predict import predict
 from grace.training.schedule import Schedule
+from tests.command import refused
 from tests.data.conftest import as_table
 from tests.data.test_ncmapss import write_layout
 
@@ -37,20 +38,6 @@ def call(*arguments: str, cwd: Path) -> str:
             main()
     assert left.value.code == 0, out.getvalue()
     return out.getvalue()
-
-
-def refusal(
-    arguments: list[str], cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> str:
-    monkeypatch.chdir(cwd)
-    monkeypatch.setattr(sys, "argv", ["grace", *arguments])
-    with pytest.raises(SystemExit) as left:
-        main()
-    assert left.value.code == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    return err
 
 
 @pytest.fixture(scope="module")
@@ -177,28 +164,22 @@ def test_ncmapss_needs_no_column_names(tmp_path: Path) -> None:
         (["train", "simulated", "--health", "30,70"], "HEALTHY > CRITICAL"),
     ],
 )
-def test_refusals_are_one_line(
-    folder: Path, arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_refusals_are_one_line(folder: Path, arguments: list[str], words: str) -> None:
     before = {path.name for path in folder.iterdir()}
-    assert words in refusal(arguments, folder, monkeypatch, capsys)
+    assert words in refused(*arguments, cwd=folder)
     assert {path.name for path in folder.iterdir()} == before
 
 
-def test_engines_too_short_to_train_on_are_named(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_engines_too_short_to_train_on_are_named(folder: Path, tmp_path: Path) -> None:
     table = pl.read_parquet(folder / "fleet.parquet")
     alone = table.filter(pl.col("asset") == "pump 1")[:1].with_columns(asset=pl.lit("spare"))
     pl.concat([table, alone]).write_parquet(tmp_path / "short.parquet")
     arguments = ["diagnose", "--table", "short.parquet", *ROLES, "--json"]
-    words = refusal(arguments, tmp_path, monkeypatch, capsys)
+    words = refused(*arguments, cwd=tmp_path)
     assert "engine spare: should have at least 30 rows, one window. Found 1. Remove it" in words
 
 
-def test_a_new_table_without_a_column_is_refused(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_new_table_without_a_column_is_refused(trained: Path, tmp_path: Path) -> None:
     pl.read_csv(trained / "new.csv").drop("s11").write_csv(tmp_path / "new.csv")
-    words = refusal(["predict", str(trained / "net.safetensors"), "new.csv"], tmp_path, monkeypatch, capsys)
+    words = refused(*["predict", str(trained / "net.safetensors"), "new.csv"], cwd=tmp_path)
     assert "should have the column s11" in words

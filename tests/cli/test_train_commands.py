@@ -17,7 +17,6 @@ import torch
 
 from grace.bench.store import Store
 from grace.bench.summary import engine_error
-from grace.cli.main import main
 from grace.cli.render_train import show_run
 from grace.data.cmapss.fleets import read_plain, read_test, read_train, write_cmapss
 from grace.data.simulated.fleet import Simulation, simulate
@@ -26,21 +25,9 @@ from grace.training.model_file import NETWORK, load_model
 from grace.training.predict import predict
 from grace.training.run import train
 from tests.command import grace as call
+from tests.command import refused
 
 TINY = ["--size", "tiny", "--schedule", "tiny", "--seed", "1"]
-
-
-def typed(arguments: list[str], cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
-    """Standard error of a command that should be refused, in this process: no start-up to wait for."""
-    monkeypatch.chdir(cwd)
-    monkeypatch.setattr(sys, "argv", ["grace", *arguments])
-    with pytest.raises(SystemExit) as left:
-        main()
-    assert left.value.code == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    return err
 
 
 @pytest.fixture(scope="module")
@@ -139,14 +126,12 @@ def test_bad_tables_get_one_line(
     tmp_path: Path,
     change: Callable[[pl.DataFrame], pl.DataFrame],
     words: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     fleet = read_plain(trained / "test_SIM.txt")
     columns = dict(zip(fleet.columns, fleet.values[:6].T, strict=True))
     table = pl.DataFrame({"engine": [1] * 6, "cycle": list(range(1, 7)), **columns})
     change(table).write_parquet(tmp_path / "bad.parquet")
-    assert words in typed(["predict", str(trained / "net.safetensors"), "bad.parquet"], tmp_path, monkeypatch, capsys)
+    assert words in refused(*["predict", str(trained / "net.safetensors"), "bad.parquet"], cwd=tmp_path)
 
 
 def test_export_is_checked_against_torch(trained: Path) -> None:
@@ -183,10 +168,8 @@ def test_refusals_are_one_line(
     tmp_path: Path,
     arguments: list[str],
     words: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert words in typed(arguments, tmp_path, monkeypatch, capsys)
+    assert words in refused(*arguments, cwd=tmp_path)
     assert not list(tmp_path.iterdir())
 
 

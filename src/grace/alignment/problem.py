@@ -92,7 +92,8 @@ class FleetProblem(RULProblem):
     def read_in(self, unit: str) -> tuple[RULProblem, Facts]:
         """The problem with the RUL head in a recipe's unit, and its facts."""
         prepared, conventions = self.prepared, self.conventions
-        probed = RULProblem(self.windows, self.cap, self.size, unit, self.inner, self.batch_size)
+        made = self._resident
+        probed = RULProblem(self.windows, self.cap, self.size, unit, self.inner, self.batch_size, made=made)
         measured_as = {
             "labels": "cut from RUL" if self.fleet.labels is None else "own",
             "size": self.size,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -80,9 +80,10 @@ class RULProblem:
     inner: str = "weighted_mse"  # name of the RUL loss
     batch_size: int = 128  # windows in a batch
     device: str = "cpu"  # where the windows lie
+    made: InitVar[ResidentWindows | None] = None  # the windows as `resident` gives them, where they are there already
     _resident: ResidentWindows = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, made: ResidentWindows | None) -> None:
         Architecture.named(self.size)
         if self.inner not in INNER:
             raise GraceError(f"`inner` should be one of {', '.join(INNER)}. Found {self.inner!r}.")
@@ -90,7 +91,8 @@ class RULProblem:
             raise GraceError(f"`unit` should be one of {', '.join(UNITS)}. Found {self.unit!r}.")
         if self.batch_size < 2:
             raise GraceError(f"`batch_size` should be at least 2. Found {self.batch_size}.")
-        object.__setattr__(self, "_resident", resident(self.windows, self.size, self.device))
+        found = resident(self.windows, self.size, self.device) if made is None else made
+        object.__setattr__(self, "_resident", found)
 
     def __reduce__(self) -> tuple[object, ...]:  # to another process go the rows once, not also their tensors
         return RULProblem, (self.windows, self.cap, self.size, self.unit, self.inner, self.batch_size, self.device)

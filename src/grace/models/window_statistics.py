@@ -71,6 +71,19 @@ def _recorded(windows: Tensor) -> Tensor:
     return found
 
 
+class _StatisticsNetworks(Networks):
+    """``R`` networks of one shape on windows ``[R, B, T, F]``, or on statistics ``[R, B, S]`` that were made before."""
+
+    shape: StatisticsNetwork
+
+    def represent(self, x: Tensor) -> Tensor:
+        """The shared layers' output, ``[R, B, trunk[-1]]``."""
+        if x.dim() == 4:
+            x = self.shape.architecture.of(x)
+        mean, scale = (self.statistics[name][:, None] for name in ("mean", "scale"))
+        return self._through("trunk", (x - mean) / scale)
+
+
 class StatisticsNetwork(TwoHeads):
     """Shared layers on the statistics of a window, with a RUL and a health head.
 
@@ -83,6 +96,7 @@ class StatisticsNetwork(TwoHeads):
         rul_start: Likewise.
     """
 
+    function = _StatisticsNetworks
     parts: ClassVar = {WHOLE: ("trunk",), UPPER: ("trunk",)}
     mean: Tensor
     scale: Tensor
@@ -108,19 +122,3 @@ class StatisticsNetwork(TwoHeads):
         """Take mean and standard deviation from the statistics of training windows, ``[N, S]``."""
         spread, self.mean = torch.std_mean(statistics, 0, correction=0)
         self.scale = torch.where(spread > 1e-6, spread, 1.0)
-
-
-class StatisticsNetworks(Networks):
-    """``R`` networks of one shape on windows ``[R, B, T, F]``, or on statistics ``[R, B, S]`` that were made before."""
-
-    shape: StatisticsNetwork
-
-    def represent(self, x: Tensor) -> Tensor:
-        """The shared layers' output, ``[R, B, trunk[-1]]``."""
-        if x.dim() == 4:
-            x = self.shape.architecture.of(x)
-        mean, scale = (self.statistics[name][:, None] for name in ("mean", "scale"))
-        return self._through("trunk", (x - mean) / scale)
-
-
-StatisticsNetwork.function = StatisticsNetworks

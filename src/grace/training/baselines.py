@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -28,31 +25,26 @@ def baseline_errors(split: Split, cap: int) -> dict[str, float]:
     statistics of :class:`~grace.models.window_statistics.StatisticsArchitecture`; ``age``: a falling step function of the
     recorded cycles (isotonic regression). Nothing of them is chosen on the validation windows.
     """
-    train, validation = _some(split.train), split.validation
-    sides = {"tree": _statistics, "ridge": _statistics, "age": _age}
-    found = {}
-    for name, make in _regressors().items():
-        model, of = make(), sides[name]
-        model.fit(of(train), train.rul)
-        predicted = np.clip(model.predict(of(validation)), 0, cap)
-        found[name] = rmse(predicted, validation.rul)
-    return found
-
-
-def _regressors() -> dict[str, Callable[[], Any]]:
     from sklearn.ensemble import (
-        HistGradientBoostingRegressor,
-    )  # a second to import: not for those who ask for no baseline
+        HistGradientBoostingRegressor,  # a second to import: not for those who ask for no baseline
+    )
     from sklearn.isotonic import IsotonicRegression
     from sklearn.linear_model import Ridge
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return {
-        "tree": lambda: HistGradientBoostingRegressor(random_state=0),
-        "ridge": lambda: make_pipeline(StandardScaler(), Ridge()),
-        "age": lambda: IsotonicRegression(increasing=False, out_of_bounds="clip"),
+    sides = _some(split.train), split.validation
+    statistics, age = ([make(side) for side in sides] for make in (_statistics, _age))
+    models = {
+        "tree": (HistGradientBoostingRegressor(random_state=0), statistics),
+        "ridge": (make_pipeline(StandardScaler(), Ridge()), statistics),
+        "age": (IsotonicRegression(increasing=False, out_of_bounds="clip"), age),
     }
+    found = {}
+    for name, (model, (x, validation_x)) in models.items():
+        model.fit(x, sides[0].rul)
+        found[name] = rmse(np.clip(model.predict(validation_x), 0, cap), split.validation.rul)
+    return found
 
 
 def _some(windows: Windows | ManyWindows) -> Windows:

@@ -61,7 +61,8 @@ class Stack:
         monitor_every: int = 0,
     ) -> None:
         self.specs, self.device, self.plan = list(specs), device, specs[0].schedule
-        networks = _initial_networks(specs, splits, device)
+        self._train_on = {seed: resident(split.train, specs[0].size, device) for seed, split in splits.items()}
+        networks = _initial_networks(specs, splits, self._train_on, device)
         self.shape, self._cell = networks[0], cell
         named, shared = dict(self.shape.named_parameters()), {id(p) for p in self.shape.shared_parameters()}
         self._shared = [name for name, p in named.items() if id(p) in shared]
@@ -75,10 +76,9 @@ class Stack:
         self.best, self.best_statistics = self.state.average.clone(), self.state.average_statistics.clone()
         self.replicas = [Replica(spec, splits[spec.seed]) for spec in specs]
         self.epoch, self.seconds = 0, 0.0
-        self._train_on = {seed: resident(split.train, specs[0].size, device) for seed, split in splits.items()}
-        self._validation = {seed: ResidentWindows(split.validation, device) for seed, split in splits.items()}
+        self._validation = {seed: resident(split.validation, specs[0].size, device) for seed, split in splits.items()}
         tests = {seed: split.test for seed, split in splits.items() if split.test is not None and specs[0].watch_test}
-        self._test = {seed: ResidentWindows(windows, device) for seed, windows in tests.items()}
+        self._test = {seed: resident(windows, specs[0].size, device) for seed, windows in tests.items()}
         self.outer = Outer(specs, [replica.per_epoch for replica in self.replicas], device, monitor_every)
 
     @property
@@ -153,6 +153,7 @@ class Stack:
             watched = None
             if not due and any(group.watched(step) for group in groups):
                 watched = gramians_of_replicas(found, measured, retain_graph=True)
+                self.outer.gramians[index] = watched
             weights, gram = step_of_replicas(found, weigh, shared, own, due=due, measure_on=part)
             return Weighed(detached, weights, watched if gram is None else gram)
 
@@ -162,7 +163,6 @@ class Stack:
             sums.add(index, step.losses, step.weights)
             if step.gramian is not None:
                 seen = [group for group in groups if group.measures(number) or group.watched(number)]
-                self.outer.gramians[index] = step.gramian
                 sums.measured(self.outer.gramians, [member for group in seen for member in group.members])
         if not whole:
             self.state.put(index, state)
@@ -235,7 +235,9 @@ class Stack:
         self.epoch, self.seconds = state["epoch"], state["seconds"]
 
 
-def _initial_networks(specs: Sequence[RunSpec], splits: dict[int, Split], device: str) -> list[TwoHeads]:
+def _initial_networks(
+    specs: Sequence[RunSpec], splits: dict[int, Split], train_on: dict[int, ResidentWindows], device: str
+) -> list[TwoHeads]:
     """The initial network of each run: of its seed, and alive under its RUL loss."""
     drawn: dict[tuple[int, str], Any] = {}
     for spec in specs:
@@ -246,7 +248,16 @@ def _initial_networks(specs: Sequence[RunSpec], splits: dict[int, Split], device
                 f"{spec.seed}. Train these runs one by one."
             )
         if (spec.seed, spec.inner) not in drawn:
-            problem = RULProblem(split.train, spec.conventions.cap, spec.size, spec.rul_scale, spec.inner, size, device)
+            problem = RULProblem(
+                split.train,
+                spec.conventions.cap,
+                spec.size,
+                spec.rul_scale,
+                spec.inner,
+                size,
+                device,
+                train_on[spec.seed],
+            )
             torch.manual_seed(spec.seed)
             drawn[spec.seed, spec.inner] = initialised_model(problem, spec.seed)[0]
     return [drawn[spec.seed, spec.inner] for spec in specs]
