@@ -260,7 +260,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_its_run_begins_anew(fleets: tuple
     assert (tmp_path / "c.damaged").read_bytes() == half
 
 
-@pytest.mark.parametrize("name", ["torch", "threads", "engine", "device"])
+@pytest.mark.parametrize("name", ["torch", "threads", "engine", "device", "cpu"])
 def test_a_checkpoint_of_another_environment_is_refused(name: str, fleets: tuple[Fleet, Fleet], tmp_path: Path) -> None:
     path = tmp_path / "c"
     train(small(), *fleets, checkpoint=path)

@@ -39,7 +39,7 @@ LEVEL = 0.9
 CHECKPOINT = Format("checkpoint", 2)
 SELDOM = 300.0  # seconds between checkpoints of several runs: 35 networks of full size are some 3 GB
 
-SAME = ("engine", "torch", "device", "threads")
+SAME = ("engine", "torch", "device", "cpu", "threads")
 """Of the environment, what has to be the same when a checkpoint is gone on with."""
 
 FREE = ("id", "method", "outer", "inner", "options", "seed", "measure_every")
@@ -186,7 +186,7 @@ def _resume(stack: Stack, checkpoint: Path, begun: dict[str, Any]) -> None:
             "that it was begun with."
         )
     for name in SAME:
-        was, now = state["environment"][name], begun["environment"][name]
+        was, now = state["environment"].get(name), begun["environment"][name]
         if was != now:
             raise GraceError(
                 f"{checkpoint} should be gone on with as it was begun, with {name} {was}. Found {now}. Restore that, or remove "
@@ -260,6 +260,7 @@ def _environment(device: str) -> dict[str, str]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "device": torch.cuda.get_device_name(device) if gpu else platform.processor() or platform.machine(),
+        "cpu": torch.backends.cpu.get_cpu_capability(),  # whose LSTM is taken follows from it
         "cores": str(os.cpu_count()),
         "threads": str(torch.get_num_threads()),
     }
