@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,8 +20,8 @@ MAX_WINDOWS = 50_000
 Values = NDArray[np.float64]
 
 
-def baseline_errors(split: Split, cap: int) -> dict[str, float]:
-    """Validation RMSE of each baseline, cycles (or the table's unit), predictions cut at 0 and the cap.
+def baseline_errors(splits: Sequence[Split], cap: int) -> dict[str, float]:
+    """RMSE of each baseline on the engines that each split holds out, cycles (or the table's unit); predictions end at 0 and the cap.
 
     ``tree``: scikit-learn's HistGradientBoostingRegressor with its defaults, ``ridge``: Ridge on standardised values, both on the
     statistics of :class:`~grace.models.window_statistics.StatisticsArchitecture`; ``age``: a falling step function of the
@@ -33,18 +35,20 @@ def baseline_errors(split: Split, cap: int) -> dict[str, float]:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    sides = _some(split.train), split.validation
-    statistics, age = ([make(side) for side in sides] for make in (_statistics, _age))
-    models = {
-        "tree": (HistGradientBoostingRegressor(random_state=0), statistics),
-        "ridge": (make_pipeline(StandardScaler(), Ridge()), statistics),
-        "age": (IsotonicRegression(increasing=False, out_of_bounds="clip"), age),
-    }
-    found = {}
-    for name, (model, (x, validation_x)) in models.items():
-        model.fit(x, sides[0].rul)
-        found[name] = rmse(np.clip(model.predict(validation_x), 0, cap), split.validation.rul)
-    return found
+    found: dict[str, list[Values]] = {}
+    for split in splits:
+        sides = _some(split.train), split.validation
+        statistics, age = ([make(side) for side in sides] for make in (_statistics, _age))
+        models = {
+            "tree": (HistGradientBoostingRegressor(random_state=0), statistics),
+            "ridge": (make_pipeline(StandardScaler(), Ridge()), statistics),
+            "age": (IsotonicRegression(increasing=False, out_of_bounds="clip"), age),
+        }
+        for name, (model, (x, held_x)) in models.items():
+            model.fit(x, sides[0].rul)
+            found.setdefault(name, []).append(np.clip(model.predict(held_x), 0, cap))
+    true = np.concatenate([split.validation.rul for split in splits])
+    return {name: rmse(np.concatenate(parts), true) for name, parts in found.items()}
 
 
 def _some(windows: Windows | ManyWindows) -> Windows:

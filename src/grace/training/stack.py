@@ -8,7 +8,9 @@ from functools import partial
 from itertools import chain, count
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from grace.alignment.probe import initialised_model
@@ -20,7 +22,7 @@ from grace.models.function import Networks
 from grace.models.lstm import EAGER, Cell
 from grace.models.rul_problem import UNITS, RULProblem, resident, task_losses
 from grace.models.two_heads import WHOLE, TwoHeads
-from grace.training.evaluate import predict_all, together
+from grace.training.evaluate import BATCH, predict_all, together
 from grace.training.layout import Layout, State
 from grace.training.optimiser import RowOptimiser
 from grace.training.outer import Outer
@@ -30,6 +32,7 @@ from grace.training.schedule import Schedule
 from grace.training.spec import RunSpec
 
 Batch = tuple[Tensor, Tensor, Tensor]
+STARTS = 7_919  # between the seeds of two initialisations of one run
 SPREAD = 1_000_003  # between the seeds of two runs' epochs
 DROPOUT = 1 << 40  # so that masks and offsets of one epoch have streams of their own
 
@@ -186,12 +189,12 @@ class Stack:
         better = []
         for place, (number, spec) in enumerate(zip(going, specs, strict=True)):
             replica = self.replicas[number]
-            found = chosen_on[place].figures(replica.split.validation)
+            found = chosen_on[place].figures(replica.split.validation.truth)
             entry = {"validation_rmse": found["rmse"]}
             if not spec.trains("rul"):
                 entry["validation_f1"] = found["macro_f1"]
             if on_test and replica.split.test is not None:
-                found = on_test[place].figures(replica.split.test)
+                found = on_test[place].figures(replica.split.test.truth)
                 entry |= {"test_rmse": found["rmse"], "test_score": found["score"]}
             better += [number] if replica.judged(entry) else []
         if better:
@@ -208,6 +211,16 @@ class Stack:
         # all but BatchNorm's counters, which nobody reads
         model.load_state_dict({name: tensor[0] for name, tensor in tensors.items()}, strict=False)
         return model.to(self.device).eval()
+
+    @torch.no_grad()
+    def on_training(
+        self, number: int, model: TwoHeads, most: int = 2048
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """RUL of a replica's training windows, at most ``most`` of them, as a network predicts it and as it is, cycles."""
+        windows, spec = self._train_on[self.specs[number].seed], self.specs[number]
+        index = windows.spread(most)
+        found = torch.cat([model(windows.batch(part)[0])[0] for part in index.split(BATCH)])
+        return found.float().clamp(max=spec.conventions.cap).cpu().numpy(), windows.batch(index)[1].cpu().numpy()
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed stack needs to equal an uninterrupted one bit for bit."""
@@ -258,8 +271,9 @@ def _initial_networks(
                 device,
                 train_on[spec.seed],
             )
-            torch.manual_seed(spec.seed)
-            drawn[spec.seed, spec.inner] = initialised_model(problem, spec.seed)[0]
+            seed = spec.seed + STARTS * spec.start
+            torch.manual_seed(seed)
+            drawn[spec.seed, spec.inner] = initialised_model(problem, seed)[0]
     return [drawn[spec.seed, spec.inner] for spec in specs]
 
 
