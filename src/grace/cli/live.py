@@ -16,7 +16,7 @@ from grace.training.stack import Stack
 
 @contextmanager
 def live(spec: RunSpec) -> Iterator[Callable[[Stack], None]]:
-    """Show each epoch of one run, of an ensemble means over its members: losses, weights, gradient ratio, rho; and an alarm where rho stays too low."""
+    """Show each epoch (of an ensemble the means): losses, weights, gradient ratio, rho; and an alarm where rho stays too low."""
     out, monitor = Console(stderr=True, highlight=False), Monitor(spec.method, spec.outer)
 
     def on_epoch(stack: Stack) -> None:

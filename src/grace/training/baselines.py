@@ -21,7 +21,7 @@ Values = NDArray[np.float64]
 
 
 def baseline_errors(splits: Sequence[Split], cap: int) -> dict[str, float]:
-    """RMSE of each baseline on the engines that each split holds out, cycles (or the table's unit); predictions end at 0 and the cap.
+    """RMSE of each baseline on the engines that the splits hold out, cycles (or the table's unit), cut at 0 and the cap.
 
     ``tree``: scikit-learn's HistGradientBoostingRegressor with its defaults, ``ridge``: Ridge on standardised values, both on the
     statistics of :class:`~grace.models.window_statistics.StatisticsArchitecture`; ``age``: a falling step function of the

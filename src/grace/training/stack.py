@@ -8,9 +8,7 @@ from functools import partial
 from itertools import chain, count
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from grace.alignment.probe import initialised_model
@@ -22,7 +20,7 @@ from grace.models.function import Networks
 from grace.models.lstm import EAGER, Cell
 from grace.models.rul_problem import UNITS, RULProblem, resident, task_losses
 from grace.models.two_heads import WHOLE, TwoHeads
-from grace.training.evaluate import BATCH, predict_all, together
+from grace.training.evaluate import predict_all, together
 from grace.training.layout import Layout, State
 from grace.training.optimiser import RowOptimiser
 from grace.training.outer import Outer
@@ -211,16 +209,6 @@ class Stack:
         # all but BatchNorm's counters, which nobody reads
         model.load_state_dict({name: tensor[0] for name, tensor in tensors.items()}, strict=False)
         return model.to(self.device).eval()
-
-    @torch.no_grad()
-    def on_training(
-        self, number: int, model: TwoHeads, most: int = 2048
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """RUL of a replica's training windows, at most ``most`` of them, as a network predicts it and as it is, cycles."""
-        windows, spec = self._train_on[self.specs[number].seed], self.specs[number]
-        index = windows.spread(most)
-        found = torch.cat([model(windows.batch(part)[0])[0] for part in index.split(BATCH)])
-        return found.float().clamp(max=spec.conventions.cap).cpu().numpy(), windows.batch(index)[1].cpu().numpy()
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed stack needs to equal an uninterrupted one bit for bit."""
