@@ -63,7 +63,7 @@ class FleetProblem(RULProblem):
     Args:
         fleet: Training engines, run to failure.
         conventions: How recordings become windows, targets and labels.
-        size: Size of the network: ``paper``, ``compact`` or ``tiny``.
+        size: Size of the network: ``statistics``, ``compact``, ``paper`` or ``tiny``.
         inner: RUL loss: ``mse`` or ``weighted_mse``.
         batch_size: Windows in a batch.
 
@@ -80,7 +80,7 @@ class FleetProblem(RULProblem):
         fleet: Fleet,
         conventions: Conventions | None = None,
         *,
-        size: str = "compact",
+        size: str = "statistics",
         inner: str = "weighted_mse",
         batch_size: int = 128,
     ) -> None:
