@@ -93,7 +93,7 @@ def diagnosed(case: Case, seed: int, data: Path | None) -> Raw:
     """
     fleet, _ = engines_of(case, data)
     conventions = replace(PUBLISHED, window=case.window, health_cuts=conventions_of(case).health_cuts)
-    found = diagnose(FleetProblem(fleet, conventions, size=case.size), inits=1, seed=seed)
+    found = diagnose(FleetProblem(fleet, conventions, size=case.size, min_history=0), inits=1, seed=seed)
     steps = (found.cost.forwards + 2 * found.cost.backwards) / 3
     return {"rho": found.rho.mean, "steps": steps}
 

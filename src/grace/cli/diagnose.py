@@ -56,12 +56,12 @@ def _diagnose(
     \b
     Rules: study says what the labels follow and prescribes nothing; source prescribes by its bands of rho, thresholds strong
     0.20, weak 0.05, opposed -0.05, ratio 100, near_failure 0.10, conditions 2. --threshold takes the source's rule. With it
-    go windows of 30 cycles, the settings as features and the compact network, unless --window and --size name others.
+    go full windows of 30 cycles, the settings as features and the compact network, unless --window and --size name others.
     """
     opened = engines.opened_unless(dataset, "diagnose")
     thresholds = _rule(bands, threshold or [])
-    base, usual = (work.PUBLISHED, "compact") if thresholds.prescribes else (work.Conventions(), work.SIZE)
-    conventions = _less(engines.change(base, opened), without or [])
+    published = thresholds.prescribes
+    conventions = _less(engines.change(work.PUBLISHED if published else work.Conventions(), opened), without or [])
     if opened is not None and labels is not None:
         raise GraceError(
             "`--labels` should be left out with --table, whose rows are sorted. Found both. Use --label COLUMN."
@@ -76,7 +76,14 @@ def _diagnose(
         work.progress_bar(f"{fleet.name}: {recipe}", "initialisations") as on_progress,
     ):
         result = work.diagnose(
-            work.FleetProblem(fleet, conventions, size=size or usual, inner=inner, batch_size=batch_size),
+            work.FleetProblem(
+                fleet,
+                conventions,
+                size=size or ("compact" if published else work.SIZE),
+                inner=inner,
+                batch_size=batch_size,
+                min_history=0 if published else work.MIN_HISTORY,
+            ),
             recipe=recipe,
             inits=inits,
             reads=batches,

@@ -97,7 +97,7 @@ def _diagnosed(dial: float, setup: Setup, executor: Executor | None = None) -> D
     """The diagnosis of the fleet with seed 0, which no outcome is measured on."""
     fleet, _ = simulate(replace(setup.fleet, seed=0, dial=dial))
     return diagnose(
-        FleetProblem(fleet, _conventions(setup), size=setup.size, batch_size=setup.batch_size),
+        FleetProblem(fleet, _conventions(setup), size=setup.size, batch_size=setup.batch_size, min_history=0),
         inits=setup.inits,
         reads=setup.batches,
         steps=setup.probe_steps,

@@ -40,7 +40,7 @@ class Split:
             GraceError: The fleet cannot be trained on, or ``source`` is asked for without test engines.
         """
         conventions, plan, training = spec.conventions, spec.schedule, fleet
-        check_training(fleet, conventions, min(plan.min_history, conventions.window))
+        check_training(fleet, conventions, plan.min_history)
         if spec.protocol == "honest":
             training, held = fleet.split(spec.validation_share, spec.seed)
         conditioner = Conditioner.fit(training, conventions)

@@ -40,6 +40,7 @@ from grace.data.health_labels import with_labels as with_labels
 from grace.data.load import SIMULATED as SIMULATED
 from grace.data.load import load_test as load_test
 from grace.data.load import load_train as load_train
+from grace.data.prepare import MIN_HISTORY as MIN_HISTORY
 from grace.data.prepare import check_training as check_training
 from grace.data.simulated.fleet import Simulation as Simulation
 from grace.data.simulated.fleet import simulate as simulate
