@@ -1,8 +1,8 @@
-"""What the defaults of a training were chosen by, on validation engines alone: python benchmarks/choices.py --data DIR
+"""What the recipe of `compact` was chosen by, on validation engines alone: python benchmarks/choices.py --data DIR
 
-Every variant differs from the default, or from another variant, in one thing. Each is trained on four subsets and two seeds
-that the sweep does not use, without reading a test file. Results go to
-results/choices/*.json, the table into docs/training.md.
+Every variant differs from `compact` as it is, or from another variant, in one thing. Each is trained on four subsets and two
+seeds that the sweep does not use, without reading a test file. Results go to results/choices/*.json, the table into
+docs/training.md.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pages import replace_between
 from grace.core.pools import processes, run_all
 from grace.data.cmapss.checksums import SUBSETS
 from grace.data.cmapss.fleets import read_train
-from grace.data.conventions import FEATURES
+from grace.data.conventions import PUBLISHED, Conventions
 from grace.files import write_text
 from grace.models.cnn_bilstm_attention import SIZES
 from grace.training.run import train
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import CONVENTIONS, RunSpec, run_spec
+from grace.training.spec import RunSpec, run_spec
 
 SEEDS = (1, 2)
 DEFAULT = SCHEDULES["compact"]
@@ -53,14 +53,14 @@ def _planned(text: str, **changes: Any) -> Variant:
 
 
 def _windows(text: str, **changes: Any) -> Variant:
-    return _baseline(text, conventions=replace(CONVENTIONS, **changes))
+    return _baseline(text, conventions=replace(Conventions(), **changes))
 
 
-ONE_TENTH = {"outer": "fixed", "inner": "mse", "options": {"weights": (1.0, 0.1)}, "unit": "cap"}
+ONE_TENTH = {"outer": "fixed", "inner": "mse", "options": {"weights": (1.0, 0.1)}, "rul_scale": "cap"}
 
 VARIANTS: dict[str, Variant] = {
-    "baseline": Variant("Baseline as it is by default", {"method_name": "baseline"}),
-    "grace": Variant("GRACE as it is by default", {"method_name": "grace"}),
+    "baseline": Variant("Baseline as it is", {"method_name": "baseline"}),
+    "grace": Variant("GRACE as it is", {"method_name": "grace"}),
     "baseline-cap": _baseline("head and loss in units of the cap", rul_scale="cap"),
     "baseline-cap-head": _baseline("head in units of the cap, loss in cycles^2", rul_scale="cap-head"),
     "grace-cap": _grace("head and loss in units of the cap", rul_scale="cap"),
@@ -80,14 +80,14 @@ VARIANTS: dict[str, Variant] = {
     "epochs-6": _planned("6 epochs", epochs=6),
     "epochs-20": _planned("20 epochs", epochs=20),
     "full-windows": _planned("full windows only", min_history=0),
-    "settings": _windows("settings as features", features=FEATURES),
+    "settings": _windows("settings as features", features=PUBLISHED.features),
     "dropout": _baseline("dropout 0.15", size="with-dropout"),
 }
 
 
 def measured(name: str, dataset: str, seed: int, data: Path) -> dict[str, Any]:
     """Validation figures of one training."""
-    fields = dict(VARIANTS[name].fields)
+    fields = {"size": "compact", "schedule": DEFAULT, "rul_scale": "cycles"} | VARIANTS[name].fields
     spec: RunSpec = run_spec(dataset, fields.pop("method_name", None), seed=seed, **fields)
     record = train(spec, read_train(data, dataset)).record
     curve = [round(entry["validation_rmse"], 3) for entry in record.history]

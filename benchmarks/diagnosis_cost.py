@@ -10,13 +10,13 @@ from grace.alignment.recipes import RECIPES
 from grace.bench.sweep import METHODS
 from grace.controllers.methods import METHODS as ROWS
 from grace.controllers.methods import OUTER
-from grace.data.conventions import Conventions
+from grace.data.conventions import PUBLISHED, Conventions
 from grace.data.prepare import Prepared
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
 from grace.models.rul_problem import RULProblem
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import CONVENTIONS, SEEDS, run_spec
+from grace.training.spec import SEEDS, run_spec
 
 INITS, BATCHES, BATCH, EPOCHS, BACKWARD = 8, 50, 128, 500, 2
 # training windows of 30 cycles of each data set, counted on all of its training engines
@@ -25,7 +25,7 @@ WINDOWS = {"FD001": 17731, "FD002": 46219, "FD003": 21820, "FD004": 54028}
 
 def passes() -> float:
     """Forward passes of a batch that the default diagnosis costs, a backward pass counted as two: the probe's own count."""
-    windows = Prepared.of(simulate(Simulation(engines=6, test_engines=1))[0], Conventions()).windows
+    windows = Prepared.of(simulate(Simulation(engines=6, test_engines=1))[0], PUBLISHED).windows
     trace = probe(RULProblem(windows, size="tiny", batch_size=BATCH), RECIPES["joint"], BATCHES, 0)
     return INITS * (trace.forwards + BACKWARD * trace.backwards)
 
@@ -45,8 +45,8 @@ def shares() -> dict[str, float]:
     for name in METHODS:
         further = BACKWARD / every if OUTER[ROWS[name].outer].needs_gramian else 0.0
         trained += len(SEEDS) * plan.epochs * plan.steps * plan.batch_size * (1 + BACKWARD + further)
-    own = forward_operations("compact", Conventions().window, len(Conventions().features))
-    theirs = forward_operations("compact", CONVENTIONS.window, len(CONVENTIONS.features))
+    own = forward_operations("compact", PUBLISHED.window, len(PUBLISHED.features))
+    theirs = forward_operations("compact", Conventions().window, len(Conventions().features))
     return found | {
         f"comparison of {len(METHODS)} methods x {len(SEEDS)} seeds, compact": paid * own / (trained * theirs)
     }

@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[1]
 
 def split_of(seed: int, engines: int, data: Path) -> Split:
     """The split of a seed with the first ``engines`` of its training engines."""
-    spec = run_spec("FD001", "rul-only", seed=seed)
+    spec = run_spec("FD001", "rul-only", seed=seed, size="compact")
     fleet, conventions, plan = read_train(data, "FD001"), spec.conventions, spec.schedule
     every, validation = fleet.split(spec.validation_share, seed)
     training = every.select(np.sort(np.random.default_rng(seed).permutation(len(every.engines))[:engines]))
@@ -49,7 +49,7 @@ def split_of(seed: int, engines: int, data: Path) -> Split:
 
 def trained(split: Split, seed: int) -> Any:
     """Predictions on the validation windows after a whole training."""
-    spec = run_spec("FD001", "rul-only", seed=seed)
+    spec = run_spec("FD001", "rul-only", seed=seed, size="compact")
     stack = Stack([spec], {seed: split})
     while stack.active:
         stack.run_epoch()

@@ -22,7 +22,7 @@ import numpy as np
 from pages import replace_between
 from scipy import stats
 
-from grace.data.conventions import Conventions
+from grace.data.conventions import PUBLISHED
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.files import write_text
 from grace.models.cnn_bilstm_attention import SIZES
@@ -49,7 +49,7 @@ def trained(case: str, seeds: range) -> list[dict[str, float]]:
     found = []
     for seed in seeds:
         fleets = simulate(Simulation(engines=24, test_engines=100, seed=seed))
-        conventions = Conventions(window=30)
+        conventions = PUBLISHED
         spec = run_spec(
             "simulated",
             "grace",

@@ -25,7 +25,7 @@ from layers import ByLayers
 from operations import operations_of
 
 from grace.controllers.methods import SEVEN
-from grace.data.conventions import Conventions
+from grace.data.conventions import PUBLISHED
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.errors import GraceError
 from grace.files import write_text
@@ -149,7 +149,7 @@ def training_difference(device: str) -> float:
 def specs_of(scale: Scale, mode: Mode, every: int) -> list[RunSpec]:
     """The seven methods and five seeds of the source's table, at the source's sizes; Gramians in every ``every``-th step."""
     plan = replace(SCHEDULES["paper"], steps=scale.steps, batch_size=scale.batch)
-    shared = {"size": scale.size, "schedule": plan, "conventions": Conventions(), "precision": mode.precision}
+    shared = {"size": scale.size, "schedule": plan, "conventions": PUBLISHED, "precision": mode.precision}
     shared |= {"measure_every": every}
     return [run_spec("simulated", name, seed=seed, **shared) for seed in scale.seeds for name in SEVEN]
 

@@ -37,13 +37,13 @@ def engines(count: int) -> Callable[[], Any]:
     from sklearn.cluster import KMeans  # noqa: F401
     from sklearn.metrics import silhouette_score  # noqa: F401
 
-    from grace.data.conventions import Conventions
+    from grace.data.conventions import PUBLISHED
     from grace.data.prepare import Prepared
     from grace.data.resident import ResidentWindows
     from grace.data.simulated.fleet import Simulation, simulate
 
     fleet, _ = simulate(Simulation(engines=count, test_engines=1, conditions=6))
-    return lambda: ResidentWindows(Prepared.of(fleet, Conventions()).windows)
+    return lambda: ResidentWindows(Prepared.of(fleet, PUBLISHED).windows)
 
 
 def window(cycles: int) -> Callable[[], Any]:
@@ -70,7 +70,7 @@ def replicas(count: int) -> Callable[[], Any]:
     from grace.training.stack import Stack
 
     plan = replace(Schedule.named("compact"), steps=1)
-    specs = [run_spec("simulated", "baseline", seed=seed, schedule=plan) for seed in range(count)]
+    specs = [run_spec("simulated", "baseline", seed=seed, size="compact", schedule=plan) for seed in range(count)]
     split = Split.of(specs[0], simulate(Simulation(engines=10, test_engines=1))[0], None)
     splits = dict.fromkeys(range(count), split)
     stack = Stack(specs, splits)

@@ -20,14 +20,15 @@ from grace.bench.sweep import counted, sweep
 from grace.core.pools import processes
 from grace.core.stats import student
 from grace.data.conventions import Conventions
-from grace.training.spec import CONVENTIONS, RunSpec, run_spec
+from grace.training.spec import RunSpec, run_spec
 
 ROOT = Path(__file__).parents[1]
 FOLDER, PAGE = ROOT / "results" / "measured", ROOT / "docs" / "training.md"
 SEEDS = (42, 123, 456)
 CHOICES: dict[str, Any] = {
     "size": "paper",
-    "conventions": Conventions(window=30, features=CONVENTIONS.features),
+    "schedule": "compact",
+    "conventions": Conventions(window=30),
     "precision": "bfloat16",
 }
 WAYS: dict[str, dict[str, Any]] = {

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from grace.bench.store import Store
 from grace.bench.sweep import counted, sweep
-from grace.data.conventions import Conventions
+from grace.data.conventions import PUBLISHED
 from grace.training.schedule import Schedule
 from grace.training.spec import run_spec
 
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--precision", default="bfloat16", help="bfloat16 or float32")
     options = parser.parse_args()
     schedule = replace(Schedule.named("paper"), epochs=options.epochs)
-    choices = {"size": "paper", "schedule": schedule, "conventions": Conventions(), "precision": options.precision}
+    choices = {"size": "paper", "schedule": schedule, "conventions": PUBLISHED, "precision": options.precision}
     spec = run_spec("FD001", "grace", **choices)
     print(counted(sweep([spec], Store(FOLDER), options.data, lambda: nullcontext(None))))
 

@@ -87,12 +87,12 @@ def profile_text(folder: Path, names: tuple[str, ...], rounds: int = 5) -> dict[
     """Milliseconds of each stage from text to tensors, all data sets together, median of the rounds after a first one."""
     from grace.data.cmapss.fleets import read_train
     from grace.data.conditions import Conditioner
-    from grace.data.conventions import Conventions
+    from grace.data.conventions import PUBLISHED
     from grace.data.prepare import check_training
     from grace.data.resident import ResidentWindows
     from grace.data.windows import training_windows
 
-    conventions, found = Conventions(), []
+    conventions, found = PUBLISHED, []
     for _ in range(rounds + 1):
         clock = [0.0] * 4
         for name in names:

@@ -19,11 +19,12 @@ from tree import WINDOWS, fitted
 from tree import predicted as tree_predicts
 
 from grace.bench.store import Store
+from grace.bench.sweep import grid
 from grace.core.metrics import rmse
 from grace.core.pools import on_one_thread
 from grace.data.cmapss.fleets import read_test, read_train
 from grace.training.protocol import Split
-from grace.training.spec import SEEDS, run_spec
+from grace.training.spec import SEEDS
 from grace.training.stack import Stack
 
 ROOT = Path(__file__).parents[1]
@@ -32,12 +33,14 @@ METHOD, SUBSETS = "baseline", ("FD001",)
 
 def measured(dataset: str, seed: int, data: Path) -> dict[str, Any]:
     """Test figures of the refitted network and tree, beside those of the honest run and its tree."""
-    honest = run_spec(dataset, METHOD, seed=seed)
-    record = Store(ROOT / "results").record(honest.id)
+    (honest,) = grid([dataset], [METHOD], [seed], size="compact")
+    record = Store(ROOT / "results" / "compact").record(honest.id)
     trees = json.loads((ROOT / "results" / "tree.json").read_text())
     tree = next(row for row in trees if row["dataset"] == dataset and row["seed"] == seed)
     if record is None:
-        raise SystemExit(f"{honest.id} should have a record. Run `grace bench run` first.")
+        raise SystemExit(
+            f"{honest.id} should have a record. Run `grace bench run --size compact --to results/compact` first."
+        )
     fleet, test = read_train(data, dataset), read_test(data, dataset)
     spec = replace(honest, protocol="source")  # all engines are trained on; the epoch is not chosen on the test
     every = {seed: Split.of(spec, fleet, test)}

@@ -239,12 +239,12 @@ def agreement(steps: int, size: str = "paper", batch_size: int = 64) -> dict[str
     Returns:
         For each cut the median absolute difference in rho and the median factor between the ratios of norms.
     """
-    from grace.data.conventions import Conventions
+    from grace.data.conventions import PUBLISHED
     from grace.data.prepare import Prepared
     from grace.data.simulated.fleet import Simulation, simulate
     from grace.models.rul_problem import RULProblem
 
-    windows = Prepared.of(simulate(Simulation(engines=20))[0], Conventions()).windows
+    windows = Prepared.of(simulate(Simulation(engines=20))[0], PUBLISHED).windows
     problem = RULProblem(windows, size=size, unit="cycles", batch_size=batch_size)
     torch.manual_seed(0)
     way = Way(CNNBiLSTMAttention(size, windows.rows.shape[1], rul_scale=125.0, rul_start=0.5))

@@ -14,6 +14,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,13 @@ def with_grace(folder: Path) -> Callable[[str], Any]:
     from sklearn.metrics import silhouette_score  # noqa: F401
 
     from grace.data.cmapss.fleets import read_train
-    from grace.data.conventions import Conventions
+    from grace.data.conventions import PUBLISHED
     from grace.data.prepare import Prepared
     from grace.data.resident import ResidentWindows
 
-    return lambda name: ResidentWindows(Prepared.of(read_train(folder, name), Conventions(window=WINDOW)).windows)
+    return lambda name: ResidentWindows(
+        Prepared.of(read_train(folder, name), replace(PUBLISHED, window=WINDOW)).windows
+    )
 
 
 def with_nothing_but_the_parser(folder: Path) -> Callable[[str], Any]:

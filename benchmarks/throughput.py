@@ -28,7 +28,7 @@ from grace.data.windows import Windows
 from grace.models.rul_problem import UNITS
 from grace.training.protocol import Split
 from grace.training.schedule import Schedule
-from grace.training.spec import CONVENTIONS, RunSpec, run_spec
+from grace.training.spec import RunSpec, run_spec
 from grace.training.stack import Stack
 
 SIZES = {"compact": (60, 128), "paper": (30, 256)}
@@ -45,7 +45,7 @@ def spec_of(size: str, steps: int) -> RunSpec:
     """The spec that all of them train."""
     window, batch = SIZES[size]
     plan = replace(Schedule.named(size), steps=steps, batch_size=batch)
-    conventions = Conventions(window=window, features=CONVENTIONS.features)
+    conventions = Conventions(window=window)
     return run_spec("FD001", "baseline", size=size, schedule=plan, conventions=conventions)
 
 

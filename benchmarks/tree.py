@@ -49,7 +49,7 @@ def measured(dataset: str, seed: int, data: Path) -> dict[str, Any]:
     fleet, test = read_train(data, dataset), read_test(data, dataset)
     best: tuple[float, Any, Any] | None = None
     tried = {}
-    spec = run_spec(dataset, seed=seed)
+    spec = run_spec(dataset, seed=seed, size="compact")
     for window in WINDOWS:
         split = Split.of(replace(spec, conventions=replace(spec.conventions, window=window)), fleet, test)
         tree = fitted(split)

@@ -16,7 +16,6 @@ from grace.data.fleet import SETTINGS, Fleet
 from grace.data.health_labels import rul_to_health_3class
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.errors import GraceError
-from grace.training.spec import CONVENTIONS
 from grace.validity.study import Case
 
 CLASSES = 3
@@ -30,7 +29,7 @@ CUTS = {"health-70-30": (70, 30), "health-80-30": (80, 30), "health-50-15": (50,
 
 def conventions_of(case: Case) -> Conventions:
     """The conventions of a training, with the case's window and cuts of the health states."""
-    return replace(CONVENTIONS, window=case.window, health_cuts=CUTS.get(case.labels, CONVENTIONS.health_cuts))
+    return Conventions(window=case.window, health_cuts=CUTS.get(case.labels, Conventions().health_cuts))
 
 
 Scheme = Callable[[Fleet, Conventions, np.random.Generator], NDArray[np.int64]]

@@ -22,7 +22,7 @@ from grace.alignment.problem import FleetProblem
 from grace.alignment.recipes import RECIPES
 from grace.core.fit import Weighed, fit
 from grace.core.gradient_utils import gramian, task_gradients
-from grace.data.conventions import Conventions
+from grace.data.conventions import PUBLISHED
 from grace.data.fleet import Fleet
 from grace.data.resident import ResidentWindows
 from grace.data.windows import Windows
@@ -86,14 +86,14 @@ def some_windows(windows: Windows, seed: int) -> Batch:
 
 
 def diagnosed(case: Case, seed: int, data: Path | None) -> Raw:
-    """rho of one initialisation as ``grace diagnose`` measures it by default.
+    """rho of one initialisation as ``grace diagnose`` measures it on the case's network and windows, settings among the features.
 
     Raises:
         GraceError: The data cannot be used.
     """
     fleet, _ = engines_of(case, data)
-    conventions = replace(Conventions(), window=case.window, health_cuts=conventions_of(case).health_cuts)
-    found = diagnose(FleetProblem(fleet, conventions, size=case.size), inits=1, seed=seed)
+    conventions = replace(PUBLISHED, window=case.window, health_cuts=conventions_of(case).health_cuts)
+    found = diagnose(FleetProblem(fleet, conventions, size=case.size, min_history=0), inits=1, seed=seed)
     steps = (found.cost.forwards + 2 * found.cost.backwards) / 3
     return {"rho": found.rho.mean, "steps": steps}
 

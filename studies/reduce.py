@@ -57,4 +57,5 @@ def in_four_figures(study: ValidityStudy) -> Study:
         families=len(set(families.tolist())),
         correlation=tuple(round(value, 3) for value in (found.value, found.low, found.high)),
         cost=tuple(round(value, 2) for value in (cost.value, cost.low, cost.high)),
+        networks=tuple(sorted({(found.case.size, found.case.window) for found in study.cases})),
     )

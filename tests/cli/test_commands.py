@@ -81,7 +81,7 @@ def test_diagnose_json_has_the_promised_keys() -> None:
     assert found["prescription"]["method"] == "compare"
     assert found["source_prescription"]["method"] != "compare"
     assert found["reading"] in ("labels follow RUL", "labels do not follow RUL", "undecided")
-    assert found["study"]["covers_this"] == (not found["study"]["outside"])
+    assert found["study"]["covers_this"] == (not found["study"]["outside"] and not found["study"]["elsewhere"])
     assert "rho did not predict benefit in the validity study's 106 cases" in found["study"]["words"]
     assert set(found["cost"]) >= {"forward_backward", "share_of_training", "seconds"}
     assert (found["dataset"], found["recipe"], found["rho"]["inits"], found["rho"]["batches"]) == (
@@ -167,7 +167,7 @@ def test_own_labels_thresholds_and_columns(small: Path) -> None:
         (["diagnose", "simulated", "--bands", "mine"], ("study, source", "'mine'")),
         (["diagnose", "simulated", "--without", "sensor_99"], ("sensor_99",)),
         (["diagnose", "simulated", "--inits", "many"], ("--inits", "integer")),
-        (["diagnose", "simulated", "--window", "900"], ("--window",)),
+        (["diagnose", "simulated", "--bands", "source", "--window", "900"], ("--window",)),
         (["diagnose"], ("grace diagnose --help",)),
         (["data", "check", "FD001", "--data", "nowhere"], ("nowhere",)),
         (["data", "fetch", "--data", "x", "--from", "none.zip"], ("none.zip",)),

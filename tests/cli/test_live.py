@@ -19,7 +19,7 @@ def stack(entry: dict[str, Any], best_epoch: int = 0, reason: str = "") -> Any:
 
 
 def test_a_line_an_epoch_with_a_mark_on_the_best(capsys: pytest.CaptureFixture[str]) -> None:
-    with live(run_spec("FD001", "grace")) as on_epoch:
+    with live(run_spec("FD001", "grace", size="compact")) as on_epoch:
         on_epoch(stack(ENTRY))
         on_epoch(stack(ENTRY | RHO, best_epoch=1))
         on_epoch(stack(ENTRY, reason="it diverged"))

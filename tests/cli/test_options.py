@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -20,8 +22,11 @@ from grace.cli.main import OLD_NAMES, app
 from grace.cli.options import GridOptions, TrainingOptions, grouped
 from grace.data.cmapss.checksums import SUBSETS
 from grace.data.conventions import Conventions
-from grace.training.spec import CONVENTIONS, SEEDS, run_spec
-from tests.command import refused
+from grace.data.prepare import MIN_HISTORY
+from grace.data.simulated.fleet import Simulation, simulate
+from grace.training.schedule import SCHEDULES
+from grace.training.spec import SEEDS, run_spec
+from tests.command import grace, refused
 
 COMMANDS = dict(commands(typer.main.get_command(app), "grace"))
 
@@ -43,18 +48,71 @@ def test_defaults_are_those_of_the_package() -> None:
     assert {spec.dataset for spec in grid} == set(SUBSETS)
     assert {spec.method for spec in grid} == set(METHODS)
     assert {spec.seed for spec in grid} == set(SEEDS)
-    assert {spec.conventions for spec in grid} == {CONVENTIONS}
+    assert {spec.conventions for spec in grid} == {Conventions()}
+    assert {(spec.size, spec.schedule_name, spec.rul_scale) for spec in grid} == {
+        ("statistics", "statistics", "cap-head")
+    }
+    assert SCHEDULES["statistics"].min_history == MIN_HISTORY
 
 
 def test_defaults_of_a_diagnosis_are_those_of_the_function() -> None:
     parameters = inspect.signature(diagnose).parameters | inspect.signature(FleetProblem).parameters
     shown = {p.name: p.default for p in COMMANDS["grace diagnose"].params}
-    for name in ("recipe", "inits", "size", "inner", "batch_size", "steps", "seed"):
+    for name in ("recipe", "inits", "inner", "batch_size", "steps", "seed"):
         assert shown[name] == parameters[name].default
     assert shown["batches"] == parameters["reads"].default
     base = Conventions()
     cuts = ",".join(map(str, base.health_cuts))
-    assert (shown["window"], shown["cap"], shown["health"]) == (base.window, base.cap, cuts)
+    assert (shown["cap"], shown["health"]) == (base.cap, cuts)
+
+
+MEASURED = ("size", "window", "features", "min_history")
+
+
+def measured(*arguments: str) -> list[Any]:
+    done = grace("diagnose", "simulated", "--inits", "1", "--batches", "1", "--steps", "1", "--json", *arguments)
+    conventions = json.loads(done.stdout)["conventions"]
+    return [conventions[name] for name in MEASURED]
+
+
+def test_a_diagnosis_and_a_training_read_the_same_windows_and_the_sources_rule_those_it_was_published_with() -> None:
+    spec, sensors = run_spec("FD001"), list(Conventions().features)
+    ours = [spec.size, spec.conventions.window, sensors, spec.schedule.min_history]
+    assert measured() == ours == ["statistics", 60, sensors, 20]
+    problem = FleetProblem(simulate(Simulation())[0])
+    assert [problem.size, problem.conventions, problem.min_history] == [spec.size, spec.conventions, ours[3]]
+    settings = [f"setting_{number}" for number in (1, 2, 3)]
+    published = ["compact", 30, settings + sensors, 30]
+    assert measured("--bands", "source") == measured("--threshold", "strong=0.3") == published
+    named = ("--bands", "source", "--size", "tiny", "--window", "20")
+    assert measured(*named) == ["tiny", 20, settings + sensors, 20]
+
+
+@pytest.mark.parametrize(
+    ("choices", "schedule", "rul_scale"),
+    [
+        ({}, "statistics", "cap-head"),
+        ({"size": "compact"}, "compact", "cycles"),
+        ({"size": "paper"}, "paper", "cycles"),
+        ({"size": "tiny"}, "tiny", "cycles"),
+        ({"size": "compact", "schedule": "tiny", "rul_scale": "cap"}, "tiny", "cap"),
+        ({"schedule": "compact"}, "compact", "cap-head"),
+    ],
+)
+def test_schedule_and_unit_follow_the_size_unless_they_are_named(
+    choices: dict[str, str], schedule: str, rul_scale: str
+) -> None:
+    for spec in (run_spec("FD001", **choices), run_spec("FD001", **TrainingOptions(**choices).choices(None))):  # type: ignore[arg-type]
+        assert (spec.size, spec.schedule_name, spec.rul_scale) == (
+            choices.get("size", "statistics"),
+            schedule,
+            rul_scale,
+        )
+
+
+def test_an_unknown_size_is_told_as_that(tmp_path: Path) -> None:
+    words = refused("train", "simulated", "--size", "huge", cwd=tmp_path)
+    assert words == "error: `size` should be one of statistics, paper, compact, tiny. Found 'huge'.\n"
 
 
 @pytest.mark.parametrize("command", ["train FD001", "bench plan", "bench run", "bench status"])

@@ -107,10 +107,10 @@ def test_predict_needs_no_options(trained: Path) -> None:
 
 
 def test_horizons_scale_with_the_cap() -> None:
-    plan, default = Schedule.named("compact"), TrainingOptions().choices(None)
+    plan, default = Schedule.named("compact"), TrainingOptions(size="compact").choices(None)
     assert default["schedule"] == plan
     assert "max_validation_rul" not in default
-    scaled = TrainingOptions(cap=250).choices(None)
+    scaled = TrainingOptions(size="compact", cap=250).choices(None)
     assert (scaled["schedule"].max_train_rul, scaled["max_validation_rul"]) == (2 * plan.max_train_rul, 300)
 
 
@@ -176,7 +176,7 @@ def test_engines_too_short_to_train_on_are_named(folder: Path, tmp_path: Path) -
     pl.concat([table, alone]).write_parquet(tmp_path / "short.parquet")
     arguments = ["diagnose", "--table", "short.parquet", *ROLES, "--json"]
     words = refused(*arguments, cwd=tmp_path)
-    assert "engine spare: should have at least 30 rows, one window. Found 1. Remove it" in words
+    assert "engine spare: should have at least 20 rows, one window. Found 1. Remove it" in words
 
 
 def test_a_new_table_without_a_column_is_refused(trained: Path, tmp_path: Path) -> None:

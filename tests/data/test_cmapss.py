@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from grace.core.metrics import rmse
 from grace.data.cmapss.fleets import COLUMNS, read_test, read_train, subset_name
 from grace.data.cmapss.text import _fast, _line_by_line, read_numbers
-from grace.data.conventions import Conventions
+from grace.data.conventions import PUBLISHED, Conventions
 from grace.data.prepare import Prepared, check_training
 from grace.errors import GraceError
 
@@ -32,7 +32,7 @@ TABLE = {
 def test_the_table_of_the_real_files(cmapss_dir: Path, name: str) -> None:
     rows, engines, test_rows, test_engines, conditions, windows, near, over, capped = TABLE[name]
     train, test = read_train(cmapss_dir, name), read_test(cmapss_dir, name)
-    prepared = Prepared.of(train, Conventions())
+    prepared = Prepared.of(train, PUBLISHED)
     assert (len(train.values), len(train.engines)) == (rows, engines)
     assert (len(test.values), len(test.engines)) == (test_rows, test_engines)
     assert (prepared.conditions, len(prepared.windows)) == (conditions, windows)

@@ -14,7 +14,7 @@ import pytest
 from grace.alignment.diagnose import diagnose
 from grace.alignment.problem import FleetProblem
 from grace.data.cmapss.fleets import read_test, read_train
-from grace.data.conventions import FEATURES, Conventions
+from grace.data.conventions import PUBLISHED, Conventions
 from grace.data.fleet import SETTINGS, Fleet
 from grace.data.load import as_fleet
 from grace.data.tables.columns import Columns, TableSource
@@ -24,7 +24,7 @@ from grace.data.tables.select_columns import select_columns
 from grace.errors import GraceError
 from grace.training.record import Record
 from grace.training.run import train
-from grace.training.spec import CONVENTIONS, RunSpec, run_spec
+from grace.training.spec import RunSpec, run_spec
 from tests.data.conftest import Write, as_table, renamed
 
 COLUMNS = Columns("asset", "flight")
@@ -44,10 +44,10 @@ def conventions_of(base: Conventions, source: TableSource) -> Conventions:
 @pytest.mark.parametrize("name", ["fleet.parquet", "fleet.csv"])
 def test_diagnosis_equals_that_of_the_fleet(fleet: Fleet, written: Write, name: str) -> None:
     path = written(as_table(fleet).sample(fraction=1.0, shuffle=True, seed=1), name)
-    source = chosen(path, features=tuple(map(renamed, FEATURES)), conditions=",".join(SETTING_NAMES))
+    source = chosen(path, features=tuple(map(renamed, PUBLISHED.features)), conditions=",".join(SETTING_NAMES))
     table = read_table(source)
     np.testing.assert_array_equal(table.rul(), fleet.rul())
-    read = [(table, conventions_of(Conventions(), source)), (replace(fleet, labels=None), Conventions())]
+    read = [(table, conventions_of(PUBLISHED, source)), (replace(fleet, labels=None), PUBLISHED)]
     problems = (FleetProblem(*how, size="tiny", batch_size=16) for how in read)
     ours, theirs = (diagnose(problem, inits=2, reads=3, steps=6) for problem in problems)
     assert (ours.rho, ours.ratio, ours.conditions) == (theirs.rho, theirs.ratio, theirs.conditions)
@@ -59,11 +59,11 @@ def test_training_on_cmapss_equals_its_own_reader(cmapss_dir: Path, written: Wri
     some, few = native.select(np.arange(0, 100, 4)), native_test.select(np.arange(20))
     path = written(as_table(some).with_columns(left=pl.Series(some.rul())))
     test = written(as_table(few).with_columns(left=pl.Series(few.rul())), "test.parquet")
-    features = tuple(map(renamed, CONVENTIONS.features))
+    features = tuple(map(renamed, Conventions().features))
     source = chosen(path, replace(COLUMNS, target="left"), features, ",".join(SETTING_NAMES))
     spec = run_spec("FD001", "grace", seed=3, size="tiny", schedule="tiny")
     ours = run_spec(
-        "fleet", "grace", seed=3, size="tiny", schedule="tiny", conventions=conventions_of(CONVENTIONS, source)
+        "fleet", "grace", seed=3, size="tiny", schedule="tiny", conventions=conventions_of(Conventions(), source)
     )
     expected = train(spec, some, few).record
     found = train(ours, read_table(source), read_table(replace(source, path=test))).record
@@ -74,7 +74,7 @@ def test_training_on_cmapss_equals_its_own_reader(cmapss_dir: Path, written: Wri
 
 
 def test_committed_runs_keep_their_ids() -> None:
-    paths = sorted((Path(__file__).parents[2] / "results" / "records").glob("*.json"))
+    paths = sorted((Path(__file__).parents[2] / "results" / "compact" / "records").glob("*.json"))
     assert len(paths) >= 160
     for path in paths:
         record = Record.read(path)

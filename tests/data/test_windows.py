@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from grace.data.clusters import cluster
 from grace.data.cmapss.fleets import read_train
 from grace.data.conditions import Conditioner
-from grace.data.conventions import Conventions
+from grace.data.conventions import PUBLISHED, Conventions
 from grace.data.fleet import SENSORS, SETTINGS, Fleet
 from grace.data.health_labels import rul_to_health_3class
 from grace.data.resident import ResidentWindows
@@ -150,7 +150,7 @@ def test_conventions_refuse(bad: dict[str, object]) -> None:
 @pytest.mark.parametrize("count", range(1, 7))
 def test_conditions_are_found(count: int) -> None:
     train, test = simulate(Simulation(engines=20, conditions=count, seed=count))
-    fitted = Conditioner.fit(train, Conventions())
+    fitted = Conditioner.fit(train, PUBLISHED)
     assert len(fitted.centres) == count
     condition = fitted.assign(train.values[:, :3])
     scaled = fitted.transform(train).astype(np.float64)

@@ -32,7 +32,7 @@ REAL, SIMULATED = OLD / "001ca33e669e.json", OLD / "7ab0fb4ec813.json"
 
 def test_a_record_of_version_1_is_the_run_that_today_has_its_settings() -> None:
     record, old = Record.read(REAL), json.loads(REAL.read_text())
-    (today,) = grid(["FD002"], ["baseline"], [123])
+    (today,) = grid(["FD002"], ["baseline"], [123], size="compact")
     assert record.id == today.id
     assert RunSpec.from_json(record.spec) == today
     assert today.train_sha256 == SUMS["train_FD002.txt"]
@@ -79,7 +79,7 @@ def test_a_folder_is_migrated_whole_and_only_once(tmp_path: Path) -> None:
     records.mkdir()
     for path in (REAL, SIMULATED):
         shutil.copy(path, records)
-    specs = grid(["FD002"], ["baseline"], [123])
+    specs = grid(["FD002"], ["baseline"], [123], size="compact")
     with pytest.raises(GraceError, match=r"2 of an older one. Run `grace bench migrate"):
         Store(tmp_path).mend([specs[0].id])
     assert Store(tmp_path).migrate() == (2, 0)
@@ -250,9 +250,9 @@ def test_the_known_sums_are_those_that_the_readers_find(cmapss_dir: Path) -> Non
 
 
 def test_every_record_of_the_results_is_of_this_version() -> None:
-    folder = Path(__file__).parents[2] / "results" / "records"
+    folder = Path(__file__).parents[2] / "results" / "compact" / "records"
     paths = list(folder.glob("*.json"))
     assert len(paths) == 180
     assert all(RECORD.is_current(path) for path in paths)
-    ids = {spec.id for spec in grid()}
+    ids = {spec.id for spec in grid(size="compact")}
     assert {Record.read(path).id for path in paths} == ids == {path.stem for path in paths}

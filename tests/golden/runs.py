@@ -22,7 +22,7 @@ import torch
 from grace.alignment.probe import probe
 from grace.alignment.recipes import RECIPES
 from grace.controllers.methods import build_outer
-from grace.data.conventions import Conventions
+from grace.data.conventions import PUBLISHED, Conventions
 from grace.data.fleet import Fleet
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.tables.columns import Columns, TableSource
@@ -51,7 +51,7 @@ def spec_of(method: str, **choices: Any) -> RunSpec:
     choices = {
         "size": "tiny",
         "schedule": PLAN,
-        "conventions": Conventions(window=20),
+        "conventions": replace(PUBLISHED, window=20),
         "seed": 3,
         "rul_scale": "cap",
         "measure_every": 2,

@@ -97,7 +97,7 @@ def test_eight_engines_are_no_longer_a_constant_and_what_is_doubtful_is_said(cma
     whole = read_train(cmapss_dir, "FD001")
     fleet, test = whole.select(np.arange(8)), read_test(cmapss_dir, "FD001")
     compact = grace.train(
-        run_spec("FD001", "grace", schedule=replace(SCHEDULES["compact"], epochs=3)), fleet, test
+        run_spec("FD001", "grace", size="compact", schedule=replace(SCHEDULES["compact"], epochs=3)), fleet, test
     ).record
     assert any("nearly the same of every engine" in line for line in compact.concerns)
     spec = run_spec("FD001", "grace", size="statistics", schedule="statistics", rul_scale="cap")

@@ -193,7 +193,7 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
 
 def test_a_field_that_came_later_leaves_older_ids_as_they_were() -> None:
     """The id of a record in results/ that was made before there was `full_epochs`."""
-    spec = run_spec("FD001", "grace")
+    spec = run_spec("FD001", "grace", size="compact")
     assert "full_epochs" in spec.to_json()["schedule"]
     values = spec.to_json()
     del values["schedule"]["full_epochs"]

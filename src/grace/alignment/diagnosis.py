@@ -76,7 +76,6 @@ class Diagnosis:
         """Why the validity study says nothing of this case; empty where it does."""
         seen = self.conventions
         simulated = self.dataset.startswith("simulated")
-        size = "tiny" if simulated else "compact"
         reasons = {
             "other tasks than RUL and health": self.near_failure_share is None,
             "an own table": bool(seen.get("table")),
@@ -84,10 +83,14 @@ class Diagnosis:
             f"a cap of {seen.get('cap')}": seen.get("cap") != 125,
             f"the recipe {self.recipe.name}": self.recipe.name != "joint",
             "another number of steps": self.recipe.name == "joint" and self.recipe.steps != RECIPES["joint"].steps,
-            f"the network {seen.get('size')}": seen.get("size") != size,
             "own engines": not self.dataset.startswith(("FD00", "simulated")),
         }
         return next((reason for reason, holds in reasons.items() if holds), "")
+
+    @property
+    def elsewhere(self) -> str:
+        """That the study's edge was measured at another size or window, in a sentence; empty where it was not."""
+        return Study.read().elsewhere(self.conventions.get("size"), self.conventions.get("window"))
 
     @property
     def training(self) -> str:
@@ -132,7 +135,12 @@ class Diagnosis:
             },
             "source_prescription": {"method": source.method, "decided": source.decided},
             "reading": self.reading,
-            "study": {"covers_this": not self.outside, "outside": self.outside, "words": Study.read().words},
+            "study": {
+                "covers_this": not (self.outside or self.elsewhere),
+                "outside": self.outside,
+                "elsewhere": self.elsewhere,
+                "words": Study.read().words,
+            },
             "cost": asdict(self.cost),
             "conventions": self.conventions,
         }

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from grace.core.fit import Losses
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
-from grace.data.prepare import Prepared
+from grace.data.prepare import MIN_HISTORY, Prepared
 from grace.errors import GraceError
 from grace.models.rul_problem import TASKS, RULProblem
 
@@ -63,9 +63,11 @@ class FleetProblem(RULProblem):
     Args:
         fleet: Training engines, run to failure.
         conventions: How recordings become windows, targets and labels.
-        size: Size of the network: ``paper``, ``compact`` or ``tiny``.
+        size: Size of the network: ``statistics``, ``compact``, ``paper`` or ``tiny``.
         inner: RUL loss: ``mse`` or ``weighted_mse``.
         batch_size: Windows in a batch.
+        min_history: Shortest history of a window, cycles; what is missing is padded at the front, as in a training. 0 takes full
+            windows only.
 
     Raises:
         GraceError: A parameter is out of range, or the fleet cannot be used (see :mod:`grace.data.prepare`).
@@ -73,6 +75,7 @@ class FleetProblem(RULProblem):
 
     fleet: Fleet
     conventions: Conventions
+    min_history: int
     prepared: Prepared
 
     def __init__(
@@ -80,14 +83,15 @@ class FleetProblem(RULProblem):
         fleet: Fleet,
         conventions: Conventions | None = None,
         *,
-        size: str = "compact",
+        size: str = "statistics",
         inner: str = "weighted_mse",
         batch_size: int = 128,
+        min_history: int = MIN_HISTORY,
     ) -> None:
         conventions = conventions or Conventions()
-        prepared = Prepared.of(fleet, conventions)
+        prepared = Prepared.of(fleet, conventions, min_history)
         super().__init__(prepared.windows, conventions.cap, size, inner=inner, batch_size=batch_size)
-        vars(self).update(fleet=fleet, conventions=conventions, prepared=prepared)
+        vars(self).update(fleet=fleet, conventions=conventions, min_history=min_history, prepared=prepared)
 
     def read_in(self, unit: str) -> tuple[RULProblem, Facts]:
         """The problem with the RUL head in a recipe's unit, and its facts."""
@@ -96,6 +100,7 @@ class FleetProblem(RULProblem):
         probed = RULProblem(self.windows, self.cap, self.size, unit, self.inner, self.batch_size, made=made)
         measured_as = {
             "labels": "cut from RUL" if self.fleet.labels is None else "own",
+            "min_history": self.min_history or conventions.window,
             "size": self.size,
             "inner_loss": self.inner,
             "batch_size": self.batch_size,

@@ -191,6 +191,7 @@ def _read(result: Diagnosis) -> Panel:
         text.append(f"\n{prescription.next_step}")
     text.append("\nWhether sharing pays does not follow from it. ")
     text.append(f"The study says nothing of this: {result.outside}." if result.outside else Study.read().words)
+    text.append(f" {result.elsewhere}" if result.elsewhere else "")
     text.append(f"\nTo find out: {_find_out(result)}", style="bold")
     if result.near_failure_share is not None:
         source = result.source_prescription

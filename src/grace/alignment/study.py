@@ -23,13 +23,26 @@ class Study:
     # rank correlation of rho before training with the gain by the second task; its 95 % interval over families
     correlation: tuple[float, ...]
     cost: tuple[float, ...]  # mean change of the test RMSE by the second task under GRACE, per cent, likewise
+    networks: tuple[
+        tuple[str, int], ...
+    ]  # size and window of the networks that rho was measured on, and its edge found
 
     @staticmethod
     @cache
     def read() -> Study:
         """The study that ships with this version."""
         values = json.loads(files("grace.alignment").joinpath("study.json").read_text(encoding="utf-8"))
-        return Study(values["cases"], values["families"], tuple(values["correlation"]), tuple(values["cost"]))
+        networks = tuple((size, window) for size, window in values["networks"])
+        return Study(values["cases"], values["families"], tuple(values["correlation"]), tuple(values["cost"]), networks)
+
+    def elsewhere(self, size: object, window: object) -> str:
+        """That the edge of rho and the study are of other networks; empty where they are of this one, or it has no size."""
+        if size is None or (size, window) in self.networks:
+            return ""
+        known = " or ".join(f"{name} on windows of {length}" for name, length in self.networks)
+        return (
+            f"The edge and the study were measured on other networks ({known}), not on {size} on windows of {window}."
+        )
 
     @property
     def words(self) -> str:

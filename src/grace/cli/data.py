@@ -62,7 +62,7 @@ def _check(dataset: Dataset, data: Data = None) -> None:
     """
     folder, name = work.subset_name(dataset, data)
     train = work.read_train(folder, name)
-    work.check_training(train, work.Conventions())
+    work.check_training(train, work.Conventions(), work.MIN_HISTORY)
     test = work.read_test(folder, name)
     contents = [f"{len(fleet.values)} rows, {len(fleet.engines)} engines" for fleet in (train, test)]
     for kind, content in zip(("train", "test", "RUL"), [*contents, "one RUL a test engine"], strict=True):

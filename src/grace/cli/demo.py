@@ -63,7 +63,7 @@ def _page(outcomes: Sequence[work.dial.Outcome], executor: Executor | None, fold
         size="tiny",
         rul_scale="cap",
         schedule=replace(work.Schedule.named("tiny"), epochs=4, steps=50),
-        conventions=replace(work.CONVENTIONS, window=20),
+        conventions=work.Conventions(window=20),
     )
     work.sweep(specs, work.Store(folder), None, lambda: nullcontext(executor))
     page = folder / "report.html"

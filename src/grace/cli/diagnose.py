@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from grace.cli import work
-from grace.cli.options import EngineOptions, Engines, Jobs, Size, Window, grouped
+from grace.cli.options import EngineOptions, Engines, Jobs, OptionalSize, grouped
 from grace.errors import GraceError
-
-
-@dataclass(frozen=True)
-class _EngineOptions(EngineOptions):
-    window: Window = 30
-
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -25,12 +19,12 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("diagnose", short_help="Measure alignment, decide, explain.")
 @grouped
 def _diagnose(
-    engines: _EngineOptions,
+    engines: EngineOptions,
     dataset: Engines = None,
     recipe: Annotated[str, typer.Option(help="joint, init, warmup, warmup-each or published.")] = "joint",
     inits: Annotated[int, typer.Option(help="Initialisations; the interval is over them.")] = 8,
     batches: Annotated[int, typer.Option(help="Batches read in each.")] = 50,
-    size: Size = "compact",
+    size: OptionalSize = None,
     inner: Annotated[str, typer.Option(help="RUL loss: weighted_mse or mse.")] = "weighted_mse",
     batch_size: Annotated[int, typer.Option(help="Windows in a batch.")] = 128,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps, in place of the recipe's own.")] = None,
@@ -61,11 +55,13 @@ def _diagnose(
     initialisation: unreliable).
     \b
     Rules: study says what the labels follow and prescribes nothing; source prescribes by its bands of rho, thresholds strong
-    0.20, weak 0.05, opposed -0.05, ratio 100, near_failure 0.10, conditions 2. --threshold takes the source's rule.
+    0.20, weak 0.05, opposed -0.05, ratio 100, near_failure 0.10, conditions 2. --threshold takes the source's rule. With it
+    go full windows of 30 cycles, the settings as features and the compact network, unless --window and --size name others.
     """
     opened = engines.opened_unless(dataset, "diagnose")
-    conventions = _less(engines.change(work.Conventions(), opened), without or [])
     thresholds = _rule(bands, threshold or [])
+    published = thresholds.prescribes
+    conventions = _less(engines.change(work.PUBLISHED if published else work.Conventions(), opened), without or [])
     if opened is not None and labels is not None:
         raise GraceError(
             "`--labels` should be left out with --table, whose rows are sorted. Found both. Use --label COLUMN."
@@ -80,7 +76,14 @@ def _diagnose(
         work.progress_bar(f"{fleet.name}: {recipe}", "initialisations") as on_progress,
     ):
         result = work.diagnose(
-            work.FleetProblem(fleet, conventions, size=size, inner=inner, batch_size=batch_size),
+            work.FleetProblem(
+                fleet,
+                conventions,
+                size=size or ("compact" if published else work.SIZE),
+                inner=inner,
+                batch_size=batch_size,
+                min_history=0 if published else work.MIN_HISTORY,
+            ),
             recipe=recipe,
             inits=inits,
             reads=batches,

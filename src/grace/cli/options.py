@@ -26,8 +26,9 @@ Jobs = Annotated[
     int, typer.Option(help="Processes, one thread each; 0 is one a core. The numbers do not depend on it.")
 ]
 Protocol = Annotated[str, typer.Option(help="honest, or source: best epoch on the test set.")]
-Size = Annotated[str, typer.Option(help="Network: compact, statistics, paper or tiny.")]
-Window = Annotated[int, typer.Option(help="Length of a window, cycles (rows of a table); the source's is 30.")]
+_SIZE = typer.Option(help="Network: statistics (by default), compact, paper or tiny.")
+Size = Annotated[str, _SIZE]
+OptionalSize = Annotated[str | None, _SIZE]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ class EngineOptions(_TableOptions):
     """Which engines, and how their recordings become windows, targets and labels."""
 
     data: Data = None
-    window: Window = 60
+    window: Annotated[
+        int | None, typer.Option(help="Length of a window, cycles (rows of a table); default 60, the source's is 30.")
+    ] = None
     cap: Annotated[int, typer.Option(help="Largest RUL that is told apart, cycles.")] = 125
     health: Annotated[str, typer.Option(help="Health cuts HEALTHY,CRITICAL in cycles of RUL.")] = "70,30"
     conditions: Annotated[
@@ -88,7 +91,8 @@ class EngineOptions(_TableOptions):
                 f"`--health` should be HEALTHY,CRITICAL in whole cycles, as in 70,30. Found {self.health!r}."
             )
         healthy, critical = int(cuts[0]), int(cuts[1])
-        found: dict[str, Any] = {"window": self.window, "cap": self.cap, "health_cuts": (healthy, critical)}
+        window = base.window if self.window is None else self.window
+        found: dict[str, Any] = {"window": window, "cap": self.cap, "health_cuts": (healthy, critical)}
         if opened is not None:
             found |= {"features": opened.features, "conditions": opened.conditions, "table": opened.columns}
             return replace(base, near_failure=critical, **found)
@@ -103,10 +107,15 @@ class EngineOptions(_TableOptions):
 class TrainingOptions(EngineOptions):
     """What a training is, but for its method and its seed."""
 
-    size: Size = "compact"
-    schedule: Annotated[str, typer.Option(help="Schedule: compact, statistics, paper or tiny.")] = "compact"
+    size: Size = "statistics"
+    schedule: Annotated[str | None, typer.Option(help="Schedule by name, in place of the one of --size.")] = None
     epochs: Annotated[int | None, typer.Option(help="Epochs, in place of the schedule's.")] = None
-    rul_scale: Annotated[str, typer.Option(help="RUL head and loss: cycles (the source), cap-head or cap.")] = "cycles"
+    rul_scale: Annotated[
+        str | None,
+        typer.Option(
+            help="RUL head and loss: cycles (the source), cap-head or cap; default the method's own, else the one of --size."
+        ),
+    ] = None
     protocol: Protocol = "honest"
     folds: Annotated[
         int | None,
@@ -123,14 +132,13 @@ class TrainingOptions(EngineOptions):
 
     def choices(self, opened: work.TableSource | None) -> dict[str, Any]:
         """Arguments of :func:`grace.training.spec.run_spec`."""
-        plan = work.Schedule.named(self.schedule)
+        plan = work.run_spec("", size=self.size, schedule=self.schedule).schedule
         plan = plan if self.epochs is None else replace(plan, epochs=self.epochs)
         names = ("size", "protocol", "rul_scale", "measure_every", "measure_on")
         given = {name: getattr(self, name) for name in names} | {"folds": self.folds or 0}
-        given |= {"schedule": plan, "conventions": self.change(work.CONVENTIONS, opened)}
-        if (
-            whole := work.CONVENTIONS.cap
-        ) != self.cap:  # training and validation look as far beyond the cap as by default
+        usual = work.Conventions()
+        given |= {"schedule": plan, "conventions": self.change(usual, opened)}
+        if (whole := usual.cap) != self.cap:  # training and validation look as far beyond the cap as by default
             given["schedule"] = replace(plan, max_train_rul=round(plan.max_train_rul * self.cap / whole))
             given["max_validation_rul"] = round(work.RunSpec.max_validation_rul * self.cap / whole)
         return given

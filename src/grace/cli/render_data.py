@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from grace.alignment.show import conventions_line
-from grace.data.conventions import Conventions
+from grace.data.conventions import PUBLISHED, Conventions
 from grace.data.fleet import Fleet
 from grace.data.prepare import Prepared
 from grace.data.tables.columns import TableSource
 
 
 def _facts_of(train: Fleet, test: Fleet) -> dict[str, Any]:
-    conventions = Conventions()
+    conventions = PUBLISHED  # so that the facts can be held against those of others
     prepared = Prepared.of(train, conventions)
     return {
         "dataset": train.name,

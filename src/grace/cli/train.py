@@ -103,7 +103,8 @@ def _train(
             raise GraceError(f"{fleet.name}, {spec.method}: {run.record.reason}")
         return run
 
-    run, tried = _sound(trained, spec)
+    asked = training.epochs is not None or training.schedule is not None  # what was asked for is not changed
+    run, tried = (trained(spec), []) if asked else _sound(trained, spec)
     work.save_model(path, run)
     for checkpoint in checkpoints:
         checkpoint.unlink(missing_ok=True)

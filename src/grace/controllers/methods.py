@@ -40,6 +40,7 @@ class Method:
     outer: str  # name in OUTER
     inner: str  # name of the RUL loss, in INNER of weighted_mse.py
     options: Mapping[str, Any] = field(default_factory=dict)  # parameters of the outer axis, defaults left out
+    rul_scale: str = ""  # name of the unit that its weights are meant in, in UNITS of rul_problem.py; empty: any
 
     @staticmethod
     def named(name: str) -> Method:
@@ -67,7 +68,11 @@ class Method:
     def name(self) -> str:
         """Of a row with all its options: its name in the table, or ``OUTER+INNER,OPTION=VALUE``."""
         for name, row in METHODS.items():
-            if (row.outer, row.inner) == (self.outer, self.inner) and _resolved_row(name) == self.options:
+            if (
+                (row.outer, row.inner) == (self.outer, self.inner)
+                and _resolved_row(name) == self.options
+                and row.rul_scale in ("", self.rul_scale)
+            ):
                 return name
         usual = {} if self.outer.startswith(PREFIX) else Method(self.outer, self.inner).resolved()
         own = {name: value for name, value in self.options.items() if name not in usual or usual[name] != value}
@@ -88,8 +93,10 @@ METHODS: dict[str, Method] = {
     "amnl-normalised": Method("loss-normalised", "weighted_mse"),
     "gaba-equal": Method("gaba", "mse", {"floor": 0.0}),
     "grace-equal": Method("gaba", "weighted_mse", {"floor": 0.0}),
+    **{f"fixed-{w:g}": Method("fixed", "mse", {"weights": (1.0, w)}, "cap") for w in (0.01, 0.1, 0.5)},
 }
-"""Methods by name: the seven of the source's table, single tasks, and variants."""
+"""Methods by name: the seven of the source's table, single tasks, variants, and health with a fixed weight beside an RUL loss of
+``mean(error^2) / cap^2``, where it really shares (in cycles^2 it is a few thousandths of the gradient)."""
 
 SHAPE = ("tasks", "replicas")
 """Parameters that every controller takes; all others are its options."""

@@ -14,4 +14,7 @@ TITLES = {
     "amnl-normalised": "AMNL, losses normalised",
     "gaba-equal": "GABA, floor 0",
     "grace-equal": "GRACE, floor 0",
+    "fixed-0.01": "Fixed, 1 / 0.01",
+    "fixed-0.1": "Fixed, 1 / 0.1",
+    "fixed-0.5": "Fixed, 1 / 0.5",
 }

@@ -9,7 +9,7 @@ from grace.data.tables.columns import Columns
 from grace.errors import GraceError
 
 USED_SENSORS = (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 21)
-FEATURES = (*SETTINGS, *(f"sensor_{number}" for number in USED_SENSORS))
+FEATURES = tuple(f"sensor_{number}" for number in USED_SENSORS)
 MAX_CONDITIONS = 8
 """Operating conditions that are looked for, at most."""
 
@@ -17,6 +17,9 @@ MAX_CONDITIONS = 8
 @dataclass(frozen=True)
 class Conventions:
     """How recordings become windows, targets and labels; printed with every result.
+
+    The defaults are those of a training and of a diagnosis alike: the source's (:data:`PUBLISHED`) but for a longer window and no
+    settings among the features (they serve to find the conditions), chosen on validation engines: docs/training.md.
 
     Attributes:
         cap: Largest RUL that a target may have, cycles: ``min(RUL, cap)``.
@@ -37,7 +40,7 @@ class Conventions:
     """
 
     cap: int = 125
-    window: int = 30
+    window: int = 60
     stride: int = 1
     features: tuple[str, ...] = FEATURES
     conditions: int = 0
@@ -75,3 +78,7 @@ class Conventions:
         values = asdict(self)
         del values["table"]
         return values if self.table is None else values | {"table": self.table.to_json()}
+
+
+PUBLISHED = Conventions(window=30, features=(*SETTINGS, *FEATURES))
+"""The source's conventions: windows of 30 cycles, the settings among the features."""

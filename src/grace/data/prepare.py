@@ -12,6 +12,9 @@ from grace.data.fleet import Fleet
 from grace.data.windows import ManyWindows, Windows, training_windows
 from grace.errors import GraceError
 
+MIN_HISTORY = 20
+"""Shortest history that a window needs by default, in trainings and in a diagnosis, cycles (rows of a table)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
@@ -25,11 +28,14 @@ class Prepared:
     class_shares: tuple[float, ...]
 
     @classmethod
-    def of(cls, fleet: Fleet, conventions: Conventions) -> Prepared:
-        """A training fleet checked, its conditions found, its features scaled and its windows indexed."""
-        check_training(fleet, conventions)
+    def of(cls, fleet: Fleet, conventions: Conventions, min_history: int = 0) -> Prepared:
+        """A training fleet checked, its conditions found, its features scaled and its windows indexed.
+
+        ``min_history`` is that of :func:`~grace.data.windows.training_windows`.
+        """
+        check_training(fleet, conventions, min_history)
         conditioner = Conditioner.fit(fleet, conventions)
-        windows = training_windows(fleet, conditioner.transform(fleet), conventions)
+        windows = training_windows(fleet, conditioner.transform(fleet), conventions, min_history)
         near, shares = 0, np.zeros(3, dtype=np.int64)
         for part in windows.pieces():
             near += int((part.true_rul < conventions.near_failure).sum())
@@ -52,7 +58,7 @@ def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0)
         raise GraceError(
             f"{fleet.name} should hold at least two training engines. Found one. Engines are what is split and counted."
         )
-    least, needed = int(np.argmin(fleet.lengths)), min_history or conventions.window
+    least, needed = int(np.argmin(fleet.lengths)), min(min_history, conventions.window) or conventions.window
     if fleet.lengths[least] < needed:
         line, rows = (f" (line {fleet.starts[least] + 1})", "cycles") if conventions.table is None else ("", "rows")
         raise GraceError(

@@ -21,7 +21,7 @@ from grace.core.fit import fit
 from grace.core.metrics import rmse
 from grace.core.pools import Progress, run_all
 from grace.core.stats import EFFECT, Estimate, student
-from grace.data.conventions import Conventions
+from grace.data.conventions import PUBLISHED, Conventions
 from grace.data.prepare import Prepared
 from grace.data.resident import ResidentWindows
 from grace.data.simulated.fleet import Simulation, simulate
@@ -97,7 +97,7 @@ def _diagnosed(dial: float, setup: Setup, executor: Executor | None = None) -> D
     """The diagnosis of the fleet with seed 0, which no outcome is measured on."""
     fleet, _ = simulate(replace(setup.fleet, seed=0, dial=dial))
     return diagnose(
-        FleetProblem(fleet, Conventions(window=setup.window), size=setup.size, batch_size=setup.batch_size),
+        FleetProblem(fleet, _conventions(setup), size=setup.size, batch_size=setup.batch_size, min_history=0),
         inits=setup.inits,
         reads=setup.batches,
         steps=setup.probe_steps,
@@ -106,9 +106,13 @@ def _diagnosed(dial: float, setup: Setup, executor: Executor | None = None) -> D
     )
 
 
+def _conventions(setup: Setup) -> Conventions:
+    return replace(PUBLISHED, window=setup.window)
+
+
 def _trained(simulation: Simulation, weights: tuple[float, float], setup: Setup) -> float:
     """Test RMSE in cycles of one training, on the last window of every test engine, targets capped."""
-    conventions = Conventions(window=setup.window)
+    conventions = _conventions(setup)
     fleet, test = simulate(simulation)
     prepared = Prepared.of(fleet, conventions)
     problem = RULProblem(prepared.windows, conventions.cap, setup.size, "cap", "mse", setup.batch_size)

@@ -75,7 +75,7 @@ class RULProblem:
 
     windows: Windows | ManyWindows  # training windows
     cap: int = 125  # largest target, cycles
-    size: str = "compact"  # size of the network
+    size: str = "statistics"  # size of the network
     unit: str = "cap"  # a name in UNITS
     inner: str = "weighted_mse"  # name of the RUL loss
     batch_size: int = 128  # windows in a batch

@@ -150,4 +150,5 @@ def _diagnosis_row(found: Diagnosed) -> Row:
         "reliable": e.reliable,
         "batches": found.batches,
         "settled": found.settled,
+        "elsewhere": found.elsewhere,
     }

@@ -82,6 +82,7 @@ function whatTrainingShowed(found) {
   }
   const prescribes = data.decision.rules[state.rule].thresholds.prescribes;
   lines.push(prescribes ? "The validity study does not bear the source's bands out (`grace validity`)." : data.decision.study);
+  if (!prescribes && chosen?.elsewhere) lines.push(chosen.elsewhere);
   return lines;
 }
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from grace.alignment.decide import Evidence
 from grace.alignment.recipes import RECIPES
+from grace.alignment.study import Study
 from grace.bench.store import Store
 from grace.errors import GraceError
 from grace.report.estimates import VIEWS, figures
@@ -28,6 +29,7 @@ class Diagnosed:
     evidence: Evidence
     batches: int
     settled: bool | None
+    elsewhere: str = ""  # that the study's edge was measured at another size or window; empty where it was not
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ def _diagnosed(path: Path) -> Diagnosed:
     ratio, share = _number(found["ratio"]["median"]), _number(found["near_failure_share"])
     conditions, inits, batches = (int(_number(v)) for v in (found["conditions"], rho["inits"], rho["batches"]))
     evidence = Evidence(mean, low, high, ratio, share, conditions, 2, not recipe.single, inits, recipe.name)
-    return Diagnosed(_text(found["dataset"]), evidence, batches, found["settled"])
+    seen = found["conventions"]
+    elsewhere = Study.read().elsewhere(seen.get("size"), seen.get("window"))
+    return Diagnosed(_text(found["dataset"]), evidence, batches, found["settled"], elsewhere)
 
 
 def columns_of(record: Record) -> dict[str, Any]:

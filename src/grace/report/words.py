@@ -110,9 +110,10 @@ def _alignment(diagnoses: Sequence[Diagnosed]) -> list[str]:
         f"{inline(d.dataset)} {d.evidence.rho:+.2f} [{d.evidence.low:+.2f}, {d.evidence.high:+.2f}]" for d in joint
     )
     above = sum(d.evidence.low > STUDY.weak for d in joint)
+    elsewhere = "".join(f" {words}" for words in dict.fromkeys(d.elsewhere for d in joint) if words)
     return [
         f"rho before training (recipe joint): {values}. On {above} of {len(joint)} the whole interval is above "
-        f"{STUDY.weak:+.2f}: the labels follow RUL, which is not to say that sharing pays."
+        f"{STUDY.weak:+.2f}: the labels follow RUL, which is not to say that sharing pays.{elsewhere}"
     ]
 
 

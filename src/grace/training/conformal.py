@@ -31,8 +31,9 @@ from grace.errors import GraceError
 KNOTS = 9
 """Predicted RULs, from 0 to the cap, at which the expected size of an error is kept; between them it is linear."""
 
-PRIOR = 20.0
-"""Windows that the mean over all stands for beside those near a knot."""
+PRIOR = 5.0
+"""Windows that all errors together stand for beside those near a knot."""
+TINY = 1e-6  # cycles, so that scores stay finite
 PARTS = 5
 
 Values = NDArray[np.floating[Any]]
@@ -83,7 +84,7 @@ class Interval:
             member = counts[0][0] % PARTS
         rul = np.concatenate(predicted).astype(np.float64)
         error = np.abs(rul - np.concatenate(true))
-        size = np.stack([_size_of_errors(rul, error, member != k, cap) for k in range(member.max() + 1)])
+        size = np.stack([_size_of_errors(rul, error, member != k, cap, level) for k in range(member.max() + 1)])
         found = cls(level, cap, size, member, error, weight)
         return replace(found, score=error / found.size_at(rul, member))
 
@@ -125,16 +126,20 @@ class Interval:
         return size
 
 
-def _size_of_errors(predicted: Values, error: Values, others: NDArray[np.bool_], cap: float) -> Values:
+def _size_of_errors(rul: Values, error: Values, others: NDArray[np.bool_], cap: float, level: float) -> Values:
     """Expected size of an error at :data:`KNOTS` predicted RULs, from the errors of other members than the one it serves.
 
-    Root mean square of the errors near each knot (triangular weights), drawn towards that of all where there are few.
+    The quantile of the errors near each knot (triangular weights), and a little of all of them, which decides where few are near.
     """
-    squared, knots = np.square(error), np.linspace(0, cap, KNOTS)
-    near = np.clip(1 - np.abs(predicted - knots[:, None]) / (knots[1] - knots[0]), 0, None) * others
-    everywhere = max(float(squared[others].mean()) if others.any() else 1.0, 1e-6)
-    found: Values = np.sqrt((near @ squared + PRIOR * everywhere) / (near.sum(1) + PRIOR))
-    return found
+    if not others.any():
+        return np.ones(KNOTS)
+    knots = np.linspace(0, cap, KNOTS)
+    near = np.clip(1 - np.abs(rul - knots[:, None]) / (knots[1] - knots[0]), 0, None) + PRIOR / others.sum()
+    order = np.argsort(error, kind="stable")
+    reached = np.cumsum((near * others)[:, order], axis=1)
+    place = (reached < level * reached[:, -1:]).sum(1)
+    size: Values = np.maximum(error[order][np.minimum(place, len(order) - 1)], TINY)
+    return size
 
 
 def constant(level: float, cap: float, half_width: float) -> Interval:

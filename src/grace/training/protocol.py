@@ -76,7 +76,7 @@ class Split:
 
 
 def _check(spec: RunSpec, fleet: Fleet) -> None:
-    check_training(fleet, spec.conventions, min(spec.schedule.min_history, spec.conventions.window))
+    check_training(fleet, spec.conventions, spec.schedule.min_history)
 
 
 def _tested(spec: RunSpec, test: Fleet, conditioner: Conditioner) -> Windows:

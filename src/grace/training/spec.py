@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from grace.controllers.methods import Method, build_outer
 from grace.core.weighted_mse import INNER
-from grace.data.conventions import FEATURES, Conventions
-from grace.data.fleet import SETTINGS, Fleet
+from grace.data.conventions import Conventions
+from grace.data.fleet import Fleet
 from grace.data.tables.columns import Columns
 from grace.errors import GraceError
 from grace.formats import DamagedError, Format, built, checksum
@@ -24,10 +24,11 @@ PRECISIONS = ("float32", "bfloat16")
 SEEDS = (42, 123, 456, 789, 1024)
 """The source's seeds."""
 
-CONVENTIONS = Conventions(window=60, features=tuple(name for name in FEATURES if name not in SETTINGS))
-"""Conventions of a training: those of the source but for a longer window and no settings among the features (they serve to
-find the conditions), chosen on validation engines: docs/training.md."""
-
+SIZE = "statistics"
+"""The size unless another is named."""
+RUL_SCALE = {"statistics": "cap-head"}
+"""What a size takes for ``rul_scale`` unless another is named, where it is not the source's ``cycles``. A size's schedule is the
+one of its name."""
 
 SPEC = Format("spec", 2, {1: spec_1})
 DESCRIBED = ("id", "method", "schedule_name")
@@ -49,13 +50,13 @@ class RunSpec:
         inner: Inner axis, see :data:`grace.core.weighted_mse.INNER`.
         options: Parameters of the outer axis as pairs; its defaults are filled in.
         seed: Seed of the split, the initialisation, the order of batches and the dropout.
+        size: Size of the network.
+        rul_scale: Unit of the RUL head and its loss, see :data:`grace.models.rul_problem.UNITS`.
+        schedule: Learning rate, length and stopping.
         protocol: ``honest``: chosen on validation engines, the test read once. ``source``: best epoch on the test set.
         folds: Networks of an ensemble, each trained on all engines but one fold of them, to the last epoch; at most one an
             engine. 0: one network.
         start: Number of the initialisation of a seed, 0 the first; another start where one comes to nothing.
-        size: Size of the network.
-        rul_scale: Unit of the RUL head and its loss, see :data:`grace.models.rul_problem.UNITS`.
-        schedule: Learning rate, length and stopping.
         conventions: How recordings become windows, targets and labels.
         validation_share: Share of the training engines that nothing is trained on.
         validation_cuts: Random cycles at which each of them is cut.
@@ -77,13 +78,13 @@ class RunSpec:
     inner: str
     options: tuple[tuple[str, Any], ...]
     seed: int
+    size: str
+    rul_scale: str
+    schedule: Schedule
     protocol: str = "honest"
     folds: int = 0
     start: int = 0
-    size: str = "compact"
-    rul_scale: str = "cycles"
-    schedule: Schedule = field(default_factory=lambda: Schedule.named("compact"))
-    conventions: Conventions = CONVENTIONS
+    conventions: Conventions = Conventions()
     validation_share: float = 0.2
     validation_cuts: int = 16
     max_validation_rul: int = 150
@@ -131,7 +132,7 @@ class RunSpec:
     @property
     def method(self) -> str:
         """Name of the row in :data:`grace.controllers.methods.METHODS`, or ``OUTER+INNER`` of a free pair."""
-        return Method(self.outer, self.inner, dict(self.options)).name
+        return Method(self.outer, self.inner, dict(self.options), self.rul_scale).name
 
     @property
     def schedule_name(self) -> str:
@@ -219,8 +220,6 @@ if TYPE_CHECKING:
         protocol: str
         folds: int
         start: int
-        size: str
-        rul_scale: str
         conventions: Conventions
         validation_share: float
         validation_cuts: int
@@ -240,7 +239,9 @@ def run_spec(
     inner: str | None = None,
     options: Mapping[str, object] | None = None,
     measure_every: int | None = None,
-    schedule: str | Schedule = "compact",
+    size: str = SIZE,
+    schedule: str | Schedule | None = None,
+    rul_scale: str | None = None,
     seed: int = SEEDS[0],
     **choices: Unpack[Choices],
 ) -> RunSpec:
@@ -253,7 +254,9 @@ def run_spec(
         inner: Replaces the row's inner axis.
         options: Parameters of the outer axis, over those of the row.
         measure_every: Steps between two Gramians; None: the outer axis' own.
-        schedule: A schedule or its name.
+        size: Size of the network.
+        schedule: A schedule or its name; None: the one named as the size.
+        rul_scale: Unit of the RUL head and its loss; None: the row's own, else that of the size, see :data:`RUL_SCALE`.
         seed: Seed of the split, the initialisation, the order of batches and the dropout.
         choices: Further fields of :class:`RunSpec`.
 
@@ -263,12 +266,16 @@ def run_spec(
     row = Method.named(method_name or ("baseline" if outer or inner else "grace"))
     chosen = outer or row.outer
     merged: dict[str, Any] = ({} if outer else dict(row.options)) | dict(options or {})
+    Architecture.named(size)  # an unknown size is told as that, before a schedule is looked for under its name
+    plan = size if schedule is None else schedule
     return RunSpec(
         dataset=dataset,
         outer=chosen,
         inner=inner or row.inner,
         options=tuple((key, _frozen(value)) for key, value in sorted(merged.items())),
-        schedule=Schedule.named(schedule) if isinstance(schedule, str) else schedule,
+        size=size,
+        schedule=Schedule.named(plan) if isinstance(plan, str) else plan,
+        rul_scale=(row.rul_scale or RUL_SCALE.get(size, "cycles")) if rul_scale is None else rul_scale,
         seed=seed,
         measure_every=build_outer(chosen, **merged).measure_every if measure_every is None else measure_every,
         **choices,

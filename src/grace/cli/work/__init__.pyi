@@ -34,11 +34,13 @@ from grace.data.cmapss.fleets import read_test as read_test
 from grace.data.cmapss.fleets import read_train as read_train
 from grace.data.cmapss.fleets import subset_name as subset_name
 from grace.data.cmapss.fleets import write_cmapss as write_cmapss
+from grace.data.conventions import PUBLISHED as PUBLISHED
 from grace.data.conventions import Conventions as Conventions
 from grace.data.health_labels import with_labels as with_labels
 from grace.data.load import SIMULATED as SIMULATED
 from grace.data.load import load_test as load_test
 from grace.data.load import load_train as load_train
+from grace.data.prepare import MIN_HISTORY as MIN_HISTORY
 from grace.data.prepare import check_training as check_training
 from grace.data.simulated.fleet import Simulation as Simulation
 from grace.data.simulated.fleet import simulate as simulate
@@ -62,6 +64,6 @@ from grace.training.predict import predict as predict
 from grace.training.record import FAILED as FAILED
 from grace.training.run import train as train
 from grace.training.schedule import Schedule as Schedule
-from grace.training.spec import CONVENTIONS as CONVENTIONS
+from grace.training.spec import SIZE as SIZE
 from grace.training.spec import RunSpec as RunSpec
 from grace.training.spec import run_spec as run_spec
