@@ -49,6 +49,7 @@ def _train(
       grace train FD001 --data cmapss --size paper --schedule paper
       grace train --table fleet.parquet --engine id --time cycle --method rul-only-weighted
       grace train simulated --method baseline
+      grace train FD001 --data cmapss --model tree                  what needs no network: tree, ridge or age
 
     \b
     Methods: baseline, dwa, gradnorm, uncertainty, amnl, gaba, grace (the source's seven), rul-only, rul-only-weighted,
@@ -88,7 +89,7 @@ def _train(
     checkpoint.unlink(missing_ok=True)
     if run.model is None:
         raise GraceError(f"{fleet.name}, {spec.method}: {run.record.reason}")
-    baselines = work.baseline_errors(run.split, spec.conventions.cap) if spec.trains("rul") else {}
+    baselines = work.baseline_errors(run.split, spec.conventions) if spec.trains("rul") else {}
     work.show_run(run.record, path, baselines)
 
 

@@ -14,4 +14,9 @@ TITLES = {
     "amnl-normalised": "AMNL, losses normalised",
     "gaba-equal": "GABA, floor 0",
     "grace-equal": "GRACE, floor 0",
+    "tree": "Boosted tree",
+    "ridge": "Ridge regression",
+    "age": "Age alone",
 }
+BASELINES = ("tree", "ridge", "age")
+"""Those that are no method of training a network: they are fitted to RUL, and share nothing."""

@@ -16,6 +16,7 @@ from grace.formats import DamagedError, Format, built, checksum
 from grace.models.cnn_bilstm_attention import Architecture
 from grace.models.rul_problem import TASKS, UNITS
 from grace.models.two_heads import UPPER, WHOLE
+from grace.training.fitted import MODELS, NETWORK, fitted, model_of
 from grace.training.migrations import spec_1
 from grace.training.schedule import CUSTOM, SCHEDULES, Schedule
 
@@ -32,8 +33,8 @@ find the conditions), chosen on validation engines: docs/training.md."""
 SPEC = Format("spec", 2, {1: spec_1})
 DESCRIBED = ("id", "method", "schedule_name")
 """What the JSON of a spec says beside its fields, for readers; it follows from them."""
-LATER = {"full_epochs": False}
-"""Fields of a schedule that came after records were there: left out of the id where they say what runs did before."""
+LATER = {"model": "network", "schedule.full_epochs": False}
+"""Fields that came after records were there: left out of the id where they say what runs did before."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class RunSpec:
         inner: Inner axis, see :data:`grace.core.weighted_mse.INNER`.
         options: Parameters of the outer axis as pairs; its defaults are filled in.
         seed: Seed of the split, the initialisation, the order of batches and the dropout.
+        model: ``network``, or the name of a baseline, see :mod:`grace.training.fitted`.
         protocol: ``honest``: chosen on validation engines, the test read once. ``source``: best epoch on the test set.
         size: Size of the network.
         rul_scale: Unit of the RUL head and its loss, see :data:`grace.models.rul_problem.UNITS`.
@@ -73,6 +75,7 @@ class RunSpec:
     inner: str
     options: tuple[tuple[str, Any], ...]
     seed: int
+    model: str = NETWORK
     protocol: str = "honest"
     size: str = "compact"
     rul_scale: str = "cycles"
@@ -89,7 +92,10 @@ class RunSpec:
     test_sha256: str = ""
 
     def __post_init__(self) -> None:
+        for name, value in fitted(self.model, self.schedule).items():
+            object.__setattr__(self, name, value)
         for name, known in (
+            ("model", MODELS),
             ("inner", tuple(INNER)),
             ("rul_scale", tuple(UNITS)),
             ("protocol", PROTOCOLS),
@@ -117,7 +123,9 @@ class RunSpec:
 
     @property
     def method(self) -> str:
-        """Name of the row in :data:`grace.controllers.methods.METHODS`, or ``OUTER+INNER`` of a free pair."""
+        """Name of the row in :data:`grace.controllers.methods.METHODS`, ``OUTER+INNER`` of a free pair, or the baseline's."""
+        if self.model != NETWORK:
+            return self.model
         return Method(self.outer, self.inner, dict(self.options)).name
 
     @property
@@ -129,9 +137,11 @@ class RunSpec:
     def id(self) -> str:
         """Twelve hexadecimal digits of the SHA-256 of the fields as canonical JSON."""
         fields = self._fields()
-        for name, default in LATER.items():
-            if fields["schedule"][name] == default:
-                del fields["schedule"][name]
+        for path, default in LATER.items():
+            *above, name = path.split(".")
+            home = fields[above[0]] if above else fields
+            if home[name] == default:
+                del home[name]
         return checksum(fields)[:12]
 
     def trains(self, task: str) -> bool:
@@ -201,6 +211,7 @@ if TYPE_CHECKING:
     class Choices(TypedDict, total=False):
         """Fields of :class:`RunSpec` that :func:`run_spec` hands on as they are."""
 
+        model: str
         protocol: str
         size: str
         rul_scale: str
@@ -231,7 +242,7 @@ def run_spec(
 
     Args:
         dataset: Name of the data set.
-        method_name: Row of the table; default ``grace`` where neither axis is given, else ``baseline``.
+        method_name: Row of the table, or a baseline; default ``grace`` where neither axis is given, else ``baseline``.
         outer: Replaces the row's outer axis and its options.
         inner: Replaces the row's inner axis.
         options: Parameters of the outer axis, over those of the row.
@@ -241,8 +252,11 @@ def run_spec(
         choices: Further fields of :class:`RunSpec`.
 
     Raises:
-        GraceError: An unknown name, or a field out of its range.
+        GraceError: An unknown name, a field out of its range, or a method together with a baseline.
     """
+    model = model_of(choices.get("model", NETWORK), method_name, outer, inner, options)
+    if model != NETWORK:
+        choices, method_name = choices | {"model": model}, None
     row = Method.named(method_name or ("baseline" if outer or inner else "grace"))
     chosen = outer or row.outer
     merged: dict[str, Any] = ({} if outer else dict(row.options)) | dict(options or {})
