@@ -57,7 +57,8 @@ class ResidentWindows:
         return self._count
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Windows ``[B, T, F]``, or what stands for them ``[B, S]``, capped RUL in cycles and health state ``[B]`` at int64 ``[B]``."""
+        """Of the windows at int64 ``[B]``: themselves ``[B, T, F]``, or their statistics or ages ``[B, S]``; capped RUL in cycles
+        and health state ``[B]``."""
         if self._stored is not None:
             x, rul, label = self._read(self._stored, index.cpu().numpy())
             return x if self._of is None else self._of(x), rul, label
