@@ -32,7 +32,7 @@ def test_the_tree_is_scikit_learns_on_the_same_statistics(split: Split) -> None:
     )
     tree = HistGradientBoostingRegressor(random_state=0).fit(x, split.train.rul)  # type: ignore[union-attr]
     expected = np.sqrt(np.mean((np.clip(tree.predict(v), 0, 125) - split.validation.rul) ** 2))
-    assert baseline_errors(split, 125)["tree"] == pytest.approx(expected, rel=1e-3)
+    assert baseline_errors([split], 125)["tree"] == pytest.approx(expected, rel=1e-3)
 
 
 def test_age_alone_knows_engines_that_all_live_as_long() -> None:
@@ -53,7 +53,7 @@ def test_age_alone_knows_engines_that_all_live_as_long() -> None:
     spec = run_spec(
         "simulated", "rul-only", conventions=Conventions(window=20, features=("sensor_2", "sensor_3"), conditions=1)
     )
-    found = baseline_errors(Split.of(spec, fleet(20, 100), None), 125)
+    found = baseline_errors([Split.of(spec, fleet(20, 100), None)], 125)
     assert found["age"] == pytest.approx(0, abs=1e-3)
     assert found["tree"] > 5  # noise tells nothing but the share of the window that is recorded
     assert found["ridge"] > 5

@@ -111,6 +111,12 @@ class TrainingOptions(EngineOptions):
     epochs: Annotated[int | None, typer.Option(help="Epochs, in place of the schedule's.")] = None
     rul_scale: Annotated[str, typer.Option(help="RUL head and loss: cycles (the source), cap-head or cap.")] = "cycles"
     protocol: Protocol = "honest"
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            help="Networks of an ensemble, each without a fold of the engines; 0: one. Default 0, `train`: 10 below 40 engines."
+        ),
+    ] = None
     measure_every: Annotated[
         int | None, typer.Option(help="Steps between Gramians, where the method needs them; default 10, torchjd: 1.")
     ] = None
@@ -123,7 +129,7 @@ class TrainingOptions(EngineOptions):
         plan = work.Schedule.named(self.schedule)
         plan = plan if self.epochs is None else replace(plan, epochs=self.epochs)
         names = ("model", "size", "protocol", "rul_scale", "measure_every", "measure_on")
-        given = {name: getattr(self, name) for name in names}
+        given = {name: getattr(self, name) for name in names} | {"folds": self.folds or 0}
         given |= {"schedule": plan, "conventions": self.change(work.CONVENTIONS, opened)}
         if (
             whole := work.CONVENTIONS.cap

@@ -67,10 +67,10 @@ class ResidentWindows:
         x = self._windows(index)
         return x if self._of is None else self._of(x), self.rul[index], self.label[index]
 
-    def sample(self) -> Tensor:
-        """Windows or statistics of at most :data:`SAMPLE` windows, evenly spread."""
-        index = torch.linspace(0, len(self) - 1, min(len(self), SAMPLE), dtype=torch.float64).round().long()
-        return self.batch(index.to(self._device))[0]
+    def spread(self, most: int = SAMPLE) -> Tensor:
+        """Numbers of at most ``most`` windows, evenly spread."""
+        index = torch.linspace(0, len(self) - 1, min(len(self), most), dtype=torch.float64).round().long()
+        return index.to(self._device)
 
     def _windows(self, index: Tensor) -> Tensor:
         if self._age:

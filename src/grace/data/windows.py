@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,22 @@ from grace.data.fleet import CHUNK, Fleet
 from grace.data.health_labels import rul_to_health_3class
 
 MIN_CUT = 20
+
+
+class Truth(NamedTuple):
+    """What ``N`` predictions are compared with: capped and uncapped RUL, health state, and index of the engine, ``[N]`` each."""
+
+    rul: NDArray[np.float32]
+    true_rul: NDArray[Any]
+    label: NDArray[np.int64]
+    engine: NDArray[np.int64]
+
+    @classmethod
+    def together(cls, parts: Sequence[Truth]) -> Truth:
+        """Of several parts that share no engine; the engines are counted through."""
+        first = np.cumsum([0, *(part.engine.max(initial=-1) + 1 for part in parts[:-1])])
+        counted = [part._replace(engine=part.engine + start) for part, start in zip(parts, first, strict=True)]
+        return cls(*(np.concatenate(column) for column in zip(*counted, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +59,11 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.ends)
+
+    @property
+    def truth(self) -> Truth:
+        """What predictions of them are compared with."""
+        return Truth(self.rul, self.true_rul, self.label, self.engine)
 
     def batch(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
         """The windows at ``index``, float32 ``[B, T, F]``; before an engine's first cycle that cycle is repeated."""

@@ -26,7 +26,7 @@ class Baseline(nn.Module):
             it is critical, cycles ``[2]``.
 
     Shapes:
-        What :meth:`inputs` gives, or raw windows ``[B, T, F]`` where statistics are read -> RUL ``[B]`` in cycles, float64
+        What :func:`input_of` gives, or raw windows ``[B, T, F]`` where statistics are read -> RUL ``[B]`` in cycles, float64
         and never negative, and health logits ``[B, 3]``, 1 for the state that the RUL is in by the cuts.
 
     Raises:
@@ -123,7 +123,7 @@ class Tree(Baseline):
 
     def rul(self, x: Tensor) -> Tensor:
         """All trees of all windows, a step down at a time; a comparison in double precision, as scikit-learn's."""
-        node = self.roots.expand(len(x), -1)
+        node = self.roots.expand(x.shape[0], -1)  # not `len`: an exported graph takes any number
         for _ in range(self._steps):
             goes_left = x.gather(1, self.feature[node]) <= self.threshold[node]
             node = torch.where(goes_left, self.left[node], self.right[node])
@@ -188,6 +188,6 @@ BASELINES: dict[str, type[Baseline]] = {"tree": Tree, "ridge": Ridge, "age": Age
 """By name."""
 
 
-def inputs(model: nn.Module, windows: Windows | ManyWindows, device: str = "cpu") -> ResidentWindows:
+def input_of(model: nn.Module, windows: Windows | ManyWindows, device: str = "cpu") -> ResidentWindows:
     """Windows on a device as a trained model takes them: as they are, or the recorded cycles up to their ends."""
     return ResidentWindows(windows, device, age=isinstance(model, Baseline) and model.reads_age)

@@ -106,7 +106,7 @@ class RULProblem:
         """A freshly initialised network; one on statistics standardises them by those of the training windows."""
         found = UNITS[self.unit].network(self.size, self.windows.rows.shape[1], self.cap).to(self.device)
         if isinstance(found, StatisticsNetwork):
-            found.standardise(self._resident.sample())
+            found.standardise(self._resident.batch(self._resident.spread())[0])
         return found
 
     def shared(self, model: Any, part: str = WHOLE) -> list[nn.Parameter]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +14,11 @@ from grace.core.metrics import rmse
 from grace.data.conventions import Conventions
 from grace.data.resident import ResidentWindows
 from grace.data.windows import ManyWindows, Windows
-from grace.models.baselines import BASELINES, Baseline
+from grace.models.baselines import BASELINES, Baseline, input_of
 from grace.models.window_statistics import StatisticsArchitecture
 from grace.training.protocol import Split
+from grace.training.replica import Replica
+from grace.training.spec import RunSpec
 
 MAX_WINDOWS = 50_000
 """Training windows that a baseline is fitted on, evenly spread; more would take longer than the network."""
@@ -26,18 +30,48 @@ def fit(name: str, windows: Windows | ManyWindows, conventions: Conventions) -> 
     return kind.fit(_input(some, kind.reads_age), some.rul, conventions.health_cuts)
 
 
-def baseline_errors(split: Split, conventions: Conventions) -> dict[str, float]:
-    """Validation RMSE of each baseline, cycles (or the table's unit), predictions cut at 0 and the cap.
+def baseline_errors(splits: Sequence[Split], conventions: Conventions) -> dict[str, float]:
+    """RMSE of each baseline on the engines that each split holds out, cycles (or the table's unit).
 
-    Nothing of them is chosen on the validation windows.
+    Predictions end at 0 and the cap. Nothing of the baselines is chosen on these engines.
     """
-    some, found = _some(split.train), {}
-    x, held_out = ([_input(side, age) for age in (False, True)] for side in (some, split.validation))
-    for name, kind in BASELINES.items():
-        model = kind.fit(x[kind.reads_age], some.rul, conventions.health_cuts)
-        rul, _ = model(held_out[kind.reads_age])
-        found[name] = rmse(rul.clamp(max=conventions.cap), split.validation.rul)
-    return found
+    found: dict[str, list[Tensor]] = {name: [] for name in BASELINES}
+    for split in splits:
+        some = _some(split.train)
+        x, held_x = ([_input(side, age) for age in (False, True)] for side in (some, split.validation))
+        for name, kind in BASELINES.items():
+            model = kind.fit(x[kind.reads_age], some.rul, conventions.health_cuts)
+            found[name].append(model(held_x[kind.reads_age])[0].clamp(max=conventions.cap))
+    true = np.concatenate([split.validation.rul for split in splits])
+    return {name: rmse(torch.cat(parts), true) for name, parts in found.items()}
+
+
+class Fits:
+    """The baselines of some runs in the place of a :class:`~grace.training.stack.Stack` that has come to its end.
+
+    Args:
+        specs: What is fitted, a model each.
+        splits: Split of each seed.
+    """
+
+    def __init__(self, specs: Sequence[RunSpec], splits: Mapping[int, Split], device: str = "cpu") -> None:
+        self.specs, self.device = list(specs), device
+        self.replicas = [Replica(spec, splits[spec.seed]) for spec in specs]
+        self._models = [self._fitted(replica) for replica in self.replicas]
+
+    def _fitted(self, replica: Replica) -> Baseline:
+        began = time.perf_counter()
+        model = fit(replica.spec.model, replica.split.train, replica.spec.conventions).to(self.device)
+        replica.seconds = time.perf_counter() - began
+        return model
+
+    def best_model(self, number: int) -> Baseline:
+        """The model of a run."""
+        return self._models[number].eval()
+
+    def training_windows(self, number: int) -> ResidentWindows:
+        """What it was fitted on, as it reads them."""
+        return input_of(self._models[number], self.replicas[number].split.train, self.device)
 
 
 def _some(windows: Windows | ManyWindows) -> Windows:

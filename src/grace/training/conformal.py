@@ -1,40 +1,139 @@
-"""Prediction intervals with a coverage that holds for new engines: split conformal prediction, by engine."""
+r"""Prediction intervals with a coverage that holds for new engines, as wide as the prediction is uncertain: CV+, by engine.
+
+Of ``K`` members (networks of an ensemble, or a single one) each was trained without some engines, and predicts them. With
+:math:`\mu_k` the RUL and :math:`s_k` the expected size of the error of member ``k``, the score of a window ``i`` of a held-out
+engine is :math:`r_i = |y_i - \mu_{k(i)}(x_i)| / s_{k(i)}(x_i)`, and the interval of a new window ``x`` runs between the quantiles
+
+.. math::
+    q^-_{\alpha} \{ \mu_{k(i)}(x) - r_i\, s_{k(i)}(x) \}, \quad q^+_{1 - \alpha} \{ \mu_{k(i)}(x) + r_i\, s_{k(i)}(x) \}
+
+(CV+: Barber, Candes, Ramdas & Tibshirani, "Predictive inference with the jackknife+", Ann. Statist. 49, 2021). Windows of one
+engine are not exchangeable with those of another one by one, engines are: every one of ``E`` engines weighs
+:math:`1 / (E + 1)`, shared among its windows, and a new engine counts as one at infinity (Lee, Barber & Willett,
+"Distribution-free inference with hierarchical data", 2023). Guaranteed is a coverage of :math:`1 - 2 \alpha`; usual is about
+:math:`1 - \alpha`. With one member it is split conformal prediction, guaranteed :math:`1 - \alpha` where nothing else was chosen
+on its engines.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from grace.errors import GraceError
 
+KNOTS = 9
+"""Predicted RULs, from 0 to the cap, at which the expected size of an error is kept; between them it is linear."""
 
-def half_width(errors: NDArray[np.float64], engine: NDArray[np.int64], level: float = 0.9) -> float:
-    r"""Half width of the interval that covers a new engine's RUL with probability ``level`` or more, cycles.
+Values = NDArray[np.floating[Any]]
 
-    Windows of one engine are not exchangeable with those of another one by one, engines are. So every one of the ``K``
-    engines weighs the same, and the new engine itself counts as one at infinity: the quantile of
 
-    .. math::
-        \sum_k \frac{1}{K + 1} \frac{1}{n_k} \sum_i \delta_{|e_{ki}|} + \frac{1}{K + 1} \delta_\infty
+@dataclass(frozen=True, eq=False)
+class Interval:
+    """What intervals of a coverage of ``level`` are made from.
 
-    (Lee, Barber & Willett, "Distribution-free inference with hierarchical data", 2023, hierarchical conformal
-    prediction). With one window an engine it is the usual split conformal interval.
-
-    Args:
-        errors: Prediction minus truth on engines that were not trained on, ``[N]``, cycles.
-        engine: Engine of each, ``[N]``.
+    Attributes:
         level: Wanted coverage, in (0, 1).
-
-    Returns:
-        Infinity where there are too few engines for the level (fewer than ``level / (1 - level)``).
+        cap: Largest RUL, cycles.
+        size: Expected size of an error of each member at :data:`KNOTS` predicted RULs, cycles ``[K, KNOTS]``.
+        member: Member that predicted each window of a held-out engine, int64 ``[M]``.
+        score: Its error over the expected size, ``[M]``.
+        weight: Its weight; all of them sum to ``E / (E + 1)``, ``[M]``.
     """
-    if not 0 < level < 1:
-        raise GraceError(f"`level` should be in (0, 1). Found {level}.")
-    _, index, count = np.unique(engine, return_inverse=True, return_counts=True)
-    weight = 1 / ((len(count) + 1) * count[index])
-    order = np.argsort(np.abs(errors), kind="stable")
-    reached = np.cumsum(weight[order])
-    enough = np.flatnonzero(reached >= level - 1e-12)
-    return float(np.abs(errors)[order][enough[0]]) if len(enough) else math.inf
+
+    level: float
+    cap: float
+    size: Values
+    member: NDArray[np.int64]
+    score: Values
+    weight: Values
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise GraceError(f"`level` should be in (0, 1). Found {self.level}.")
+
+    @classmethod
+    def of(
+        cls,
+        level: float,
+        cap: float,
+        size: Values,
+        predicted: Sequence[Values],
+        true: Sequence[Values],
+        engine: Sequence[Any],
+    ) -> Interval:
+        """From each member's predictions, capped RUL and engines of its held-out windows; no engine is held out twice."""
+        counts = [np.unique(part, return_inverse=True, return_counts=True)[1:] for part in engine]
+        engines = sum(len(count) for _, count in counts)
+        weight = np.concatenate([1 / ((engines + 1) * count[index]) for index, count in counts])
+        member = np.repeat(np.arange(len(predicted)), [len(part) for part in predicted])
+        rul = np.concatenate(predicted).astype(np.float64)
+        error = np.abs(rul - np.concatenate(true))
+        found = cls(level, cap, size, member, error, weight)
+        return cls(level, cap, size, member, error / found._size_of(rul, member), weight)
+
+    def ends(self, predicted: Values) -> tuple[Values, Values]:
+        """Lower and upper ends, cycles ``[N]`` within 0 and the cap, of every member's predictions ``[K, N]``.
+
+        An upper end at the cap stands for "the cap or more". NaN where there are too few engines for the level, fewer than
+        ``level / (1 - level)``.
+        """
+        members, found = np.arange(len(predicted)), np.empty((2, predicted.shape[1]))
+        for column, rul in enumerate(predicted.T.astype(np.float64)):
+            around = self.score * self._size_of(rul, members)[self.member]
+            found[:, column] = -self._quantile(around - rul[self.member]), self._quantile(around + rul[self.member])
+        found[~np.isfinite(found)] = np.nan
+        low, high = np.clip(found, 0, self.cap)
+        return low, high
+
+    def half_width(self, held: Sequence[Values]) -> float:
+        """Mean half width over the held-out windows that each member predicted, cycles, before ends are cut at 0 and the cap.
+
+        Infinite where there are too few engines for the level.
+        """
+        rul = np.concatenate(held).astype(np.float64)
+        return self._quantile(self.score) * float(self._size_of(rul, self.member).mean())
+
+    def _quantile(self, values: Values) -> float:
+        """The smallest of ``values [M]`` such that it and all below weigh ``level``; infinite where all weigh less."""
+        order = np.argsort(values, kind="stable")
+        place = np.searchsorted(np.cumsum(self.weight[order]), self.level - 1e-12)
+        return float(values[order[place]]) if place < len(order) else math.inf
+
+    def _size_of(self, rul: Values, member: NDArray[np.int64]) -> Values:
+        """Expected size of an error at a predicted RUL of a member, ``[N]``."""
+        place = np.clip(rul / self.cap, 0, 1) * (KNOTS - 1)
+        left = np.minimum(place.astype(np.int64), KNOTS - 2)
+        share = place - left
+        size: Values = (1 - share) * self.size[member, left] + share * self.size[member, left + 1]
+        return size
+
+
+def size_of_errors(predicted: Values, true: Values, cap: float) -> Values:
+    """Expected size of an error at :data:`KNOTS` predicted RULs, from one member's training windows ``[N]``: cycles ``[KNOTS]``.
+
+    Root mean square of the errors near each knot (triangular weights), drawn towards that of all where there are few. Errors on
+    windows that were trained on are too small; only how they differ between predictions counts: the scores make up for the rest.
+    """
+    predicted, squared = predicted.astype(np.float64), np.square(predicted.astype(np.float64) - true)
+    knots = np.linspace(0, cap, KNOTS)
+    near = np.clip(1 - np.abs(predicted - knots[:, None]) / (knots[1] - knots[0]), 0, None)
+    everywhere = max(float(squared.mean()), 1e-6)
+    found: Values = np.sqrt((near @ squared + PRIOR * everywhere) / (near.sum(1) + PRIOR))
+    return found
+
+
+PRIOR = 20.0
+"""Windows that the mean over all stands for beside those near a knot."""
+
+
+def constant(level: float, cap: float, half_width: float) -> Interval:
+    """The interval of one half width, cycles, of files before version 3; infinite where there is none."""
+    known = math.isfinite(half_width)
+    score = np.array([half_width] if known else [])
+    return Interval(level, cap, np.ones((1, KNOTS)), np.zeros(len(score), np.int64), score, np.ones(len(score)))

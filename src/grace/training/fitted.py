@@ -18,6 +18,7 @@ _FIELDS = {
     "outer": "fixed",
     "inner": "mse",
     "options": (("weights", (1.0, 0.0)),),
+    "start": 0,
     "size": "statistics",
     "rul_scale": "cycles",
     "measure_every": Fixed.measure_every,

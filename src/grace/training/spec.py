@@ -33,8 +33,9 @@ find the conditions), chosen on validation engines: docs/training.md."""
 SPEC = Format("spec", 2, {1: spec_1})
 DESCRIBED = ("id", "method", "schedule_name")
 """What the JSON of a spec says beside its fields, for readers; it follows from them."""
-LATER = {"model": "network", "schedule.full_epochs": False}
+LATER = {"model": NETWORK, "folds": 0, "start": 0, "schedule.full_epochs": False}
 """Fields that came after records were there: left out of the id where they say what runs did before."""
+MAX_FOLDS = 1000
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class RunSpec:
         seed: Seed of the split, the initialisation, the order of batches and the dropout.
         model: ``network``, or the name of a baseline, see :mod:`grace.training.fitted`.
         protocol: ``honest``: chosen on validation engines, the test read once. ``source``: best epoch on the test set.
+        folds: Networks of an ensemble, each trained on all engines but one fold of them, to the last epoch; at most one an
+            engine. 0: one network.
+        start: Number of the initialisation of a seed, 0 the first; another start where one comes to nothing.
         size: Size of the network.
         rul_scale: Unit of the RUL head and its loss, see :data:`grace.models.rul_problem.UNITS`.
         schedule: Learning rate, length and stopping.
@@ -77,6 +81,8 @@ class RunSpec:
     seed: int
     model: str = NETWORK
     protocol: str = "honest"
+    folds: int = 0
+    start: int = 0
     size: str = "compact"
     rul_scale: str = "cycles"
     schedule: Schedule = field(default_factory=lambda: Schedule.named("compact"))
@@ -104,11 +110,15 @@ class RunSpec:
         ):
             if getattr(self, name) not in known:
                 raise GraceError(f"`{name}` should be one of {', '.join(known)}. Found {getattr(self, name)!r}.")
-        for name, low in (("measure_every", 1), ("validation_cuts", 1), ("max_validation_rul", 0)):
+        for name, low in (("measure_every", 1), ("validation_cuts", 1), ("max_validation_rul", 0), ("start", 0)):
             if (value := getattr(self, name)) < low:
                 raise GraceError(f"`{name}` should be at least {low}. Found {value}.")
         if not 0 < self.validation_share < 1:
             raise GraceError(f"`validation_share` should be in (0, 1). Found {self.validation_share}.")
+        if self.folds and not 2 <= self.folds <= MAX_FOLDS:
+            raise GraceError(f"`folds` should be 0 (one network) or from 2 to {MAX_FOLDS}. Found {self.folds}.")
+        if self.folds and self.protocol != "honest":
+            raise GraceError(f"`folds` should be 0 with the protocol {self.protocol}. Found {self.folds}.")
         Architecture.named(self.size)
         self._resolve()
 
@@ -117,6 +127,9 @@ class RunSpec:
         options = Method(self.outer, self.inner, dict(self.options)).resolved()
         object.__setattr__(self, "options", tuple(options.items()))
         controller = build_outer(self.outer, **options)
+        if self.folds:  # nothing is chosen on an epoch, neither by the validation engines nor on the side
+            object.__setattr__(self, "watch_test", False)
+            object.__setattr__(self, "validation_share", type(self).validation_share)
         if not controller.needs_gramian:
             object.__setattr__(self, "measure_every", type(controller).measure_every)
             object.__setattr__(self, "measure_on", WHOLE)
@@ -213,6 +226,8 @@ if TYPE_CHECKING:
 
         model: str
         protocol: str
+        folds: int
+        start: int
         size: str
         rul_scale: str
         conventions: Conventions

@@ -30,6 +30,7 @@ from grace.training.schedule import Schedule
 from grace.training.spec import RunSpec
 
 Batch = tuple[Tensor, Tensor, Tensor]
+STARTS = 7_919  # between the seeds of two initialisations of one run
 SPREAD = 1_000_003  # between the seeds of two runs' epochs
 DROPOUT = 1 << 40  # so that masks and offsets of one epoch have streams of their own
 
@@ -186,12 +187,12 @@ class Stack:
         better = []
         for place, (number, spec) in enumerate(zip(going, specs, strict=True)):
             replica = self.replicas[number]
-            found = chosen_on[place].figures(replica.split.validation)
+            found = chosen_on[place].figures(replica.split.validation.truth)
             entry = {"validation_rmse": found["rmse"]}
             if not spec.trains("rul"):
                 entry["validation_f1"] = found["macro_f1"]
             if on_test and replica.split.test is not None:
-                found = on_test[place].figures(replica.split.test)
+                found = on_test[place].figures(replica.split.test.truth)
                 entry |= {"test_rmse": found["rmse"], "test_score": found["score"]}
             better += [number] if replica.judged(entry) else []
         if better:
@@ -208,6 +209,10 @@ class Stack:
         # all but BatchNorm's counters, which nobody reads
         model.load_state_dict({name: tensor[0] for name, tensor in tensors.items()}, strict=False)
         return model.to(self.device).eval()
+
+    def training_windows(self, number: int) -> ResidentWindows:
+        """Of a replica, as it was trained on them."""
+        return self._train_on[self.specs[number].seed]
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed stack needs to equal an uninterrupted one bit for bit."""
@@ -258,8 +263,9 @@ def _initial_networks(
                 device,
                 train_on[spec.seed],
             )
-            torch.manual_seed(spec.seed)
-            drawn[spec.seed, spec.inner] = initialised_model(problem, spec.seed)[0]
+            seed = spec.seed + STARTS * spec.start
+            torch.manual_seed(seed)
+            drawn[spec.seed, spec.inner] = initialised_model(problem, seed)[0]
     return [drawn[spec.seed, spec.inner] for spec in specs]
 
 
