@@ -123,11 +123,13 @@ class Tree(Baseline):
 
     def rul(self, x: Tensor) -> Tensor:
         """All trees of all windows, a step down at a time; a comparison in double precision, as scikit-learn's."""
-        node = self.roots.expand(x.shape[0], -1)  # not `len`: an exported graph takes any number
-        for _ in range(self._steps):
-            goes_left = x.gather(1, self.feature[node]) <= self.threshold[node]
-            node = torch.where(goes_left, self.left[node], self.right[node])
-        return self.start + self.value[node].sum(1)
+        shape = x.shape[0], len(self.roots)  # not `len` of x: an exported graph takes any number of windows
+        node = self.roots.expand(shape).reshape(-1)
+        for _ in range(self._steps):  # with `index_select`: indexing leaves a copy a step in an exported graph
+            value = x.gather(1, self.feature.index_select(0, node).view(shape)).view(-1)
+            goes_left = value <= self.threshold.index_select(0, node)
+            node = torch.where(goes_left, self.left.index_select(0, node), self.right.index_select(0, node))
+        return self.start + self.value.index_select(0, node).view(shape).sum(1)
 
 
 class Ridge(Baseline):
