@@ -14,6 +14,8 @@ from grace.bench.store import Store
 from grace.data.cmapss.fleets import read_test, write_cmapss
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.models.baselines import BASELINES
+from grace.report.data import page_data
+from grace.report.read import read_results
 from grace.training.model_file import load_model
 from grace.training.predict import predict
 from tests.command import grace, refused
@@ -90,8 +92,17 @@ def test_a_sweep_has_rows_for_them(tmp_path: Path) -> None:
         rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.stdout.splitlines()]
         last = {row[1]: row[-1] for row in rows if row and row[0] == "simulated"}
         assert last == dict.fromkeys(("RUL alone", "Boosted tree", "Ridge regression", "Age alone"), "-")
-    page = grace("report", "sweep", cwd=tmp_path)
-    assert page.returncode == 0, page.stderr
+
+
+def test_the_page_of_baselines_has_no_epochs_and_no_second_task(tmp_path: Path) -> None:
+    grid = ["--datasets", "simulated", "--methods", "ridge,age", "--seeds", "1,2", "--to", "sweep", "--jobs", "1"]
+    assert grace("bench", "run", *grid, cwd=tmp_path).returncode == 0
+    data = page_data(read_results(tmp_path / "sweep"))
+    assert data["alone"]["simulated"] == ["The records hold no method that shares."]
+    assert [run["best"] for run in data["runs"]] == [-1] * 4
+    done = grace("report", "sweep", "--figures", "drawn", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {path.name.split("-")[0] for path in (tmp_path / "drawn").iterdir()} == {"pareto", "cost", "engines"}
 
 
 def test_bench_takes_the_option_too(tmp_path: Path) -> None:
