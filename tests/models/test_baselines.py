@@ -19,8 +19,7 @@ from grace.data.conventions import Conventions
 from grace.data.health_labels import rul_to_health_3class
 from grace.data.resident import ResidentWindows
 from grace.data.windows import ManyWindows, Windows
-from grace.models.baselines import BASELINES, Age, Baseline, Ridge, Tree, input_of
-from grace.models.window_statistics import StatisticsArchitecture
+from grace.models.baselines import BASELINES, STATISTICS, Age, Baseline, Ridge, Tree, input_of
 from grace.training.protocol import Split
 from grace.training.spec import run_spec
 
@@ -68,7 +67,7 @@ def split() -> Split:
 
 
 def statistics(windows: Windows) -> torch.Tensor:
-    made = ResidentWindows(windows, statistics=StatisticsArchitecture().of)
+    made = ResidentWindows(windows, statistics=STATISTICS.of)
     return made.batch(torch.arange(len(windows)))[0]
 
 

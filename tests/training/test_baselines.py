@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -75,10 +76,14 @@ def test_age_alone_knows_engines_that_all_live_as_long() -> None:
 
 
 def test_the_last_line_says_plainly_what_is_better() -> None:
-    assert _against({"tree": 12.0, "ridge": 18.04}, 11.0) == (
+    def line(folds: int, **baselines: float) -> str:
+        return _against(baselines, SimpleNamespace(validation={"rmse": 11.0}, spec={"folds": folds}))  # type: ignore[arg-type]
+
+    assert line(0, tree=12.0, ridge=18.04) == (
         "validation RMSE: network 11.00, tree 12.00, ridge 18.04: ahead of all (one split)"
     )
-    assert _against({"tree": 11.0, "ridge": 10.5}, 11.0).endswith("tree and ridge as good or better (one split)")
+    assert line(0, tree=11.0, ridge=10.5).endswith("tree and ridge as good or better (one split)")
+    assert line(10, tree=12.0) == "out of fold: network 11.00, tree 12.00: ahead of all (all engines)"
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,7 @@ from grace.training.stack import Stack
 
 @contextmanager
 def live(spec: RunSpec) -> Iterator[Callable[[Stack], None]]:
-    """Show each epoch of one run, of an ensemble means over its members: losses, weights, gradient ratio, rho.
-
-    An alarm where rho stays too low; of a baseline, which has no epochs, the heading alone.
-    """
+    """Show each epoch (of an ensemble the means): losses, weights, gradient ratio, rho; and alarms; a baseline has no epochs."""
     out, monitor = Console(stderr=True, highlight=False), Monitor(spec.method, spec.outer)
 
     def on_epoch(stack: Stack) -> None:

@@ -114,7 +114,7 @@ class TrainingOptions(EngineOptions):
     folds: Annotated[
         int | None,
         typer.Option(
-            help="Networks of an ensemble, each without a fold of the engines; 0: one. Default 0, `train`: 10 below 40 engines."
+            help="Networks, each without one fold of the engines; default 0: one; of `train` 10 below 40 engines."
         ),
     ] = None
     measure_every: Annotated[

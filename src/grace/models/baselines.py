@@ -15,6 +15,9 @@ from grace.data.windows import ManyWindows, Windows
 from grace.models.two_heads import CLASSES
 from grace.models.window_statistics import StatisticsArchitecture
 
+STATISTICS = StatisticsArchitecture()
+"""Of a window, where statistics are read."""
+
 Values = NDArray[np.float64]
 
 
@@ -64,7 +67,7 @@ class Baseline(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """RUL in cycles ``[B]`` and health logits ``[B, 3]``."""
         if x.dim() == 3:
-            x = StatisticsArchitecture().of(x)
+            x = STATISTICS.of(x)
         rul = self.rul(x.double()).clamp(min=0)
         state = (rul[:, None] < self.cuts).sum(1)  # as grace.data.health_labels has it
         return rul, (state[:, None] == torch.arange(CLASSES, device=rul.device)).to(rul.dtype)

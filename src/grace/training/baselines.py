@@ -14,8 +14,7 @@ from grace.core.metrics import rmse
 from grace.data.conventions import Conventions
 from grace.data.resident import ResidentWindows
 from grace.data.windows import ManyWindows, Windows
-from grace.models.baselines import BASELINES, Baseline, input_of
-from grace.models.window_statistics import StatisticsArchitecture
+from grace.models.baselines import BASELINES, STATISTICS, Baseline
 from grace.training.protocol import Split
 from grace.training.replica import Replica
 from grace.training.spec import RunSpec
@@ -31,7 +30,7 @@ def fit(name: str, windows: Windows | ManyWindows, conventions: Conventions) -> 
 
 
 def baseline_errors(splits: Sequence[Split], conventions: Conventions) -> dict[str, float]:
-    """RMSE of each baseline on the engines that each split holds out, cycles (or the table's unit).
+    """RMSE of each baseline on the engines that the splits hold out, cycles (or the table's unit).
 
     Predictions end at 0 and the cap. Nothing of the baselines is chosen on these engines.
     """
@@ -69,10 +68,6 @@ class Fits:
         """The model of a run."""
         return self._models[number].eval()
 
-    def training_windows(self, number: int) -> ResidentWindows:
-        """What it was fitted on, as it reads them."""
-        return input_of(self._models[number], self.replicas[number].split.train, self.device)
-
 
 def _some(windows: Windows | ManyWindows) -> Windows:
     """All windows, or as many of them as baselines are fitted on."""
@@ -85,5 +80,5 @@ def _some(windows: Windows | ManyWindows) -> Windows:
 
 def _input(windows: Windows, age: bool) -> Tensor:
     """Recorded cycles up to each window's last one ``[N, 1]``, or statistics ``[N, S]``."""
-    made = ResidentWindows(windows, statistics=None if age else StatisticsArchitecture().of, age=age)
+    made = ResidentWindows(windows, statistics=None if age else STATISTICS.of, age=age)
     return made.batch(torch.arange(len(windows)))[0]

@@ -87,16 +87,6 @@ def predict_all(
     return found
 
 
-@torch.no_grad()
-def on_some(
-    model: nn.Module, windows: ResidentWindows, cap: float, most: int = 2048
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """RUL of at most ``most`` windows, evenly spread, as a model predicts it and as it is, cycles; at most the cap."""
-    index = windows.spread(most)
-    found = torch.cat([model(windows.batch(part)[0])[0] for part in index.split(BATCH)])
-    return found.float().clamp(max=cap).cpu().numpy(), windows.batch(index)[1].cpu().numpy()
-
-
 def _health(
     rul: NDArray[np.float32], probability: NDArray[np.float32], spec: RunSpec
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -42,13 +42,11 @@ def model_of(model: str, method_name: str | None, *axes: object) -> str:
     Raises:
         GraceError: A baseline with a method, an axis or options of one.
     """
-    named = method_name if method_name in BASELINES else None
-    if model == NETWORK and named is None:
-        return NETWORK
-    found = named if model == NETWORK and named is not None else model
-    if method_name not in (None, found) or any(axes):
+    if model == NETWORK and method_name in BASELINES:
+        model = str(method_name)
+    if model != NETWORK and (method_name not in (None, model) or any(axes)):
         raise GraceError(
-            f"`model` {found} should stand without a method, its axes and options. Found {method_name or 'some of them'}. "
+            f"`model` {model} should stand without a method, its axes and options. Found {method_name or 'some of them'}. "
             "Leave them out, or take `model` network."
         )
-    return found
+    return model

@@ -20,8 +20,8 @@ from grace.data.windows import Truth, Windows
 from grace.models.baselines import input_of
 from grace.training.baselines import Fits
 from grace.training.concerns import concerns
-from grace.training.conformal import Interval, Values, size_of_errors
-from grace.training.evaluate import Predictions, on_some
+from grace.training.conformal import Interval, Values
+from grace.training.evaluate import Predictions
 from grace.training.fitted import NETWORK
 from grace.training.protocol import Split
 from grace.training.record import DONE, ENGINE, FAILED, Record
@@ -78,11 +78,10 @@ def finished(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int]) -> Run:
 
     held = predicted([split.validation for split in splits])
     truth, chosen = Truth.together([split.validation.truth for split in splits]), Predictions.together(held)
-    cap, pairs = float(spec.conventions.cap), zip(numbers, models, strict=True)
-    size = np.stack([size_of_errors(*on_some(model, stack.training_windows(n), cap), cap) for n, model in pairs])
+    cap = float(spec.conventions.cap)
     sides = [split.validation for split in splits]
     ruls, engines = [side.rul for side in sides], [side.engine for side in sides]
-    interval = Interval.of(LEVEL, cap, size, [found.rul for found in held], ruls, engines)
+    interval = Interval.of(LEVEL, cap, [found.rul for found in held], ruls, engines)
     facts: dict[str, Any] = {"validation": chosen.figures(truth)}
     if spec.folds:
         facts["validation"]["rmse_error"] = _error(chosen, truth)

@@ -210,10 +210,6 @@ class Stack:
         model.load_state_dict({name: tensor[0] for name, tensor in tensors.items()}, strict=False)
         return model.to(self.device).eval()
 
-    def training_windows(self, number: int) -> ResidentWindows:
-        """Of a replica, as it was trained on them."""
-        return self._train_on[self.specs[number].seed]
-
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed stack needs to equal an uninterrupted one bit for bit."""
         return {
