@@ -49,7 +49,7 @@ def run_held(run: Run) -> list[np.ndarray]:
     return [Predictions.of(m.model, ResidentWindows(s.validation), SPEC).rul for m, s in pairs]
 
 
-SPEC = run_spec("FD001", "rul-only", size="statistics", schedule="statistics", rul_scale="cap-head", folds=FOLDS)
+SPEC = run_spec("FD001", "rul-only", folds=FOLDS)
 
 
 def measured(dataset: str, split: int, data: Path) -> dict[str, Any]:

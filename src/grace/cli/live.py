@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from grace.training.fitted import NETWORK
 from grace.training.monitor import Monitor
 from grace.training.outcome import merged
 from grace.training.spec import RunSpec
@@ -16,7 +17,7 @@ from grace.training.stack import Stack
 
 @contextmanager
 def live(spec: RunSpec) -> Iterator[Callable[[Stack], None]]:
-    """Show each epoch (of an ensemble the means): losses, weights, gradient ratio, rho; and an alarm where rho stays too low."""
+    """Show each epoch (of an ensemble the means): losses, weights, gradient ratio, rho; and alarms; a baseline has no epochs."""
     out, monitor = Console(stderr=True, highlight=False), Monitor(spec.method, spec.outer)
 
     def on_epoch(stack: Stack) -> None:
@@ -30,8 +31,10 @@ def live(spec: RunSpec) -> Iterator[Callable[[Stack], None]]:
             out.print(f"alarm: {alarm}", style="bold red", markup=False, soft_wrap=True)
 
     protocol = f"{spec.folds} folds" if spec.folds else f"{spec.protocol} protocol"
-    words = f"{spec.dataset}, {spec.method}, seed {spec.seed}, {protocol}, {spec.size} network"
-    out.print(f"{words}: at most {spec.schedule.epochs} epochs", style="bold")
+    words = f"{spec.dataset}, {spec.method}, seed {spec.seed}, {protocol}"
+    if spec.model == NETWORK:
+        words += f", {spec.size} network: at most {spec.schedule.epochs} epochs"
+    out.print(words, style="bold")
     try:
         yield on_epoch
     except KeyboardInterrupt:

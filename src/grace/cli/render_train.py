@@ -35,7 +35,7 @@ def show_run(record: Record, path: Path, baselines: Mapping[str, float], tried: 
         title_justify="left",
     )
     folds = spec.get("folds", 0)
-    optimistic = " (chosen on it: optimistic)" if spec["protocol"] == "source" else ""
+    optimistic = " (chosen on it: optimistic)" if spec["protocol"] == "source" and record.history else ""
     for name, figures in (
         ("out of fold" if folds else "validation", record.validation),
         (f"test{optimistic}", record.test),
@@ -46,16 +46,25 @@ def show_run(record: Record, path: Path, baselines: Mapping[str, float], tried: 
     if words := _error(record):
         out.print(words, style="dim")
     out.print(_interval(record), style="dim")
-    kept = f"epoch {record.best_epoch + 1} of {len(record.history)} kept, chosen on the "
-    kept += "test windows" if optimistic else "validation windows"
-    if folds:
-        kept = "an ensemble: each network without one fold of the engines, after its last epoch"
-    out.print(f"{kept}; {record.steps:,} steps, {record.seconds:.0f} s; run {record.id}", style="dim")
+    out.print(f"{_kept(record)}, {record.seconds:.0f} s; run {record.id}", style="dim")
     for line in (*tried, *record.concerns):
         out.print(f"note: {line}", style="yellow", highlight=False, soft_wrap=True)
     out.print(f"{path}", highlight=False)
     if baselines:
         out.print(_against(baselines, record), highlight=False, soft_wrap=True)
+
+
+def _kept(record: Record) -> str:
+    """Which network of a run is kept, and after how many steps; a baseline has no epochs to choose among."""
+    folds = record.spec.get("folds", 0)
+    if not record.history:
+        return "an ensemble: each fitted without one fold of the engines" if folds else "fitted to the training windows"
+    if folds:
+        kept = "an ensemble: each network without one fold of the engines, after its last epoch"
+    else:
+        side = "test" if record.spec["protocol"] == "source" else "validation"
+        kept = f"epoch {record.best_epoch + 1} of {len(record.history)} kept, chosen on the {side} windows"
+    return f"{kept}; {record.steps:,} steps"
 
 
 def _against(baselines: Mapping[str, float], record: Record) -> str:
@@ -92,11 +101,16 @@ def _interval(record: Record) -> str:
     half, level = record.interval["half_width"], record.interval["level"] or 0.0
     if half is None or half == float("inf"):
         return f"no {level:.0%} interval: too few held-out engines for that level"
-    covered, folds = record.interval.get("coverage"), record.spec.get("folds", 0)
+    covered = record.interval.get("coverage")
     checked = "" if covered is None else f"; on the test engines it covers {covered:.0%}"
-    source = (
-        f"CV+ over all engines, guaranteed {2 * level - 1:.0%}"
-        if folds
-        else "from the validation engines, on which the epoch was chosen: no guarantee"
-    )
-    return f"{level:.0%} interval: RUL +- {half:.1f} {_unit(record.spec)} on average, {source}{checked}"
+    mean = f"RUL +- {half:.1f} {_unit(record.spec)} on average"
+    return f"{level:.0%} interval: {mean}, {_guarantee(record, level)}{checked}"
+
+
+def _guarantee(record: Record, level: float) -> str:
+    """What the interval is made from, and the coverage that follows from it."""
+    if record.spec.get("folds", 0):
+        return f"CV+ over all engines, guaranteed {2 * level - 1:.0%}"
+    if record.history:
+        return "from the validation engines, on which the epoch was chosen: no guarantee"
+    return f"from the validation engines, on which nothing was chosen: guaranteed {level:.0%}"

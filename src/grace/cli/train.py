@@ -53,6 +53,7 @@ def _train(
       grace train FD001 --data cmapss --size paper --schedule paper
       grace train --table fleet.parquet --engine id --time cycle --method rul-only-weighted
       grace train simulated --method baseline
+      grace train FD001 --data cmapss --model tree                  what needs no network: tree, ridge or age
 
     \b
     Methods: baseline, dwa, gradnorm, uncertainty, amnl, gaba, grace (the source's seven), rul-only, rul-only-weighted,
@@ -108,7 +109,8 @@ def _train(
     work.save_model(path, run)
     for checkpoint in checkpoints:
         checkpoint.unlink(missing_ok=True)
-    baselines = work.baseline_errors(run.splits, spec.conventions.cap) if spec.trains("rul") else {}
+    compared = spec.model == TrainingOptions.model and spec.trains("rul")
+    baselines = work.baseline_errors(run.splits, spec.conventions) if compared else {}
     work.show_run(run.record, path, baselines, tried)
 
 

@@ -56,6 +56,9 @@ LOOKS = {
     "amnl-normalised": (ORANGE, SQUARE),
     "gaba-equal": (BLUE, SQUARE),
     "grace-equal": (VERMILLION, SQUARE),
+    "tree": (GREEN, SQUARE),
+    "ridge": (GREEN, DIAMOND),
+    "age": (GREEN, DOWN),
 }
 """Colour and shape by method; a variant shares the colour of what it varies."""
 

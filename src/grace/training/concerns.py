@@ -10,6 +10,7 @@ import numpy as np
 
 from grace.data.windows import Truth
 from grace.training.evaluate import Predictions
+from grace.training.fitted import NETWORK
 from grace.training.spec import RunSpec
 
 FEW_ENGINES, FOR_INTERVAL = 5, 9
@@ -46,15 +47,17 @@ def _of_predictions(spec: RunSpec, found: Predictions, truth: Truth) -> Iterator
         return
     if rul.std() < COLLAPSED * spread:
         line = (
-            f"The network says nearly the same of every engine: its predictions have a standard deviation of {rul.std():.1f}, "
-            f"the labels of {spread:.1f}."
+            f"The {spec.model} says nearly the same of every engine: its predictions have a standard deviation of "
+            f"{rul.std():.1f}, the labels of {spread:.1f}."
         )
     elif error >= spread:
         line = f"The RMSE of {error:.1f} on held-out engines is no better than that of the mean of the labels, {spread:.1f}."
     else:
         return
     plan = spec.schedule
-    if plan.steps and not plan.full_epochs:  # a small fleet fills few batches: as many steps as for a large one
+    if spec.model != NETWORK:  # fitted again it would be the same
+        yield Concern(line)
+    elif plan.steps and not plan.full_epochs:  # a small fleet fills few batches: as many steps as for a large one
         yield Concern(line, replace(spec, schedule=replace(plan, full_epochs=True)))
     else:
         yield Concern(line, replace(spec, start=spec.start + 1))

@@ -42,7 +42,7 @@ class _Scaled(nn.Module):
             condition = away.square().sum(-1).argmin(-1)
             mean, scale = self.mean[condition], self.scale[condition]
         rul, logits = self.model(((windows.double() - mean) / scale).float())
-        return rul, logits.softmax(-1)
+        return rul.float(), logits.float().softmax(-1)
 
 
 class _Exported(nn.Module):
@@ -85,6 +85,11 @@ def export_onnx(network: TrainedNetwork, path: Path) -> float:
         raise GraceError(
             f"`--to onnx` should find its packages installed. Found no module `{error.name}`. Run pip install 'grace-rul[onnx]'."
         ) from None
+    if network.spec.model == "age":
+        raise GraceError(
+            "A model that is exported should read windows. Found the model `age`, which reads recorded cycles. "
+            "Export another, or take `grace predict`."
+        )
     module = _Exported(network).eval()
     with replacing(path) as part:
         _write(module, _example(network, 2), part)

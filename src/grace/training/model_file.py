@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
-from grace.formats import Format
+from grace.formats import DamagedError, Format
+from grace.models.baselines import BASELINES
 from grace.models.rul_problem import UNITS
 from grace.training.checkpoint import load, save
 from grace.training.conformal import Interval, constant
@@ -78,7 +80,10 @@ def load_model(path: Path) -> TrainedNetwork:
     state = load(path, NETWORK)
     spec, interval = RunSpec.from_json(state["spec"]), state["interval"]
     arrays = {name: interval[name].numpy() for name in ("size", "member", "score", "weight")}
-    members = tuple(_member(spec, one) for one in state["members"])
+    try:
+        members = tuple(_member(spec, one) for one in state["members"])
+    except (KeyError, ValueError, RuntimeError) as error:  # RuntimeError: of torch, with a line a tensor
+        raise DamagedError(path, f"{type(error).__name__} {error}".splitlines()[0]) from None
     return TrainedNetwork(members, spec, Interval(interval["level"], float(spec.conventions.cap), **arrays))
 
 
@@ -86,10 +91,16 @@ def _member(spec: RunSpec, state: dict[str, Any]) -> Member:
     c = state["conditioner"]
     arrays = {name: c[name].numpy() for name in ARRAYS}
     conditioner = Conditioner(tuple(c["features"]), **arrays, settings=spec.conventions.settings)
+    return Member(_model(spec, len(c["features"]), state["weights"]).eval(), conditioner)
+
+
+def _model(spec: RunSpec, features: int, weights: dict[str, Tensor]) -> nn.Module:
+    if spec.model in BASELINES:
+        return BASELINES[spec.model](weights)
     with torch.random.fork_rng(devices=[]):
-        model = UNITS[spec.rul_scale].network(spec.size, len(c["features"]), spec.conventions.cap)
-    model.load_state_dict(state["weights"])
-    return Member(model.eval(), conditioner)
+        model = UNITS[spec.rul_scale].network(spec.size, features, spec.conventions.cap)
+    model.load_state_dict(weights)
+    return model
 
 
 def _stored(interval: Interval) -> dict[str, Any]:

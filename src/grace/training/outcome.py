@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from torch import nn
 from grace import __version__
 from grace.core.stats import rmse_error, student
 from grace.data.conditions import Conditioner
-from grace.data.resident import ResidentWindows
 from grace.data.windows import Truth, Windows
+from grace.models.baselines import input_of
+from grace.training.baselines import Fits
 from grace.training.concerns import concerns
 from grace.training.conformal import Interval, Values
 from grace.training.evaluate import Predictions
+from grace.training.fitted import NETWORK
 from grace.training.protocol import Split
 from grace.training.record import DONE, ENGINE, FAILED, Record
 from grace.training.spec import RunSpec
@@ -60,7 +63,7 @@ class Run:
         return self.members[0].model if self.members else None
 
 
-def finished(spec: RunSpec, stack: Stack, numbers: Sequence[int]) -> Run:
+def finished(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int]) -> Run:
     """The replicas of a run that have come to their end: figures and interval of the networks that were kept."""
     replicas = [stack.replicas[number] for number in numbers]
     splits = tuple(replica.split for replica in replicas)
@@ -71,7 +74,7 @@ def finished(spec: RunSpec, stack: Stack, numbers: Sequence[int]) -> Run:
 
     def predicted(windows: Sequence[Windows]) -> list[Predictions]:
         pairs = zip(models, windows, strict=True)
-        return [Predictions.of(model, ResidentWindows(some, stack.device), spec) for model, some in pairs]
+        return [Predictions.of(model, input_of(model, some, stack.device), spec) for model, some in pairs]
 
     held = predicted([split.validation for split in splits])
     truth, chosen = Truth.together([split.validation.truth for split in splits]), Predictions.together(held)
@@ -90,13 +93,15 @@ def finished(spec: RunSpec, stack: Stack, numbers: Sequence[int]) -> Run:
         found, asked = Predictions.mean(every, spec), splits[0].test.truth
         low, high = interval.ends(np.stack([one.rul for one in every]))
         facts |= {"test": found.figures(asked), "source": _best_on_test(replicas[0].history)}
+        if spec.model != NETWORK:  # it has no epochs to choose among
+            facts["source"] = {"epoch": -1} | {name: facts["test"][name] for name in ("rmse", "score")}
         facts["predictions"] = _predictions(found, asked, low, high)
         facts["interval"]["coverage"] = float(np.mean(~((asked.rul < low) | (asked.rul > high))))  # NaN: no end
     remedy = next((doubt.remedy for doubt in doubts if doubt.remedy is not None), None)
     return Run(_record(spec, stack, numbers, status=DONE, **facts), members, interval, splits, remedy)
 
 
-def _record(spec: RunSpec, stack: Stack, numbers: Sequence[int], **facts: Any) -> Record:
+def _record(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int], **facts: Any) -> Record:
     replicas = [stack.replicas[number] for number in numbers]
     return Record(
         id=spec.id,
@@ -156,6 +161,7 @@ def environment(device: str) -> dict[str, str]:
         "grace": __version__,
         "engine": ENGINE,
         "torch": torch.__version__,
+        "scikit-learn": version("scikit-learn"),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "device": torch.cuda.get_device_name(device) if gpu else platform.processor() or platform.machine(),

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from grace.data.fleet import Fleet
 from grace.data.load import as_fleet
-from grace.data.resident import ResidentWindows
 from grace.data.tables.scan import Frame
 from grace.data.windows import Windows
 from grace.errors import GraceError
+from grace.models.baselines import input_of
 from grace.training.evaluate import Predictions
 from grace.training.model_file import TrainedNetwork
 from grace.training.outcome import Member
@@ -70,4 +70,4 @@ def predict(network: TrainedNetwork, engines: Fleet | Path | str | Frame) -> For
 def _last(network: TrainedNetwork, member: Member, fleet: Fleet) -> Predictions:
     """A member's predictions of the last window of every engine."""
     windows = Windows.last(fleet, member.conditioner.transform(fleet), network.conventions)
-    return Predictions.of(member.model, ResidentWindows(windows), network.spec)
+    return Predictions.of(member.model, input_of(member.model, windows), network.spec)

@@ -19,7 +19,9 @@ from grace.errors import GraceError
 from grace.files import set_aside
 from grace.formats import DamagedError, Format
 from grace.models.lstm import EAGER, Cell
+from grace.training.baselines import Fits
 from grace.training.checkpoint import load, save
+from grace.training.fitted import NETWORK
 from grace.training.outcome import Run, environment, finished
 from grace.training.protocol import Split
 from grace.training.spec import MAX_FOLDS, RunSpec
@@ -118,8 +120,13 @@ def train_stacked(
     seconds = SELDOM * (len(specs) > 1) if every is None else every
     replicas, splits = _replicas(specs, fleet, test)
     with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
-        stack = Stack([one for _, one in replicas], splits, device, Cell.compiled() if fuse else EAGER, monitor_every)
-        _to_the_end(stack, name_of(specs), checkpoint, seconds, on_epoch)
+        ones = [one for _, one in replicas]
+        stack: Stack | Fits
+        if specs[0].model == NETWORK:
+            stack = Stack(ones, splits, device, Cell.compiled() if fuse else EAGER, monitor_every)
+            _to_the_end(stack, name_of(specs), checkpoint, seconds, on_epoch)
+        else:
+            stack = Fits(ones, splits, device)
         numbers = [[n for n, (owner, _) in enumerate(replicas) if owner is spec] for spec in specs]
         return [finished(spec, stack, mine) for spec, mine in zip(specs, numbers, strict=True)]
 

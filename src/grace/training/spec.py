@@ -16,6 +16,7 @@ from grace.formats import DamagedError, Format, built, checksum
 from grace.models.cnn_bilstm_attention import Architecture
 from grace.models.rul_problem import TASKS, UNITS
 from grace.models.two_heads import UPPER, WHOLE
+from grace.training.fitted import MODELS, NETWORK, fitted, model_of
 from grace.training.migrations import spec_1
 from grace.training.schedule import CUSTOM, SCHEDULES, Schedule
 
@@ -33,7 +34,7 @@ one of its name."""
 SPEC = Format("spec", 2, {1: spec_1})
 DESCRIBED = ("id", "method", "schedule_name")
 """What the JSON of a spec says beside its fields, for readers; it follows from them."""
-LATER = {"folds": 0, "start": 0, "schedule.full_epochs": False}
+LATER = {"model": NETWORK, "folds": 0, "start": 0, "schedule.full_epochs": False}
 """Fields that came after records were there: left out of the id where they say what runs did before."""
 MAX_FOLDS = 1000
 
@@ -53,6 +54,7 @@ class RunSpec:
         size: Size of the network.
         rul_scale: Unit of the RUL head and its loss, see :data:`grace.models.rul_problem.UNITS`.
         schedule: Learning rate, length and stopping.
+        model: ``network``, or the name of a baseline, see :mod:`grace.training.fitted`.
         protocol: ``honest``: chosen on validation engines, the test read once. ``source``: best epoch on the test set.
         folds: Networks of an ensemble, each trained on all engines but one fold of them, to the last epoch; at most one an
             engine. 0: one network.
@@ -81,6 +83,7 @@ class RunSpec:
     size: str
     rul_scale: str
     schedule: Schedule
+    model: str = NETWORK
     protocol: str = "honest"
     folds: int = 0
     start: int = 0
@@ -96,7 +99,10 @@ class RunSpec:
     test_sha256: str = ""
 
     def __post_init__(self) -> None:
+        for name, value in fitted(self.model, self.schedule).items():
+            object.__setattr__(self, name, value)
         for name, known in (
+            ("model", MODELS),
             ("inner", tuple(INNER)),
             ("rul_scale", tuple(UNITS)),
             ("protocol", PROTOCOLS),
@@ -131,7 +137,9 @@ class RunSpec:
 
     @property
     def method(self) -> str:
-        """Name of the row in :data:`grace.controllers.methods.METHODS`, or ``OUTER+INNER`` of a free pair."""
+        """Name of the row in :data:`grace.controllers.methods.METHODS`, ``OUTER+INNER`` of a free pair, or the baseline's."""
+        if self.model != NETWORK:
+            return self.model
         return Method(self.outer, self.inner, dict(self.options), self.rul_scale).name
 
     @property
@@ -217,6 +225,7 @@ if TYPE_CHECKING:
     class Choices(TypedDict, total=False):
         """Fields of :class:`RunSpec` that :func:`run_spec` hands on as they are."""
 
+        model: str
         protocol: str
         folds: int
         start: int
@@ -249,7 +258,7 @@ def run_spec(
 
     Args:
         dataset: Name of the data set.
-        method_name: Row of the table; default ``grace`` where neither axis is given, else ``baseline``.
+        method_name: Row of the table, or a baseline; default ``grace`` where neither axis is given, else ``baseline``.
         outer: Replaces the row's outer axis and its options.
         inner: Replaces the row's inner axis.
         options: Parameters of the outer axis, over those of the row.
@@ -261,8 +270,11 @@ def run_spec(
         choices: Further fields of :class:`RunSpec`.
 
     Raises:
-        GraceError: An unknown name, or a field out of its range.
+        GraceError: An unknown name, a field out of its range, or a method together with a baseline.
     """
+    model = model_of(choices.get("model", NETWORK), method_name, outer, inner, options)
+    if model != NETWORK:
+        choices, method_name = choices | {"model": model}, None
     row = Method.named(method_name or ("baseline" if outer or inner else "grace"))
     chosen = outer or row.outer
     merged: dict[str, Any] = ({} if outer else dict(row.options)) | dict(options or {})
