@@ -2,7 +2,7 @@
 
 The training engines of each subset in five folds. Of the other four a fifth is held out for validation, as in any honest run, and
 everything is chosen there: the epoch, and whether windows of any RUL or within 150 cycles of failure are trained on (``folds``,
-the mean of ten networks on all four, chooses by its own folds). The scored fold is cut at 16 random cycles of each engine, uniform
+the mean of ten networks on all four, chooses by its own folds). The scored fold is cut at 16 random cycles an engine, uniform
 over its life; so are the validation engines. The tree is scikit-learn's HistGradientBoostingRegressor with its defaults, on the
 statistics of all windows of the four folds. RMSE against labels capped at 125 cycles; the difference to ``statistics`` is paired
 by engine, its interval is Student's over engines. No test file is read. Results go to results/out_of_fold.json, the table into
