@@ -56,6 +56,9 @@ LOOKS = {
     "amnl-normalised": (ORANGE, SQUARE),
     "gaba-equal": (BLUE, SQUARE),
     "grace-equal": (VERMILLION, SQUARE),
+    "fixed-0.01": (INK, CIRCLE),
+    "fixed-0.1": (INK, SQUARE),
+    "fixed-0.5": (INK, UP),
 }
 """Colour and shape by method; a variant shares the colour of what it varies."""
 
