@@ -175,8 +175,29 @@ def test_a_fleet_is_read_as_a_fleet_problem_reads_it() -> None:
     assert found.cost.share_of_training == pytest.approx(passes / (3 * 500 * len(problem.windows) / 32))
     assert grace.diagnose(problem, inits=2, reads=3, recipe="init").conventions["rul_head_unit"] == "cycles"
     default = grace.diagnose(fleet, **quick)
-    compact = grace.diagnose(grace.FleetProblem(fleet, grace.Conventions()), **quick)
-    assert default.to_json() | {"cost": None} == compact.to_json() | {"cost": None}
+    named = grace.diagnose(grace.FleetProblem(fleet, grace.Conventions(window=60), size="statistics"), **quick)
+    assert default.to_json() | {"cost": None} == named.to_json() | {"cost": None}
+
+
+@pytest.mark.parametrize(
+    ("size", "window", "elsewhere"),
+    [("statistics", 60, True), ("tiny", 30, True), ("compact", 60, True), ("compact", 30, False), ("tiny", 20, False)],
+)
+def test_where_the_edge_was_measured_on_other_networks_every_verdict_says_so(
+    size: str, window: int, elsewhere: bool
+) -> None:
+    fleet, _ = grace.simulate(grace.Simulation(engines=6))
+    problem = grace.FleetProblem(fleet, grace.Conventions(window=window), size=size, batch_size=32)
+    found = grace.diagnose(problem, inits=2, reads=3)  # the recipe's own steps: nothing else is other than in the study
+    words = (
+        "The edge and the study were measured on other networks (compact on windows of 30 or tiny on windows of 20), not on "
+        f"{size} on windows of {window}."
+    )
+    study: Any = found.to_json()["study"]
+    assert (words in " ".join(str(found).replace("│", " ").split())) == elsewhere
+    assert study["elsewhere"] == found.elsewhere == (words if elsewhere else "")
+    assert (study["covers_this"], study["outside"]) == (not elsewhere, "")
+    assert "rho did not predict benefit" in str(found)
 
 
 def one(model: Foreign, data: Any) -> list[Tensor]:

@@ -42,6 +42,8 @@ def test_scope_counts_what_there_is() -> None:
     runs = sweep("A", {"baseline": (12.0, 12.1), "grace": (11.0,)})
     assert scope(runs).startswith("3 runs: 2 methods, 1 data set, 2 seeds. Unless another view is chosen: ")
     assert scope([record("A", "grace", seed, 9.0) for seed in range(1200)]).startswith("1,200 runs: 1 method, ")
+    runs[0].spec["size"] = "statistics"
+    assert scope(runs[:1]).startswith("1 run of the network statistics: 1 method")
 
 
 def test_summary_names_what_leaves_its_noise_and_what_remains() -> None:
@@ -97,6 +99,8 @@ def test_what_the_diagnoses_say() -> None:
         "rho before training (recipe joint): A +0.50 [+0.40, +0.60], B +0.20 [+0.10, +0.30]. On 1 of 2 the whole interval is "
         "above +0.18: the labels follow RUL, which is not to say that sharing pays."
     )
+    other = replace(found, diagnoses=tuple(replace(d, elsewhere="Measured elsewhere.") for d in found.diagnoses))
+    assert summary(other, [])[-1] == f"{summary(found, [])[-1]} Measured elsewhere."
 
 
 def test_which_rul_alone_each_method_is_compared_with() -> None:

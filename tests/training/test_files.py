@@ -19,6 +19,7 @@ from grace.data.simulated.fleet import Simulation, simulate
 from grace.errors import GraceError
 from grace.files import replacing, write_text
 from grace.formats import DamagedError, Format
+from grace.models.rul_problem import UNITS
 from grace.training.checkpoint import load, save
 from grace.training.model_file import NETWORK
 from grace.training.record import Record
@@ -109,6 +110,25 @@ def test_any_outer_axis_with_any_inner_axis() -> None:
     spec = run_spec("FD001", "grace", inner="mse", seed=1)
     assert (spec.outer, spec.inner) == ("gaba", "mse")
     assert run_spec("FD001", seed=1).method == "grace"
+
+
+@pytest.mark.parametrize("weight", [0.01, 0.1, 0.5])
+def test_a_fixed_weight_is_meant_beside_an_rul_loss_in_units_of_the_cap(weight: float) -> None:
+    name = f"fixed-{weight:g}"
+    spec = run_spec("FD001", name, seed=1)
+    assert (spec.outer, spec.inner, spec.rul_scale, spec.method) == ("fixed", "mse", "cap", name)
+    assert dict(spec.options) == {"weights": (1.0, weight)}
+    by_hand = run_spec("FD001", outer="fixed", inner="mse", options={"weights": (1.0, weight)}, rul_scale="cap", seed=1)
+    assert by_hand == spec
+    assert run_spec("FD001", name, size="compact", seed=1).rul_scale == "cap"
+    other = run_spec("FD001", name, rul_scale="cycles", seed=1)
+    assert (other.rul_scale, other.method) == ("cycles", f"fixed+mse,weights=1-{weight:g}")
+    assert RunSpec.from_json(other.to_json()).method == other.method
+
+
+@pytest.mark.parametrize("name", ["baseline", "grace", "rul-only"])
+def test_a_row_without_a_unit_of_its_own_keeps_its_name_in_every_unit(name: str) -> None:
+    assert {run_spec("FD001", name, rul_scale=unit).method for unit in UNITS} == {name}
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,9 @@ LOOKS = {
     "tree": (GREEN, SQUARE),
     "ridge": (GREEN, DIAMOND),
     "age": (GREEN, DOWN),
+    "fixed-0.01": (INK, CIRCLE),
+    "fixed-0.1": (INK, SQUARE),
+    "fixed-0.5": (INK, UP),
 }
 """Colour and shape by method; a variant shares the colour of what it varies."""
 

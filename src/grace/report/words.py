@@ -51,8 +51,10 @@ def scope(records: Sequence[Record]) -> str:
     """How much there is, and how it was chosen."""
     specs = [record.spec for record in records]
     count = {name: len({spec[name] for spec in specs}) for name in ("method", "dataset", "seed")}
+    sizes = sorted({str(spec["size"]) for spec in specs if "size" in spec})
+    network = f" of the network {' and '.join(map(inline, sizes))}" if sizes else ""
     return (
-        f"{_many(len(records), 'run')}: {_many(count['method'], 'method')}, {_many(count['dataset'], 'data set')}, "
+        f"{_many(len(records), 'run')}{network}: {_many(count['method'], 'method')}, {_many(count['dataset'], 'data set')}, "
         f"{_many(count['seed'], 'seed')}. Unless another view is chosen: the best epoch is chosen on held-out engines, the "
         "test is read once, and its labels are capped."
     )
