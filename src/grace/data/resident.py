@@ -62,10 +62,11 @@ class ResidentWindows:
         if self._stored is not None:
             x, rul, label = self._read(self._stored, index.cpu().numpy())
             return x if self._of is None else self._of(x), rul, label
+        rul, label = self.rul.index_select(0, index), self.label.index_select(0, index)
         if self._values is not None:
-            return self._values[index], self.rul[index], self.label[index]
+            return self._values.index_select(0, index), rul, label
         x = self._windows(index)
-        return x if self._of is None else self._of(x), self.rul[index], self.label[index]
+        return x if self._of is None else self._of(x), rul, label
 
     def spread(self, most: int = SAMPLE) -> Tensor:
         """Numbers of at most ``most`` windows, evenly spread."""

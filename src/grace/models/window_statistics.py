@@ -80,8 +80,8 @@ class _StatisticsNetworks(Networks):
         """The shared layers' output, ``[R, B, trunk[-1]]``."""
         if x.dim() == 4:
             x = self.shape.architecture.of(x)
-        mean, scale = (self.statistics[name][:, None] for name in ("mean", "scale"))
-        return self._through("trunk", (x - mean) / scale)
+        mean, scale = (self.statistics[name].unsqueeze(1) for name in ("mean", "scale"))
+        return self._through("trunk", (x - mean).div_(scale))
 
 
 class StatisticsNetwork(TwoHeads):

@@ -46,9 +46,9 @@ class Sums:
 
     def add(self, rows: Tensor, losses: Tensor, weights: Tensor) -> None:
         """Add a step of the replicas at ``rows``."""
-        self._losses[rows] += losses
-        self._weights[rows] += weights
-        self._counts[rows] += 1
+        self._losses.index_add_(0, rows, losses)
+        self._weights.index_add_(0, rows, weights)
+        self._counts.index_add_(0, rows, torch.ones_like(losses[:, :1]))
 
     def measured(self, gramians: Tensor, members: Sequence[int]) -> None:
         """Keep the Gramians ``[R, K, K]`` of a step; ``members`` have measured it, the others' are left out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import chain, count
 from typing import Any
@@ -171,7 +172,7 @@ class Stack:
     def _losses(self, network: Networks, rows: list[int], batch: Batch) -> Tensor:
         """Losses ``[n, K]`` of the replicas at ``rows``."""
         (x, rul, label), one = batch, self.specs[0]
-        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=one.precision == "bfloat16"):
+        with _precision(self.device, one.precision):
             predicted, logits = network(x)
             inners = [self.specs[row].inner for row in rows]
             return torch.stack(
@@ -234,6 +235,13 @@ class Stack:
         for replica, values in zip(self.replicas, state["replicas"], strict=True):
             replica.load_state_dict(values)
         self.epoch, self.seconds = state["epoch"], state["seconds"]
+
+
+def _precision(device: str, precision: str) -> AbstractContextManager[None]:
+    """What a forward pass runs in."""
+    if precision == "bfloat16":
+        return torch.autocast(torch.device(device).type, torch.bfloat16)
+    return nullcontext()
 
 
 def _initial_networks(
