@@ -15,7 +15,7 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.prepare import Prepared
 from grace.errors import GraceError
-from grace.models.rul_problem import TASKS, RULProblem
+from grace.models.rul_problem import TASKS, RULProblem, statistics_of
 
 REFERENCE_EPOCHS = 500  # the source's full training
 
@@ -85,7 +85,7 @@ class FleetProblem(RULProblem):
         batch_size: int = 128,
     ) -> None:
         conventions = conventions or Conventions()
-        prepared = Prepared.of(fleet, conventions)
+        prepared = Prepared.of(fleet, conventions, timed=statistics_of(size) is not None)
         super().__init__(prepared.windows, conventions.cap, size, inner=inner, batch_size=batch_size)
         vars(self).update(fleet=fleet, conventions=conventions, prepared=prepared)
 

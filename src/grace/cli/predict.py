@@ -52,13 +52,14 @@ def _export(
       grace export FD001-grace-42.safetensors --to onnx -o rul.onnx
 
     Input: scaled windows [N, window, features]. Outputs: RUL in cycles [N], health logits [N, 3]. Needs the extra `onnx`.
+    A network whose statistics are over time takes one more column, the last: the time since the row before, in typical steps.
     """
     if to != "onnx":
         raise GraceError(f"`--to` should be onnx. Found {to!r}.")
     network = work.load_model(model)
     path = output or model.with_suffix(".onnx")
     difference = work.export_onnx(network, path)
-    c = network.conventions
-    print(
-        f"{path}: windows [N, {c.window}, {len(c.features)}] -> rul [N], health [N, 3]; differs from torch by {difference:.1e}"
-    )
+    c, fitted = network.conventions, network.conditioner
+    time = f", the last: time since the row before / {fitted.step:g} {c.unit}" if fitted.step else ""
+    shape = f"[N, {c.window}, {fitted.columns}{time}]"
+    print(f"{path}: windows {shape} -> rul [N], health [N, 3]; differs from torch by {difference:.1e}")

@@ -25,10 +25,11 @@ class Prepared:
     class_shares: tuple[float, ...]
 
     @classmethod
-    def of(cls, fleet: Fleet, conventions: Conventions) -> Prepared:
-        """A training fleet checked, its conditions found, its features scaled and its windows indexed."""
+    def of(cls, fleet: Fleet, conventions: Conventions, timed: bool = False) -> Prepared:
+        """A training fleet checked, its conditions found, its features scaled and its windows indexed; ``timed`` as of
+        :meth:`Conditioner.fit <grace.data.conditions.Conditioner.fit>`."""
         check_training(fleet, conventions)
-        conditioner = Conditioner.fit(fleet, conventions)
+        conditioner = Conditioner.fit(fleet, conventions, timed)
         windows = training_windows(fleet, conditioner.transform(fleet), conventions)
         near, shares = 0, np.zeros(3, dtype=np.int64)
         for part in windows.pieces():

@@ -55,7 +55,7 @@ def _some(windows: Windows | ManyWindows) -> Windows:
 
 
 def _statistics(windows: Windows) -> Values:
-    made = ResidentWindows(windows, statistics=StatisticsArchitecture().of)
+    made = ResidentWindows(windows, statistics=StatisticsArchitecture(timed=windows.timed).of)
     return np.asarray(made.batch(torch.arange(len(windows)))[0], dtype=np.float64)
 
 

@@ -20,6 +20,9 @@ TOLERANCE = 1e-3
 def export_onnx(network: TrainedNetwork, path: Path) -> float:
     """Write the network as ONNX: scaled ``windows [N, T, F]`` -> ``rul [N]`` in cycles, ``health [N, 3]`` logits.
 
+    With a ``step`` of its :class:`~grace.data.conditions.Conditioner` windows have one more column, the last: the time since the
+    row before in such steps, 0 at an engine's first row and in its copies that fill up the front.
+
     RUL is not cut at the cap in the graph. The file is kept only if ONNX Runtime gives torch's numbers, on batches of 1 and 7.
 
     Returns:
@@ -35,7 +38,7 @@ def export_onnx(network: TrainedNetwork, path: Path) -> float:
         raise GraceError(
             f"`--to onnx` should find its packages installed. Found no module `{error.name}`. Run pip install 'grace-rul[onnx]'."
         ) from None
-    shape = (network.conventions.window, len(network.conditioner.features))
+    shape = (network.conventions.window, network.conditioner.columns)
     with replacing(path) as part:
         _write(network, part, shape)
         session = onnxruntime.InferenceSession(part.read_bytes(), providers=["CPUExecutionProvider"])
@@ -70,6 +73,8 @@ def _write(network: TrainedNetwork, path: Path, shape: tuple[int, int]) -> None:
 @torch.no_grad()
 def _difference(network: TrainedNetwork, session: object, count: int, shape: tuple[int, int]) -> float:
     windows = torch.randn(count, *shape, generator=torch.Generator().manual_seed(count))
+    if network.conditioner.step:
+        windows[..., -1].abs_()  # time goes on
     expected = network.model(windows)
     found = session.run(["rul", "health"], {"windows": windows.numpy()})  # type: ignore[attr-defined]
     return max(float(np.abs(e.numpy() - f).max()) for e, f in zip(expected, found, strict=True))

@@ -49,6 +49,7 @@ def save_model(path: Path, run: Run) -> None:
         "weights": run.model.state_dict(),
         "conditioner": {
             "features": list(conditioner.features),
+            "step": conditioner.step,
             **{name: torch.from_numpy(getattr(conditioner, name)) for name in ("unit", "centres", "mean", "scale")},
         },
         "interval": {"half_width": interval["half_width"], "level": interval["level"]},
@@ -67,9 +68,12 @@ def load_model(path: Path) -> TrainedNetwork:
     spec = RunSpec.from_json(state["spec"])
     c = state["conditioner"]
     arrays = {name: c[name].numpy() for name in ("unit", "centres", "mean", "scale")}
-    conditioner = Conditioner(tuple(c["features"]), **arrays, settings=spec.conventions.settings)
+    conditioner = Conditioner(
+        tuple(c["features"]), **arrays, settings=spec.conventions.settings, step=c.get("step", 0.0)
+    )
     with torch.random.fork_rng(devices=[]):
-        model = UNITS[spec.rul_scale].network(spec.size, len(c["features"]), spec.conventions.cap)
+        cap, timed = spec.conventions.cap, conditioner.step > 0
+        model = UNITS[spec.rul_scale].network(spec.size, conditioner.columns, cap, timed)
     model.load_state_dict(state["weights"])
     interval = state["interval"]
     return TrainedNetwork(model.eval(), spec, conditioner, interval["half_width"], interval["level"])

@@ -11,6 +11,7 @@ from grace.data.fleet import Fleet
 from grace.data.prepare import check_training
 from grace.data.windows import ManyWindows, Windows, training_windows
 from grace.errors import GraceError
+from grace.models.rul_problem import statistics_of
 from grace.training.spec import RunSpec
 
 
@@ -43,7 +44,7 @@ class Split:
         check_training(fleet, conventions, min(plan.min_history, conventions.window))
         if spec.protocol == "honest":
             training, held = fleet.split(spec.validation_share, spec.seed)
-        conditioner = Conditioner.fit(training, conventions)
+        conditioner = Conditioner.fit(training, conventions, timed=statistics_of(spec.size) is not None)
         tested = None if test is None else _tested(spec, test, conditioner)
         if spec.protocol == "honest":
             chosen_on = _cut(spec, held, conditioner, spec.seed)
