@@ -19,7 +19,8 @@ from grace.data.conventions import Conventions
 from grace.data.health_labels import rul_to_health_3class
 from grace.data.resident import ResidentWindows
 from grace.data.windows import ManyWindows, Windows
-from grace.models.baselines import BASELINES, STATISTICS, Age, Baseline, Ridge, Tree, input_of
+from grace.models.baselines import BASELINES, Age, Baseline, Ridge, Tree, input_of
+from grace.models.window_statistics import StatisticsArchitecture
 from grace.training.protocol import Split
 from grace.training.spec import run_spec
 
@@ -67,7 +68,7 @@ def split() -> Split:
 
 
 def statistics(windows: Windows) -> torch.Tensor:
-    made = ResidentWindows(windows, statistics=STATISTICS.of)
+    made = ResidentWindows(windows, statistics=StatisticsArchitecture().of)
     return made.batch(torch.arange(len(windows)))[0]
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from grace.alignment.show import conventions_line
+from grace.data.conditions import uneven_step
 from grace.data.conventions import PUBLISHED, Conventions
 from grace.data.fleet import Fleet
 from grace.data.prepare import Prepared
@@ -71,6 +72,7 @@ def show_table(table: TableSource, fleet: Fleet, conventions: Conventions) -> No
         f"{lengths.max():,} rows; {columns.engine} names the engine, {columns.time} orders its rows",
         f"RUL in {unit}: {origin}; up to {largest:,.6g}, {beyond:.0%} of rows above the cap of {conventions.cap:,}",
         _settings(table),
+        *_uneven(table, fleet),
         f"features ({len(table.features)}): {', '.join(table.features)}",
     ]
     reasons = sorted(table.left_out.items(), key=lambda item: item[1])
@@ -84,6 +86,14 @@ def show_table(table: TableSource, fleet: Fleet, conventions: Conventions) -> No
     out = Console()
     for line in lines:
         out.print(line, markup=False, highlight=False)
+
+
+def _uneven(table: TableSource, fleet: Fleet) -> list[str]:
+    step = uneven_step(fleet)
+    if not step:
+        return []
+    typical = f"{step:g} {table.columns.unit} is the typical step"
+    return [f"rows are not evenly spaced: {typical}; statistics of windows (--size statistics) are taken over time"]
 
 
 def _settings(table: TableSource) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -88,7 +89,8 @@ def _add(leaves: Sequence[Tensor], gradients: Gradients, weights: Tensor | None)
     for leaf, _ in pairs:
         if leaf.grad is None:
             leaf.grad = torch.zeros_like(leaf)
-    sums, found = [leaf.grad for leaf, _ in pairs], [found for _, found in pairs]
+    sums: list[Any] = [leaf.grad for leaf, _ in pairs]
+    found: Any = [found for _, found in pairs]
     if weights is None:
         torch._foreach_add_(sums, found)
     else:

@@ -57,7 +57,7 @@ def _counted(fleet: Fleet) -> Fleet:
             f"{fleet.name}, engine {fleet.engines[fleet.engine_at(np.array(row))]}: the cycles should follow without gap or "
             f"repeat. Found a step of {-steps[row]:g}. Restore the rows."
         )
-    return replace(fleet, row_rul=None, last_time=None)
+    return replace(fleet, row_rul=None, last_time=None, time=None)
 
 
 def load_train(dataset: str, data: Path | TableSource | None, dial: float = 1.0, seed: int = 0) -> Fleet:

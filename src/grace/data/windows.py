@@ -35,10 +35,10 @@ class Truth(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """``N`` windows over ``R`` rows of ``F`` scaled features.
+    """``N`` windows over ``R`` rows of ``F`` scaled columns.
 
     Attributes:
-        rows: Scaled features, float32 ``[R, F]``.
+        rows: Scaled features, float32 ``[R, F]``; of a conditioner with a ``step`` the last column is time.
         ends: Row of each window's last cycle, int64 ``[N]``.
         first: First row of each window's engine, int64 ``[N]``.
         rul: Target: RUL at the last cycle, capped, float32 ``[N]``, cycles.
@@ -46,6 +46,7 @@ class Windows:
         label: Health state at the last cycle, int64 ``[N]``.
         engine: Index of the engine, int64 ``[N]``.
         width: Cycles in a window, ``T``.
+        timed: Whether the last column is the time since the row before, see :class:`~grace.data.conditions.Conditioner`.
     """
 
     rows: Rows
@@ -56,6 +57,7 @@ class Windows:
     label: NDArray[np.int64]
     engine: NDArray[np.int64]
     width: int
+    timed: bool = False
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -89,6 +91,7 @@ class Windows:
             label=np.asarray(label, dtype=np.int64),
             engine=engine,
             width=conventions.window,
+            timed=rows.shape[1] > len(conventions.features),
         )
 
     @classmethod
@@ -151,6 +154,11 @@ class ManyWindows:
 
     def __len__(self) -> int:
         return int(self.starts[-1])
+
+    @property
+    def timed(self) -> bool:
+        """See :class:`Windows`."""
+        return bool(self.rows.shape[1] > len(self.conventions.features))
 
     def at(self, index: NDArray[np.int64]) -> Windows:
         """The windows at ``index``, int64 ``[B]``."""

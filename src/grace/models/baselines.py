@@ -15,9 +15,6 @@ from grace.data.windows import ManyWindows, Windows
 from grace.models.two_heads import CLASSES
 from grace.models.window_statistics import StatisticsArchitecture
 
-STATISTICS = StatisticsArchitecture()
-"""Of a window, where statistics are read."""
-
 Values = NDArray[np.float64]
 
 
@@ -27,6 +24,7 @@ class Baseline(nn.Module):
     Args:
         tensors: By name, those of :attr:`names` and ``cuts``: the RUL from which an engine is healthy, and the one below which
             it is critical, cycles ``[2]``.
+        timed: Whether the statistics are over time, see :class:`~grace.models.window_statistics.StatisticsArchitecture`.
 
     Shapes:
         What :func:`input_of` gives, or raw windows ``[B, T, F]`` where statistics are read -> RUL ``[B]`` in cycles, float64
@@ -43,17 +41,18 @@ class Baseline(nn.Module):
     """Whether it reads the recorded cycles of the engine in place of windows."""
     cuts: Tensor
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+    def __init__(self, tensors: Mapping[str, Tensor], timed: bool = False) -> None:
         super().__init__()
+        self.statistics = StatisticsArchitecture(timed=timed)
         for name in (*self.names, "cuts"):
             self.register_buffer(name, tensors[name])
 
     @classmethod
-    def fit(cls, x: Tensor, rul: NDArray[Any], cuts: tuple[float, float]) -> Baseline:
+    def fit(cls, x: Tensor, rul: NDArray[Any], cuts: tuple[float, float], timed: bool = False) -> Baseline:
         """Fit on inputs ``[N, S]`` and RUL ``[N]``, cycles; scikit-learn's defaults throughout."""
         found = cls.fitted(x.double().numpy(), rul.astype(np.float64))
         found = {name: torch.as_tensor(value) for name, value in found.items()}
-        return cls(found | {"cuts": torch.tensor(cuts, dtype=torch.float64)})
+        return cls(found | {"cuts": torch.tensor(cuts, dtype=torch.float64)}, timed)
 
     @classmethod
     def fitted(cls, x: Values, rul: Values) -> dict[str, Any]:
@@ -67,7 +66,7 @@ class Baseline(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """RUL in cycles ``[B]`` and health logits ``[B, 3]``."""
         if x.dim() == 3:
-            x = STATISTICS.of(x)
+            x = self.statistics.of(x)
         rul = self.rul(x.double()).clamp(min=0)
         state = (rul[:, None] < self.cuts).sum(1)  # as grace.data.health_labels has it
         return rul, (state[:, None] == torch.arange(CLASSES, device=rul.device)).to(rul.dtype)
@@ -91,8 +90,8 @@ class Tree(Baseline):
     start: Tensor
     depth: Tensor
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        super().__init__(tensors)
+    def __init__(self, tensors: Mapping[str, Tensor], timed: bool = False) -> None:
+        super().__init__(tensors, timed)
         count = len(self.value)
         self._steps = int(self.depth)  # a number in a graph that is exported
         for name in ("left", "right", "roots"):

@@ -14,7 +14,8 @@ from grace.core.metrics import rmse
 from grace.data.conventions import Conventions
 from grace.data.resident import ResidentWindows
 from grace.data.windows import ManyWindows, Windows
-from grace.models.baselines import BASELINES, STATISTICS, Baseline
+from grace.models.baselines import BASELINES, Baseline
+from grace.models.window_statistics import StatisticsArchitecture
 from grace.training.protocol import Split
 from grace.training.replica import Replica
 from grace.training.spec import RunSpec
@@ -26,7 +27,7 @@ MAX_WINDOWS = 50_000
 def fit(name: str, windows: Windows | ManyWindows, conventions: Conventions) -> Baseline:
     """A model of :data:`grace.models.baselines.BASELINES` on at most :data:`MAX_WINDOWS` of some windows."""
     some, kind = _some(windows), BASELINES[name]
-    return kind.fit(_input(some, kind.reads_age), some.rul, conventions.health_cuts)
+    return kind.fit(_input(some, kind.reads_age), some.rul, conventions.health_cuts, some.timed)
 
 
 def baseline_errors(splits: Sequence[Split], conventions: Conventions) -> dict[str, float]:
@@ -39,7 +40,7 @@ def baseline_errors(splits: Sequence[Split], conventions: Conventions) -> dict[s
         some = _some(split.train)
         x, held_x = ([_input(side, age) for age in (False, True)] for side in (some, split.validation))
         for name, kind in BASELINES.items():
-            model = kind.fit(x[kind.reads_age], some.rul, conventions.health_cuts)
+            model = kind.fit(x[kind.reads_age], some.rul, conventions.health_cuts, some.timed)
             found[name].append(model(held_x[kind.reads_age])[0].clamp(max=conventions.cap))
     true = np.concatenate([split.validation.rul for split in splits])
     return {name: rmse(torch.cat(parts), true) for name, parts in found.items()}
@@ -80,5 +81,5 @@ def _some(windows: Windows | ManyWindows) -> Windows:
 
 def _input(windows: Windows, age: bool) -> Tensor:
     """Recorded cycles up to each window's last one ``[N, 1]``, or statistics ``[N, S]``."""
-    made = ResidentWindows(windows, statistics=None if age else STATISTICS.of, age=age)
-    return made.batch(torch.arange(len(windows)))[0]
+    statistics = None if age else StatisticsArchitecture(timed=windows.timed).of
+    return ResidentWindows(windows, statistics=statistics, age=age).batch(torch.arange(len(windows)))[0]

@@ -30,7 +30,7 @@ class _Scaled(nn.Module):
 
     def __init__(self, member: Member) -> None:
         super().__init__()
-        self.model = member.model
+        self.model, self.features, self.step = member.model, len(member.conditioner.features), member.conditioner.step
         for name in ("unit", "centres", "mean", "scale"):
             self.register_buffer(name, torch.from_numpy(getattr(member.conditioner, name)))
 
@@ -41,7 +41,10 @@ class _Scaled(nn.Module):
             away = (settings.double() / self.unit)[..., None, :] - self.centres
             condition = away.square().sum(-1).argmin(-1)
             mean, scale = self.mean[condition], self.scale[condition]
-        rul, logits = self.model(((windows.double() - mean) / scale).float())
+        values = (windows[..., : self.features].double() - mean) / scale
+        if self.step:
+            values = torch.cat([values, windows[..., self.features :].double() / self.step], -1)
+        rul, logits = self.model(values.float())
         return rul.float(), logits.float().softmax(-1)
 
 
@@ -68,9 +71,10 @@ def export_onnx(network: TrainedNetwork, path: Path) -> float:
     """Write the network as ONNX, from windows as they were recorded to what :func:`grace.predict` says.
 
     Inputs: ``windows [N, T, F]``, the network's features unscaled, an engine with fewer rows filled up at the front with its
-    first; and where it knows several operating conditions ``settings [N, T, D]`` of the same rows. Outputs: ``rul [N]`` in
-    cycles, at most the cap, and ``health [N, 3]``, probabilities of the states. The file is kept only if ONNX Runtime gives
-    torch's numbers, on batches of 1 and 7.
+    first; and where it knows several operating conditions ``settings [N, T, D]`` of the same rows. Where statistics are over
+    time, windows have one more column, the last: the time since the row before, in the unit of RUL, 0 at an engine's first row
+    and in its copies that fill up the front. Outputs: ``rul [N]`` in cycles, at most the cap, and ``health [N, 3]``,
+    probabilities of the states. The file is kept only if ONNX Runtime gives torch's numbers, on batches of 1 and 7.
 
     Returns:
         The largest difference found, over both outputs.
@@ -106,7 +110,8 @@ def export_onnx(network: TrainedNetwork, path: Path) -> float:
 def inputs(network: TrainedNetwork) -> dict[str, tuple[int, ...]]:
     """Names of the inputs and their shapes, but for the number of windows."""
     conditioner, window = network.members[0].conditioner, network.conventions.window
-    shapes: dict[str, tuple[int, ...]] = {"windows": (window, len(conditioner.features))}
+    timed = any(member.conditioner.step for member in network.members)
+    shapes: dict[str, tuple[int, ...]] = {"windows": (window, len(conditioner.features) + timed)}
     if _conditions(network) > 1:
         shapes["settings"] = (window, len(conditioner.settings))
     return shapes
@@ -122,7 +127,8 @@ def _example(network: TrainedNetwork, count: int) -> dict[str, Tensor]:
     made = {name: torch.randn(count, *shape, generator=generator).double() for name, shape in inputs(network).items()}
     condition = torch.randint(len(conditioner.centres), made["windows"].shape[:2], generator=generator).numpy()
     mean, scale = (torch.from_numpy(getattr(conditioner, name)[condition]) for name in ("mean", "scale"))
-    made["windows"] = made["windows"] * scale + mean
+    values, gaps = made["windows"].split([mean.shape[-1], made["windows"].shape[-1] - mean.shape[-1]], -1)
+    made["windows"] = torch.cat([values * scale + mean, gaps.abs() * (conditioner.step or 1.0)], -1)  # time goes on
     if "settings" in made:
         made["settings"] = torch.from_numpy(_at_centres(conditioner, condition))
     return {name: values.float() for name, values in made.items()}

@@ -60,6 +60,7 @@ def save_model(path: Path, run: Run) -> None:
                 "weights": member.model.state_dict(),
                 "conditioner": {
                     "features": list(member.conditioner.features),
+                    "step": member.conditioner.step,
                     **{name: torch.from_numpy(getattr(member.conditioner, name)) for name in ARRAYS},
                 },
             }
@@ -89,16 +90,17 @@ def load_model(path: Path) -> TrainedNetwork:
 
 def _member(spec: RunSpec, state: dict[str, Any]) -> Member:
     c = state["conditioner"]
-    arrays = {name: c[name].numpy() for name in ARRAYS}
-    conditioner = Conditioner(tuple(c["features"]), **arrays, settings=spec.conventions.settings)
-    return Member(_model(spec, len(c["features"]), state["weights"]).eval(), conditioner)
+    arrays, settings = {name: c[name].numpy() for name in ARRAYS}, spec.conventions.settings
+    conditioner = Conditioner(tuple(c["features"]), **arrays, settings=settings, step=c.get("step", 0.0))
+    return Member(_model(spec, conditioner, state["weights"]).eval(), conditioner)
 
 
-def _model(spec: RunSpec, features: int, weights: dict[str, Tensor]) -> nn.Module:
+def _model(spec: RunSpec, conditioner: Conditioner, weights: dict[str, Tensor]) -> nn.Module:
+    timed = conditioner.step > 0
     if spec.model in BASELINES:
-        return BASELINES[spec.model](weights)
+        return BASELINES[spec.model](weights, timed)
     with torch.random.fork_rng(devices=[]):
-        model = UNITS[spec.rul_scale].network(spec.size, features, spec.conventions.cap)
+        model = UNITS[spec.rul_scale].network(spec.size, conditioner.columns, spec.conventions.cap, timed)
     model.load_state_dict(weights)
     return model
 

@@ -11,6 +11,7 @@ from grace.data.fleet import Fleet
 from grace.data.prepare import check_training
 from grace.data.windows import ManyWindows, Windows, training_windows
 from grace.errors import GraceError
+from grace.models.rul_problem import statistics_of
 from grace.training.spec import RunSpec
 
 
@@ -66,7 +67,7 @@ class Split:
     def _made(cls, spec: RunSpec, training: Fleet, held: Fleet | None, test: Fleet | None) -> Split:
         """Trained on ``training``, and chosen or scored on ``held``, or on the test engines where there is none."""
         conventions, plan = spec.conventions, spec.schedule
-        conditioner = Conditioner.fit(training, conventions)
+        conditioner = Conditioner.fit(training, conventions, timed=statistics_of(spec.size) is not None)
         tested = None if test is None else _tested(spec, test, conditioner)
         validation = tested if held is None else _cut(spec, held, conditioner, spec.seed)
         assert validation is not None

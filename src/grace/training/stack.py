@@ -206,7 +206,8 @@ class Stack:
         spec, split = self.replicas[number].spec, self.replicas[number].split
         row = slice(number, number + 1)
         tensors = self.parameters.views(self.best[row]) | self.statistics.views(self.best_statistics[row])
-        model = UNITS[spec.rul_scale].network(spec.size, split.train.rows.shape[1], spec.conventions.cap)
+        columns, cap = split.train.rows.shape[1], spec.conventions.cap
+        model = UNITS[spec.rul_scale].network(spec.size, columns, cap, split.train.timed)
         # all but BatchNorm's counters, which nobody reads
         model.load_state_dict({name: tensor[0] for name, tensor in tensors.items()}, strict=False)
         return model.to(self.device).eval()

@@ -24,7 +24,7 @@ from grace.data.tables.rul import check_steps, rul_from_times
 from grace.data.tables.table import Table, unreadable
 from grace.files import unwritable
 
-VERSION = 2
+VERSION = 3
 
 
 def stored_fleet(table: Table, source: TableSource) -> Fleet:
@@ -57,6 +57,7 @@ def stored_fleet(table: Table, source: TableSource) -> Fleet:
         row_rul=rows("rul"),
         last_time=index["last_time"],
         sha256=str(index["sha256"]),
+        time=rows("time"),
     )
 
 
@@ -99,7 +100,7 @@ class _Writer:
         self.names: tuple[str, ...] = ()
 
     def run(self) -> None:
-        """Write ``values.npy``, ``rul.npy``, perhaps ``label.npy``, and ``index.npz``."""
+        """Write ``values.npy``, ``time.npy``, ``rul.npy``, perhaps ``label.npy``, and ``index.npz``."""
         for frame in self.batches():
             self.place(arrays_of(self.source, frame))
         for index in np.flatnonzero(~self.ordered):
@@ -172,7 +173,7 @@ class _Writer:
             self.write(name, np.arange(begin, end), self.rows_of(name, begin, end)[order])
 
     def times_to_rul(self) -> NDArray[Any]:
-        """Write ``rul.npy`` in place of times and targets; RUL of each engine's last row, ``[E]``."""
+        """Write ``rul.npy``, in place of targets; RUL of each engine's last row, ``[E]``."""
         last, steps = [], []
         for first, stop in self.blocks():
             begin, end = int(self.starts[first]), int(self.starts[stop])
@@ -184,8 +185,7 @@ class _Writer:
             steps.append(own)
             last.append(rul[starts[1:] - 1])
         check_steps(self.source, self.engines, np.concatenate(steps))
-        for name in {"time", "target"} & set(self.names):
-            (self.folder / f"{name}.npy").unlink()
+        (self.folder / "target.npy").unlink(missing_ok=True)
         return np.concatenate(last)
 
     def rows_of(self, name: str, begin: int, end: int) -> NDArray[Any]:

@@ -22,7 +22,8 @@ def read_table(
     """Engines of a table: rows in any order, sorted here by engine and time.
 
     RUL is the column ``target``, or else the engine's last time minus the row's, in the unit of time: the recording ends with
-    the engine's life. Times need not be evenly spaced; a window counts rows.
+    the engine's life. Times need not be evenly spaced; a window counts rows, and
+    statistics of it are taken over time where they are not.
 
     Args:
         table: A file, a folder, a frame of polars or pandas, or a :class:`~grace.data.tables.columns.TableSource`, which
@@ -73,5 +74,11 @@ def _in_memory(table: Table, source: TableSource) -> Fleet:
     check_steps(source, fleet.engines, steps)
     last = fleet.starts[1:] - 1
     return replace(
-        fleet, last_rul=rul[last], labels=found.get("label"), row_rul=rul, last_time=found["shown"][last], sha256=sha256
+        fleet,
+        last_rul=rul[last],
+        labels=found.get("label"),
+        row_rul=rul,
+        last_time=found["shown"][last],
+        sha256=sha256,
+        time=found["time"],
     )
