@@ -266,7 +266,9 @@ def test_bad_paths_are_refused(written: Write, tmp_path: Path) -> None:
         scan(tmp_path / "types")
     with pytest.raises(GraceError, match=r"should be a table. Found none"):
         scan(tmp_path / "missing.csv")
-    with pytest.raises(GraceError, match=r"should end in .csv, .parquet or .h5"):
+    with pytest.raises(
+        GraceError, match=r"should end in .csv, .tsv, .csv.gz, .tsv.gz, .parquet or .h5, or be a folder. Found ..xlsx"
+    ):
         scan(tmp_path / "fleet.xlsx")
     (tmp_path / "bad.parquet").write_bytes(b"no parquet")
     with pytest.raises(GraceError, match=r"should be a readable table"):

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from grace.data.tables.text import table_name
 from grace.errors import GraceError
 
 TRAIN, TEST = "dev", "test"
@@ -81,6 +82,7 @@ class TableSource:
         found: Operating conditions found in a sample of rows; what is fitted later sees all rows of the training engines.
         rows: Rows that were counted when columns were selected.
         left_out: Columns that are not used, with the reason.
+        done: What was done to the table as it was read, a line each.
     """
 
     path: Path
@@ -93,11 +95,12 @@ class TableSource:
     found: int = field(default=0, compare=False)
     rows: int = field(default=0, compare=False)
     left_out: Mapping[str, str] = field(default_factory=dict, compare=False)
+    done: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def name(self) -> str:
         """What results call it."""
-        return self.path.stem
+        return table_name(self.path)
 
     @property
     def values(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from grace.data.tables.arrays import arrays_of, names_of
 from grace.data.tables.columns import TableSource
 from grace.data.tables.rul import check_steps, rul_from_times
 from grace.data.tables.table import Table, unreadable
+from grace.data.tables.text import TEXT, ending
 from grace.files import unwritable
 
 VERSION = 3
@@ -123,7 +124,7 @@ class _Writer:
         for number, (file, frame) in enumerate(zip(self.table.files, self.table.frames, strict=True)):
             chosen = frame.select(self.table.selected(self.source))
             binary = self.folder / f"text-{number}.parquet"
-            if file.suffix.lower() == ".csv":
+            if ending(file) in TEXT:
                 try:
                     chosen.sink_parquet(binary, row_group_size=CHUNK)
                 except pl.exceptions.PolarsError as error:

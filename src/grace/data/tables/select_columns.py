@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,8 @@ from grace.data.tables.arrays import arrays_of
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
-from grace.data.tables.table import Table
+from grace.data.tables.table import Table, missing_texts
+from grace.data.tables.text import TEXT, ending, texts_in_place_of_numbers
 from grace.errors import GraceError
 
 SAMPLE_ENGINES, SAMPLE_ROWS = 50, 20_000
@@ -36,7 +38,7 @@ def select_columns(source: TableSource, conditions: str = AUTO) -> TableSource:
     Raises:
         GraceError: The table cannot be opened, a column is missing, of the wrong type or named twice, or no feature is left.
     """
-    table, (count, named) = scan(source.path, source.side), _asked(conditions)
+    table, (count, named) = scan(source.path, source.side).with_numbers(source.columns), _asked(conditions)
     _check_named(table, source, named)
     counts = table.engines(source.columns)
     searched = not (named or conditions == NONE)
@@ -64,6 +66,7 @@ def select_columns(source: TableSource, conditions: str = AUTO) -> TableSource:
         found=len(fitted.centres),
         rows=int(counts["len"].sum()),
         left_out=left_out,
+        done=(*table.done, *_missing_in_text(table, features)),
     )
 
 
@@ -160,8 +163,18 @@ def _left_out(table: Table, columns: Columns, rows: Fleet, fitted: Conditioner, 
     reasons |= dict.fromkeys(fitted.constant(rows), "constant within each condition")
     reasons |= dict.fromkeys(columns.settings, "set the operating condition") | dict.fromkeys(constant, "constant")
     kinds = {name: kind for name, kind in table.schema.items() if name not in columns.named}
-    known = {name: reasons.get(name) if kind.is_numeric() else "no numbers" for name, kind in kinds.items()}
+    texts = {name: f"numbers and texts such as {text!r}" for name, text in table.mixed.items()}
+    known = {n: reasons.get(n) if kind.is_numeric() else texts.get(n, "no numbers") for n, kind in kinds.items()}
     return {name: why for name, why in known.items() if why is not None}
+
+
+def _missing_in_text(table: Table, names: tuple[str, ...]) -> list[str]:
+    """What is said of features of text files in which texts stand for missing numbers."""
+    counts: Counter[str] = Counter()
+    for file in table.files:
+        if ending(file) in TEXT:
+            counts.update(texts_in_place_of_numbers(file, names))
+    return missing_texts(counts)
 
 
 def _leaking(rows: Fleet) -> set[str]:
