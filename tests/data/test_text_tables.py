@@ -82,6 +82,26 @@ def test_points_and_commas_in_one_file_are_left_as_they_are(tmp_path: Path) -> N
     assert found.left_out == {"y": "no numbers"}
 
 
+LONG = "id,t,x,y,z\n" + "".join(f"a,{t},{t**2 % 7},{t % 5},{t % 3}\n" for t in range(12_000))
+
+
+@pytest.mark.parametrize("text", ["NA", "n/a", "-", "NaN", "NULL", "?"])
+@pytest.mark.parametrize("late", [False, True])
+def test_texts_among_numbers_are_missing_numbers_and_said(tmp_path: Path, text: str, late: bool) -> None:
+    """Also where the first 10,000 rows, which types are told from, hold none."""
+    lines = LONG.splitlines()
+    for row in (11_000, 11_500) if late else (2, 9):
+        lines[row] = ",".join([*lines[row].split(",")[:2], text, *lines[row].split(",")[3:]])
+    path = tmp_path / "fleet.csv"
+    path.write_text("\n".join(lines) + "\n")
+    found = select_columns(TableSource(path, COLUMNS, ("y",)))
+    assert found.done == ()  # a column that is not read is not spoken of
+    found = select_columns(TableSource(path, COLUMNS))
+    assert found.done[0] == "texts such as NA, n/a and - are missing numbers in: x (2)"
+    assert found.columns.incomplete == ("x",)
+    assert found.features == ("x", "y", "z", "x (missing)")
+
+
 def test_a_column_of_numbers_and_other_texts_is_named(tmp_path: Path) -> None:
     path = tmp_path / "fleet.csv"
     path.write_text("id,t,x,y\n" + "".join(f"a,{t},{t * t % 5},{'ERR' if t == 3 else t % 2}\n" for t in range(9)))
