@@ -141,10 +141,10 @@ def test_several_seeds_are_fitted_in_one_call(fleets: tuple[Fleet, Fleet]) -> No
 @pytest.mark.parametrize(
     "choices",
     [
-        {"size": "paper", "rul_scale": "cap", "precision": "bfloat16", "measure_every": 3, "measure_on": "upper"},
+        {"size": "paper", "schedule": "statistics", "rul_scale": "cap", "precision": "bfloat16"},
+        {"measure_every": 3, "measure_on": "upper"},
         {"watch_test": False, "start": 3},
-        {"schedule": "compact"},
-        {"schedule": replace(SCHEDULES["paper"], min_history=20, max_train_rul=150)},
+        {"schedule": replace(SCHEDULES["paper"], min_history=SCHEDULES["statistics"].min_history)},
     ],
 )
 def test_what_means_nothing_for_a_baseline_moves_no_id(choices: dict[str, Any]) -> None:
@@ -153,7 +153,7 @@ def test_what_means_nothing_for_a_baseline_moves_no_id(choices: dict[str, Any]) 
 
 
 def test_what_a_baseline_depends_on_moves_its_id() -> None:
-    changes = ({"schedule": "paper"}, {"seed": 1}, {"folds": 5}, {"protocol": "source"}, {"validation_cuts": 3})
+    changes = ({"schedule": "compact"}, {"seed": 1}, {"folds": 5}, {"protocol": "source"}, {"validation_cuts": 3})
     specs = [spec_of(name) for name in MODELS] + [spec_of("tree", **change) for change in changes]
     assert len({spec.id for spec in specs}) == len(specs)
     assert not spec_of("tree").trains("health")
@@ -166,7 +166,7 @@ def test_a_baseline_is_named_where_a_method_stands() -> None:
 
 
 def test_a_network_has_the_id_it_had_before_there_were_models() -> None:
-    record = Store(Path(__file__).parents[2] / "results").all_records()[0]
+    record = Store(Path(__file__).parents[2] / "results" / "compact").all_records()[0]
     assert "model" not in record.spec
     assert RunSpec.from_json(record.spec).id == record.id
     assert RunSpec.from_json(record.spec).model == "network"
