@@ -40,7 +40,6 @@ def measured(engines: int, draw: int, data: Path) -> dict[str, Any]:
         "draw": draw,
         **{name: record.test["rmse"] for name, record in records.items()},
         "expected": folds.validation["rmse"],
-        "error": folds.validation["rmse_error"],
         "coverage": folds.interval["coverage"] if engines >= 10 else None,
         "concerns": folds.concerns,
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 import grace
 from grace.data.conventions import Conventions
@@ -73,8 +74,9 @@ def test_figures_are_out_of_fold(run: Run) -> None:
     ]
     assert run.record.validation["rmse"] == pytest.approx(float(np.sqrt(np.mean(np.concatenate(pairs) ** 2))))
     squared = np.concatenate([np.square(error).reshape(-1, 16).mean(1) for error in pairs])  # 16 cuts an engine
-    error = squared.std(ddof=1) / (2 * np.sqrt(12) * np.sqrt(squared.mean()))
-    assert run.record.validation["rmse_error"] == pytest.approx(error)
+    ends = [squared.mean() + sign * stats.t.ppf(0.975, 11) * stats.sem(squared) for sign in (-1, 1)]
+    found = [run.record.validation[f"rmse_{end}"] for end in ("low", "high")]
+    assert found == pytest.approx([np.sqrt(max(end, 0)) for end in ends])
 
 
 def test_the_forecast_is_the_mean_of_the_members(fleets: tuple[Fleet, Fleet], run: Run, tmp_path: Path) -> None:

@@ -85,8 +85,8 @@ def _unit(spec: dict[str, Any]) -> str:
 def _error(record: Record) -> str:
     """What another draw of test engines would move; seeds do not show it."""
     lines = []
-    if error := record.validation.get("rmse_error"):
-        low, high = (record.validation["rmse"] + sign * 1.96 * error for sign in (-1, 1))
+    if "rmse_low" in record.validation:
+        low, high = (record.validation[f"rmse_{end}"] for end in ("low", "high"))
         lines.append(f"out of fold RMSE, 95 % interval over the engines: {low:.2f} to {high:.2f}")
     errors = [engine_error([record], capped) for capped in (True, False)]
     if not math.isnan(errors[0]):

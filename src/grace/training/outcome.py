@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from grace import __version__
-from grace.core.stats import rmse_error, student
+from grace.core.stats import student
 from grace.data.conditions import Conditioner
 from grace.data.windows import Truth, Windows
 from grace.models.baselines import input_of
@@ -84,7 +84,7 @@ def finished(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int]) -> Run:
     interval = Interval.of(LEVEL, cap, [found.rul for found in held], ruls, engines)
     facts: dict[str, Any] = {"validation": chosen.figures(truth)}
     if spec.folds:
-        facts["validation"]["rmse_error"] = _error(chosen, truth)
+        facts["validation"] |= _over_engines(chosen, truth)
     doubts = concerns(spec, merged([replica.history for replica in replicas]), chosen, truth)
     facts["concerns"] = [doubt.line for doubt in doubts]
     facts["interval"] = {"level": LEVEL, "half_width": interval.half_width([found.rul for found in held])}
@@ -115,10 +115,11 @@ def _record(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int], **facts:
     )
 
 
-def _error(found: Predictions, truth: Truth) -> float:
-    """Standard error of the RMSE over engines, cycles."""
+def _over_engines(found: Predictions, truth: Truth) -> dict[str, float]:
+    """Ends of the 95 % interval of the RMSE over engines, cycles: the root of Student's of their mean squared errors."""
     squared, engine = np.square(found.rul.astype(float) - truth.rul), np.unique(truth.engine, return_inverse=True)[1]
-    return rmse_error(np.bincount(engine, squared) / np.bincount(engine))
+    ends = student(np.bincount(engine, squared) / np.bincount(engine))
+    return {"rmse_low": max(ends.low, 0.0) ** 0.5, "rmse_high": ends.high**0.5}
 
 
 def merged(histories: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
