@@ -10,10 +10,14 @@ from pages import replace_between
 from grace.bench.published import SOURCE
 from grace.bench.store import Store
 from grace.bench.summary import summarise, values_by_seed
+from grace.bench.sweep import METHODS
 from grace.bench.tables import TITLE, report
 from grace.controllers.titles import TITLES
-from grace.core.stats import UNCLEAR, Estimate, Family, paired
+from grace.core.stats import LEVEL, UNCLEAR, Estimate, Family, paired
 from grace.training.record import Record
+
+FOLDERS = {"statistics": "results", "compact": "results/compact"}
+"""Where the runs of each network are."""
 
 BANDS = ((0, 50), (50, 100), (100, 126))
 
@@ -152,25 +156,108 @@ def errors(records: list[Record]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def blocks(records: list[Record]) -> dict[str, str]:
-    """Every block of the page by its mark."""
+ALONE = dict.fromkeys(("baseline", "dwa", "gradnorm", "uncertainty", "gaba"), "rul-only")
+ALONE |= dict.fromkeys(("amnl", "grace"), "rul-only-weighted")
+"""RUL alone with the same RUL loss, by method that shares."""
+
+FIXED = ("fixed-0.01", "fixed-0.1", "fixed-0.5")
+
+
+def differences(records: list[Record], metric: str, references: dict[str, str]) -> dict[tuple[str, str], Estimate]:
+    """Paired difference of each method to its reference, by data set and method."""
+    values = sorted(values_by_seed(records, metric, "honest").items())
+    pairs = {(name, m): paired(of[m], of[r]) for name, of in values for m, r in references.items()}
+    return {key: found for key, found in pairs.items() if found is not None}
+
+
+def sizes(records: dict[str, list[Record]]) -> str:
+    """How many differences leave their noise with each network, to Baseline and to RUL alone."""
+    lines = [
+        "| network | compared | figure | differences | leave out 0 | by chance | after Benjamini-Hochberg | largest |",
+        "|---" * 8 + "|",
+    ]
+    to_baseline = {method: "baseline" for method in METHODS if method != "baseline"}
+    compared = [(size, "eight methods to Baseline", to_baseline) for size in records]
+    compared += [(size, "seven methods to RUL alone, same RUL loss", ALONE) for size in records]
+    compared += [("statistics", "fixed weights to RUL alone", dict.fromkeys(FIXED, "rul-only"))]
+    for size, text, references in compared:
+        for metric, digits in (("rmse", 2), ("score", 0)):
+            found = differences(records[size], metric, references)
+            family = Family.of([*found.values()])
+            dataset, method = max(found, key=lambda key: abs(found[key].mean))
+            largest = f"{TITLES[method]} on {dataset}, {shown(found[dataset, method], digits)}"
+            outside = family.measurable
+            chance = f"{len(found) * (1 - LEVEL):.1f}"
+            counts = (f"{len(found)}", f"{outside}", chance, f"{family.remaining}")
+            lines.append(
+                f"| {size} | {text} | {TITLE[metric].split(',')[0]} | " + " | ".join([*counts, largest]) + " |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def levels(records: dict[str, list[Record]]) -> str:
+    """RMSE of every method with either network, and the difference of the two, paired by seed."""
+    ours, theirs = (values_by_seed(of_nine(records[size]), "rmse", "honest") for size in FOLDERS)
+    sets, every = sorted(ours), []
+    lines = ["| method | " + " | ".join(sets) + " |", "|---" * (len(sets) + 1) + "|"]
+    for method in METHODS:
+        cells = []
+        for name in sets:
+            mine, other = ours[name][method], theirs[name][method]
+            found = paired(mine, other)
+            every.append(found)
+            means = " / ".join(f"{np.mean([*of.values()]):.2f}" for of in (mine, other))
+            cells.append(f"{means}, {shown(found, 2)}")
+        lines.append(f"| {TITLES[method]} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n\n" + Family.of(every).words + "\n"
+
+
+def fixed(records: list[Record]) -> str:
+    """Health with a fixed weight against RUL alone, in RMSE and score."""
+    parts = []
+    for metric, digits in METRICS:
+        found = differences(records, metric, dict.fromkeys(FIXED, "rul-only"))
+        sets = sorted({dataset for dataset, _ in found})
+        lines = [f"| {TITLE[metric]} | " + " | ".join(sets) + " |", "|---" * (len(sets) + 1) + "|"]
+        for method in FIXED:
+            cells = " | ".join(shown(found[dataset, method], digits) for dataset in sets)
+            lines.append(f"| {TITLES[method]} to RUL alone | {cells} |")
+        parts.append("\n".join(lines) + "\n\n" + Family.of([*found.values()]).words + "\n")
+    return "\n".join(parts)
+
+
+def of_nine(records: list[Record]) -> list[Record]:
+    """The 180 runs of the grid's own methods."""
+    return [record for record in records if record.spec["method"] in METHODS]
+
+
+def of_one_size(records: list[Record]) -> dict[str, str]:
+    """Every block that stands once for each network."""
+    nine = of_nine(records)
     table = report(records, ["rmse", "score", "rmse_uncapped", "score_uncapped", "macro_f1"], "honest", "markdown")
     optimistic = report(records, ["rmse", "score"], "source", "markdown").split("Single-task figures")[0]
     return {
-        "claims": claims(records),
-        "axes": axes(records),
-        "inner": inner_score(records),
-        "errors": errors(records),
-        "intervals": intervals(records),
+        "claims": claims(nine),
+        "axes": axes(nine),
+        "inner": inner_score(nine),
+        "errors": errors(nine),
+        "intervals": intervals(nine),
         "table": table,
         "source": optimistic,
     }
 
 
+def blocks(records: dict[str, list[Record]]) -> dict[str, str]:
+    """Every block of the page by its mark, from the runs of each network."""
+    found = {f"{name}_{size}": text for size, of in records.items() for name, text in of_one_size(of).items()}
+    return found | {"sizes": sizes(records), "levels": levels(records), "fixed": fixed(records["statistics"])}
+
+
 def main() -> None:
     """Replace what stands between the marks."""
     root = Path(__file__).parents[1]
-    replace_between(root / "docs" / "results.md", blocks(Store(root / "results").all_records()))
+    records = {size: Store(root / folder).all_records() for size, folder in FOLDERS.items()}
+    replace_between(root / "docs" / "results.md", blocks(records))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import grace
-from grace.alignment.decide import SOURCE
+from grace.alignment.decide import SOURCE, STUDY
 from grace.alignment.groups import Groups
 from grace.core.stats import over_initialisations
 from grace.loop.compare import Comparison
@@ -190,14 +190,19 @@ def test_where_the_edge_was_measured_on_other_networks_every_verdict_says_so(
     problem = grace.FleetProblem(fleet, grace.Conventions(window=window), size=size, batch_size=32)
     found = grace.diagnose(problem, inits=2, reads=3)  # the recipe's own steps: nothing else is other than in the study
     words = (
-        "The edge and the study were measured on other networks (compact on windows of 30 or tiny on windows of 20), not on "
-        f"{size} on windows of {window}."
+        "The study and its edge, +0.18, were measured on other networks (compact on windows of 30 or tiny on windows of 20); "
+        f"for {size} on windows of {window} the edge is 0."
     )
     study: Any = found.to_json()["study"]
     assert (words in " ".join(str(found).replace("│", " ").split())) == elsewhere
     assert study["elsewhere"] == found.elsewhere == (words if elsewhere else "")
     assert (study["covers_this"], study["outside"]) == (not elsewhere, "")
     assert "rho did not predict benefit" in str(found)
+    rho = found.rho
+    assert found.thresholds.edges() == ((0.0,) if elsewhere else (STUDY.weak,))
+    assert (found.reading == "undecided") == (rho.low <= found.thresholds.weak <= rho.high)
+    named = grace.diagnose(problem, inits=2, reads=3, thresholds=grace.Thresholds(strong=0.3))
+    assert named.thresholds.strong == 0.3  # a rule that was asked for stays
 
 
 def one(model: Foreign, data: Any) -> list[Tensor]:

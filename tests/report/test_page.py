@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -99,6 +99,24 @@ def test_its_diagnoses_are_those_of_the_files(html: str) -> None:
         assert shown["rho"] == pytest.approx(written["rho"]["mean"], abs=1e-4)
         assert shown["ratio"] == pytest.approx(written["ratio"]["median"], rel=1e-5)
         assert shown["reliable"] == (written["recipe"] != "published")
+
+
+def test_a_diagnosis_of_another_network_has_another_edge_and_says_so(tmp_path: Path) -> None:
+    for path, change in (("compact", {}), ("statistics", {"size": "statistics", "window": 60})):
+        written = json.loads((RESULTS / "diagnosis" / "FD001-joint.json").read_text())
+        written["conventions"] |= change
+        (tmp_path / path).mkdir()
+        (tmp_path / path / "joint.json").write_text(json.dumps(written))
+    runs = tuple(sweep("FD001", {"baseline": (12.0, 12.1)}))
+    here, elsewhere = (
+        replace(Results(runs), diagnoses=read_results(RESULTS / "compact", tmp_path / name).diagnoses)
+        for name in ("compact", "statistics")
+    )
+    assert data_of(page(here))["diagnoses"][0]["elsewhere"] == ""
+    data = data_of(page(elsewhere))
+    assert data["diagnoses"][0]["elsewhere"].endswith("for statistics on windows of 60 the edge is 0.")
+    assert data["summary"][-1].endswith(data["diagnoses"][0]["elsewhere"])
+    assert data["decision"]["rules"]["elsewhere"]["edges"] == [0.0]
 
 
 def test_the_exported_words_are_those_of_the_decision(html: str) -> None:

@@ -62,6 +62,10 @@ STUDY = Thresholds(opposed=0.18, weak=0.18, strong=0.18, prescribes=False)
 """What the validity study leaves (docs/validity.md): rho tells what the labels follow, and did not tell whether sharing pays. The
 edge is the one that splits the effects of the second task best; without one of the families it lies elsewhere."""
 
+UNMEASURED = Thresholds(opposed=0.0, weak=0.0, strong=0.0, prescribes=False)
+"""The same on networks that the study did not measure. How large rho gets depends on the network; labels that say nothing read 0
+on every one (docs/diagnosis.md), so that the edge is 0."""
+
 RULES = {"study": STUDY, "source": SOURCE}
 """Rules by name; ``grace diagnose`` goes by ``study``, which prescribes nothing, :func:`decide` by ``source``."""
 

@@ -21,6 +21,7 @@ from grace.alignment.measures import Cost, CurvePoint, Pair, Ratio, Trace
 from grace.alignment.probe import OPTIMISER, MakeOptimiser, adamw, probe
 from grace.alignment.problem import Facts, FleetProblem, ModuleProblem, Problem
 from grace.alignment.recipes import Recipe
+from grace.alignment.study import Study
 from grace.core.fit import Losses
 from grace.core.pools import Progress, run_all
 from grace.core.stats import over_initialisations
@@ -80,7 +81,8 @@ def diagnose(
             epochs of a fleet.
         near_failure_share: Where the first loss is of an RUL: share of samples under 30 cycles; known of a fleet.
         conditions: Likewise, the number of operating conditions.
-        thresholds: The rule of the decision; that of the validity study by default, which prescribes nothing.
+        thresholds: The rule of the decision; that of the validity study by default, which prescribes nothing. Its edge is 0
+            where the study did not measure the fleet's network.
         seed: Seed of the first initialisation; the others follow it.
         executor: Where the initialisations run; needs everything given here to be picklable. None: here. The numbers do not
             depend on it.
@@ -191,6 +193,8 @@ def _report(
     traces: Sequence[Trace], recipe: Recipe, reads: int, facts: Facts, thresholds: Thresholds, seconds: float
 ) -> Diagnosis:
     """The report; ``reads`` measurements at the end of each trace are its reading."""
+    if thresholds == STUDY:
+        thresholds = Study.read().rule(facts.conventions.get("size"), facts.conventions.get("window"))
     tasks, cosines = facts.tasks, np.array([trace.cosines()[-reads:] for trace in traces])
     reading = np.array([trace.rho(recipe.weights)[-reads:] for trace in traces])
     rho = over_initialisations(reading)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from grace.alignment.measures import Trace
 from grace.alignment.problem import Problem
 from grace.alignment.recipes import Recipe
+from grace.core.adamw import AdamW
 from grace.core.fit import Weighed, fit
 from grace.core.gradient_utils import check_losses, gramian, norms, task_gradients, trainable
 from grace.core.step import take_step
@@ -33,7 +34,7 @@ MakeOptimiser = Callable[[nn.Module], torch.optim.Optimizer]
 
 def adamw(model: nn.Module) -> torch.optim.Optimizer:
     """The source's optimiser: AdamW with learning rate 1e-3 and weight decay 1e-4."""
-    return torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
+    return AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
 
 
 def probe(problem: Problem, recipe: Recipe, batches: int, seed: int, optimiser: MakeOptimiser = adamw) -> Trace:

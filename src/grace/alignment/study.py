@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from grace.alignment.decide import STUDY, UNMEASURED, Thresholds
+
 REGIME = (
     "every unit run to failure and labelled (C-MAPSS or simulated), health states cut from RUL or made worse on purpose, short "
     "trainings of a small network"
@@ -41,8 +43,13 @@ class Study:
             return ""
         known = " or ".join(f"{name} on windows of {length}" for name, length in self.networks)
         return (
-            f"The edge and the study were measured on other networks ({known}), not on {size} on windows of {window}."
+            f"The study and its edge, {STUDY.weak:+.2f}, were measured on other networks ({known}); for {size} on windows of "
+            f"{window} the edge is 0."
         )
+
+    def rule(self, size: object, window: object) -> Thresholds:
+        """The study's rule for a network of this size and window."""
+        return UNMEASURED if self.elsewhere(size, window) else STUDY
 
     @property
     def words(self) -> str:

@@ -36,7 +36,8 @@ class _TableOptions:
     """A table of the user's own and the roles of its columns."""
 
     table: Annotated[
-        Path | None, typer.Option(help="Your own table: .csv, .parquet, a folder of them, or N-CMAPSS .h5.")
+        Path | None,
+        typer.Option(help="Your own table: .csv, .tsv (also .gz), .parquet, a folder of them, or N-CMAPSS .h5."),
     ] = None
     engine: Annotated[str | None, typer.Option(help="Its column that names the engine.")] = None
     time: Annotated[str | None, typer.Option(help="Its column that orders an engine's rows: number or date.")] = None

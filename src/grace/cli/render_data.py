@@ -81,6 +81,7 @@ def show_table(table: TableSource, fleet: Fleet, conventions: Conventions) -> No
         lines.append(f"left out: {'; '.join(parts)}")
     if columns.label:
         lines.append(f"health labels: column {columns.label}, classes {', '.join(columns.classes or ('0', '1', '2'))}")
+    lines += table.done
     if table.cache is not None:
         lines.append(f"rows are read from the disk: {table.cache}")
     out = Console()

@@ -60,7 +60,7 @@ def _train(
     health-only, amnl-normalised, gaba-equal, grace-equal (floor 0).
 
     \b
-    Interrupted, even killed, the same command goes on at the last epoch.
+    Interrupted, even killed, the same command goes on; what is lost is an epoch, or a second of short ones.
     """
     is_gpu(device)
     if threads < 0:

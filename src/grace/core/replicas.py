@@ -47,7 +47,7 @@ def step_of_replicas(
         for row, weight in zip(rows, weights.unbind(1), strict=True):
             _add(leaves, row, weight)
     else:
-        _add(leaves, torch.autograd.grad(losses, leaves, weights, allow_unused=True), None)
+        _add(leaves, torch.autograd.grad((weights * losses).sum(), leaves, allow_unused=True), None)
     if extra is not None:
         extra.sum().backward()
     return weights, gram
@@ -60,12 +60,11 @@ def gramians_of_replicas(losses: Tensor, inputs: Sequence[Tensor], *, retain_gra
 
 def _task_gradients(losses: Tensor, inputs: Sequence[Tensor], *, retain_graph: bool) -> list[Gradients]:
     """Gradients of every task, one pass a task for all replicas; None where a task does not use a parameter."""
-    last, rows = losses.shape[1] - 1, torch.eye(losses.shape[1], dtype=losses.dtype, device=losses.device)
+    last = losses.shape[1] - 1
+    # of a scalar: the first gradient of anything else in a process imports sympy
     return [
-        torch.autograd.grad(
-            losses, inputs, row.expand_as(losses), retain_graph=retain_graph or task < last, allow_unused=True
-        )
-        for task, row in enumerate(rows)
+        torch.autograd.grad(losses[:, task].sum(), inputs, retain_graph=retain_graph or task < last, allow_unused=True)
+        for task in range(last + 1)
     ]
 
 
@@ -85,14 +84,14 @@ def _gramians(rows: Sequence[Gradients]) -> Tensor:
 @torch.no_grad()
 def _add(leaves: Sequence[Tensor], gradients: Gradients, weights: Tensor | None) -> None:
     """Add gradients, times ``weights`` ``[R]``, to ``.grad``; autograd itself warns of a ``.grad`` that is a row of many."""
-    pairs = [(leaf, found) for leaf, found in zip(leaves, gradients, strict=True) if found is not None]
-    for leaf, _ in pairs:
-        if leaf.grad is None:
-            leaf.grad = torch.zeros_like(leaf)
-    sums: list[Any] = [leaf.grad for leaf, _ in pairs]
-    found: Any = [found for _, found in pairs]
+    sums: list[Tensor] = []
+    found: Any = []
+    for leaf, gradient in zip(leaves, gradients, strict=True):
+        if gradient is not None:
+            leaf.grad = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
+            sums.append(leaf.grad)
+            found.append(gradient)
     if weights is None:
         torch._foreach_add_(sums, found)
     else:
-        shaped = [weights.to(leaf.dtype).view(-1, *[1] * (leaf.dim() - 1)) for leaf, _ in pairs]
-        torch._foreach_addcmul_(sums, found, shaped)
+        torch._foreach_addcmul_(sums, found, [weights.to(g.dtype).view(-1, *[1] * (g.dim() - 1)) for g in found])

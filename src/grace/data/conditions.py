@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.conventions import Conventions
-from grace.data.fleet import SETTINGS, Fleet
+from grace.data.fleet import MISSING, SETTINGS, Fleet, missing
 from grace.data.stored import StoredRows
 
 SAMPLE_ROWS = 800
 MAX_PERMUTED = 1 << 24  # rows whose permutation still fits; of more, a sample is drawn
 SCALING_CHUNK = 1 << 14  # rows that are scaled at once: their double precision is small beside the result
 EVEN = 0.01  # share of the typical step that evenly spaced rows may be off by
-Moments = tuple[int, NDArray[np.float64], NDArray[np.float64]]
+Moments = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
 Points = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 
 
@@ -78,16 +78,26 @@ class Conditioner:
         return _nearest(settings / self.unit, self.centres)
 
     def scaled(self, fleet: Fleet, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Scaled features of some rows, ``[N] ->`` float32 ``[N, columns]``."""
-        condition = self.assign(fleet.taken(rows, self.settings))
-        values = fleet.taken(rows, self.features)
+        """Scaled features of some rows, ``[N] ->`` float32 ``[N, columns]``; what was not read yet is 0, the training mean."""
+        here = self.assign(fleet.taken(rows, self.settings))
+        values = _features(fleet, rows, self.features)
         scaled = np.empty((len(rows), self.columns), dtype=np.float32)
         for feature in range(values.shape[1]):  # rows lie column by column
+            condition = self._condition_of_reading(fleet, rows, self.features[feature], here)
             centred = values[:, feature] - self.mean[condition, feature]
             scaled[:, feature] = centred / self.scale[condition, feature]
         if self.step:
             scaled[:, -1] = fleet.gaps_at(rows) / self.step
-        return scaled
+        return np.nan_to_num(scaled, copy=False) if set(map(missing, self.features)) & set(fleet.columns) else scaled
+
+    def _condition_of_reading(
+        self, fleet: Fleet, rows: NDArray[np.int64], name: str, here: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Condition in which the values of a feature were read, ``[N]``: of their rows, or of those they are carried from."""
+        if len(self.centres) == 1 or missing(name) not in fleet.columns:
+            return here
+        ago = fleet.taken(rows, (missing(name),))[:, 0].astype(np.int64)
+        return self.assign(fleet.taken(np.maximum(rows - ago, 0), self.settings))
 
     def constant(self, fleet: Fleet) -> set[str]:
         """Features that do not vary inside any condition."""
@@ -139,6 +149,24 @@ def uneven_step(fleet: Fleet) -> float:
     return 0.0 if even else step
 
 
+def _features(fleet: Fleet, rows: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Features of some rows, ``[N, F]``; of how many rows ago another was read, whether it was before this row: 0 or 1."""
+    values = fleet.taken(rows, names)
+    for index, name in enumerate(names):
+        if name.endswith(MISSING):
+            values[:, index] = np.minimum(values[:, index], 1.0)
+    return values
+
+
+def _readings(fleet: Fleet, rows: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[np.float64]:
+    """As :func:`_features`; NaN what was not read in its own row."""
+    values = _features(fleet, rows, names)
+    for index, name in enumerate(names):
+        if missing(name) in fleet.columns:
+            values[fleet.taken(rows, (missing(name),))[:, 0] > 0, index] = np.nan
+    return values
+
+
 def _centres(points: Points, total: int, chunks: Iterable[NDArray[np.int64]], count: int) -> NDArray[np.float64]:
     from grace.data.clusters import cluster  # k-means takes most of a second to import
 
@@ -171,7 +199,7 @@ def _scaling(
     for rows in fleet.chunks():
         label = condition(rows)
         for k in np.unique(label):
-            part = fleet.taken(rows[label == k], features)
+            part = _readings(fleet, rows[label == k], features)
             found[k].append(_moments_of(np.ascontiguousarray(part)))  # one order of sums, however the rows lie
     mean, scale = np.zeros((count, len(features))), np.ones((count, len(features)))
     for k in range(count):
@@ -186,14 +214,20 @@ def _varies(mean: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[n
 
 
 def _moments_of(part: NDArray[np.float64]) -> Moments:
-    return len(part), part.mean(axis=0), part.std(axis=0)
+    """Count, mean and standard deviation of each column, ``[F]``; NaN is not counted, and a column of nothing else has 0."""
+    gone = np.isnan(part)
+    if not gone.any():
+        return np.full(part.shape[1], len(part)), part.mean(axis=0), part.std(axis=0)
+    count = (~gone).sum(axis=0)
+    mean = np.where(gone, 0, part).sum(axis=0) / np.maximum(count, 1)
+    return count, mean, np.sqrt(np.square(np.where(gone, 0, part - mean)).sum(axis=0) / np.maximum(count, 1))
 
 
 def _merged(parts: Iterable[Moments]) -> Moments:
     """Count, mean and standard deviation of several parts together; those of a single one as they are."""
     counts, means, spreads = (np.array(values) for values in zip(*parts, strict=True))
     if len(counts) == 1:
-        return int(counts[0]), means[0], spreads[0]
-    share = (counts / counts.sum())[:, None]
+        return counts[0], means[0], spreads[0]
+    share = counts / np.maximum(counts.sum(axis=0), 1)
     mean = (share * means).sum(axis=0)
-    return int(counts.sum()), mean, np.sqrt((share * (spreads**2 + (means - mean) ** 2)).sum(axis=0))
+    return counts.sum(axis=0), mean, np.sqrt((share * (spreads**2 + (means - mean) ** 2)).sum(axis=0))

@@ -17,6 +17,8 @@ from grace.errors import GraceError
 
 SETTINGS = ("setting_1", "setting_2", "setting_3")
 SENSORS = tuple(f"sensor_{number}" for number in range(1, 22))
+MISSING = " (missing)"
+"""Ending of a column that says how many rows ago the column before it was read, 0: in its row; see :func:`missing`."""
 CHUNK = 1 << 18
 """Rows that are worked on at once; sums over more are merged, so that the numbers do not depend on where the rows lie."""
 
@@ -171,6 +173,11 @@ class Fleet:
             for rows in self.chunks() if values is not None else ():
                 digest.update(np.ascontiguousarray(values[rows]).tobytes())
         return digest.hexdigest()
+
+
+def missing(name: str) -> str:
+    """What the column is called that says how many rows ago this one was last read."""
+    return name + MISSING
 
 
 def _as_slice(rows: NDArray[np.int64]) -> slice | NDArray[np.int64]:

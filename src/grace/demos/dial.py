@@ -17,6 +17,7 @@ from grace.alignment.diagnose import diagnose
 from grace.alignment.diagnosis import Diagnosis
 from grace.alignment.probe import weighted
 from grace.alignment.problem import FleetProblem
+from grace.core.adamw import AdamW
 from grace.core.fit import fit
 from grace.core.metrics import rmse
 from grace.core.pools import Progress, run_all
@@ -118,7 +119,7 @@ def _trained(simulation: Simulation, weights: tuple[float, float], setup: Setup)
     problem = RULProblem(prepared.windows, conventions.cap, setup.size, "cap", "mse", setup.batch_size)
     torch.manual_seed(simulation.seed)
     model = problem.model().train()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, fused=True)
+    optimiser = AdamW(model.parameters(), lr=LEARNING_RATE, fused=True)
     decay = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, total_iters=setup.steps)  # no jitter at the end
     fixed, shared = torch.tensor(weights), problem.shared(model)
     batches = islice(problem.batches(simulation.seed), setup.steps)

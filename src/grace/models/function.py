@@ -82,11 +82,11 @@ class Networks(ABC):
         """What a layer does, by its name."""
         p = self.p
         if isinstance(layer, nn.Linear):
-            return partial(_linear, weight=p[f"{name}.weight"], bias=p[f"{name}.bias"])
+            return partial(_linear, p[f"{name}.weight"], p[f"{name}.bias"])
         if isinstance(layer, nn.Conv1d):
-            return partial(_convolution, weight=p[f"{name}.weight"], bias=p[f"{name}.bias"])
+            return partial(_convolution, p[f"{name}.weight"], p[f"{name}.bias"])
         if isinstance(layer, nn.BatchNorm1d):
-            return partial(self._batch_norm, name=name, layer=layer)
+            return partial(self._batch_norm, name, layer)
         if isinstance(layer, nn.ReLU | nn.GELU):
             return layer.forward  # nobody hangs a hook on it
         if isinstance(layer, Noise):
@@ -103,7 +103,9 @@ class Networks(ABC):
             return nn.functional.dropout(x, share)
         mask = torch.empty(x.shape, dtype=x.dtype, device=x.device)
         for row, stream in zip(mask, self._streams, strict=True):
-            row.bernoulli_(1 - share, generator=stream)
+            # what `bernoulli_` draws, in three quarters of its time
+            drawn = torch.rand(row.shape, dtype=torch.float64, device=x.device, generator=stream)
+            torch.lt(drawn, 1 - share, out=row)
         return x * mask.div_(1 - share)
 
     def _noisy(self, x: Tensor, sd: float) -> Tensor:
@@ -117,7 +119,7 @@ class Networks(ABC):
             row.normal_(std=sd, generator=stream)
         return noise.add_(x)
 
-    def _batch_norm(self, x: Tensor, name: str, layer: nn.BatchNorm1d) -> Tensor:
+    def _batch_norm(self, name: str, layer: nn.BatchNorm1d, x: Tensor) -> Tensor:
         """BatchNorm of each replica over its own cycles and batch, ``[R, T, B, C]``."""
         running_mean, running_var = self.statistics[f"{name}.running_mean"], self.statistics[f"{name}.running_var"]
         if self.training:
@@ -180,13 +182,13 @@ def _full_precision(device: str) -> AbstractContextManager[None]:
     return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
 
 
-def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """``[R, B, C]``, ``[R, D, C]``, ``[R, D]`` -> ``[R, B, D]``."""
+def _linear(weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
+    """``[R, D, C]``, ``[R, D]``, ``[R, B, C]`` -> ``[R, B, D]``."""
     return torch.baddbmm(bias.unsqueeze(1), x, weight.mT)
 
 
-def _convolution(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Kernel 3, padding 1 over the cycles: ``[R, T, B, C]``, ``[R, D, C, 3]``, ``[R, D]`` -> ``[R, T, B, D]``.
+def _convolution(weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
+    """Kernel 3, padding 1 over the cycles: ``[R, D, C, 3]``, ``[R, D]``, ``[R, T, B, C]`` -> ``[R, T, B, D]``.
 
     The three neighbours of a cycle are laid side by side, and one product takes them: the cycles stand before the batch, so that
     a neighbour is a shifted view.

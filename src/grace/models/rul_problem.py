@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import InitVar, dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -15,7 +16,7 @@ from grace.data.windows import ManyWindows, Windows
 from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import Architecture, CNNBiLSTMAttention
 from grace.models.two_heads import WHOLE, TwoHeads
-from grace.models.window_statistics import StatisticsArchitecture, StatisticsNetwork
+from grace.models.window_statistics import StatisticsArchitecture, StatisticsNetwork, moments
 
 TASKS = ("rul", "health")
 CAP_START = 0.5  # a head in units of the cap starts in the middle of its range, where the final ReLU is alive
@@ -113,8 +114,13 @@ class RULProblem:
         columns = self.windows.rows.shape[1]
         found = UNITS[self.unit].network(self.size, columns, self.cap, self.windows.timed).to(self.device)
         if isinstance(found, StatisticsNetwork):
-            found.standardise(self._resident.batch(self._resident.spread())[0])
+            found.mean, found.scale = self._moments
         return found
+
+    @cached_property
+    def _moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and scale of the statistics of the training windows."""
+        return moments(self._resident.batch(self._resident.spread())[0])
 
     def shared(self, model: Any, part: str = WHOLE) -> list[nn.Parameter]:
         """Parameters of the backbone or of a part of it, both heads excluded."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from grace.alignment.decide import STUDY
+from grace.alignment.decide import STUDY, UNMEASURED
 from grace.files import replacing, write_text
 from grace.report.chart import Spec, filled, svg
 from grace.report.charts import specs
@@ -58,7 +58,7 @@ def _panels(data: Row, charts: Mapping[str, Spec], dataset: str) -> dict[str, Sp
         ends = [p | {"w": w, "j": p["share"][w]} for p in points for w in (0, 1)]  # of the straight line J(w)
         found["cost"] = filled(charts["cost"], {"lines": ends}, dataset)
     if diagnoses:
-        found["rho"] = filled(charts["rho"], {"rho": diagnoses, **_bands()}, dataset)
+        found["rho"] = filled(charts["rho"], {"rho": diagnoses, **_bands(diagnoses)}, dataset)
     if alone:
         title = {"text": dataset, "subtitle": data["alone"][dataset]}
         found["sharing"] = filled(charts["sharing"], {"points": alone}, title)
@@ -87,14 +87,15 @@ def _beside(charts: Sequence[Spec], title: str, run: Row) -> Spec:
     return {"$schema": charts[0]["$schema"], "title": title, "columns": 3, "concat": inner, "params": params}
 
 
-def _bands() -> dict[str, list[Row]]:
-    """The bands of rho, and the edges between them."""
-    ends = pairwise((-1.0, *STUDY.edges(), 1.0))
+def _bands(diagnoses: Sequence[Row]) -> dict[str, list[Row]]:
+    """The bands of rho by the study's rule, and the edges between them."""
+    edges = (UNMEASURED if any(d["elsewhere"] for d in diagnoses) else STUDY).edges()
+    ends = pairwise((-1.0, *edges, 1.0))
     bands = [
         {"name": name, "low": low, "high": high, "tint": f"var(--band-{tint})"}
         for name, (low, high), tint in zip(STUDY.bands(), ends, "ad", strict=True)
     ]
-    return {"bands": bands, "edges": [{"edge": edge} for edge in STUDY.edges()]}
+    return {"bands": bands, "edges": [{"edge": edge} for edge in edges]}
 
 
 def _epochs(run: Row) -> list[tuple[str, list[Row]]]:

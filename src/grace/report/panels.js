@@ -2,6 +2,10 @@
 const honest = (dataset, method) => ours(dataset, "honest").find(row => row.method === method);
 const tints = ["var(--band-a)", "var(--band-b)", "var(--band-c)", "var(--band-d)"];
 
+// the study's rule has another edge on networks that it did not measure
+const ruleOf = diagnosis => state.rule === "study" && diagnosis?.elsewhere ? "elsewhere" : state.rule;
+const chosenRule = () => ruleOf(data.diagnoses[state.diagnosis]);
+
 function bandsOf(rule) {
   const ends = [-1, ...rule.edges, 1];
   return rule.bands.map((words, i) =>
@@ -17,7 +21,7 @@ cards("diagnosis-cards", () => true, (card, dataset) => {
   card.append(make("h4", { textContent: "after: against RUL alone under the same RUL loss" }), ...(found.length ? [after] : []),
     ...data.alone[dataset].map(line => make("p", { className: "note", textContent: line, dir: "auto" })));
   return async () => {
-    const rule = data.decision.rules[state.rule];
+    const rule = data.decision.rules[ruleOf(mine.find(d => d.elsewhere))];
     const chosen = data.diagnoses[state.diagnosis];
     if (mine.length) {
       await draw(before, "rho", `${dataset}: rho by recipe with its interval`,
@@ -58,7 +62,7 @@ function answerItem(answer) {
 }
 
 function bandLegend() {
-  const rule = data.decision.rules[state.rule];
+  const rule = data.decision.rules[chosenRule()];
   const shown = bandsOf(rule).map(({ name: words, low, high, tint }) => {
     const chip = make("span", { className: "chip" });
     chip.style.background = tint;
@@ -93,7 +97,7 @@ panels.push(() => {
   $("refused").textContent = wrong;
   $("filled").value = state.diagnosis;
   if (wrong) return;
-  const found = decide(state.evidence, state.rule, data.decision);
+  const found = decide(state.evidence, chosenRule(), data.decision);
   const title = data.decision.methods[found.method];
   $("path").replaceChildren(...found.answers.map(answerItem));
   const reads = found.method === "compare"; // a rule that prescribes nothing says what the labels follow

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from grace.alignment.decide import Evidence
+from grace.alignment.decide import STUDY, UNMEASURED, Evidence
 from grace.alignment.recipes import RECIPES
 from grace.alignment.study import Study
 from grace.bench.store import Store
@@ -30,6 +30,11 @@ class Diagnosed:
     batches: int
     settled: bool | None
     elsewhere: str = ""  # that the study's edge was measured at another size or window; empty where it was not
+
+    @property
+    def edge(self) -> float:
+        """Edge of rho by the study's rule."""
+        return (UNMEASURED if self.elsewhere else STUDY).weak
 
 
 @dataclass(frozen=True)

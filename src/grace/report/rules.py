@@ -6,7 +6,7 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
-from grace.alignment.decide import MAX_INITS, RULES, Evidence, Thresholds, decide
+from grace.alignment.decide import MAX_INITS, RULES, UNMEASURED, Evidence, Thresholds, decide
 from grace.alignment.recipes import RECIPES
 from grace.alignment.study import Study
 from grace.controllers.titles import BASELINES, TITLES
@@ -22,11 +22,12 @@ METHODS = {name: title for name, title in TITLES.items() if name not in BASELINE
 def exported() -> dict[str, Any]:
     """Every rule by name: thresholds, edges and bands of rho, and the words of each answer.
 
-    The words are taken from the answers of :func:`grace.alignment.decide.decide` itself, one asked for each band and for yes and
-    no, so that the page cannot say anything else.
+    ``elsewhere`` is the study's on networks that it did not measure. The words are taken from the answers of
+    :func:`grace.alignment.decide.decide` itself, one asked for each band and for yes and no, so that the page cannot say
+    anything else.
     """
     return {
-        "rules": {name: _rule(thresholds) for name, thresholds in RULES.items()},
+        "rules": {name: _rule(thresholds) for name, thresholds in (RULES | {"elsewhere": UNMEASURED}).items()},
         "methods": METHODS,
         "recipes": list(RECIPES),
         "most_inits": MAX_INITS,

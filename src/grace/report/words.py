@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from grace.alignment.decide import STUDY
 from grace.bench.summary import Row
 from grace.core.stats import LEVEL, RATE
 from grace.report.estimates import ADJUSTMENT, BASELINE, Point
@@ -111,11 +110,12 @@ def _alignment(diagnoses: Sequence[Diagnosed]) -> list[str]:
     values = ", ".join(
         f"{inline(d.dataset)} {d.evidence.rho:+.2f} [{d.evidence.low:+.2f}, {d.evidence.high:+.2f}]" for d in joint
     )
-    above = sum(d.evidence.low > STUDY.weak for d in joint)
+    above = sum(d.evidence.low > d.edge for d in joint)
+    edges = " or ".join(f"{edge:+.2f}" for edge in sorted({d.edge for d in joint}))
     elsewhere = "".join(f" {words}" for words in dict.fromkeys(d.elsewhere for d in joint) if words)
     return [
         f"rho before training (recipe joint): {values}. On {above} of {len(joint)} the whole interval is above "
-        f"{STUDY.weak:+.2f}: the labels follow RUL, which is not to say that sharing pays.{elsewhere}"
+        f"{edges}: the labels follow RUL, which is not to say that sharing pays.{elsewhere}"
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -29,6 +30,7 @@ from grace.training.stack import Stack
 
 CHECKPOINT = Format("checkpoint", 2)
 SELDOM = 300.0  # seconds between checkpoints of several runs: 35 networks of full size are some 3 GB
+OFTEN = 1.0  # and of a single run, whose epoch may take no longer than the writing
 
 SAME = ("engine", "torch", "device", "cpu", "threads")
 """Of the environment, what has to be the same when a checkpoint is gone on with."""
@@ -62,8 +64,8 @@ def train(
             conventions.
         test: Test engines with their RUL, likewise.
         device: ``cpu``, ``cuda``, ...
-        checkpoint: File that the state is written to after every epoch, and resumed from where it is there. A damaged one is set
-            aside under another name.
+        checkpoint: File that the state is written to after the first epoch and then after every one that ends a second or more
+            later, and resumed from where it is there. A damaged one is set aside under another name.
         monitor_every: Steps between two measurements of rho for display where the method needs none; 0: never. Moves no number.
         on_epoch: Told each epoch.
 
@@ -102,7 +104,7 @@ def train_stacked(
 
     Args:
         specs: What to train; they differ in method, options and seed alone. Runs are returned in their order.
-        every: Seconds between two checkpoints, at the end of an epoch; default 300, and 0 for a single run.
+        every: Seconds between two checkpoints, at the end of an epoch; default 300, and 1 for a single run.
         fuse: Compile the element-wise part of the LSTM with ``torch.compile``.
         fleet, test, device, checkpoint, monitor_every, on_epoch: See :func:`train`.
 
@@ -117,7 +119,7 @@ def train_stacked(
             "Runs of a stack should be at least one, and differ in method, options and seed alone. Found "
             f"{len(stacks(specs))} kinds among {len(specs)} runs. Train each kind in a stack of its own."
         )
-    seconds = SELDOM * (len(specs) > 1) if every is None else every
+    seconds = (SELDOM if len(specs) > 1 else OFTEN) if every is None else every
     replicas, splits = _replicas(specs, fleet, test)
     with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
         ones = [one for _, one in replicas]
@@ -174,7 +176,7 @@ def _to_the_end(stack: Stack, name: str, checkpoint: Path | None, every: float, 
     begun = {"id": name, "environment": environment(stack.device)}
     if checkpoint is not None and checkpoint.exists():
         _resume(stack, checkpoint, begun)
-    saved = time.monotonic()
+    saved = -math.inf
     while stack.active:
         stack.run_epoch()
         if checkpoint is not None and time.monotonic() - saved >= every:
