@@ -17,13 +17,16 @@ import grace
 from grace.bench.store import Store
 from grace.bench.sweep import grid
 from grace.cli.render_train import _against
+from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.health_labels import rul_to_health_3class
+from grace.data.windows import ManyWindows
 from grace.formats import DamagedError
 from grace.models.baselines import BASELINES
 from grace.models.rul_problem import resident
-from grace.training.baselines import baseline_errors
+from grace.training import baselines
+from grace.training.baselines import MAX_WINDOWS, baseline_errors, fit
 from grace.training.checkpoint import load, save
 from grace.training.export import export_onnx
 from grace.training.fitted import MODELS
@@ -122,6 +125,23 @@ def test_the_last_line_of_a_training_is_what_a_baseline_of_the_same_options_has(
     split = Split.of(run_spec("simulated", "rul-only", conventions=Conventions(window=30)), *fleets)
     for name, error in baseline_errors([split], Conventions()).items():
         assert grace.train(spec_of(name), *fleets).record.validation["rmse"] == pytest.approx(error, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_windows_on_the_disk_and_in_memory_give_one_model(
+    name: str, fleets: tuple[Fleet, Fleet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there are more than a baseline is fitted on, as many, evenly spread."""
+    conventions = Conventions(window=10)
+    rows = Conditioner.fit(fleets[0], conventions).transform(fleets[0])
+    stored = ManyWindows(fleets[0], rows, conventions, fleets[0].starts)  # at every cycle
+    inside = stored.at(np.arange(len(stored)))
+    for most in (MAX_WINDOWS, 200):
+        monkeypatch.setattr(baselines, "MAX_WINDOWS", most)
+        first, second = (fit(name, windows, conventions).state_dict() for windows in (stored, inside))
+        assert same(dict(first), dict(second))
+    spread = np.unique(np.linspace(0, len(stored) - 1, 200).astype(int))
+    assert same(dict(fit(name, stored.at(spread), conventions).state_dict()), dict(first))
 
 
 def test_the_source_protocol_trains_on_all_engines(fleets: tuple[Fleet, Fleet]) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from grace.core.metrics import rmse
 from grace.data.conventions import Conventions
-from grace.data.resident import ResidentWindows
+from grace.data.resident import CHUNK, ResidentWindows
 from grace.data.windows import ManyWindows, Windows
 from grace.models.baselines import BASELINES, Baseline
 from grace.models.window_statistics import StatisticsArchitecture
@@ -82,4 +82,5 @@ def _some(windows: Windows | ManyWindows) -> Windows:
 def _input(windows: Windows, age: bool) -> Tensor:
     """Recorded cycles up to each window's last one ``[N, 1]``, or statistics ``[N, S]``."""
     statistics = None if age else StatisticsArchitecture(timed=windows.timed).of
-    return ResidentWindows(windows, statistics=statistics, age=age).batch(torch.arange(len(windows)))[0]
+    made = ResidentWindows(windows, statistics=statistics, age=age)
+    return torch.cat([made.batch(part)[0] for part in torch.arange(len(windows)).split(CHUNK)])
