@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from grace.core.clock import part
 from grace.core.weighted_mse import INNER
 from grace.data.resident import ResidentWindows
 from grace.data.windows import ManyWindows, Windows
@@ -46,6 +47,7 @@ UNITS = {"cycles": _Unit("cycles", "cycles"), "cap-head": _Unit("cap", "cycles")
 units of the cap, which divides its gradient by cap^2. ``cap-head``: that head with the source's loss in cycles^2."""
 
 
+@part("statistics")
 def resident(windows: Windows | ManyWindows, size: str, device: str = "cpu") -> ResidentWindows:
     """Windows on a device as a network of this size trains on them: as they are, or as statistics that are made once."""
     found = Architecture.named(size)
@@ -111,6 +113,7 @@ class RULProblem:
         return found
 
     @cached_property
+    @part("statistics")
     def _moments(self) -> tuple[Tensor, Tensor]:
         """Mean and scale of the statistics of the training windows."""
         return moments(self._resident.sample())
@@ -124,6 +127,7 @@ class RULProblem:
         """Endless batches ``(windows [B, T, F], RUL [B] in cycles, label [B])``, one permutation an epoch."""
         return self._resident.stream(self.batch_size, seed)
 
+    @part("steps: forward")
     def losses(self, model: Any, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, ...]:
         """RUL loss (in units of ``scale`` squared) and health cross entropy (nats)."""
         x, rul, label = batch

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from grace.core.clock import part
 from grace.core.metrics import rmse
 from grace.data.resident import ResidentWindows
 from grace.data.windows import ManyWindows, Windows
@@ -18,6 +19,7 @@ MAX_WINDOWS = 50_000
 Values = NDArray[np.float64]
 
 
+@part("baselines")
 def baseline_errors(split: Split, cap: int) -> dict[str, float]:
     """Validation RMSE of each baseline, cycles (or the table's unit), predictions cut at 0 and the cap.
 
