@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from grace.cli import work
-from grace.cli.options import Device, Engines, TrainingOptions, grouped, is_gpu
+from grace.cli.options import Device, Engines, Profile, TrainingOptions, grouped, is_gpu
 from grace.errors import GraceError
 
 Number = int | float
@@ -43,6 +43,7 @@ def _train(
     to: Annotated[
         Path | None, typer.Option(help="File of the network; default DATASET-METHOD-SEED.safetensors.")
     ] = None,
+    profile: Profile = False,
 ) -> None:
     """Train, choose on held-out engines, report on the test engines, and keep the network for `grace predict`.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grace.core.clock import part
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
@@ -28,6 +29,7 @@ class Prepared:
     class_shares: tuple[float, ...]
 
     @classmethod
+    @part("conditions, scaling, split")
     def of(cls, fleet: Fleet, conventions: Conventions, min_history: int = 0, timed: bool = False) -> Prepared:
         """A training fleet checked, its conditions found, its features scaled and its windows indexed.
 
@@ -38,9 +40,9 @@ class Prepared:
         conditioner = Conditioner.fit(fleet, conventions, timed)
         windows = training_windows(fleet, conditioner.transform(fleet), conventions, min_history)
         near, shares = 0, np.zeros(3, dtype=np.int64)
-        for part in windows.pieces():
-            near += int((part.true_rul < conventions.near_failure).sum())
-            shares += np.bincount(part.label, minlength=3)
+        for piece in windows.pieces():
+            near += int((piece.true_rul < conventions.near_failure).sum())
+            shares += np.bincount(piece.label, minlength=3)
         classes = tuple(map(float, shares / len(windows)))
         return cls(windows, conditioner, len(conditioner.centres), near / len(windows), classes)
 

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from grace.core.clock import part
 from grace.data.windows import ManyWindows, Windows
 
 MAX_PERMUTED = 1 << 24
@@ -56,6 +57,7 @@ class ResidentWindows:
     def __len__(self) -> int:
         return self._count
 
+    @part("batches")
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of the windows at int64 ``[B]``: themselves ``[B, T, F]``, or their statistics or ages ``[B, S]``; capped RUL in cycles
         and health state ``[B]``."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from grace.controllers.controller import Controller
 from grace.controllers.methods import build_outer
+from grace.core.clock import part
 from grace.models.rul_problem import TASKS
 from grace.training.optimiser import adamw
 from grace.training.schedule import Rate
@@ -112,6 +113,7 @@ class Outer:
         """The groups that hold some of these replicas."""
         return [group for group in self.groups if not set(group.members).isdisjoint(rows)]
 
+    @part("steps: task weights")
     def weigh(
         self, groups: Sequence[_Group], rows: Tensor, losses: Tensor, gram: Tensor | None, step: int
     ) -> tuple[Tensor, Tensor | None]:

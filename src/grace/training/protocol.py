@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from grace.core.clock import part
 from grace.data.conditions import Conditioner
 from grace.data.fleet import Fleet
 from grace.data.prepare import check_training
@@ -36,6 +37,7 @@ class Split:
     chosen: bool = True
 
     @classmethod
+    @part("conditions, scaling, split")
     def of(cls, spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
         """Split a fleet as the spec's protocol says.
 
