@@ -50,6 +50,9 @@ class _TableOptions:
     target: Annotated[str | None, typer.Option(help="Column with each row's RUL; default last time minus time.")] = None
     time_unit: Annotated[str, typer.Option(help="Unit that RUL is counted in, e.g. hours.")] = "cycles"
     test_table: Annotated[Path | None, typer.Option(help="Table of test engines, with the same columns.")] = None
+    sentinels: Annotated[
+        str | None, typer.Option(help="Numbers that stand for a missing reading, with commas between; or none.")
+    ] = None
     cache: Annotated[
         Path | None, typer.Option(help="Folder for the rows of a table larger than memory, kept there.")
     ] = None

@@ -13,7 +13,7 @@ from grace.errors import GraceError
 
 TRAIN, TEST = "dev", "test"
 """The sides of an N-CMAPSS file; a table has but one."""
-LATER = ("incomplete",)
+LATER = ("incomplete", "sentinels")
 """Fields of :class:`Columns` that came after records were there."""
 
 
@@ -32,6 +32,7 @@ class Columns:
         classes: Names of the three health states in the label column; empty where they are 0, 1, 2 or follow from RUL.
         incomplete: Values whose readings may be missing, see :mod:`grace.data.tables.missing`; of all others one in every row
             is needed.
+        sentinels: Numbers that stand for a missing reading in every column of values.
 
     Raises:
         GraceError: A column has two roles.
@@ -46,6 +47,7 @@ class Columns:
     test: str = ""
     classes: tuple[str, ...] = ()
     incomplete: tuple[str, ...] = ()
+    sentinels: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         taken: dict[str, str] = {}

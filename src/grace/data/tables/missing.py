@@ -20,6 +20,9 @@ from grace.data.tables.table import Table, missing_texts
 from grace.data.tables.text import TEXT, ending, texts_in_place_of_numbers
 from grace.errors import GraceError
 
+SENTINELS = (-999, -9999, 65535)
+"""Numbers that loggers write where they read nothing."""
+
 
 def carry_on(source: TableSource, values: NDArray[Any], starts: NDArray[np.int64]) -> None:
     """Carry readings on, in place, in the rows of whole engines, ``values [R, len(source.made)]``; engine ``e`` has the rows
@@ -61,3 +64,24 @@ def texts_for_none(table: Table, names: tuple[str, ...]) -> list[str]:
         if ending(file) in TEXT:
             counts.update(texts_in_place_of_numbers(file, names))
     return missing_texts(counts)
+
+
+def replaced(sentinels: tuple[float, ...]) -> list[str]:
+    """The line that says which numbers were taken for missing readings; none without such."""
+    return [f"taken for missing readings: {', '.join(f'{number:.15g}' for number in sentinels)}"] if sentinels else []
+
+
+def suspected(table: Table, names: tuple[str, ...]) -> list[str]:
+    """A line for each column whose least or largest value is one of :data:`SENTINELS`, with a question; nothing is changed."""
+    found: dict[str, tuple[int, str, int]] = {}
+    for number in SENTINELS:
+        edge = "least" if number < 0 else "largest"
+        odd = [(pl.col(n).min() if number < 0 else pl.col(n).max()) == number for n in names]
+        counts = [pl.when(one).then((pl.col(n) == number).sum()) for one, n in zip(odd, names, strict=True)]
+        row = table.collect(table.whole.select(c.alias(n) for c, n in zip(counts, names, strict=True))).row(0)
+        found |= {name: (number, edge, count) for name, count in zip(names, row, strict=True) if count}
+    return [
+        f"{name}: {number} in {count:,} rows is its {edge} value; does it stand for a missing reading? "
+        f"--sentinels {number} takes it for one, --sentinels none asks no more"
+        for name, (number, edge, count) in found.items()
+    ]

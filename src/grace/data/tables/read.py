@@ -38,7 +38,7 @@ def read_table(
             each other, or a file changes meanwhile.
     """
     opened, source = _opened(table, columns, tuple(values))
-    opened = opened.with_numbers(source.columns, source.values)
+    opened = opened.cleaned(source.columns, source.values)
     if not source.features:
         numeric = (n for n, kind in opened.schema.items() if kind.is_numeric() and n not in source.columns.named)
         source = replace(source, features=tuple(numeric))

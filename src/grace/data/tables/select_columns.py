@@ -15,7 +15,7 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet, missing
 from grace.data.tables.arrays import arrays_of
 from grace.data.tables.columns import Columns, TableSource
-from grace.data.tables.missing import carried, gaps_of, texts_for_none
+from grace.data.tables.missing import carried, gaps_of, replaced, suspected, texts_for_none
 from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
 from grace.data.tables.table import Table
@@ -29,16 +29,17 @@ LEAKAGE_R2 = 0.9999
 AUTO, NONE = "auto", "none"
 
 
-def select_columns(source: TableSource, conditions: str = AUTO) -> TableSource:
+def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True) -> TableSource:
     """The source with its settings, features and classes settled, and what was left out.
 
     Without features: all numeric columns that vary inside the operating conditions. Conditions are ``auto`` (or 0): from the
     columns that look like settings; ``none``; a number of conditions on those columns; or setting columns with commas between.
+    ``ask``: whether to ask about numbers that look like :attr:`Columns.sentinels <grace.data.tables.columns.Columns>`.
 
     Raises:
         GraceError: The table cannot be opened, a column is missing, of the wrong type or named twice, or no feature is left.
     """
-    table, (count, named) = scan(source.path, source.side).with_numbers(source.columns), _asked(conditions)
+    table, (count, named) = scan(source.path, source.side).cleaned(source.columns), _asked(conditions)
     _check_named(table, source, named)
     counts = table.engines(source.columns)
     searched = not (named or conditions == NONE)
@@ -69,7 +70,13 @@ def select_columns(source: TableSource, conditions: str = AUTO) -> TableSource:
         found=len(fitted.centres),
         rows=total,
         left_out=left_out,
-        done=(*table.done, *texts_for_none(table, features), *carried({n: gaps[n] / total for n in incomplete})),
+        done=(
+            *table.done,
+            *texts_for_none(table, features),
+            *replaced(columns.sentinels),
+            *carried({n: gaps[n] / total for n in incomplete}),
+            *(suspected(table, varying) if ask else ()),
+        ),
     )
 
 

@@ -58,7 +58,17 @@ class Table:
         except (OSError, pl.exceptions.PolarsError) as error:
             raise unreadable(self.path, error) from None
 
-    def with_numbers(self, columns: Columns, values: tuple[str, ...] = ()) -> Table:
+    def cleaned(self, columns: Columns, values: tuple[str, ...] = ()) -> Table:
+        """The table with numbers for texts (:meth:`_with_numbers`), and nothing in place of the sentinels of ``columns``."""
+        table = self._with_numbers(columns, values)
+        wanted = values or tuple(name for name in table.schema if name not in columns.named)
+        names = [name for name in wanted if table.schema.get(name, pl.String()).is_numeric()]
+        if not columns.sentinels or not names:
+            return table
+        known = [_without(name, columns.sentinels) for name in names]
+        return replace(table, frames=tuple(frame.with_columns(known) for frame in table.frames))
+
+    def _with_numbers(self, columns: Columns, values: tuple[str, ...]) -> Table:
         """Text columns that hold numbers, and nothing but :data:`~grace.data.tables.text.MISSING` beside them, as numbers.
 
         Of ``values``, the time and the target; without values of all columns but engine and label.
@@ -161,6 +171,12 @@ class Table:
             *(pl.col(name).cast(schema[name]).alias(role) for role, name in named if name),
             *(pl.col(n).cast(precision[i]).alias(f"value {i}") for i, n in enumerate(source.values)),
         ]
+
+
+def _without(name: str, sentinels: tuple[float, ...]) -> pl.Expr:
+    """A column with nothing in place of some numbers."""
+    column = pl.col(name)
+    return pl.when(pl.any_horizontal(column == number for number in sentinels)).then(None).otherwise(column).alias(name)
 
 
 def _counted_texts(name: str) -> tuple[pl.Expr, ...]:
