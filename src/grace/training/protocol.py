@@ -37,7 +37,6 @@ class Split:
     chosen: bool = True
 
     @classmethod
-    @part("conditions, scaling, split")
     def of(cls, spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
         """Split a fleet as the spec's protocol says.
 
@@ -66,6 +65,7 @@ class Split:
         return [replace(split, chosen=False) for split in made]
 
     @classmethod
+    @part("conditions, scaling, split")
     def _made(cls, spec: RunSpec, training: Fleet, held: Fleet | None, test: Fleet | None) -> Split:
         """Trained on ``training``, and chosen or scored on ``held``, or on the test engines where there is none."""
         conventions, plan = spec.conventions, spec.schedule
