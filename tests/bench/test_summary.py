@@ -12,6 +12,7 @@ from grace.bench.tables import report
 from grace.controllers.methods import METHODS
 from grace.controllers.titles import TITLES
 from grace.errors import GraceError
+from grace.models.baselines import BASELINES
 from grace.training.record import Record
 
 SEEDS = (42, 123, 456, 789, 1024)
@@ -151,5 +152,5 @@ def test_formats() -> None:
 
 
 def test_every_method_has_a_title() -> None:
-    assert set(TITLES) == set(METHODS)
+    assert set(TITLES) == {*METHODS, *BASELINES}
     assert set(SOURCE) < set(METHODS)

@@ -139,6 +139,21 @@ def test_a_table_on_the_disk_trains_to_the_same_network(folder: Path, tmp_path: 
     assert all((memory["weights"][name] == disk["weights"][name]).all() for name in memory["weights"])
 
 
+def test_rows_that_are_not_evenly_spaced_are_said_and_taken_over_time(folder: Path, tmp_path: Path) -> None:
+    whole = pl.read_parquet(folder / "fleet.parquet")
+    last = pl.col("hour") == pl.col("hour").max().over("asset")
+    whole.filter(last | (pl.col("hour") * 2 % 3 != 0)).write_parquet(tmp_path / "thin.parquet")
+    options = ["--table", "thin.parquet", *ROLES, "--method", "rul-only", "--size", "statistics", "--epochs", "1"]
+    shown = call("train", *options, "--schedule", "statistics", "--to", "net.safetensors", cwd=tmp_path)
+    fitted = load_model(tmp_path / "net.safetensors").conditioner
+    assert fitted.step in (0.5, 0.75, 1.0)  # two of three rows are left: steps of half an hour and of one
+    assert f"rows are not evenly spaced: {fitted.step:g} hours is the typical step" in shown
+    shown = call("export", "net.safetensors", cwd=tmp_path)
+    shape = f"[N, 60, {len(fitted.features) + 1}, the last: time since the row before / {fitted.step:g} hours]"
+    assert shape in " ".join(shown.split())
+    assert "RUL in hours" in call("predict", "net.safetensors", str(folder / "new.csv"), cwd=tmp_path)
+
+
 def test_ncmapss_needs_no_column_names(tmp_path: Path) -> None:
     write_layout(tmp_path / "DS02.h5")
     call("train", "--table", "DS02.h5", "--window", "3", *TINY, "--epochs", "1", cwd=tmp_path)

@@ -46,8 +46,8 @@ def test_the_command_gives_the_numbers_of_a_call_on_one_thread(trained: Path) ->
     network = load_model(trained / "net.safetensors")
     run = train(network.spec, read_train(trained, "SIM"), read_test(trained, "SIM"))
     assert run.model is not None
-    expected = run.model.state_dict()
-    assert all(torch.equal(value, expected[name]) for name, value in network.model.state_dict().items())
+    expected, (member,) = run.model.state_dict(), network.members
+    assert all(torch.equal(value, expected[name]) for name, value in member.model.state_dict().items())
 
 
 def test_train_and_bench_of_the_same_thing_are_one_run(tmp_path: Path) -> None:
@@ -138,13 +138,18 @@ def test_export_is_checked_against_torch(trained: Path) -> None:
     done = call("export", "net.safetensors", "--to", "onnx", cwd=trained)
     assert done.returncode == 0, done.stderr
     network = load_model(trained / "net.safetensors")
-    windows = torch.randn(5, network.conventions.window, len(network.conventions.features))
+    fleet, features = read_plain(trained / "test_SIM.txt"), network.members[0].conditioner.features
+    window = network.conventions.window
+    last = np.maximum(fleet.starts[1:, None] - window + np.arange(window), fleet.starts[:-1, None])
     session = onnxruntime.InferenceSession(str(trained / "net.onnx"))
-    rul, health = session.run(None, {"windows": windows.numpy()})
-    with torch.no_grad():
-        expected = network.model(windows)
-    np.testing.assert_allclose(rul, expected[0].numpy(), atol=1e-3)
-    np.testing.assert_allclose(health, expected[1].numpy(), atol=1e-4)
+    inputs = {"windows": features, "settings": network.conventions.settings}
+    recorded = {name: fleet.taken(last.ravel(), columns).reshape(*last.shape, -1) for name, columns in inputs.items()}
+    asked = [one.name for one in session.get_inputs()]
+    rul, health = session.run(None, {name: recorded[name].astype(np.float32) for name in asked})
+    expected = predict(network, fleet)  # from rows as they were recorded to the same numbers
+    np.testing.assert_allclose(rul, expected.rul, atol=1e-2)
+    np.testing.assert_array_equal(health.argmax(1), expected.health)
+    np.testing.assert_allclose(health.sum(1), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +200,9 @@ def test_interrupted_training_goes_on(trained: Path) -> None:
     again = call(*command("cut.safetensors"), cwd=trained)
     assert again.returncode == 0, again.stderr
     assert "epoch   1 " not in again.stderr
-    a, b = (load_model(trained / name).model.state_dict() for name in ("whole.safetensors", "cut.safetensors"))
+    a, b = (
+        load_model(trained / name).members[0].model.state_dict() for name in ("whole.safetensors", "cut.safetensors")
+    )
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 

@@ -63,7 +63,13 @@ def test_what_is_written(fleet: Fleet, written: Write, tmp_path: Path) -> None:
     read_table(source)
     (folder,) = (tmp_path / "rows").iterdir()
     assert folder.name.startswith("fleet-")
-    assert sorted(file.name for file in folder.iterdir()) == ["index.npz", "label.npy", "rul.npy", "values.npy"]
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "index.npz",
+        "label.npy",
+        "rul.npy",
+        "time.npy",
+        "values.npy",
+    ]
     assert np.load(folder / "values.npy").shape == (len(fleet.values), 2)
     assert np.load(folder / "rul.npy").tolist() == fleet.rul().tolist()
     for other in (replace(source, features=("s2",)), replace(source, columns=replace(columns, unit="hours"))):

@@ -193,8 +193,8 @@ def cell(name: str, value: object) -> Callable[[pl.DataFrame], pl.DataFrame]:
             Columns("id", "t", target="y"),
             "y should hold numbers. Found String",
         ),
-        (cell("x", float("nan")), Columns("id", "t"), "engine 1, t 2: x should be a finite number. Found nan"),
-        (cell("x", None), Columns("id", "t"), "engine 1, t 2: x should be a finite number. Found nan"),
+        (cell("x", float("inf")), Columns("id", "t"), "engine 1, t 2: x should be a finite number. Found inf"),
+        (cell("y", None), Columns("id", "t", target="y"), "engine 1, t 2: y should be a finite number. Found nan"),
         (cell("id", None), Columns("id", "t"), "id should be known in every row. Found an empty one"),
         (cell("t", 1), Columns("id", "t"), "engine 1: each t should stand once. Found 1 twice. Drop the repeated rows"),
         (cell("y", 3.0), Columns("id", "t", target="y"), "engine 1: y should never rise as t goes on. Found 3 after 2"),
@@ -266,7 +266,9 @@ def test_bad_paths_are_refused(written: Write, tmp_path: Path) -> None:
         scan(tmp_path / "types")
     with pytest.raises(GraceError, match=r"should be a table. Found none"):
         scan(tmp_path / "missing.csv")
-    with pytest.raises(GraceError, match=r"should end in .csv, .parquet or .h5"):
+    with pytest.raises(
+        GraceError, match=r"should end in .csv, .tsv, .csv.gz, .tsv.gz, .parquet or .h5, or be a folder. Found ..xlsx"
+    ):
         scan(tmp_path / "fleet.xlsx")
     (tmp_path / "bad.parquet").write_bytes(b"no parquet")
     with pytest.raises(GraceError, match=r"should be a readable table"):

@@ -20,7 +20,7 @@ def rows(name: str) -> list[dict[str, Any]]:
     return list(json.loads((ROOT / "results" / f"{name}.json").read_text()))
 
 
-@pytest.mark.parametrize("name", ["out_of_fold", "small_fleets"])
+@pytest.mark.parametrize("name", ["out_of_fold", "small_fleets", "irregular"])
 def test_the_table_is_that_of_the_measurements(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
     table = importlib.import_module(name).table(rows(name))
@@ -53,3 +53,21 @@ def test_what_is_said_of_the_time() -> None:
             for model in ("compact", "statistics")
         )
         assert 6 < compact / statistics < 11
+
+
+def test_what_is_said_of_statistics_over_time() -> None:
+    found, estimates, gains = rows("irregular"), {}, []
+    for key in ((d, m) for d in ("FD001", "FD002", "FD003", "FD004") for m in ("network", "tree")):
+        over_rows, over_time = (
+            np.concatenate([r["squared"] for r in found if (r["dataset"], r["model"], r["over"]) == (*key, over)])
+            for over in ("rows", "time")
+        )
+        estimates[key] = student(over_rows - over_time)
+        gains.append(float(np.sqrt(over_rows.mean()) - np.sqrt(over_time.mean())))
+    page = " ".join((ROOT / "docs" / "training.md").read_text().split())
+    assert f"lower in all eight, by {min(gains):.1f} to {max(gains):.1f} cycles" in page
+    noise = adjust(np.array([estimate.p for estimate in estimates.values()])) > 0.05
+    assert [key for key, kept in zip(estimates, noise, strict=True) if kept] == [
+        ("FD001", "network"),
+        ("FD003", "network"),
+    ]

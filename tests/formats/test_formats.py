@@ -70,7 +70,7 @@ def test_a_network_of_version_1_predicts_what_it_did() -> None:
     expected = [60.7924690246582, 61.664546966552734, 38.13903045654297, 39.35497283935547, 42.50847625732422]
     assert found.rul.tolist() == pytest.approx(expected, rel=1e-6)
     assert network.conventions.table is None
-    assert network.conditioner.settings == ("setting_1", "setting_2", "setting_3")
+    assert network.members[0].conditioner.settings == ("setting_1", "setting_2", "setting_3")
     assert (network.spec.rul_scale, network.spec.schedule.ema_decay, network.spec.method) == ("cap", 0.9, "grace")
 
 
@@ -189,9 +189,9 @@ def test_a_newer_file_is_refused_and_names_the_version_that_wrote_it(tmp_path: P
     path.write_text(json.dumps(values | {"version": 3, "grace": "9.1"}))
     with pytest.raises(GraceError, match=r"version 2 or older. Found version 3, written by GRACE 9.1"):
         Record.read(path)
-    kind, state = Format("trained network", 3), tmp_path / "network"
+    kind, state = Format("trained network", 4), tmp_path / "network"
     save(state, kind, {"a": 1})
-    with pytest.raises(GraceError, match=r"of version 2 or older. Found version 3"):
+    with pytest.raises(GraceError, match=r"of version 3 or older. Found version 4"):
         load(state, NETWORK)
 
 

@@ -13,42 +13,75 @@ import pytest
 import grace
 from grace.data.cmapss.fleets import read_test, read_train
 from grace.data.conventions import Conventions
-from grace.training.concerns import concerns
+from grace.training.concerns import Concern, concerns
 from grace.training.schedule import SCHEDULES
 from grace.training.spec import run_spec
 
 LABELS = np.tile(np.linspace(0, 120, 13), 6)
 
 
-def said(rul: np.ndarray, *, best: int = 3, epochs: int = 8, engines: int = 6, method: str = "baseline") -> list[str]:
-    replica: Any = SimpleNamespace(spec=run_spec("FD001", method), history=[{}] * epochs, best_epoch=best)
+def said(rul: np.ndarray, rmse: tuple[float, ...] = (9.0, 8.0, 8.5), engines: int = 6, **choices: Any) -> list[Concern]:
+    plan = replace(SCHEDULES["compact"], epochs=3)
+    spec = run_spec("FD001", choices.pop("method_name", "baseline"), **{"schedule": plan} | choices)
     engine = np.repeat(np.arange(engines), -(-len(LABELS) // engines))[: len(LABELS)]
-    return concerns(replica, SimpleNamespace(rul=rul), SimpleNamespace(rul=LABELS, engine=engine))  # type: ignore[arg-type]
+    history = [{"validation_rmse": value} for value in rmse]
+    predictions, truth = SimpleNamespace(rul=rul), SimpleNamespace(rul=LABELS, engine=engine)
+    return concerns(spec, history, predictions, truth)  # type: ignore[arg-type]
 
 
 def test_a_sound_run_says_nothing() -> None:
     assert said(LABELS + 5) == []
+    assert said(LABELS + 5, folds=10, engines=9) == []
 
 
-def test_a_constant_network() -> None:
-    (line,) = said(np.full_like(LABELS, 1.2))
-    assert "standard deviation of 0.0, the labels of 37.4" in line
-    assert said(np.full_like(LABELS, 1.2), method="health-only") == []  # it forecasts no RUL
+def test_a_constant_network_takes_more_steps_then_another_start() -> None:
+    (doubt,) = said(np.full_like(LABELS, 1.2))
+    assert "standard deviation of 0.0, the labels of 37.4" in doubt.line
+    assert doubt.remedy is not None
+    assert (doubt.remedy.schedule.full_epochs, doubt.remedy.start) == (True, 0)
+    (doubt,) = said(np.full_like(LABELS, 1.2), schedule=replace(SCHEDULES["statistics"], epochs=3))
+    assert doubt.remedy is not None
+    assert doubt.remedy.start == 1
+    assert said(np.full_like(LABELS, 1.2), method_name="health-only") == []  # it forecasts no RUL
 
 
 def test_a_network_that_is_worse_than_the_mean_of_the_labels() -> None:
-    (line,) = said(120 - LABELS)
-    assert "validation RMSE of 74.8 is no better than that of the mean of the labels, 37.4" in line
+    (doubt,) = said(120 - LABELS)
+    assert "RMSE of 74.8 on held-out engines is no better than that of the mean of the labels, 37.4" in doubt.line
 
 
-def test_a_best_epoch_that_is_the_last() -> None:
-    assert said(LABELS, best=7) == ["The best epoch is the last: more may be better (--epochs 16)."]
+@pytest.mark.parametrize(("rmse", "falls"), [((9.0, 8.0, 7.0), True), ((9.0, 8.0, 7.99), False), ((9.0, 7.0), False)])
+def test_a_last_epoch_in_which_the_error_still_falls(rmse: tuple[float, ...], falls: bool) -> None:
+    found = said(LABELS, rmse)
+    assert len(found) == falls
+    for doubt in found:
+        assert "still fell, from 8.00 to 7.00" in doubt.line
+        assert doubt.remedy is not None
+        assert doubt.remedy.schedule.epochs == 6
 
 
 @pytest.mark.parametrize(("engines", "words"), [(1, "1 validation engine:"), (4, "4 validation engines:")])
 def test_few_validation_engines(engines: int, words: str) -> None:
-    (line,) = said(LABELS, engines=engines)
-    assert words in line
+    (doubt,) = said(LABELS, engines=engines)
+    assert words in doubt.line
+    assert "--folds" in doubt.line
+
+
+def test_folds_of_too_few_engines_for_an_interval() -> None:
+    (doubt,) = said(LABELS, folds=10, engines=8)
+    assert "Intervals take 9 engines or more. Found 8" in doubt.line
+
+
+def test_another_start_is_another_network_of_the_same_split() -> None:
+    fleet, _ = grace.simulate(grace.Simulation(engines=6, test_engines=4))
+    plan = replace(SCHEDULES["statistics"], epochs=1, steps=2)
+    first = run_spec("simulated", "rul-only", size="statistics", schedule=plan, conventions=Conventions(window=30))
+    runs = [grace.train(replace(first, start=start), fleet) for start in (0, 1, 1)]
+    heads = [run.model.rul_head[0].weight for run in runs if run.model is not None]
+    assert not heads[0].equal(heads[1])
+    assert heads[1].equal(heads[2])
+    assert np.array_equal(runs[0].splits[0].validation.ends, runs[1].splits[0].validation.ends)
+    assert len({run.record.id for run in runs}) == 2
 
 
 def test_a_small_fleet_makes_as_many_steps_as_a_large_one() -> None:

@@ -15,7 +15,7 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.prepare import MIN_HISTORY, Prepared
 from grace.errors import GraceError
-from grace.models.rul_problem import TASKS, RULProblem
+from grace.models.rul_problem import TASKS, RULProblem, statistics_of
 
 REFERENCE_EPOCHS = 500  # the source's full training
 
@@ -89,7 +89,7 @@ class FleetProblem(RULProblem):
         min_history: int = MIN_HISTORY,
     ) -> None:
         conventions = conventions or Conventions()
-        prepared = Prepared.of(fleet, conventions, min_history)
+        prepared = Prepared.of(fleet, conventions, min_history, timed=statistics_of(size) is not None)
         super().__init__(prepared.windows, conventions.cap, size, inner=inner, batch_size=batch_size)
         vars(self).update(fleet=fleet, conventions=conventions, min_history=min_history, prepared=prepared)
 

@@ -8,28 +8,33 @@ from typing import Any
 
 from rich.console import Console
 
+from grace.training.fitted import NETWORK
 from grace.training.monitor import Monitor
+from grace.training.outcome import merged
 from grace.training.spec import RunSpec
 from grace.training.stack import Stack
 
 
 @contextmanager
 def live(spec: RunSpec) -> Iterator[Callable[[Stack], None]]:
-    """Show each epoch of a stack of one: losses, weights, gradient ratio, rho; and an alarm where rho stays too low."""
+    """Show each epoch (of an ensemble the means): losses, weights, gradient ratio, rho; and alarms; a baseline has no epochs."""
     out, monitor = Console(stderr=True, highlight=False), Monitor(spec.method, spec.outer)
 
     def on_epoch(stack: Stack) -> None:
-        replica = stack.replicas[0]
-        if replica.reason:  # it diverged: there is nothing to show
+        replicas = stack.replicas
+        if any(replica.reason for replica in replicas):  # it diverged: there is nothing to show
             return
-        entry = replica.history[-1]
-        mark = "*" if replica.best_epoch == entry["epoch"] else " "
+        entry = merged([replica.history for replica in replicas])[-1]
+        mark = "*" if replicas[0].split.chosen and replicas[0].best_epoch == entry["epoch"] else " "
         out.print(_line(entry, spec.conventions.unit) + mark, markup=False, soft_wrap=True)
         if alarm := monitor.observe(entry):
             out.print(f"alarm: {alarm}", style="bold red", markup=False, soft_wrap=True)
 
-    words = f"{spec.dataset}, {spec.method}, seed {spec.seed}, {spec.protocol} protocol, {spec.size} network"
-    out.print(f"{words}: at most {spec.schedule.epochs} epochs", style="bold")
+    protocol = f"{spec.folds} folds" if spec.folds else f"{spec.protocol} protocol"
+    words = f"{spec.dataset}, {spec.method}, seed {spec.seed}, {protocol}"
+    if spec.model == NETWORK:
+        words += f", {spec.size} network: at most {spec.schedule.epochs} epochs"
+    out.print(words, style="bold")
     try:
         yield on_epoch
     except KeyboardInterrupt:

@@ -36,7 +36,8 @@ class _TableOptions:
     """A table of the user's own and the roles of its columns."""
 
     table: Annotated[
-        Path | None, typer.Option(help="Your own table: .csv, .parquet, a folder of them, or N-CMAPSS .h5.")
+        Path | None,
+        typer.Option(help="Your own table: .csv, .tsv (also .gz), .parquet, a folder of them, or N-CMAPSS .h5."),
     ] = None
     engine: Annotated[str | None, typer.Option(help="Its column that names the engine.")] = None
     time: Annotated[str | None, typer.Option(help="Its column that orders an engine's rows: number or date.")] = None
@@ -107,6 +108,9 @@ class EngineOptions(_TableOptions):
 class TrainingOptions(EngineOptions):
     """What a training is, but for its method and its seed."""
 
+    model: Annotated[
+        str, typer.Option(help="network, or what needs none: tree, ridge or age, in place of methods.")
+    ] = "network"
     size: Size = "statistics"
     schedule: Annotated[str | None, typer.Option(help="Schedule by name, in place of the one of --size.")] = None
     epochs: Annotated[int | None, typer.Option(help="Epochs, in place of the schedule's.")] = None
@@ -117,6 +121,12 @@ class TrainingOptions(EngineOptions):
         ),
     ] = None
     protocol: Protocol = "honest"
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            help="Networks, each without one fold of the engines; default 0: one; of `train` 10 below 40 engines."
+        ),
+    ] = None
     measure_every: Annotated[
         int | None, typer.Option(help="Steps between Gramians, where the method needs them; default 10, torchjd: 1.")
     ] = None
@@ -128,8 +138,8 @@ class TrainingOptions(EngineOptions):
         """Arguments of :func:`grace.training.spec.run_spec`."""
         plan = work.run_spec("", size=self.size, schedule=self.schedule).schedule
         plan = plan if self.epochs is None else replace(plan, epochs=self.epochs)
-        names = ("size", "protocol", "rul_scale", "measure_every", "measure_on")
-        given = {name: getattr(self, name) for name in names}
+        names = ("model", "size", "protocol", "rul_scale", "measure_every", "measure_on")
+        given = {name: getattr(self, name) for name in names} | {"folds": self.folds or 0}
         usual = work.Conventions()
         given |= {"schedule": plan, "conventions": self.change(usual, opened)}
         if (whole := usual.cap) != self.cap:  # training and validation look as far beyond the cap as by default
@@ -146,7 +156,7 @@ class GridOptions(TrainingOptions):
         "FD001,FD002,FD003,FD004"
     )
     methods: Annotated[
-        str, typer.Option(help="Methods, or OUTER+INNER; default the source's seven, and RUL alone with either loss.")
+        str, typer.Option(help="Methods, OUTER+INNER, or tree, ridge, age; default the source's seven, and RUL alone.")
     ] = "baseline,dwa,gradnorm,uncertainty,amnl,gaba,grace,rul-only,rul-only-weighted"
     seeds: Annotated[str, typer.Option(help="Seeds, with commas between.")] = "42,123,456,789,1024"
 
@@ -157,7 +167,9 @@ class GridOptions(TrainingOptions):
         except ValueError:
             raise GraceError(f"`--seeds` should be whole numbers with commas between. Found {self.seeds!r}.") from None
         names = _listed(self.datasets) if opened is None else [opened.name]
-        return work.grid(names, _listed(self.methods), seeds, data=opened or self.data, **self.choices(opened))
+        alone = self.model != TrainingOptions.model and self.methods == GridOptions.methods
+        methods = [self.model] if alone else _listed(self.methods)
+        return work.grid(names, methods, seeds, data=opened or self.data, **self.choices(opened))
 
 
 def is_gpu(device: str) -> bool:

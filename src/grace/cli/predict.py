@@ -31,8 +31,8 @@ def _predict(
     \b
     A network that was trained with --table knows its columns: the new table has to have them, and others do no harm. For one
     of C-MAPSS a table has the columns engine, cycle, setting_1..setting_3 and sensor_1..sensor_21, in any order and with
-    others beside them; sensors that the network does not use may be left out. The interval is split conformal, made on
-    engines that the network was not trained on; RUL is told apart up to the cap (125 by default), so an upper end at the
+    others beside them; sensors that the network does not use may be left out. The interval is conformal (CV+), made on
+    engines that each network was not trained on; RUL is told apart up to the cap (125 by default), so an upper end at the
     cap means "or more".
     """
     network = work.load_model(model)
@@ -51,14 +51,15 @@ def _export(
       grace export FD001-grace-42.safetensors --to onnx
       grace export FD001-grace-42.safetensors --to onnx -o rul.onnx
 
-    Input: scaled windows [N, window, features]. Outputs: RUL in cycles [N], health logits [N, 3]. Needs the extra `onnx`.
+    \b
+    Inputs: windows [N, window, features] as recorded, and settings [N, window, settings] where the network knows several
+    operating conditions. Outputs: RUL in cycles [N], probabilities of the health states [N, 3]. A network whose statistics are
+    over time takes one more column of windows, the last: the time since the row before. Needs the extra `onnx`.
     """
     if to != "onnx":
         raise GraceError(f"`--to` should be onnx. Found {to!r}.")
     network = work.load_model(model)
     path = output or model.with_suffix(".onnx")
     difference = work.export_onnx(network, path)
-    c = network.conventions
-    print(
-        f"{path}: windows [N, {c.window}, {len(c.features)}] -> rul [N], health [N, 3]; differs from torch by {difference:.1e}"
-    )
+    shapes = ", ".join(f"{name} [N, {rows}, {columns}]" for name, (rows, columns) in work.inputs(network).items())
+    print(f"{path}: {shapes} -> rul [N], health [N, 3]; differs from torch by {difference:.1e}")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from grace.alignment.show import conventions_line
+from grace.data.conditions import uneven_step
 from grace.data.conventions import PUBLISHED, Conventions
 from grace.data.fleet import Fleet
 from grace.data.prepare import Prepared
@@ -71,6 +72,7 @@ def show_table(table: TableSource, fleet: Fleet, conventions: Conventions) -> No
         f"{lengths.max():,} rows; {columns.engine} names the engine, {columns.time} orders its rows",
         f"RUL in {unit}: {origin}; up to {largest:,.6g}, {beyond:.0%} of rows above the cap of {conventions.cap:,}",
         _settings(table),
+        *_uneven(table, fleet),
         f"features ({len(table.features)}): {', '.join(table.features)}",
     ]
     reasons = sorted(table.left_out.items(), key=lambda item: item[1])
@@ -79,11 +81,20 @@ def show_table(table: TableSource, fleet: Fleet, conventions: Conventions) -> No
         lines.append(f"left out: {'; '.join(parts)}")
     if columns.label:
         lines.append(f"health labels: column {columns.label}, classes {', '.join(columns.classes or ('0', '1', '2'))}")
+    lines += table.done
     if table.cache is not None:
         lines.append(f"rows are read from the disk: {table.cache}")
     out = Console()
     for line in lines:
         out.print(line, markup=False, highlight=False)
+
+
+def _uneven(table: TableSource, fleet: Fleet) -> list[str]:
+    step = uneven_step(fleet)
+    if not step:
+        return []
+    typical = f"{step:g} {table.columns.unit} is the typical step"
+    return [f"rows are not evenly spaced: {typical}; statistics of windows (--size statistics) are taken over time"]
 
 
 def _settings(table: TableSource) -> str:

@@ -43,7 +43,7 @@ def _show(found: Forecast, network: TrainedNetwork) -> None:
     table = Table(
         *(Column(name, justify="right") for name in (engine, time, "RUL", "interval")),
         "health",
-        title=f"{what}, {network.level:.0%} interval",
+        title=f"{what}, {network.interval.level:.0%} interval",
         title_justify="left",
     )
     for i in range(len(found.engine)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ _FIGURES = {
 """What each is called, and its decimals."""
 
 
-def show_run(record: Record, path: Path, baselines: Mapping[str, float]) -> None:
+def show_run(record: Record, path: Path, baselines: Mapping[str, float], tried: Sequence[str] = ()) -> None:
     """Figures of a finished run, and last how it compares with what needs no network, by their validation RMSE."""
     out, spec = Console(), record.spec
     unit = _unit(spec)
@@ -34,32 +34,47 @@ def show_run(record: Record, path: Path, baselines: Mapping[str, float]) -> None
         title=f"{spec['dataset']}, {spec['method']}, seed {spec['seed']}{counted}",
         title_justify="left",
     )
-    optimistic = " (chosen on it: optimistic)" if spec["protocol"] == "source" else ""
-    for name, figures in (("validation", record.validation), (f"test{optimistic}", record.test)):
+    folds = spec.get("folds", 0)
+    optimistic = " (chosen on it: optimistic)" if spec["protocol"] == "source" and record.history else ""
+    for name, figures in (
+        ("out of fold" if folds else "validation", record.validation),
+        (f"test{optimistic}", record.test),
+    ):
         if figures:
             table.add_row(name, *(f"{figures[key]:.{digits}f}" for key, (_, digits) in _FIGURES.items()))
     out.print(table)
     if words := _error(record):
         out.print(words, style="dim")
     out.print(_interval(record), style="dim")
-    out.print(
-        f"epoch {record.best_epoch + 1} of {len(record.history)} kept, chosen on the "
-        f"{'test' if optimistic else 'validation'} windows; {record.steps:,} steps, {record.seconds:.0f} s; run {record.id}",
-        style="dim",
-    )
-    for line in record.concerns:
+    out.print(f"{_kept(record)}, {record.seconds:.0f} s; run {record.id}", style="dim")
+    for line in (*tried, *record.concerns):
         out.print(f"note: {line}", style="yellow", highlight=False, soft_wrap=True)
     out.print(f"{path}", highlight=False)
     if baselines:
-        out.print(_against(baselines, record.validation["rmse"]), highlight=False, soft_wrap=True)
+        out.print(_against(baselines, record), highlight=False, soft_wrap=True)
 
 
-def _against(baselines: Mapping[str, float], own: float) -> str:
-    """One line on the network and what needs none, on the same validation windows."""
+def _kept(record: Record) -> str:
+    """Which network of a run is kept, and after how many steps; a baseline has no epochs to choose among."""
+    folds = record.spec.get("folds", 0)
+    if not record.history:
+        return "an ensemble: each fitted without one fold of the engines" if folds else "fitted to the training windows"
+    if folds:
+        kept = "an ensemble: each network without one fold of the engines, after its last epoch"
+    else:
+        side = "test" if record.spec["protocol"] == "source" else "validation"
+        kept = f"epoch {record.best_epoch + 1} of {len(record.history)} kept, chosen on the {side} windows"
+    return f"{kept}; {record.steps:,} steps"
+
+
+def _against(baselines: Mapping[str, float], record: Record) -> str:
+    """One line on the network and what needs none, on the same engines that were held out."""
+    own, folds = record.validation["rmse"], record.spec.get("folds", 0)
     others = ", ".join(f"{name} {value:.2f}" for name, value in baselines.items())
     ahead = [name for name, value in baselines.items() if value <= own]
     verdict = f"{' and '.join(ahead)} as good or better" if ahead else "ahead of all"
-    return f"validation RMSE: network {own:.2f}, {others}: {verdict} (one split)"
+    where, what = ("out of fold", "all engines") if folds else ("validation RMSE", "one split")
+    return f"{where}: network {own:.2f}, {others}: {verdict} ({what})"
 
 
 def _unit(spec: dict[str, Any]) -> str:
@@ -69,19 +84,33 @@ def _unit(spec: dict[str, Any]) -> str:
 
 def _error(record: Record) -> str:
     """What another draw of test engines would move; seeds do not show it."""
+    lines = []
+    if error := record.validation.get("rmse_error"):
+        low, high = (record.validation["rmse"] + sign * 1.96 * error for sign in (-1, 1))
+        lines.append(f"out of fold RMSE, 95 % interval over the engines: {low:.2f} to {high:.2f}")
     errors = [engine_error([record], capped) for capped in (True, False)]
-    if math.isnan(errors[0]):
-        return ""
-    count = len(record.predictions["true"])
-    return (
-        f"standard error of the test RMSE over its {count} engines: {errors[0]:.2f}, uncapped {errors[1]:.2f}; one seed"
-    )
+    if not math.isnan(errors[0]):
+        lines.append(
+            f"standard error of the test RMSE over its {len(record.predictions['true'])} engines: {errors[0]:.2f}, "
+            f"uncapped {errors[1]:.2f}; one seed"
+        )
+    return "\n".join(lines)
 
 
 def _interval(record: Record) -> str:
     half, level = record.interval["half_width"], record.interval["level"] or 0.0
     if half is None or half == float("inf"):
-        return f"no {level:.0%} interval: too few validation engines for that level"
+        return f"no {level:.0%} interval: too few held-out engines for that level"
     covered = record.interval.get("coverage")
     checked = "" if covered is None else f"; on the test engines it covers {covered:.0%}"
-    return f"{level:.0%} interval: RUL +- {half:.1f} {_unit(record.spec)}, from the validation engines{checked}"
+    mean = f"RUL +- {half:.1f} {_unit(record.spec)} on average"
+    return f"{level:.0%} interval: {mean}, {_guarantee(record, level)}{checked}"
+
+
+def _guarantee(record: Record, level: float) -> str:
+    """What the interval is made from, and the coverage that follows from it."""
+    if record.spec.get("folds", 0):
+        return f"CV+ over all engines, guaranteed {2 * level - 1:.0%}"
+    if record.history:
+        return "from the validation engines, on which the epoch was chosen: no guarantee"
+    return f"from the validation engines, on which nothing was chosen: guaranteed {level:.0%}"

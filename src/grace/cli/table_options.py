@@ -13,6 +13,7 @@ from grace.data.cmapss import ncmapss
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.scan import NCMAPSS, scan
 from grace.data.tables.select_columns import select_columns
+from grace.data.tables.text import table_name
 from grace.errors import GraceError
 
 _IN_MEMORY = 512 * 2**20
@@ -42,7 +43,7 @@ def opened(options: EngineOptions, features: tuple[str, ...]) -> TableSource:
         target=target or "",
         label=options.label or "",
         unit=options.time_unit,
-        test="" if test is None else test.stem,
+        test="" if test is None else table_name(test),
     )
     source = TableSource(table, columns, features, test=test, cache=options.cache)
     found = select_columns(source, options.conditions)

@@ -17,4 +17,9 @@ TITLES = {
     "fixed-0.01": "Fixed, 1 / 0.01",
     "fixed-0.1": "Fixed, 1 / 0.1",
     "fixed-0.5": "Fixed, 1 / 0.5",
+    "tree": "Boosted tree",
+    "ridge": "Ridge regression",
+    "age": "Age alone",
 }
+BASELINES = ("tree", "ridge", "age")
+"""Those that are no method of training a network: they are fitted to RUL, and share nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,7 +47,7 @@ def step_of_replicas(
         for row, weight in zip(rows, weights.unbind(1), strict=True):
             _add(leaves, row, weight)
     else:
-        _add(leaves, torch.autograd.grad((weights * losses).sum(), leaves, allow_unused=True), None)
+        _add(leaves, torch.autograd.grad(losses, leaves, weights, allow_unused=True), None)
     if extra is not None:
         extra.sum().backward()
     return weights, gram
@@ -59,10 +60,12 @@ def gramians_of_replicas(losses: Tensor, inputs: Sequence[Tensor], *, retain_gra
 
 def _task_gradients(losses: Tensor, inputs: Sequence[Tensor], *, retain_graph: bool) -> list[Gradients]:
     """Gradients of every task, one pass a task for all replicas; None where a task does not use a parameter."""
-    last = losses.shape[1] - 1
+    last, rows = losses.shape[1] - 1, torch.eye(losses.shape[1], dtype=losses.dtype, device=losses.device)
     return [
-        torch.autograd.grad(losses[:, task].sum(), inputs, retain_graph=retain_graph or task < last, allow_unused=True)
-        for task in range(last + 1)
+        torch.autograd.grad(
+            losses, inputs, row.expand_as(losses), retain_graph=retain_graph or task < last, allow_unused=True
+        )
+        for task, row in enumerate(rows)
     ]
 
 
@@ -82,12 +85,14 @@ def _gramians(rows: Sequence[Gradients]) -> Tensor:
 @torch.no_grad()
 def _add(leaves: Sequence[Tensor], gradients: Gradients, weights: Tensor | None) -> None:
     """Add gradients, times ``weights`` ``[R]``, to ``.grad``; autograd itself warns of a ``.grad`` that is a row of many."""
-    for leaf, gradient in zip(leaves, gradients, strict=True):
-        if gradient is None:
-            continue
+    pairs = [(leaf, found) for leaf, found in zip(leaves, gradients, strict=True) if found is not None]
+    for leaf, _ in pairs:
         if leaf.grad is None:
             leaf.grad = torch.zeros_like(leaf)
-        if weights is None:
-            leaf.grad.add_(gradient)
-        else:
-            leaf.grad.addcmul_(gradient, weights.to(leaf.dtype).view(-1, *[1] * (leaf.dim() - 1)))
+    sums: list[Any] = [leaf.grad for leaf, _ in pairs]
+    found: Any = [found for _, found in pairs]
+    if weights is None:
+        torch._foreach_add_(sums, found)
+    else:
+        shaped = [weights.to(leaf.dtype).view(-1, *[1] * (leaf.dim() - 1)) for leaf, _ in pairs]
+        torch._foreach_addcmul_(sums, found, shaped)

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.conventions import Conventions
-from grace.data.fleet import SETTINGS, Fleet
+from grace.data.fleet import MISSING, SETTINGS, Fleet, missing
 from grace.data.stored import StoredRows
 
 SAMPLE_ROWS = 800
 MAX_PERMUTED = 1 << 24  # rows whose permutation still fits; of more, a sample is drawn
 SCALING_CHUNK = 1 << 14  # rows that are scaled at once: their double precision is small beside the result
-Moments = tuple[int, NDArray[np.float64], NDArray[np.float64]]
+EVEN = 0.01  # share of the typical step that evenly spaced rows may be off by
+Moments = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
 Points = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 
 
@@ -30,6 +31,8 @@ class Conditioner:
         mean: Mean of each feature in each condition, ``[k, F]``.
         scale: Population standard deviation, 1 where a feature does not vary within a condition, ``[k, F]``.
         settings: Names of the ``D`` settings; none means one condition.
+        step: Typical time between two rows, in the unit of RUL; 0 where the rows count and not their times. Above 0 a row has a
+            further column, the time since the row before in such steps, 0 at its engine's first row.
     """
 
     features: tuple[str, ...]
@@ -38,14 +41,15 @@ class Conditioner:
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
     settings: tuple[str, ...] = SETTINGS
+    step: float = 0.0
 
     @classmethod
-    def fit(cls, fleet: Fleet, conventions: Conventions) -> Conditioner:
+    def fit(cls, fleet: Fleet, conventions: Conventions, timed: bool = False) -> Conditioner:
         """Find the operating conditions and scale within each, on the engines of ``fleet`` alone.
 
         The settings are divided by their standard deviations and clustered by k-means on a sample of 800 rows; the number of
         clusters is that of the largest silhouette (of half of the sample) if it is above 0.75, else 1. Then one Lloyd step on
-        all rows.
+        all rows. ``timed`` asks for the times of the rows, which are left out where the rows are evenly spaced.
 
         Raises:
             GraceError: More conditions are asked for than distinct settings exist.
@@ -62,21 +66,38 @@ class Conditioner:
         if names:
             centres = _centres(points, len(fleet.values), chunks, conventions.conditions)
         mean, scale = _scaling(fleet, conventions.features, lambda rows: _nearest(points(rows), centres), len(centres))
-        return cls(conventions.features, unit, centres, mean, scale, names)
+        return cls(conventions.features, unit, centres, mean, scale, names, uneven_step(fleet) if timed else 0.0)
+
+    @property
+    def columns(self) -> int:
+        """Columns of a scaled row: ``F``, and one more with a ``step``."""
+        return len(self.features) + (self.step > 0)
 
     def assign(self, settings: NDArray[np.float64]) -> NDArray[np.int64]:
         """Condition of each row, ``[R, D] -> [R]``: the nearest centre."""
         return _nearest(settings / self.unit, self.centres)
 
     def scaled(self, fleet: Fleet, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Scaled features of some rows, ``[N] ->`` float32 ``[N, F]``."""
-        condition = self.assign(fleet.taken(rows, self.settings))
-        values = fleet.taken(rows, self.features)
-        scaled = np.empty(values.shape, dtype=np.float32)
+        """Scaled features of some rows, ``[N] ->`` float32 ``[N, columns]``; what was not read yet is 0, the training mean."""
+        here = self.assign(fleet.taken(rows, self.settings))
+        values = _features(fleet, rows, self.features)
+        scaled = np.empty((len(rows), self.columns), dtype=np.float32)
         for feature in range(values.shape[1]):  # rows lie column by column
+            condition = self._condition_of_reading(fleet, rows, self.features[feature], here)
             centred = values[:, feature] - self.mean[condition, feature]
             scaled[:, feature] = centred / self.scale[condition, feature]
-        return scaled
+        if self.step:
+            scaled[:, -1] = fleet.gaps_at(rows) / self.step
+        return np.nan_to_num(scaled, copy=False) if set(map(missing, self.features)) & set(fleet.columns) else scaled
+
+    def _condition_of_reading(
+        self, fleet: Fleet, rows: NDArray[np.int64], name: str, here: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Condition in which the values of a feature were read, ``[N]``: of their rows, or of those they are carried from."""
+        if len(self.centres) == 1 or missing(name) not in fleet.columns:
+            return here
+        ago = fleet.taken(rows, (missing(name),))[:, 0].astype(np.int64)
+        return self.assign(fleet.taken(np.maximum(rows - ago, 0), self.settings))
 
     def constant(self, fleet: Fleet) -> set[str]:
         """Features that do not vary inside any condition."""
@@ -87,10 +108,10 @@ class Conditioner:
         return {name for name, real in zip(self.features, some, strict=True) if not real}
 
     def transform(self, fleet: Fleet) -> Rows:
-        """Scaled features of each row, float32 ``[R, F]``; rows that stay on the disk are scaled when they are read."""
+        """Scaled features of each row, float32 ``[R, columns]``; rows that stay on the disk are scaled when they are read."""
         if isinstance(fleet.values, StoredRows):
             return _ScaledRows(fleet, self)
-        scaled = np.empty((len(fleet.values), len(self.features)), dtype=np.float32)
+        scaled = np.empty((len(fleet.values), self.columns), dtype=np.float32)
         for rows in fleet.chunks(SCALING_CHUNK):
             scaled[rows[0] : rows[-1] + 1] = self.scaled(fleet, rows)
         return scaled
@@ -98,23 +119,52 @@ class Conditioner:
 
 @dataclass(frozen=True, eq=False)
 class _ScaledRows:
-    """Scaled features of a stored fleet, float32 ``[R, F]``, made when they are asked for."""
+    """Scaled features of a stored fleet, float32 ``[R, columns]``, made when they are asked for."""
 
     fleet: Fleet
     conditioner: Conditioner
 
     @property
     def shape(self) -> tuple[int, int]:
-        """``(R, F)``."""
-        return len(self.fleet.values), len(self.conditioner.features)
+        """``(R, columns)``."""
+        return len(self.fleet.values), self.conditioner.columns
 
     def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The rows at ``rows`` (int64, any shape), float32 ``[*rows.shape, F]``."""
+        """The rows at ``rows`` (int64, any shape), float32 ``[*rows.shape, columns]``."""
         return self.conditioner.scaled(self.fleet, rows.reshape(-1)).reshape(*rows.shape, -1)
 
 
 Rows = NDArray[np.float32] | _ScaledRows
-"""Scaled features ``[R, F]``, in memory or made when they are asked for."""
+"""Scaled features ``[R, columns]``, in memory or made when they are asked for."""
+
+
+def uneven_step(fleet: Fleet) -> float:
+    """The median engine's median time between two rows, in the unit of RUL; 0 where every step is within :data:`EVEN` of it."""
+    if fleet.time is None:
+        return 0.0
+    steps = fleet.steps()
+    least, middle, largest = (side[np.isfinite(side)] for side in steps.T)
+    step = float(np.median(middle)) if len(middle) else 0.0
+    even = not len(middle) or max(largest.max() - step, step - least.min()) <= EVEN * step
+    return 0.0 if even else step
+
+
+def _features(fleet: Fleet, rows: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Features of some rows, ``[N, F]``; of how many rows ago another was read, whether it was before this row: 0 or 1."""
+    values = fleet.taken(rows, names)
+    for index, name in enumerate(names):
+        if name.endswith(MISSING):
+            values[:, index] = np.minimum(values[:, index], 1.0)
+    return values
+
+
+def _readings(fleet: Fleet, rows: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[np.float64]:
+    """As :func:`_features`; NaN what was not read in its own row."""
+    values = _features(fleet, rows, names)
+    for index, name in enumerate(names):
+        if missing(name) in fleet.columns:
+            values[fleet.taken(rows, (missing(name),))[:, 0] > 0, index] = np.nan
+    return values
 
 
 def _centres(points: Points, total: int, chunks: Iterable[NDArray[np.int64]], count: int) -> NDArray[np.float64]:
@@ -149,7 +199,7 @@ def _scaling(
     for rows in fleet.chunks():
         label = condition(rows)
         for k in np.unique(label):
-            part = fleet.taken(rows[label == k], features)
+            part = _readings(fleet, rows[label == k], features)
             found[k].append(_moments_of(np.ascontiguousarray(part)))  # one order of sums, however the rows lie
     mean, scale = np.zeros((count, len(features))), np.ones((count, len(features)))
     for k in range(count):
@@ -164,14 +214,20 @@ def _varies(mean: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[n
 
 
 def _moments_of(part: NDArray[np.float64]) -> Moments:
-    return len(part), part.mean(axis=0), part.std(axis=0)
+    """Count, mean and standard deviation of each column, ``[F]``; NaN is not counted, and a column of nothing else has 0."""
+    gone = np.isnan(part)
+    if not gone.any():
+        return np.full(part.shape[1], len(part)), part.mean(axis=0), part.std(axis=0)
+    count = (~gone).sum(axis=0)
+    mean = np.where(gone, 0, part).sum(axis=0) / np.maximum(count, 1)
+    return count, mean, np.sqrt(np.square(np.where(gone, 0, part - mean)).sum(axis=0) / np.maximum(count, 1))
 
 
 def _merged(parts: Iterable[Moments]) -> Moments:
     """Count, mean and standard deviation of several parts together; those of a single one as they are."""
     counts, means, spreads = (np.array(values) for values in zip(*parts, strict=True))
     if len(counts) == 1:
-        return int(counts[0]), means[0], spreads[0]
-    share = (counts / counts.sum())[:, None]
+        return counts[0], means[0], spreads[0]
+    share = counts / np.maximum(counts.sum(axis=0), 1)
     mean = (share * means).sum(axis=0)
-    return int(counts.sum()), mean, np.sqrt((share * (spreads**2 + (means - mean) ** 2)).sum(axis=0))
+    return counts.sum(axis=0), mean, np.sqrt((share * (spreads**2 + (means - mean) ** 2)).sum(axis=0))

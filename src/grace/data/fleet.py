@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from grace.errors import GraceError
 
 SETTINGS = ("setting_1", "setting_2", "setting_3")
 SENSORS = tuple(f"sensor_{number}" for number in range(1, 22))
+MISSING = " (missing)"
+"""Ending of a column that says how many rows ago the column before it was read, 0: in its row; see :func:`missing`."""
 CHUNK = 1 << 18
 """Rows that are worked on at once; sums over more are merged, so that the numbers do not depend on where the rows lie."""
 
@@ -34,6 +37,7 @@ class Fleet:
         last_rul: True remaining useful life at each engine's last row, cycles, ``[E]``; 0 for engines that ran to failure.
         labels: The user's own health label of each row, int64 ``[R]``, or None to derive labels from RUL.
         row_rul: RUL of each row where it does not follow from the count of rows, ``[R]``; never rises within an engine.
+        time: Time of each row in the unit of RUL, float64 ``[R]``, ascending within an engine; None: the rows are one unit apart.
         last_time: Time of each engine's last row as in the file, ``[E]``; None: the count of its rows.
         sha256: Of what it was read from, in hexadecimal: a file's bytes; of several files :func:`grace.data.identity.combined`;
             a frame's columns and values. None for a fleet made in Python and for a part of a fleet.
@@ -49,6 +53,7 @@ class Fleet:
     row_rul: NDArray[Any] | StoredRows | None = None
     last_time: NDArray[Any] | None = None
     sha256: str | None = None
+    time: NDArray[Any] | StoredRows | None = None
 
     @classmethod
     def of_rows(cls, name: str, engine: NDArray[Any], values: NDArray[np.float64], columns: tuple[str, ...]) -> Fleet:
@@ -87,6 +92,21 @@ class Fleet:
             count += np.bincount(self.engine_at(rows[self.rul_at(rows) > rul]), minlength=len(count))
         return count
 
+    def gaps_at(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Time since the row before, in the unit of RUL, of some rows, float64 ``[N] -> [N]``; 0 at an engine's first row."""
+        first = self.starts[self.engine_at(rows)] == rows
+        gaps = np.ones(len(rows)) if self.time is None else self.time[rows] - self.time[rows - (rows > 0)]
+        return np.where(first, 0.0, gaps)
+
+    def steps(self) -> NDArray[np.float64]:
+        """Least, median and largest time between two rows of each engine, float64 ``[E, 3]``; NaN where it has but one."""
+        found = np.full((len(self.engines), 3), np.nan)
+        for engine, (start, stop) in enumerate(pairwise(self.starts)):
+            if stop - start > 1:
+                gaps = self.gaps_at(np.arange(start + 1, stop))
+                found[engine] = gaps.min(), np.median(gaps), gaps.max()
+        return found
+
     def chunks(self, size: int = CHUNK) -> Iterator[NDArray[np.int64]]:
         """All row numbers, ``size`` at a time."""
         for start in range(0, len(self.values), size):
@@ -122,6 +142,7 @@ class Fleet:
             row_rul=of_rows(self.row_rul),
             last_time=None if self.last_time is None else self.last_time[index],
             sha256=None,
+            time=of_rows(self.time),
         )
 
     def split(self, share: float = 0.2, seed: int = 0) -> tuple[Fleet, Fleet]:
@@ -146,11 +167,17 @@ class Fleet:
         engines = [np.asarray(v).tolist() for v in (self.engines, self.starts, self.last_rul)]
         last = None if self.last_time is None else np.asarray(self.last_time).tolist()
         digest = hashlib.sha256(json.dumps([self.columns, *engines, last], default=str).encode())
-        for values in (self.values, self.labels, self.row_rul):
+        times = () if self.time is None else (self.time,)
+        for values in (self.values, self.labels, self.row_rul, *times):
             digest.update(b"-" if values is None else b"+")
             for rows in self.chunks() if values is not None else ():
-                digest.update(np.ascontiguousarray(values[rows]).tobytes())  # type: ignore[index]
+                digest.update(np.ascontiguousarray(values[rows]).tobytes())
         return digest.hexdigest()
+
+
+def missing(name: str) -> str:
+    """What the column is called that says how many rows ago this one was last read."""
+    return name + MISSING
 
 
 def _as_slice(rows: NDArray[np.int64]) -> slice | NDArray[np.int64]:

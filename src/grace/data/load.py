@@ -13,6 +13,7 @@ from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.tables.columns import TEST, Columns, TableSource
 from grace.data.tables.read import read_table
 from grace.data.tables.scan import ENDINGS, Frame, files_of
+from grace.data.tables.text import ending
 from grace.errors import GraceError
 
 SIMULATED = "simulated"
@@ -34,7 +35,7 @@ def as_fleet(
     if isinstance(data, Fleet):
         return data
     native = columns is None and not isinstance(data, TableSource)
-    if native and isinstance(data, str | Path) and Path(data).suffix.lower() not in ENDINGS:
+    if native and isinstance(data, str | Path) and ending(Path(data)) not in ENDINGS:
         return read_plain(Path(data))
     if isinstance(data, str | Path):
         data = TableSource(Path(data), columns or CMAPSS, features)
@@ -57,7 +58,7 @@ def _counted(fleet: Fleet) -> Fleet:
             f"{fleet.name}, engine {fleet.engines[fleet.engine_at(np.array(row))]}: the cycles should follow without gap or "
             f"repeat. Found a step of {-steps[row]:g}. Restore the rows."
         )
-    return replace(fleet, row_rul=None, last_time=None)
+    return replace(fleet, row_rul=None, last_time=None, time=None)
 
 
 def load_train(dataset: str, data: Path | TableSource | None, dial: float = 1.0, seed: int = 0) -> Fleet:

@@ -28,13 +28,14 @@ class Prepared:
     class_shares: tuple[float, ...]
 
     @classmethod
-    def of(cls, fleet: Fleet, conventions: Conventions, min_history: int = 0) -> Prepared:
+    def of(cls, fleet: Fleet, conventions: Conventions, min_history: int = 0, timed: bool = False) -> Prepared:
         """A training fleet checked, its conditions found, its features scaled and its windows indexed.
 
-        ``min_history`` is that of :func:`~grace.data.windows.training_windows`.
+        ``min_history`` is that of :func:`~grace.data.windows.training_windows`, ``timed`` of
+        :meth:`Conditioner.fit <grace.data.conditions.Conditioner.fit>`.
         """
         check_training(fleet, conventions, min_history)
-        conditioner = Conditioner.fit(fleet, conventions)
+        conditioner = Conditioner.fit(fleet, conventions, timed)
         windows = training_windows(fleet, conditioner.transform(fleet), conventions, min_history)
         near, shares = 0, np.zeros(3, dtype=np.int64)
         for part in windows.pieces():

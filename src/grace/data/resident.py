@@ -28,6 +28,7 @@ class ResidentWindows:
         device: Where.
         statistics: Makes statistics ``[N, S]`` of windows ``[N, T, F]``, which then stand in their place: made once where they
             fit into :data:`MAX_STATISTICS` bytes, else for each batch.
+        age: Give the recorded cycles up to each window's last one, float32 ``[N, 1]``, in place of windows.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class ResidentWindows:
         windows: Windows | ManyWindows,
         device: torch.device | str = "cpu",
         statistics: Callable[[Tensor], Tensor] | None = None,
+        age: bool = False,
     ) -> None:
         self._count, self._device, self._stored = len(windows), device, None
-        self._of, self._values = statistics, None
+        self._of, self._values, self._age = statistics, None, age
         if isinstance(windows, ManyWindows) or not isinstance(windows.rows, np.ndarray):
             self._stored = windows
             return
@@ -55,28 +57,33 @@ class ResidentWindows:
         return self._count
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Windows ``[B, T, F]`` (or statistics ``[B, S]``), capped RUL in cycles and health state ``[B]`` at int64 ``[B]``."""
+        """Of the windows at int64 ``[B]``: themselves ``[B, T, F]``, or their statistics or ages ``[B, S]``; capped RUL in cycles
+        and health state ``[B]``."""
         if self._stored is not None:
             x, rul, label = self._read(self._stored, index.cpu().numpy())
             return x if self._of is None else self._of(x), rul, label
+        rul, label = self.rul.index_select(0, index), self.label.index_select(0, index)
         if self._values is not None:
-            return self._values[index], self.rul[index], self.label[index]
+            return self._values.index_select(0, index), rul, label
         x = self._windows(index)
-        return x if self._of is None else self._of(x), self.rul[index], self.label[index]
+        return x if self._of is None else self._of(x), rul, label
 
-    def sample(self) -> Tensor:
-        """Windows or statistics of at most :data:`SAMPLE` windows, evenly spread."""
-        index = torch.linspace(0, len(self) - 1, min(len(self), SAMPLE), dtype=torch.float64).round().long()
-        return self.batch(index.to(self._device))[0]
+    def spread(self, most: int = SAMPLE) -> Tensor:
+        """Numbers of at most ``most`` windows, evenly spread."""
+        index = torch.linspace(0, len(self) - 1, min(len(self), most), dtype=torch.float64).round().long()
+        return index.to(self._device)
 
     def _windows(self, index: Tensor) -> Tensor:
+        if self._age:
+            return _age(self.ends[index], self.first[index])
         rows = torch.maximum(self.ends[index, None] + self._cycles, self.first[index, None])
         return self.rows[rows]
 
     def _read(self, windows: Windows | ManyWindows, index: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
         part, inside = (windows, index) if isinstance(windows, Windows) else (windows.at(index), np.arange(len(index)))
-        arrays = (part.batch(inside), part.rul[inside], part.label[inside])
-        x, rul, label = (torch.from_numpy(array).to(self._device) for array in arrays)
+        arrays = (part.ends[inside], part.first[inside], part.rul[inside], part.label[inside])
+        ends, first, rul, label = (torch.from_numpy(array).to(self._device) for array in arrays)
+        x = _age(ends, first) if self._age else torch.from_numpy(part.batch(inside)).to(self._device)
         return x, rul, label
 
     def epoch(self, batch_size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -99,3 +106,7 @@ class ResidentWindows:
         generator = torch.Generator().manual_seed(seed)
         while True:
             yield from self.epoch(batch_size, generator)
+
+
+def _age(ends: Tensor, first: Tensor) -> Tensor:
+    return (ends - first + 1).float()[:, None]

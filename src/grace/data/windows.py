@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,28 @@ from grace.data.health_labels import rul_to_health_3class
 MIN_CUT = 20
 
 
+class Truth(NamedTuple):
+    """What ``N`` predictions are compared with: capped and uncapped RUL, health state, and index of the engine, ``[N]`` each."""
+
+    rul: NDArray[np.float32]
+    true_rul: NDArray[Any]
+    label: NDArray[np.int64]
+    engine: NDArray[np.int64]
+
+    @classmethod
+    def together(cls, parts: Sequence[Truth]) -> Truth:
+        """Of several parts that share no engine; the engines are counted through."""
+        first = np.cumsum([0, *(part.engine.max(initial=-1) + 1 for part in parts[:-1])])
+        counted = [part._replace(engine=part.engine + start) for part, start in zip(parts, first, strict=True)]
+        return cls(*(np.concatenate(column) for column in zip(*counted, strict=True)))
+
+
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """``N`` windows over ``R`` rows of ``F`` scaled features.
+    """``N`` windows over ``R`` rows of ``F`` scaled columns.
 
     Attributes:
-        rows: Scaled features, float32 ``[R, F]``.
+        rows: Scaled features, float32 ``[R, F]``; of a conditioner with a ``step`` the last column is time.
         ends: Row of each window's last cycle, int64 ``[N]``.
         first: First row of each window's engine, int64 ``[N]``.
         rul: Target: RUL at the last cycle, capped, float32 ``[N]``, cycles.
@@ -30,6 +46,7 @@ class Windows:
         label: Health state at the last cycle, int64 ``[N]``.
         engine: Index of the engine, int64 ``[N]``.
         width: Cycles in a window, ``T``.
+        timed: Whether the last column is the time since the row before, see :class:`~grace.data.conditions.Conditioner`.
     """
 
     rows: Rows
@@ -40,9 +57,15 @@ class Windows:
     label: NDArray[np.int64]
     engine: NDArray[np.int64]
     width: int
+    timed: bool = False
 
     def __len__(self) -> int:
         return len(self.ends)
+
+    @property
+    def truth(self) -> Truth:
+        """What predictions of them are compared with."""
+        return Truth(self.rul, self.true_rul, self.label, self.engine)
 
     def batch(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
         """The windows at ``index``, float32 ``[B, T, F]``; before an engine's first cycle that cycle is repeated."""
@@ -68,6 +91,7 @@ class Windows:
             label=np.asarray(label, dtype=np.int64),
             engine=engine,
             width=conventions.window,
+            timed=rows.shape[1] > len(conventions.features),
         )
 
     @classmethod
@@ -130,6 +154,11 @@ class ManyWindows:
 
     def __len__(self) -> int:
         return int(self.starts[-1])
+
+    @property
+    def timed(self) -> bool:
+        """See :class:`Windows`."""
+        return bool(self.rows.shape[1] > len(self.conventions.features))
 
     def at(self, index: NDArray[np.int64]) -> Windows:
         """The windows at ``index``, int64 ``[B]``."""

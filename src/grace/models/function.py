@@ -7,8 +7,9 @@ them, and a step of the LSTM, read contiguous rows.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -54,13 +55,14 @@ class Networks(ABC):
     ) -> None:
         self.shape, self.p, self.statistics, self.training = shape, p, statistics, training
         self._streams, self._cell = streams, cell
+        self._blocks: dict[str, list[Callable[[Tensor], Tensor]]] = {}
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """RUL and logits."""
         z = self.represent(x)
         with _full_precision(z.device.type):
             z = z.to(self.p["rul_head.0.weight"].dtype)
-            rul = self._through("rul_head", z)[..., 0]
+            rul = self._through("rul_head", z).squeeze(-1)
             return self.shape.rul_scale * rul, self._through("health_head", z)
 
     @abstractmethod
@@ -68,25 +70,30 @@ class Networks(ABC):
         """The backbone's output, which both heads read: ``[R, B, width]``."""
 
     def _through(self, block: str, x: Tensor) -> Tensor:
-        """A sequential block by its name, layer by layer."""
-        p = self.p
-        for index, layer in enumerate(getattr(self.shape, block)):
-            name = f"{block}.{index}"
-            if isinstance(layer, nn.Linear):
-                x = torch.baddbmm(p[f"{name}.bias"][:, None], x, p[f"{name}.weight"].mT)
-            elif isinstance(layer, nn.Conv1d):
-                x = _convolution(x, p[f"{name}.weight"], p[f"{name}.bias"])
-            elif isinstance(layer, nn.BatchNorm1d):
-                x = self._batch_norm(x, name, layer)
-            elif isinstance(layer, nn.ReLU | nn.GELU):
-                x = layer(x)
-            elif isinstance(layer, Noise):
-                x = self._noisy(x, layer.sd)
-            elif isinstance(layer, nn.Dropout):
-                x = self._drop(x, layer.p)
-            else:
-                raise NotImplementedError(f"{name}: {type(layer).__name__}")
+        """A sequential block by its name, layer by layer; what its layers do is looked up once."""
+        if block not in self._blocks:
+            layers = getattr(self.shape, block)
+            self._blocks[block] = [self._layer(f"{block}.{index}", layer) for index, layer in enumerate(layers)]
+        for layer in self._blocks[block]:
+            x = layer(x)
         return x
+
+    def _layer(self, name: str, layer: nn.Module) -> Callable[[Tensor], Tensor]:
+        """What a layer does, by its name."""
+        p = self.p
+        if isinstance(layer, nn.Linear):
+            return partial(_linear, weight=p[f"{name}.weight"], bias=p[f"{name}.bias"])
+        if isinstance(layer, nn.Conv1d):
+            return partial(_convolution, weight=p[f"{name}.weight"], bias=p[f"{name}.bias"])
+        if isinstance(layer, nn.BatchNorm1d):
+            return partial(self._batch_norm, name=name, layer=layer)
+        if isinstance(layer, nn.ReLU | nn.GELU):
+            return layer.forward  # nobody hangs a hook on it
+        if isinstance(layer, Noise):
+            return partial(self._noisy, sd=layer.sd)
+        if isinstance(layer, nn.Dropout):
+            return partial(self._drop, share=layer.p)
+        raise NotImplementedError(f"{name}: {type(layer).__name__}")
 
     def _drop(self, x: Tensor, share: float) -> Tensor:
         """Dropout in training, each replica's from its own stream."""
@@ -108,7 +115,7 @@ class Networks(ABC):
         noise = torch.empty_like(x)
         for row, stream in zip(noise, self._streams, strict=True):
             row.normal_(std=sd, generator=stream)
-        return x + noise
+        return noise.add_(x)
 
     def _batch_norm(self, x: Tensor, name: str, layer: nn.BatchNorm1d) -> Tensor:
         """BatchNorm of each replica over its own cycles and batch, ``[R, T, B, C]``."""
@@ -171,6 +178,11 @@ class CNNBiLSTMAttentions(Networks):
 def _full_precision(device: str) -> AbstractContextManager[None]:
     """No autocast for the heads, where there is one: bfloat16 tells 124 cycles from 124.5 and nothing between."""
     return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """``[R, B, C]``, ``[R, D, C]``, ``[R, D]`` -> ``[R, B, D]``."""
+    return torch.baddbmm(bias.unsqueeze(1), x, weight.mT)
 
 
 def _convolution(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -27,11 +27,11 @@ class _Unit(NamedTuple):
     head: str
     loss: str
 
-    def network(self, size: str, features: int, cap: int) -> TwoHeads:
-        """A freshly initialised network whose RUL head speaks the unit."""
+    def network(self, size: str, features: int, cap: int, timed: bool = False) -> TwoHeads:
+        """A freshly initialised network whose RUL head speaks the unit, on windows of this many columns; ``timed``: the last of
+        them is time."""
         scale, start = (float(cap), CAP_START) if self.head == "cap" else (1.0, None)
-        found = Architecture.named(size)
-        if isinstance(found, StatisticsArchitecture):
+        if found := statistics_of(size, timed):
             return StatisticsNetwork(found, features, rul_scale=scale, rul_start=start)
         return CNNBiLSTMAttention(size, features, rul_scale=scale, rul_start=start)
 
@@ -45,10 +45,16 @@ UNITS = {"cycles": _Unit("cycles", "cycles"), "cap-head": _Unit("cap", "cycles")
 units of the cap, which divides its gradient by cap^2. ``cap-head``: that head with the source's loss in cycles^2."""
 
 
+def statistics_of(size: str, timed: bool = False) -> StatisticsArchitecture | None:
+    """The statistics that a network of this size reads, over time or over rows; None where it reads windows."""
+    found = Architecture.named(size)
+    return replace(found, timed=timed) if isinstance(found, StatisticsArchitecture) else None
+
+
 def resident(windows: Windows | ManyWindows, size: str, device: str = "cpu") -> ResidentWindows:
     """Windows on a device as a network of this size trains on them: as they are, or as statistics that are made once."""
-    found = Architecture.named(size)
-    return ResidentWindows(windows, device, found.of if isinstance(found, StatisticsArchitecture) else None)
+    found = statistics_of(size, windows.timed)
+    return ResidentWindows(windows, device, None if found is None else found.of)
 
 
 def task_losses(
@@ -104,9 +110,10 @@ class RULProblem:
 
     def model(self) -> TwoHeads:
         """A freshly initialised network; one on statistics standardises them by those of the training windows."""
-        found = UNITS[self.unit].network(self.size, self.windows.rows.shape[1], self.cap).to(self.device)
+        columns = self.windows.rows.shape[1]
+        found = UNITS[self.unit].network(self.size, columns, self.cap, self.windows.timed).to(self.device)
         if isinstance(found, StatisticsNetwork):
-            found.standardise(self._resident.sample())
+            found.standardise(self._resident.batch(self._resident.spread())[0])
         return found
 
     def shared(self, model: Any, part: str = WHOLE) -> list[nn.Parameter]:

@@ -25,6 +25,9 @@ class StatisticsArchitecture:
         health: Hidden widths of the health head.
         dropout: After each shared layer.
         noise: Standard deviation of normal noise on the standardised statistics in training.
+        timed: Whether the last column of a window is no feature but the time since the row before, in typical steps and 0 at an
+            engine's first row. Lengths are then such steps, and a row weighs by the time that it stands for: half of the time to
+            the rows beside it, at most one step to either side.
     """
 
     lengths: tuple[int, ...] = (5, 15, 30, 60)
@@ -34,10 +37,11 @@ class StatisticsArchitecture:
     health: tuple[int, ...] = ()
     dropout: float = 0.1
     noise: float = 0.25
+    timed: bool = False
 
-    def count(self, features: int) -> int:
-        """Number of statistics of a window."""
-        return features * (2 * len(self.lengths) + len(self.spreads)) + 1
+    def count(self, columns: int) -> int:
+        """Number of statistics of a window with so many columns."""
+        return (columns - self.timed) * (2 * len(self.lengths) + len(self.spreads)) + 1
 
     def of(self, windows: Tensor) -> Tensor:
         """Statistics of windows, ``[..., T, F] -> [..., count(F)]``.
@@ -45,10 +49,62 @@ class StatisticsArchitecture:
         Means and slopes (change over the length, by least squares), standard deviations, and the share of the window that is
         recorded: rows at its front that equal the next one are padding.
         """
+        if self.timed:
+            return self._over_time(windows[..., :-1], _Cells(windows[..., -1]))
         x = windows.transpose(-1, -2)  # [..., F, T]
         levels = x @ _weights(self.lengths, windows.shape[-2], x)  # [..., F, 2 n]
         spreads = [x[..., -min(n, x.shape[-1]) :].std(-1, correction=0) for n in self.spreads]
         return torch.cat([levels.transpose(-1, -2).flatten(-2), *spreads, _recorded(windows)], -1)
+
+    def _over_time(self, values: Tensor, cells: _Cells) -> Tensor:
+        """As :meth:`of`, of values ``[..., T, F]`` and the time that each row stands for."""
+        weights = [side for length in self.lengths for side in (cells.shares(length), cells.slope(length))]
+        levels = torch.stack(weights, -2) @ values  # [..., 2 n, F]
+        spreads = []
+        for share in (cells.shares(length)[..., None] for length in self.spreads):
+            centred = values - (share * values).sum(-2, keepdim=True)
+            spreads.append((share * centred.square()).sum(-2).sqrt())
+        return torch.cat([levels.flatten(-2), *spreads, cells.recorded()], -1)
+
+
+class _Cells:
+    """The stretch of time, before the last row and in steps, that each row of windows stands for.
+
+    Args:
+        gaps: Steps since the row before, ``[..., T]``; 0 at an engine's first row and where it is repeated to fill up the window:
+            such rows lie a step apart.
+    """
+
+    def __init__(self, gaps: Tensor) -> None:
+        self._gaps = gaps
+        before = torch.where(gaps > 0, gaps, 1.0)
+        after = before[..., 1:]
+        pad = nn.functional.pad
+        self._age = pad(after.flip(-1).cumsum(-1).flip(-1), (0, 1))
+        self._oldest = self._age + (before / 2).clamp(max=1.0)
+        self._youngest = self._age - (pad(after, (0, 1), value=1.0) / 2).clamp(max=1.0)
+
+    def shares(self, length: int) -> Tensor:
+        """Share of each row in the time of the last ``length`` steps, ``[..., T]``."""
+        inside = (self._oldest.clamp(max=length - 0.5) - self._youngest).clamp(min=0.0)
+        return inside / inside.sum(-1, keepdim=True)
+
+    def slope(self, length: int) -> Tensor:
+        """Weights ``[..., T]`` that make the change over ``length`` steps, or over as many as the rows cover, by least squares.
+
+        Times that are closer together than two rows a step apart would blow up noise: their slope is shrunk.
+        """
+        share = self.shares(length)
+        time = (share * self._age).sum(-1, keepdim=True) - self._age
+        variance = (share * time.square()).sum(-1, keepdim=True).clamp(min=0.25)
+        covered = (self._oldest[..., :1] + 0.5).clamp(max=float(length))
+        return share * time * (covered / variance)
+
+    def recorded(self) -> Tensor:
+        """Recorded steps as a share of the window's rows, at most 1, ``[..., 1]``."""
+        begun = (self._gaps == 0).any(-1, keepdim=True)
+        found: Tensor = ((self._gaps.sum(-1, keepdim=True) + begun) / self._gaps.shape[-1]).clamp(max=1.0)
+        return found
 
 
 def _weights(lengths: tuple[int, ...], cycles: int, like: Tensor) -> Tensor:
@@ -80,8 +136,8 @@ class _StatisticsNetworks(Networks):
         """The shared layers' output, ``[R, B, trunk[-1]]``."""
         if x.dim() == 4:
             x = self.shape.architecture.of(x)
-        mean, scale = (self.statistics[name][:, None] for name in ("mean", "scale"))
-        return self._through("trunk", (x - mean) / scale)
+        mean, scale = (self.statistics[name].unsqueeze(1) for name in ("mean", "scale"))
+        return self._through("trunk", (x - mean).div_(scale))
 
 
 class StatisticsNetwork(TwoHeads):
@@ -91,7 +147,7 @@ class StatisticsNetwork(TwoHeads):
 
     Args:
         architecture: Statistics and widths.
-        features: Columns of a window.
+        features: Columns of a window; of a ``timed`` architecture with the time.
         rul_scale: See :class:`~grace.models.two_heads.TwoHeads`.
         rul_start: Likewise.
     """

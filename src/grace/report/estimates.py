@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from grace.bench.summary import Row, summarise, values_by_seed
+from grace.controllers.titles import BASELINES
 from grace.core.stats import RATE
 from grace.report.frontier import frontier
 from grace.report.marks import Mark
@@ -62,7 +63,11 @@ class Point:
     @property
     def shares(self) -> bool:
         """Whether the method trains a second task."""
-        return self.method not in ALONE
+        return _shares_tasks(self.method)
+
+
+def _shares_tasks(method: str) -> bool:
+    return method not in (*ALONE, *BASELINES)
 
 
 Rows = Mapping[tuple[str, str], Row]
@@ -130,7 +135,7 @@ def _alone(tables: Mapping[str, Rows], losses: Mapping[tuple[str, str], str]) ->
         (dataset, method): row
         for reference, rows in tables.items()
         for (dataset, method), row in rows.items()
-        if method not in ALONE and losses[dataset, method] and row.difference is not None
+        if _shares_tasks(method) and losses[dataset, method] and row.difference is not None
         if losses[dataset, method] == losses.get((dataset, reference))
     }
 

@@ -65,9 +65,9 @@ def _panels(data: Row, charts: Mapping[str, Spec], dataset: str) -> dict[str, Sp
     if run is not None:
         heading = f"{dataset}, {data['methods'][run['method']]['title']}, seed {run['seed']}"
         engines = _engines(run, data["engines"][run["engines"]])
-        found["run"] = _beside(
-            [filled(charts[n], {"epochs": rows}, "", SMALL) for n, rows in _epochs(run)], heading, run
-        )
+        epochs = [filled(charts[n], {"epochs": rows}, "", SMALL) for n, rows in _epochs(run)]
+        if epochs:  # a baseline has none
+            found["run"] = _beside(epochs, heading, run)
         found["engines"] = _beside([filled(charts[n], engines, "") for n in ("predicted", "errors")], heading, run)
     return found
 

@@ -164,7 +164,8 @@ function runPanel() {
   setOptions(form.engine, rows.map(row => [row.engine, row.engine]), state.engine);
   const figures = run.figures.honest;
   const cover = run.half === null ? "" : ` The ${Math.round(100 * run.level)} % interval is ± ${run.half} cycles and held ${(100 * run.coverage).toFixed(0)} % of the test engines.`;
-  $("run-words").textContent = `Epoch ${run.best} was kept (dotted line).${figures ? ` Test RMSE ${figures[0].toFixed(2)} cycles, NASA score ${figures[1].toFixed(0)}, labels capped.` : ""}${cover}`;
+  const kept = run.best < 0 ? "Fitted in one go, without epochs." : `Epoch ${run.best} was kept (dotted line).`;
+  $("run-words").textContent = `${kept}${figures ? ` Test RMSE ${figures[0].toFixed(2)} cycles, NASA score ${figures[1].toFixed(0)}, labels capped.` : ""}${cover}`;
   $("engine-words").textContent = engineWords(rows.find(row => row.engine === state.engine), run);
   return rows;
 }

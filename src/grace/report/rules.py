@@ -9,9 +9,9 @@ from typing import Any
 from grace.alignment.decide import MAX_INITS, RULES, UNMEASURED, Evidence, Thresholds, decide
 from grace.alignment.recipes import RECIPES
 from grace.alignment.study import Study
-from grace.controllers.titles import TITLES
+from grace.controllers.titles import BASELINES, TITLES
 
-METHODS = TITLES | {
+METHODS = {name: title for name, title in TITLES.items() if name not in BASELINES} | {
     "single-task": "Single task: RUL alone",
     "separate-models": "Separate models, one a task",
     "compare": "No method follows from rho: train both ways",

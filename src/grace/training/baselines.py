@@ -1,64 +1,85 @@
-"""What needs no network, on the same windows: a tree and a ridge regression on statistics, and the age alone."""
+"""What needs no network, fitted on the training windows of a split, and what the network is held against."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from grace.core.metrics import rmse
+from grace.data.conventions import Conventions
 from grace.data.resident import ResidentWindows
 from grace.data.windows import ManyWindows, Windows
+from grace.models.baselines import BASELINES, Baseline
 from grace.models.window_statistics import StatisticsArchitecture
 from grace.training.protocol import Split
+from grace.training.replica import Replica
+from grace.training.spec import RunSpec
 
 MAX_WINDOWS = 50_000
 """Training windows that a baseline is fitted on, evenly spread; more would take longer than the network."""
 
-Values = NDArray[np.float64]
+
+def fit(name: str, windows: Windows | ManyWindows, conventions: Conventions) -> Baseline:
+    """A model of :data:`grace.models.baselines.BASELINES` on at most :data:`MAX_WINDOWS` of some windows."""
+    some, kind = _some(windows), BASELINES[name]
+    return kind.fit(_input(some, kind.reads_age), some.rul, conventions.health_cuts, some.timed)
 
 
-def baseline_errors(split: Split, cap: int) -> dict[str, float]:
-    """Validation RMSE of each baseline, cycles (or the table's unit), predictions cut at 0 and the cap.
+def baseline_errors(splits: Sequence[Split], conventions: Conventions) -> dict[str, float]:
+    """RMSE of each baseline on the engines that the splits hold out, cycles (or the table's unit).
 
-    ``tree``: scikit-learn's HistGradientBoostingRegressor with its defaults, ``ridge``: Ridge on standardised values, both on the
-    statistics of :class:`~grace.models.window_statistics.StatisticsArchitecture`; ``age``: a falling step function of the
-    recorded cycles (isotonic regression). Nothing of them is chosen on the validation windows.
+    Predictions end at 0 and the cap. Nothing of the baselines is chosen on these engines.
     """
-    from sklearn.ensemble import (
-        HistGradientBoostingRegressor,  # a second to import: not for those who ask for no baseline
-    )
-    from sklearn.isotonic import IsotonicRegression
-    from sklearn.linear_model import Ridge
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    found: dict[str, list[Tensor]] = {name: [] for name in BASELINES}
+    for split in splits:
+        some = _some(split.train)
+        x, held_x = ([_input(side, age) for age in (False, True)] for side in (some, split.validation))
+        for name, kind in BASELINES.items():
+            model = kind.fit(x[kind.reads_age], some.rul, conventions.health_cuts, some.timed)
+            found[name].append(model(held_x[kind.reads_age])[0].clamp(max=conventions.cap))
+    true = np.concatenate([split.validation.rul for split in splits])
+    return {name: rmse(torch.cat(parts), true) for name, parts in found.items()}
 
-    sides = _some(split.train), split.validation
-    statistics, age = ([make(side) for side in sides] for make in (_statistics, _age))
-    models = {
-        "tree": (HistGradientBoostingRegressor(random_state=0), statistics),
-        "ridge": (make_pipeline(StandardScaler(), Ridge()), statistics),
-        "age": (IsotonicRegression(increasing=False, out_of_bounds="clip"), age),
-    }
-    found = {}
-    for name, (model, (x, validation_x)) in models.items():
-        model.fit(x, sides[0].rul)
-        found[name] = rmse(np.clip(model.predict(validation_x), 0, cap), split.validation.rul)
-    return found
+
+class Fits:
+    """The baselines of some runs in the place of a :class:`~grace.training.stack.Stack` that has come to its end.
+
+    Args:
+        specs: What is fitted, a model each.
+        splits: Split of each seed.
+    """
+
+    def __init__(self, specs: Sequence[RunSpec], splits: Mapping[int, Split], device: str = "cpu") -> None:
+        self.specs, self.device = list(specs), device
+        self.replicas = [Replica(spec, splits[spec.seed]) for spec in specs]
+        self._models = [self._fitted(replica) for replica in self.replicas]
+
+    def _fitted(self, replica: Replica) -> Baseline:
+        began = time.perf_counter()
+        model = fit(replica.spec.model, replica.split.train, replica.spec.conventions).to(self.device)
+        replica.seconds = time.perf_counter() - began
+        return model
+
+    def best_model(self, number: int) -> Baseline:
+        """The model of a run."""
+        return self._models[number].eval()
 
 
 def _some(windows: Windows | ManyWindows) -> Windows:
-    """Windows in memory, or as many of them as baselines are fitted on."""
+    """All windows, or as many of them as baselines are fitted on."""
+    index = np.unique(np.linspace(0, len(windows) - 1, MAX_WINDOWS).astype(np.int64))
     if isinstance(windows, ManyWindows):
-        return windows.at(np.unique(np.linspace(0, len(windows) - 1, MAX_WINDOWS).astype(np.int64)))
-    return windows
+        return windows.at(index)
+    names = ("ends", "first", "rul", "true_rul", "label", "engine")
+    return replace(windows, **{name: getattr(windows, name)[index] for name in names})
 
 
-def _statistics(windows: Windows) -> Values:
-    made = ResidentWindows(windows, statistics=StatisticsArchitecture().of)
-    return np.asarray(made.batch(torch.arange(len(windows)))[0], dtype=np.float64)
-
-
-def _age(windows: Windows) -> Values:
-    """Recorded cycles up to each window's last one, ``[N]``."""
-    return np.asarray(windows.ends - windows.first + 1, dtype=np.float64)
+def _input(windows: Windows, age: bool) -> Tensor:
+    """Recorded cycles up to each window's last one ``[N, 1]``, or statistics ``[N, S]``."""
+    statistics = None if age else StatisticsArchitecture(timed=windows.timed).of
+    return ResidentWindows(windows, statistics=statistics, age=age).batch(torch.arange(len(windows)))[0]

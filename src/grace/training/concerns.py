@@ -1,45 +1,81 @@
-"""What a reader should know before believing the figures of a training."""
+"""What a reader should know before believing the figures of a training, and what mends it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
 import numpy as np
 
-from grace.data.windows import Windows
+from grace.data.windows import Truth
 from grace.training.evaluate import Predictions
-from grace.training.replica import Replica
+from grace.training.fitted import NETWORK
+from grace.training.spec import RunSpec
 
-FEW_ENGINES = 5
+FEW_ENGINES, FOR_INTERVAL = 5, 9
 COLLAPSED = 0.1
 """Standard deviation of the predictions as a share of that of the labels, below which all engines get one prediction."""
+FALLING = 0.01
+"""Share by which the validation RMSE still falls in the last epoch where a training has ended too early."""
 
 
-def concerns(replica: Replica, chosen: Predictions, validation: Windows) -> list[str]:
-    """One line for each doubt about a run that has come to its end; none where there is none.
+class Concern(NamedTuple):
+    """A doubt in one line, and the run that may end it; None where there is none."""
+
+    line: str
+    remedy: RunSpec | None = None
+
+
+def concerns(spec: RunSpec, history: Sequence[dict[str, Any]], found: Predictions, truth: Truth) -> list[Concern]:
+    """The doubts about a run that has come to its end.
 
     Args:
-        replica: The run.
-        chosen: Its predictions of the validation windows in the epoch that was kept.
-        validation: These windows.
+        spec: The run.
+        history: Its epochs, of an ensemble their means.
+        found: Predictions of the engines that were held out, in the epoch that was kept.
+        truth: What these are compared with.
     """
-    found, spec, epochs = [], replica.spec, len(replica.history)
-    rul, labels = chosen.rul.astype(float), validation.rul.astype(float)
+    made = [*_of_predictions(spec, found, truth), *_of_epochs(spec, history)]
+    return [*made, *_of_engines(spec, len(np.unique(truth.engine)))]
+
+
+def _of_predictions(spec: RunSpec, found: Predictions, truth: Truth) -> Iterator[Concern]:
+    rul, labels = found.rul.astype(float), truth.rul.astype(float)
     error, spread = float(np.sqrt(np.mean((rul - labels) ** 2))), float(labels.std())
-    if spec.trains("rul") and spread > 0:
-        if rul.std() < COLLAPSED * spread:
-            found.append(
-                f"The network says nearly the same of every engine: its predictions have a standard deviation of "
-                f"{rul.std():.1f}, the labels of {spread:.1f}. Train longer (--epochs), or begin anew (--seed)."
-            )
-        elif error >= spread:
-            found.append(
-                f"The validation RMSE of {error:.1f} is no better than that of the mean of the labels, {spread:.1f}. "
-                "Train longer (--epochs), or begin anew (--seed)."
-            )
-    if replica.best_epoch == epochs - 1 and epochs > 1:
-        found.append(f"The best epoch is the last: more may be better (--epochs {2 * epochs}).")
-    engines = len(np.unique(validation.engine))
-    if engines < FEW_ENGINES:
-        found.append(
-            f"Chosen on {engines} validation engine{'s' * (engines != 1)}: another split would give other figures."
+    if not spec.trains("rul") or spread == 0:
+        return
+    if rul.std() < COLLAPSED * spread:
+        line = (
+            f"The {spec.model} says nearly the same of every engine: its predictions have a standard deviation of "
+            f"{rul.std():.1f}, the labels of {spread:.1f}."
         )
-    return found
+    elif error >= spread:
+        line = f"The RMSE of {error:.1f} on held-out engines is no better than that of the mean of the labels, {spread:.1f}."
+    else:
+        return
+    plan = spec.schedule
+    if spec.model != NETWORK:  # fitted again it would be the same
+        yield Concern(line)
+    elif plan.steps and not plan.full_epochs:  # a small fleet fills few batches: as many steps as for a large one
+        yield Concern(line, replace(spec, schedule=replace(plan, full_epochs=True)))
+    else:
+        yield Concern(line, replace(spec, start=spec.start + 1))
+
+
+def _of_epochs(spec: RunSpec, history: Sequence[dict[str, Any]]) -> Iterator[Concern]:
+    rmse, plan = [epoch["validation_rmse"] for epoch in history], spec.schedule
+    if spec.trains("rul") and len(rmse) == plan.epochs > 1 and rmse[-1] == min(rmse) < (1 - FALLING) * rmse[-2]:
+        line = f"The last epoch is the best: the RMSE on held-out engines still fell, from {rmse[-2]:.2f} to {rmse[-1]:.2f}."
+        yield Concern(line, replace(spec, schedule=replace(plan, epochs=2 * plan.epochs)))
+
+
+def _of_engines(spec: RunSpec, engines: int) -> Iterator[Concern]:
+    if spec.folds:
+        if engines < FOR_INTERVAL:
+            yield Concern(f"Intervals take {FOR_INTERVAL} engines or more. Found {engines}: there are none.")
+    elif engines < FEW_ENGINES:
+        found = f"{engines} validation engine{'s' * (engines != 1)}"
+        yield Concern(
+            f"Chosen on {found}: another split would give other figures. --folds 10 holds out every engine once."
+        )

@@ -1,40 +1,149 @@
-"""Prediction intervals with a coverage that holds for new engines: split conformal prediction, by engine."""
+r"""Prediction intervals with a coverage that holds for new engines, as wide as the prediction is uncertain: CV+, by engine.
+
+Of ``K`` members (networks of an ensemble) each was trained without some engines, and predicts them. With :math:`\mu_k` the RUL
+of member ``k`` and :math:`s_k` the expected size of an error at that RUL, learned from the errors of the other members on the
+engines that they hold out, the score of a window ``i`` of a held-out engine is
+:math:`r_i = |y_i - \mu_{k(i)}(x_i)| / s_{k(i)}(x_i)`, and the interval of a new window ``x`` runs between the quantiles
+
+.. math::
+    q^-_{\alpha} \{ \mu_{k(i)}(x) - r_i\, s_{k(i)}(x) \}, \quad q^+_{1 - \alpha} \{ \mu_{k(i)}(x) + r_i\, s_{k(i)}(x) \}
+
+(CV+: Barber, Candes, Ramdas & Tibshirani, "Predictive inference with the jackknife+", Ann. Statist. 49, 2021). Windows of one
+engine are not exchangeable with those of another one by one, engines are: every one of ``E`` engines weighs
+:math:`1 / (E + 1)`, shared among its windows, and a new engine counts as one at infinity (Lee, Barber & Willett,
+"Distribution-free inference with hierarchical data", 2023). With one size for all windows a coverage of :math:`1 - 2 \alpha` is
+guaranteed, and :math:`1 - \alpha` usual. The sizes bend the guarantee a little, as the members that they are learned from were
+trained on the scored engines: what they cover is measured (docs/training.md).
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from grace.errors import GraceError
 
+KNOTS = 9
+"""Predicted RULs, from 0 to the cap, at which the expected size of an error is kept; between them it is linear."""
 
-def half_width(errors: NDArray[np.float64], engine: NDArray[np.int64], level: float = 0.9) -> float:
-    r"""Half width of the interval that covers a new engine's RUL with probability ``level`` or more, cycles.
+PRIOR = 5.0
+"""Windows that all errors together stand for beside those near a knot."""
+TINY = 1e-6  # cycles, so that scores stay finite
+PARTS = 5
 
-    Windows of one engine are not exchangeable with those of another one by one, engines are. So every one of the ``K``
-    engines weighs the same, and the new engine itself counts as one at infinity: the quantile of
+Values = NDArray[np.floating[Any]]
 
-    .. math::
-        \sum_k \frac{1}{K + 1} \frac{1}{n_k} \sum_i \delta_{|e_{ki}|} + \frac{1}{K + 1} \delta_\infty
 
-    (Lee, Barber & Willett, "Distribution-free inference with hierarchical data", 2023, hierarchical conformal
-    prediction). With one window an engine it is the usual split conformal interval.
+@dataclass(frozen=True, eq=False)
+class Interval:
+    """What intervals of a coverage of ``level`` are made from.
 
-    Args:
-        errors: Prediction minus truth on engines that were not trained on, ``[N]``, cycles.
-        engine: Engine of each, ``[N]``.
+    Attributes:
         level: Wanted coverage, in (0, 1).
-
-    Returns:
-        Infinity where there are too few engines for the level (fewer than ``level / (1 - level)``).
+        cap: Largest RUL, cycles.
+        size: Expected size of an error of each member at :data:`KNOTS` predicted RULs, cycles ``[K, KNOTS]``.
+        member: Member that predicted each window of a held-out engine, int64 ``[M]``.
+        score: Its error over the expected size, ``[M]``.
+        weight: Its weight; all of them sum to ``E / (E + 1)``, ``[M]``.
     """
-    if not 0 < level < 1:
-        raise GraceError(f"`level` should be in (0, 1). Found {level}.")
-    _, index, count = np.unique(engine, return_inverse=True, return_counts=True)
-    weight = 1 / ((len(count) + 1) * count[index])
-    order = np.argsort(np.abs(errors), kind="stable")
-    reached = np.cumsum(weight[order])
-    enough = np.flatnonzero(reached >= level - 1e-12)
-    return float(np.abs(errors)[order][enough[0]]) if len(enough) else math.inf
+
+    level: float
+    cap: float
+    size: Values
+    member: NDArray[np.int64]
+    score: Values
+    weight: Values
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise GraceError(f"`level` should be in (0, 1). Found {self.level}.")
+
+    @classmethod
+    def of(
+        cls,
+        level: float,
+        cap: float,
+        predicted: Sequence[Values],
+        true: Sequence[Values],
+        engine: Sequence[NDArray[np.int64]],
+    ) -> Interval:
+        """From each member's predictions, capped RUL and engines of its held-out windows; no engine is held out twice.
+
+        The engines of a single network are taken in :data:`PARTS` parts, as if each were held out by a member.
+        """
+        counts = [np.unique(part, return_inverse=True, return_counts=True)[1:] for part in engine]
+        engines = sum(len(count) for _, count in counts)
+        weight = np.concatenate([1 / ((engines + 1) * count[index]) for index, count in counts])
+        member = np.repeat(np.arange(len(predicted)), [len(part) for part in predicted])
+        if len(predicted) == 1:
+            member = counts[0][0] % PARTS
+        rul = np.concatenate(predicted).astype(np.float64)
+        error = np.abs(rul - np.concatenate(true))
+        size = np.stack([_size_of_errors(rul, error, member != k, cap, level) for k in range(member.max() + 1)])
+        found = cls(level, cap, size, member, error, weight)
+        return replace(found, score=error / found.size_at(rul, member))
+
+    def ends(self, predicted: Values) -> tuple[Values, Values]:
+        """Lower and upper ends, cycles ``[N]`` within 0 and the cap, of every network's predictions ``[K, N]``.
+
+        An upper end at the cap stands for "the cap or more". NaN where there are too few engines for the level, fewer than
+        ``level / (1 - level)``.
+        """
+        members, found = np.arange(len(self.size)), np.empty((2, predicted.shape[1]))
+        every = np.broadcast_to(predicted, (len(self.size), predicted.shape[1]))
+        for column, rul in enumerate(every.T.astype(np.float64)):
+            around = self.score * self.size_at(rul, members)[self.member]
+            found[:, column] = -self._quantile(around - rul[self.member]), self._quantile(around + rul[self.member])
+        found[~np.isfinite(found)] = np.nan
+        low, high = np.clip(found, 0, self.cap)
+        return low, high
+
+    def half_width(self, held: Sequence[Values]) -> float:
+        """Mean half width over the held-out windows that each member predicted, cycles, before ends are cut at 0 and the cap.
+
+        Infinite where there are too few engines for the level.
+        """
+        rul = np.concatenate(held).astype(np.float64)
+        return self._quantile(self.score) * float(self.size_at(rul, self.member).mean())
+
+    def _quantile(self, values: Values) -> float:
+        """The smallest of ``values [M]`` such that it and all below weigh ``level``; infinite where all weigh less."""
+        order = np.argsort(values, kind="stable")
+        place = np.searchsorted(np.cumsum(self.weight[order]), self.level - 1e-12)
+        return float(values[order[place]]) if place < len(order) else math.inf
+
+    def size_at(self, rul: Values, member: NDArray[np.int64]) -> Values:
+        """Expected size of an error at a predicted RUL of a member, ``[N]``."""
+        place = np.clip(rul / self.cap, 0, 1) * (KNOTS - 1)
+        left = np.minimum(place.astype(np.int64), KNOTS - 2)
+        share = place - left
+        size: Values = (1 - share) * self.size[member, left] + share * self.size[member, left + 1]
+        return size
+
+
+def _size_of_errors(rul: Values, error: Values, others: NDArray[np.bool_], cap: float, level: float) -> Values:
+    """Expected size of an error at :data:`KNOTS` predicted RULs, from the errors of other members than the one it serves.
+
+    The quantile of the errors near each knot (triangular weights), and a little of all of them, which decides where few are near.
+    """
+    if not others.any():
+        return np.ones(KNOTS)
+    knots = np.linspace(0, cap, KNOTS)
+    near = np.clip(1 - np.abs(rul - knots[:, None]) / (knots[1] - knots[0]), 0, None) + PRIOR / others.sum()
+    order = np.argsort(error, kind="stable")
+    reached = np.cumsum((near * others)[:, order], axis=1)
+    place = (reached < level * reached[:, -1:]).sum(1)
+    size: Values = np.maximum(error[order][np.minimum(place, len(order) - 1)], TINY)
+    return size
+
+
+def constant(level: float, cap: float, half_width: float) -> Interval:
+    """The interval of one half width, cycles, of files before version 3; infinite where there is none."""
+    known = math.isfinite(half_width)
+    score = np.array([half_width] if known else [])
+    return Interval(level, cap, np.ones((1, KNOTS)), np.zeros(len(score), np.int64), score, np.ones(len(score)))

@@ -13,17 +13,31 @@ from torch import Tensor, nn
 from grace.core.metrics import macro_f1, nasa_score, rmse
 from grace.data.health_labels import rul_to_health_3class
 from grace.data.resident import ResidentWindows
-from grace.data.windows import Windows
+from grace.data.windows import Truth
 from grace.training.spec import RunSpec
 
 BATCH = 256  # of each network at once: 35 of full size then take some 3 GiB
 
 
 class Predictions(NamedTuple):
-    """Predictions of ``N`` windows: RUL (cycles) and the most probable health state, ``[N]`` each."""
+    """Predictions of ``N`` windows: RUL (cycles) and most probable health state ``[N]``, probability of each state ``[N, C]``."""
 
     rul: NDArray[np.float32]
     health: NDArray[np.int64]
+    probability: NDArray[np.float32]
+
+    @classmethod
+    def mean(cls, members: Sequence[Predictions], spec: RunSpec) -> Predictions:
+        """Of the members of an ensemble, for the same windows: mean RUL, and mean probability of each health state."""
+        if len(members) == 1:
+            return members[0]
+        rul, probability = (np.mean([getattr(m, name) for m in members], 0) for name in ("rul", "probability"))
+        return cls(rul, *_health(rul, probability, spec))
+
+    @classmethod
+    def together(cls, parts: Sequence[Predictions]) -> Predictions:
+        """Of several sets of windows, one after the other."""
+        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     @classmethod
     def of(cls, model: nn.Module, windows: ResidentWindows, spec: RunSpec) -> Predictions:
@@ -34,13 +48,13 @@ class Predictions(NamedTuple):
         model.train(training)
         return found
 
-    def figures(self, windows: Windows) -> dict[str, float]:
+    def figures(self, windows: Truth) -> dict[str, float]:
         """RMSE (cycles) and NASA score against capped and uncapped labels, and the macro-F1 of the health states.
 
         With ``N`` windows of ``E`` engines the score is summed over windows and divided by ``N / E``: on one window an engine
         it is the plain sum.
         """
-        share = len(np.unique(windows.engine)) / len(windows)
+        share = len(np.unique(windows.engine)) / len(windows.rul)
         return {
             "rmse": rmse(self.rul, windows.rul),
             "score": share * nasa_score(self.rul, windows.rul),
@@ -64,15 +78,23 @@ def predict_all(
     parts = []
     for index in torch.arange(max(map(len, windows))).split(BATCH):
         rul, logits = forward(together([side.batch(index.clamp(max=len(side) - 1))[0] for side in windows]))
-        parts.append((rul.float().clamp(max=cap).cpu(), logits.argmax(-1).cpu()))
-    every_rul, every_health = (torch.cat(side, 1).numpy() for side in zip(*parts, strict=True))
+        parts.append((rul.float().clamp(max=cap).cpu(), logits.float().softmax(-1).cpu()))
+    every_rul, every_probability = (torch.cat(side, 1).numpy() for side in zip(*parts, strict=True))
     found = []
-    for side, spec, rul, health in zip(windows, specs, every_rul, every_health, strict=True):
-        rul, health = rul[: len(side)], health[: len(side)]
-        if not spec.trains("health") and np.isfinite(rul).all():
-            health = rul_to_health_3class(rul, *spec.conventions.health_cuts)
-        found.append(Predictions(rul, health))
+    for side, spec, rul, probability in zip(windows, specs, every_rul, every_probability, strict=True):
+        rul, probability = rul[: len(side)], probability[: len(side)]
+        found.append(Predictions(rul, *_health(rul, probability, spec)))
     return found
+
+
+def _health(
+    rul: NDArray[np.float32], probability: NDArray[np.float32], spec: RunSpec
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Health states and their probabilities; of a run that has not trained them they follow from RUL, with certainty."""
+    if spec.trains("health") or not np.isfinite(rul).all():
+        return probability.argmax(-1), probability
+    health = rul_to_health_3class(rul, *spec.conventions.health_cuts)
+    return health, np.eye(probability.shape[-1], dtype=np.float32)[health]
 
 
 def together(parts: Sequence[Tensor]) -> Tensor:

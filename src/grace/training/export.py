@@ -1,4 +1,4 @@
-"""A trained network as ONNX, checked against torch before it is kept."""
+"""A trained network, or an ensemble of them, as ONNX: scaling and all; checked against torch before it is kept."""
 
 from __future__ import annotations
 
@@ -8,19 +8,73 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
+from grace.data.conditions import Conditioner
 from grace.errors import GraceError
 from grace.files import replacing
 from grace.training.model_file import TrainedNetwork
+from grace.training.outcome import Member
 
 TOLERANCE = 1e-3
-"""Largest difference to torch, in cycles of RUL and in logits."""
+"""Largest difference to torch, in cycles of RUL and in probabilities."""
+
+
+class _Scaled(nn.Module):
+    """A member from windows as they were recorded ``[N, T, F]``, and settings ``[N, T, D]`` where it knows several conditions."""
+
+    unit: Tensor
+    centres: Tensor
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, member: Member) -> None:
+        super().__init__()
+        self.model, self.features, self.step = member.model, len(member.conditioner.features), member.conditioner.step
+        for name in ("unit", "centres", "mean", "scale"):
+            self.register_buffer(name, torch.from_numpy(getattr(member.conditioner, name)))
+
+    def forward(self, windows: Tensor, settings: Tensor | None) -> tuple[Tensor, Tensor]:
+        """RUL in cycles ``[N]``, probabilities of the health states ``[N, 3]``."""
+        mean, scale = self.mean[0], self.scale[0]
+        if settings is not None:  # the nearest centre, as :meth:`Conditioner.assign` finds it
+            away = (settings.double() / self.unit)[..., None, :] - self.centres
+            condition = away.square().sum(-1).argmin(-1)
+            mean, scale = self.mean[condition], self.scale[condition]
+        values = (windows[..., : self.features].double() - mean) / scale
+        if self.step:
+            values = torch.cat([values, windows[..., self.features :].double() / self.step], -1)
+        rul, logits = self.model(values.float())
+        return rul.float(), logits.float().softmax(-1)
+
+
+class _Exported(nn.Module):
+    """What the file computes."""
+
+    def __init__(self, network: TrainedNetwork) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(_Scaled(member) for member in network.members)
+        self.cap, self.cuts = float(network.conventions.cap), network.conventions.health_cuts
+        self.trained = network.spec.trains("health")
+
+    def forward(self, windows: Tensor, settings: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """See :func:`export_onnx`."""
+        ruls, healths = zip(*(member(windows, settings) for member in self.members), strict=True)
+        rul = torch.stack([one.clamp(max=self.cap) for one in ruls]).mean(0)
+        if self.trained:
+            return rul, torch.stack(list(healths)).mean(0)
+        healthy, critical = (rul >= self.cuts[0]).float(), (rul < self.cuts[1]).float()
+        return rul, torch.stack([healthy, 1 - healthy - critical, critical], -1)
 
 
 def export_onnx(network: TrainedNetwork, path: Path) -> float:
-    """Write the network as ONNX: scaled ``windows [N, T, F]`` -> ``rul [N]`` in cycles, ``health [N, 3]`` logits.
+    """Write the network as ONNX, from windows as they were recorded to what :func:`grace.predict` says.
 
-    RUL is not cut at the cap in the graph. The file is kept only if ONNX Runtime gives torch's numbers, on batches of 1 and 7.
+    Inputs: ``windows [N, T, F]``, the network's features unscaled, an engine with fewer rows filled up at the front with its
+    first; and where it knows several operating conditions ``settings [N, T, D]`` of the same rows. Where statistics are over
+    time, windows have one more column, the last: the time since the row before, in the unit of RUL, 0 at an engine's first row
+    and in its copies that fill up the front. Outputs: ``rul [N]`` in cycles, at most the cap, and ``health [N, 3]``,
+    probabilities of the states. The file is kept only if ONNX Runtime gives torch's numbers, on batches of 1 and 7.
 
     Returns:
         The largest difference found, over both outputs.
@@ -35,11 +89,16 @@ def export_onnx(network: TrainedNetwork, path: Path) -> float:
         raise GraceError(
             f"`--to onnx` should find its packages installed. Found no module `{error.name}`. Run pip install 'grace-rul[onnx]'."
         ) from None
-    shape = (network.conventions.window, len(network.conditioner.features))
+    if network.spec.model == "age":
+        raise GraceError(
+            "A model that is exported should read windows. Found the model `age`, which reads recorded cycles. "
+            "Export another, or take `grace predict`."
+        )
+    module = _Exported(network).eval()
     with replacing(path) as part:
-        _write(network, part, shape)
+        _write(module, _example(network, 2), part)
         session = onnxruntime.InferenceSession(part.read_bytes(), providers=["CPUExecutionProvider"])
-        difference = max(_difference(network, session, count, shape) for count in (1, 7))
+        difference = max(_difference(module, session, _example(network, count)) for count in (1, 7))
         if not difference <= TOLERANCE:
             raise GraceError(
                 f"{path}: ONNX Runtime should give torch's numbers to {TOLERANCE:g}. Found a difference of {difference:g}. "
@@ -48,19 +107,51 @@ def export_onnx(network: TrainedNetwork, path: Path) -> float:
     return difference
 
 
-def _write(network: TrainedNetwork, path: Path, shape: tuple[int, int]) -> None:
-    example = torch.zeros(2, *shape)
+def inputs(network: TrainedNetwork) -> dict[str, tuple[int, ...]]:
+    """Names of the inputs and their shapes, but for the number of windows."""
+    conditioner, window = network.members[0].conditioner, network.conventions.window
+    timed = any(member.conditioner.step for member in network.members)
+    shapes: dict[str, tuple[int, ...]] = {"windows": (window, len(conditioner.features) + timed)}
+    if _conditions(network) > 1:
+        shapes["settings"] = (window, len(conditioner.settings))
+    return shapes
+
+
+def _conditions(network: TrainedNetwork) -> int:
+    return max(len(member.conditioner.centres) for member in network.members)
+
+
+def _example(network: TrainedNetwork, count: int) -> dict[str, Tensor]:
+    """Windows at random, spread as those of the training engines are."""
+    generator, conditioner = torch.Generator().manual_seed(count), network.members[0].conditioner
+    made = {name: torch.randn(count, *shape, generator=generator).double() for name, shape in inputs(network).items()}
+    condition = torch.randint(len(conditioner.centres), made["windows"].shape[:2], generator=generator).numpy()
+    mean, scale = (torch.from_numpy(getattr(conditioner, name)[condition]) for name in ("mean", "scale"))
+    values, gaps = made["windows"].split([mean.shape[-1], made["windows"].shape[-1] - mean.shape[-1]], -1)
+    made["windows"] = torch.cat([values * scale + mean, gaps.abs() * (conditioner.step or 1.0)], -1)  # time goes on
+    if "settings" in made:
+        made["settings"] = torch.from_numpy(_at_centres(conditioner, condition))
+    return {name: values.float() for name, values in made.items()}
+
+
+def _at_centres(conditioner: Conditioner, condition: np.ndarray) -> np.ndarray:
+    unit = np.where(np.isfinite(conditioner.unit), conditioner.unit, 0.0)  # a setting that does not vary counts nothing
+    found: np.ndarray = conditioner.centres[condition] * unit
+    return found
+
+
+def _write(module: _Exported, example: dict[str, Tensor], path: Path) -> None:
     for name in ("torch.onnx", "onnxscript", "onnx_ir"):  # they report on themselves
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            network.model,
-            (example,),
+            module,
+            tuple(example.values()),
             path,
-            input_names=["windows"],
+            input_names=list(example),
             output_names=["rul", "health"],
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+            dynamic_shapes=tuple({0: torch.export.Dim("batch", min=1)} for _ in example),
             dynamo=True,
             external_data=False,
             verbose=False,
@@ -68,8 +159,7 @@ def _write(network: TrainedNetwork, path: Path, shape: tuple[int, int]) -> None:
 
 
 @torch.no_grad()
-def _difference(network: TrainedNetwork, session: object, count: int, shape: tuple[int, int]) -> float:
-    windows = torch.randn(count, *shape, generator=torch.Generator().manual_seed(count))
-    expected = network.model(windows)
-    found = session.run(["rul", "health"], {"windows": windows.numpy()})  # type: ignore[attr-defined]
+def _difference(module: _Exported, session: object, example: dict[str, Tensor]) -> float:
+    expected = module(*example.values())
+    found = session.run(["rul", "health"], {name: values.numpy() for name, values in example.items()})  # type: ignore[attr-defined]
     return max(float(np.abs(e.numpy() - f).max()) for e, f in zip(expected, found, strict=True))

@@ -4,35 +4,45 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
-from grace.formats import Format
+from grace.formats import DamagedError, Format
+from grace.models.baselines import BASELINES
 from grace.models.rul_problem import UNITS
 from grace.training.checkpoint import load, save
+from grace.training.conformal import Interval, constant
 from grace.training.migrations import spec_read_by
-from grace.training.run import Run
+from grace.training.outcome import Member, Run
 from grace.training.spec import RunSpec
 
-NETWORK = Format("trained network", 2, {1: lambda body: body | {"spec": spec_read_by(body)}})
+ARRAYS = ("unit", "centres", "mean", "scale")
+
+
+def _members(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 to 3: an ensemble of one, with an interval of one half width."""
+    cap = float(body["spec"]["conventions"]["cap"])
+    interval = constant(body["interval"]["level"], cap, body["interval"]["half_width"])
+    return body | {
+        "members": [{name: body[name] for name in ("weights", "conditioner")}],
+        "interval": _stored(interval),
+    }
+
+
+NETWORK = Format("trained network", 3, {1: lambda body: body | {"spec": spec_read_by(body)}, 2: _members})
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """A network in evaluation mode, the run that made it, and the conditions and scaling of its training engines.
+    """The networks of a run, one or one a fold, each with the conditions and scaling of its training engines; intervals."""
 
-    ``half_width`` is that of the conformal interval for a coverage of ``level``, cycles; infinite where there were too few
-    validation engines.
-    """
-
-    model: nn.Module
+    members: tuple[Member, ...]
     spec: RunSpec
-    conditioner: Conditioner
-    half_width: float
-    level: float
+    interval: Interval
 
     @property
     def conventions(self) -> Conventions:
@@ -41,17 +51,22 @@ class TrainedNetwork:
 
 
 def save_model(path: Path, run: Run) -> None:
-    """Write the network of a finished run, with the spec of its record."""
-    conditioner, interval = run.split.conditioner, run.record.interval
-    assert run.model is not None
+    """Write the networks of a finished run, with the spec of its record."""
+    assert run.interval is not None
     state = {
         "spec": run.record.spec,
-        "weights": run.model.state_dict(),
-        "conditioner": {
-            "features": list(conditioner.features),
-            **{name: torch.from_numpy(getattr(conditioner, name)) for name in ("unit", "centres", "mean", "scale")},
-        },
-        "interval": {"half_width": interval["half_width"], "level": interval["level"]},
+        "members": [
+            {
+                "weights": member.model.state_dict(),
+                "conditioner": {
+                    "features": list(member.conditioner.features),
+                    "step": member.conditioner.step,
+                    **{name: torch.from_numpy(getattr(member.conditioner, name)) for name in ARRAYS},
+                },
+            }
+            for member in run.members
+        ],
+        "interval": _stored(run.interval),
         "test": run.record.test,
     }
     save(path, NETWORK, state)
@@ -64,12 +79,32 @@ def load_model(path: Path) -> TrainedNetwork:
         GraceError: The file is missing or damaged, of another kind, or newer.
     """
     state = load(path, NETWORK)
-    spec = RunSpec.from_json(state["spec"])
+    spec, interval = RunSpec.from_json(state["spec"]), state["interval"]
+    arrays = {name: interval[name].numpy() for name in ("size", "member", "score", "weight")}
+    try:
+        members = tuple(_member(spec, one) for one in state["members"])
+    except (KeyError, ValueError, RuntimeError) as error:  # RuntimeError: of torch, with a line a tensor
+        raise DamagedError(path, f"{type(error).__name__} {error}".splitlines()[0]) from None
+    return TrainedNetwork(members, spec, Interval(interval["level"], float(spec.conventions.cap), **arrays))
+
+
+def _member(spec: RunSpec, state: dict[str, Any]) -> Member:
     c = state["conditioner"]
-    arrays = {name: c[name].numpy() for name in ("unit", "centres", "mean", "scale")}
-    conditioner = Conditioner(tuple(c["features"]), **arrays, settings=spec.conventions.settings)
+    arrays, settings = {name: c[name].numpy() for name in ARRAYS}, spec.conventions.settings
+    conditioner = Conditioner(tuple(c["features"]), **arrays, settings=settings, step=c.get("step", 0.0))
+    return Member(_model(spec, conditioner, state["weights"]).eval(), conditioner)
+
+
+def _model(spec: RunSpec, conditioner: Conditioner, weights: dict[str, Tensor]) -> nn.Module:
+    timed = conditioner.step > 0
+    if spec.model in BASELINES:
+        return BASELINES[spec.model](weights, timed)
     with torch.random.fork_rng(devices=[]):
-        model = UNITS[spec.rul_scale].network(spec.size, len(c["features"]), spec.conventions.cap)
-    model.load_state_dict(state["weights"])
-    interval = state["interval"]
-    return TrainedNetwork(model.eval(), spec, conditioner, interval["half_width"], interval["level"])
+        model = UNITS[spec.rul_scale].network(spec.size, conditioner.columns, spec.conventions.cap, timed)
+    model.load_state_dict(weights)
+    return model
+
+
+def _stored(interval: Interval) -> dict[str, Any]:
+    arrays = {name: torch.from_numpy(getattr(interval, name)) for name in ("size", "member", "score", "weight")}
+    return {"level": interval.level} | arrays

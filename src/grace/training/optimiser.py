@@ -16,12 +16,14 @@ def adamw(
 ) -> None:
     """One step of ``torch.optim.AdamW`` in place: parameters, gradient and moments ``[R, P]``, steps and rates ``[R]``."""
     slow, fast = BETAS
-    values.mul_(1 - decay * rate[:, None])
+    if decay:
+        values.mul_(1 - decay * rate.unsqueeze(1))
     first.lerp_(grad, 1 - slow)
     second.mul_(fast).addcmul_(grad, grad, value=1 - fast)
-    size = rate / (1 - slow**steps)
-    scale = (1 - fast**steps).sqrt()
-    values.sub_(size[:, None] * first / (second.sqrt() / scale[:, None] + EPSILON))
+    size, scale = rate / (1 - slow**steps), (1 - fast**steps).sqrt_()
+    # in place: a row is as large as a core's cache
+    spread = second.sqrt().div_(scale.unsqueeze(1)).add_(EPSILON)
+    values.sub_((size.unsqueeze(1) * first).div_(spread))
 
 
 class RowOptimiser:
@@ -47,9 +49,9 @@ class RowOptimiser:
         """Clip as ``clip_grad_norm_``, step and average; the first step sets the average, as ``AveragedModel`` does."""
         state, grad, plan = self._state, self._grad, self._plan
         norm = torch.linalg.vector_norm(grad, dim=1, keepdim=True)
-        grad.mul_((plan.clip / (norm + 1e-6)).clamp(max=1.0))
+        grad.mul_((plan.clip / norm.add_(1e-6)).clamp_(max=1.0))
         state.steps.add_(1)
         adamw(state.values, grad, state.first, state.second, state.steps, next(self._rates), plan.weight_decay)
-        share = torch.where(state.steps == 1, 1.0, 1 - plan.ema_decay)[:, None].to(grad.dtype)
+        share = torch.where(state.steps == 1, 1.0, 1 - plan.ema_decay).unsqueeze(1).to(grad.dtype)
         state.average.lerp_(state.values, share)
         state.average_statistics.lerp_(state.statistics, share)

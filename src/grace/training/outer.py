@@ -119,13 +119,13 @@ class Outer:
 
         Replicas that have stopped stay in their group with their last losses; nobody reads their weights.
         """
-        self.losses[rows] = losses
+        self.losses.index_copy_(0, rows, losses)
         if gram is not None:
-            self.gramians[rows] = gram
+            self.gramians.index_copy_(0, rows, gram)
         weights, own = torch.ones_like(self.losses), []
         for group in groups:
-            seen = self.gramians[group.index] if gram is not None and group.measures(step) else None
-            found, learns = group.weigh(self.losses[group.index], seen, step)
-            weights[group.index] = found.to(weights.dtype)
+            seen = self.gramians.index_select(0, group.index) if gram is not None and group.measures(step) else None
+            found, learns = group.weigh(self.losses.index_select(0, group.index), seen, step)
+            weights.index_copy_(0, group.index, found.to(weights.dtype))
             own += [] if learns is None else [learns]
-        return weights[rows], torch.stack(own) if own else None
+        return weights.index_select(0, rows), torch.stack(own) if own else None

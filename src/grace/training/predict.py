@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,13 @@ from numpy.typing import NDArray
 
 from grace.data.fleet import Fleet
 from grace.data.load import as_fleet
-from grace.data.resident import ResidentWindows
 from grace.data.tables.scan import Frame
 from grace.data.windows import Windows
 from grace.errors import GraceError
+from grace.models.baselines import input_of
 from grace.training.evaluate import Predictions
 from grace.training.model_file import TrainedNetwork
+from grace.training.outcome import Member
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +28,7 @@ class Forecast:
         engine: Engine numbers or names, ``[E]``.
         cycle: Recorded cycles, int64 ``[E]``; of a table of the user's own the last time.
         rul: Predicted RUL, cycles (or the table's unit) ``[E]``; NaN of a network that was trained on health alone.
-        low: Lower end of the interval, at least 0, ``[E]``; NaN where there were too few validation engines for one, or no
-            RUL.
+        low: Lower end of the interval, at least 0, ``[E]``; NaN where there were too few held-out engines for one, or no RUL.
         high: Upper end; the cap stands for "the cap or more", ``[E]``.
         health: Health state 0, 1 or 2, int64 ``[E]``; of a network that was trained on RUL alone it follows from the RUL.
     """
@@ -54,16 +53,21 @@ def predict(network: TrainedNetwork, engines: Fleet | Path | str | Frame) -> For
     Raises:
         GraceError: A column that the network was trained on is missing, or the engines cannot be read.
     """
-    features = network.conditioner.features
+    features = network.members[0].conditioner.features
     fleet = as_fleet(engines, network.conventions.table, features)
     missing = [name for name in features if name not in fleet.columns]
     if missing:
         raise GraceError(f"{fleet.name} should have the column {missing[0]}. Found {', '.join(fleet.columns)}.")
-    cap = float(network.conventions.cap)
-    windows = Windows.last(fleet, network.conditioner.transform(fleet), network.conventions)
-    found = Predictions.of(network.model, ResidentWindows(windows), network.spec)
-    rul = found.rul.astype(np.float64) if network.spec.trains("rul") else np.full(len(windows), np.nan)
-    half = network.half_width if math.isfinite(network.half_width) else math.nan
-    low, high = np.clip(rul - half, 0, cap), np.clip(rul + half, 0, cap)
+    every = [_last(network, member, fleet) for member in network.members]
+    found, (low, high) = Predictions.mean(every, network.spec), network.interval.ends(np.stack([p.rul for p in every]))
+    sides = np.stack([found.rul, low, high]).astype(np.float64)
+    if not network.spec.trains("rul"):
+        sides[:] = np.nan
     last = fleet.lengths if fleet.last_time is None else fleet.last_time
-    return Forecast(fleet.engines, last, rul, low, high, found.health)
+    return Forecast(fleet.engines, last, sides[0], sides[1], sides[2], found.health)
+
+
+def _last(network: TrainedNetwork, member: Member, fleet: Fleet) -> Predictions:
+    """A member's predictions of the last window of every engine."""
+    windows = Windows.last(fleet, member.conditioner.transform(fleet), network.conventions)
+    return Predictions.of(member.model, input_of(member.model, windows), network.spec)

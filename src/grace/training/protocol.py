@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from grace.data.fleet import Fleet
 from grace.data.prepare import check_training
 from grace.data.windows import ManyWindows, Windows, training_windows
 from grace.errors import GraceError
+from grace.models.rul_problem import statistics_of
 from grace.training.spec import RunSpec
 
 
@@ -25,12 +26,14 @@ class Split:
         test: Last window of every test engine, or None where there is no test file; of a table whose test engines ran to failure
             windows at random cuts, since at the last row nothing is left to predict.
         conditioner: Conditions and scaling, fitted on the engines of ``train``.
+        chosen: Whether the epoch is chosen on ``validation``; of a fold, which is scored, nothing is.
     """
 
     train: Windows | ManyWindows
     validation: Windows
     test: Windows | None
     conditioner: Conditioner
+    chosen: bool = True
 
     @classmethod
     def of(cls, spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
@@ -39,21 +42,42 @@ class Split:
         Raises:
             GraceError: The fleet cannot be trained on, or ``source`` is asked for without test engines.
         """
-        conventions, plan, training = spec.conventions, spec.schedule, fleet
-        check_training(fleet, conventions, plan.min_history)
+        _check(spec, fleet)
         if spec.protocol == "honest":
-            training, held = fleet.split(spec.validation_share, spec.seed)
-        conditioner = Conditioner.fit(training, conventions)
-        tested = None if test is None else _tested(spec, test, conditioner)
-        if spec.protocol == "honest":
-            chosen_on = _cut(spec, held, conditioner, spec.seed)
-        elif tested is not None:
-            chosen_on = tested
-        else:
+            return cls._made(spec, *fleet.split(spec.validation_share, spec.seed), test)
+        if test is None:
             raise GraceError("The protocol `source` should have test engines. Found none. Use --protocol honest.")
+        return cls._made(spec, fleet, None, test)
+
+    @classmethod
+    def folds(cls, spec: RunSpec, fleet: Fleet, test: Fleet | None) -> list[Split]:
+        """``spec.folds`` splits, or one an engine where there are fewer: each holds out its fold of the engines, which are drawn.
+
+        Raises:
+            GraceError: The fleet cannot be trained on.
+        """
+        _check(spec, fleet)
+        order = np.random.default_rng(spec.seed).permutation(len(fleet.engines))
+        parts = np.array_split(order, min(spec.folds, len(order)))
+        sides = [(np.setdiff1d(order, part), np.sort(part)) for part in parts]
+        made = (cls._made(spec, fleet.select(others), fleet.select(held), test) for others, held in sides)
+        return [replace(split, chosen=False) for split in made]
+
+    @classmethod
+    def _made(cls, spec: RunSpec, training: Fleet, held: Fleet | None, test: Fleet | None) -> Split:
+        """Trained on ``training``, and chosen or scored on ``held``, or on the test engines where there is none."""
+        conventions, plan = spec.conventions, spec.schedule
+        conditioner = Conditioner.fit(training, conventions, timed=statistics_of(spec.size) is not None)
+        tested = None if test is None else _tested(spec, test, conditioner)
+        validation = tested if held is None else _cut(spec, held, conditioner, spec.seed)
+        assert validation is not None
         rows = conditioner.transform(training)
         train = training_windows(training, rows, conventions, plan.min_history, plan.max_train_rul)
-        return cls(train, chosen_on, tested, conditioner)
+        return cls(train, validation, tested, conditioner)
+
+
+def _check(spec: RunSpec, fleet: Fleet) -> None:
+    check_training(fleet, spec.conventions, spec.schedule.min_history)
 
 
 def _tested(spec: RunSpec, test: Fleet, conditioner: Conditioner) -> Windows:

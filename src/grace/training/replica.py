@@ -46,9 +46,9 @@ class Sums:
 
     def add(self, rows: Tensor, losses: Tensor, weights: Tensor) -> None:
         """Add a step of the replicas at ``rows``."""
-        self._losses[rows] += losses
-        self._weights[rows] += weights
-        self._counts[rows] += 1
+        self._losses.index_add_(0, rows, losses)
+        self._weights.index_add_(0, rows, weights)
+        self._counts.index_add_(0, rows, torch.ones_like(losses[:, :1]))
 
     def measured(self, gramians: Tensor, members: Sequence[int]) -> None:
         """Keep the Gramians ``[R, K, K]`` of a step; ``members`` have measured it, the others' are left out."""
@@ -84,7 +84,7 @@ class Replica:
         """Whether it has made its epochs, stopped early or diverged."""
         plan, epoch = self.spec.schedule, len(self.history)
         patience = plan.early_stopping_patience
-        stalled = patience and epoch - 1 - self.best_epoch >= patience
+        stalled = self.split.chosen and patience and epoch - 1 - self.best_epoch >= patience
         return bool(self.reason) or epoch >= plan.epochs or bool(epoch and stalled)
 
     def rates(self, epoch: int, length: int) -> list[float]:
@@ -115,7 +115,7 @@ class Replica:
         last = self.rates(epoch, self.per_epoch)[-1]
         self.rate.after_epoch(value)
         self.history.append({"epoch": epoch, "lr": last, **entry, **self._measured.summary()})
-        better: bool = value < self.best_value
+        better: bool = value < self.best_value or not self.split.chosen
         if better:
             self.best_epoch, self.best_value = epoch, value
         return better

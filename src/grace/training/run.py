@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import nn
 
-from grace import __version__
 from grace.data.fleet import Fleet
 from grace.data.load import as_fleet
-from grace.data.resident import ResidentWindows
 from grace.data.tables.scan import Frame
-from grace.data.windows import Windows
 from grace.errors import GraceError
 from grace.files import set_aside
 from grace.formats import DamagedError, Format
 from grace.models.lstm import EAGER, Cell
+from grace.training.baselines import Fits
 from grace.training.checkpoint import load, save
-from grace.training.concerns import concerns
-from grace.training.conformal import half_width
-from grace.training.evaluate import Predictions
+from grace.training.fitted import NETWORK
+from grace.training.outcome import Run, environment, finished
 from grace.training.protocol import Split
-from grace.training.record import DONE, ENGINE, FAILED, Record
-from grace.training.spec import RunSpec
+from grace.training.spec import MAX_FOLDS, RunSpec
 from grace.training.stack import Stack
 
-LEVEL = 0.9
 CHECKPOINT = Format("checkpoint", 2)
 SELDOM = 300.0  # seconds between checkpoints of several runs: 35 networks of full size are some 3 GB
 
@@ -48,15 +39,6 @@ FREE = ("id", "method", "outer", "inner", "options", "seed", "measure_every")
 Engines = Fleet | Path | str | Frame
 OnEpoch = Callable[[Stack], None]
 """Told the stack after each epoch."""
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """A finished run: its record, the network of the best epoch (None where it failed), and what it was trained and chosen on."""
-
-    record: Record
-    model: nn.Module | None
-    split: Split
 
 
 def train(
@@ -135,11 +117,40 @@ def train_stacked(
             "Runs of a stack should be at least one, and differ in method, options and seed alone. Found "
             f"{len(stacks(specs))} kinds among {len(specs)} runs. Train each kind in a stack of its own."
         )
-    splits = {spec.seed: Split.of(spec, fleet, test) for spec in specs}
+    seconds = SELDOM * (len(specs) > 1) if every is None else every
+    replicas, splits = _replicas(specs, fleet, test)
     with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
-        stack = Stack(specs, splits, device, Cell.compiled() if fuse else EAGER, monitor_every)
-        _to_the_end(stack, checkpoint, SELDOM * (len(specs) > 1) if every is None else every, on_epoch)
-        return [_run(stack, number) for number in range(len(specs))]
+        ones = [one for _, one in replicas]
+        stack: Stack | Fits
+        if specs[0].model == NETWORK:
+            stack = Stack(ones, splits, device, Cell.compiled() if fuse else EAGER, monitor_every)
+            _to_the_end(stack, name_of(specs), checkpoint, seconds, on_epoch)
+        else:
+            stack = Fits(ones, splits, device)
+        numbers = [[n for n, (owner, _) in enumerate(replicas) if owner is spec] for spec in specs]
+        return [finished(spec, stack, mine) for spec, mine in zip(specs, numbers, strict=True)]
+
+
+def _replicas(
+    specs: Sequence[RunSpec], fleet: Fleet, test: Fleet | None
+) -> tuple[list[tuple[RunSpec, RunSpec]], dict[int, Split]]:
+    """Each replica as (its run, what it trains), and the split of each seed.
+
+    An ensemble has a replica a fold, which is a run of its own with a seed of its own: to the last epoch, and with batches that
+    the smallest split fills.
+    """
+    if not specs[0].folds:
+        return [(spec, spec) for spec in specs], {spec.seed: Split.of(spec, fleet, test) for spec in specs}
+    folds = {spec.seed: Split.folds(spec, fleet, test) for spec in specs}
+    splits = {MAX_FOLDS * seed + k: split for seed, found in folds.items() for k, split in enumerate(found)}
+    plan = specs[0].schedule
+    plan = replace(plan, batch_size=max(2, min(plan.batch_size, *(len(split.train) for split in splits.values()))))
+    replicas = [
+        (spec, replace(spec, folds=0, seed=MAX_FOLDS * spec.seed + k, watch_test=False, schedule=plan))
+        for spec in specs
+        for k in range(len(folds[spec.seed]))
+    ]
+    return replicas, splits
 
 
 def stacks(specs: Sequence[RunSpec], size: int = 0) -> list[list[RunSpec]]:
@@ -159,8 +170,8 @@ def name_of(specs: Sequence[RunSpec]) -> str:
     return sha256(",".join(spec.id for spec in specs).encode()).hexdigest()[:12]
 
 
-def _to_the_end(stack: Stack, checkpoint: Path | None, every: float, on_epoch: OnEpoch | None) -> None:
-    begun = {"id": name_of(stack.specs), "environment": _environment(stack.device)}
+def _to_the_end(stack: Stack, name: str, checkpoint: Path | None, every: float, on_epoch: OnEpoch | None) -> None:
+    begun = {"id": name, "environment": environment(stack.device)}
     if checkpoint is not None and checkpoint.exists():
         _resume(stack, checkpoint, begun)
     saved = time.monotonic()
@@ -193,74 +204,3 @@ def _resume(stack: Stack, checkpoint: Path, begun: dict[str, Any]) -> None:
                 "the file to begin anew."
             )
     stack.load_state_dict(state)
-
-
-def _run(stack: Stack, number: int) -> Run:
-    """A replica that has come to its end as a run: figures and interval of the best epoch's network."""
-    replica = stack.replicas[number]
-    spec, split = replica.spec, replica.split
-    if replica.reason:
-        return Run(_record(stack, number, status=FAILED, reason=replica.reason), None, split)
-    model = stack.best_model(number)
-
-    def predicted(windows: Windows) -> Predictions:
-        return Predictions.of(model, ResidentWindows(windows, stack.device), spec)
-
-    chosen = predicted(split.validation)
-    half = half_width(chosen.rul.astype(float) - split.validation.rul, split.validation.engine, LEVEL)
-    facts: dict[str, Any] = {"validation": chosen.figures(split.validation)}
-    facts["concerns"] = concerns(replica, chosen, split.validation)
-    interval: dict[str, float | None] = {"level": LEVEL, "half_width": half}
-    if split.test is not None:
-        found = predicted(split.test)
-        facts |= {"test": found.figures(split.test), "source": _best_on_test(replica.history)}
-        facts["predictions"] = _predictions(found, split.test)
-        interval["coverage"] = float(np.mean(np.abs(found.rul.astype(float) - split.test.rul) <= half))
-    return Run(_record(stack, number, status=DONE, interval=interval, **facts), model, split)
-
-
-def _record(stack: Stack, number: int, **facts: Any) -> Record:
-    replica = stack.replicas[number]
-    return Record(
-        id=replica.spec.id,
-        spec=replica.spec.to_json(),
-        best_epoch=replica.best_epoch,
-        history=replica.history,
-        environment=_environment(stack.device) | {"stack": str(len(stack.specs))},
-        seconds=replica.seconds,
-        steps=replica.step,
-        **facts,
-    )
-
-
-def _best_on_test(history: list[dict[str, Any]]) -> dict[str, float]:
-    watched = [entry for entry in history if "test_rmse" in entry]
-    if not watched:
-        return {}
-    best = min(watched, key=lambda entry: entry["test_rmse"])
-    return {"epoch": best["epoch"], "rmse": best["test_rmse"], "score": best["test_score"]}
-
-
-def _predictions(found: Predictions, windows: Windows) -> dict[str, list[float]]:
-    return {
-        "engine": windows.engine.tolist(),
-        "true": windows.true_rul.tolist(),
-        "rul": [round(float(value), 3) for value in found.rul],
-        "health": found.health.tolist(),
-    }
-
-
-def _environment(device: str) -> dict[str, str]:
-    """Versions and machine that a run is made on."""
-    gpu = device.startswith("cuda")
-    return {
-        "grace": __version__,
-        "engine": ENGINE,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "device": torch.cuda.get_device_name(device) if gpu else platform.processor() or platform.machine(),
-        "cpu": torch.backends.cpu.get_cpu_capability(),  # whose LSTM is taken follows from it
-        "cores": str(os.cpu_count()),
-        "threads": str(torch.get_num_threads()),
-    }

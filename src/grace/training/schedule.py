@@ -90,19 +90,7 @@ CUSTOM = "custom"
 
 SCHEDULES = {
     # for a network on statistics, chosen out of fold: docs/training.md
-    "statistics": Schedule(
-        16,
-        50,
-        256,
-        2e-3,
-        1e-2,
-        1,
-        "cosine",
-        ema_decay=0.99,
-        early_stopping_patience=6,
-        min_history=20,
-        full_epochs=True,
-    ),
+    "statistics": Schedule(8, 50, 256, 2e-3, 1e-2, 1, "cosine", ema_decay=0.99, min_history=20, full_epochs=True),
     # the source's recipe, section 7 of its text; it stops early without a figure: twice the plateau's patience
     "paper": Schedule(500, 0, 256, 1e-3, 1e-4, 10, "plateau", ema_decay=0.999, early_stopping_patience=60),
     # for two CPU cores, chosen from learning curves on validation engines: docs/training.md

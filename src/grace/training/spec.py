@@ -16,6 +16,7 @@ from grace.formats import DamagedError, Format, built, checksum
 from grace.models.cnn_bilstm_attention import Architecture
 from grace.models.rul_problem import TASKS, UNITS
 from grace.models.two_heads import UPPER, WHOLE
+from grace.training.fitted import MODELS, NETWORK, fitted, model_of
 from grace.training.migrations import spec_1
 from grace.training.schedule import CUSTOM, SCHEDULES, Schedule
 
@@ -33,8 +34,9 @@ one of its name."""
 SPEC = Format("spec", 2, {1: spec_1})
 DESCRIBED = ("id", "method", "schedule_name")
 """What the JSON of a spec says beside its fields, for readers; it follows from them."""
-LATER = {"full_epochs": False}
-"""Fields of a schedule that came after records were there: left out of the id where they say what runs did before."""
+LATER = {"model": NETWORK, "folds": 0, "start": 0, "schedule.full_epochs": False}
+"""Fields that came after records were there: left out of the id where they say what runs did before."""
+MAX_FOLDS = 1000
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,11 @@ class RunSpec:
         size: Size of the network.
         rul_scale: Unit of the RUL head and its loss, see :data:`grace.models.rul_problem.UNITS`.
         schedule: Learning rate, length and stopping.
+        model: ``network``, or the name of a baseline, see :mod:`grace.training.fitted`.
         protocol: ``honest``: chosen on validation engines, the test read once. ``source``: best epoch on the test set.
+        folds: Networks of an ensemble, each trained on all engines but one fold of them, to the last epoch; at most one an
+            engine. 0: one network.
+        start: Number of the initialisation of a seed, 0 the first; another start where one comes to nothing.
         conventions: How recordings become windows, targets and labels.
         validation_share: Share of the training engines that nothing is trained on.
         validation_cuts: Random cycles at which each of them is cut.
@@ -77,7 +83,10 @@ class RunSpec:
     size: str
     rul_scale: str
     schedule: Schedule
+    model: str = NETWORK
     protocol: str = "honest"
+    folds: int = 0
+    start: int = 0
     conventions: Conventions = Conventions()
     validation_share: float = 0.2
     validation_cuts: int = 16
@@ -90,7 +99,10 @@ class RunSpec:
     test_sha256: str = ""
 
     def __post_init__(self) -> None:
+        for name, value in fitted(self.model, self.schedule).items():
+            object.__setattr__(self, name, value)
         for name, known in (
+            ("model", MODELS),
             ("inner", tuple(INNER)),
             ("rul_scale", tuple(UNITS)),
             ("protocol", PROTOCOLS),
@@ -99,11 +111,15 @@ class RunSpec:
         ):
             if getattr(self, name) not in known:
                 raise GraceError(f"`{name}` should be one of {', '.join(known)}. Found {getattr(self, name)!r}.")
-        for name, low in (("measure_every", 1), ("validation_cuts", 1), ("max_validation_rul", 0)):
+        for name, low in (("measure_every", 1), ("validation_cuts", 1), ("max_validation_rul", 0), ("start", 0)):
             if (value := getattr(self, name)) < low:
                 raise GraceError(f"`{name}` should be at least {low}. Found {value}.")
         if not 0 < self.validation_share < 1:
             raise GraceError(f"`validation_share` should be in (0, 1). Found {self.validation_share}.")
+        if self.folds and not 2 <= self.folds <= MAX_FOLDS:
+            raise GraceError(f"`folds` should be 0 (one network) or from 2 to {MAX_FOLDS}. Found {self.folds}.")
+        if self.folds and self.protocol != "honest":
+            raise GraceError(f"`folds` should be 0 with the protocol {self.protocol}. Found {self.folds}.")
         Architecture.named(self.size)
         self._resolve()
 
@@ -112,13 +128,18 @@ class RunSpec:
         options = Method(self.outer, self.inner, dict(self.options)).resolved()
         object.__setattr__(self, "options", tuple(options.items()))
         controller = build_outer(self.outer, **options)
+        if self.folds:  # nothing is chosen on an epoch, neither by the validation engines nor on the side
+            object.__setattr__(self, "watch_test", False)
+            object.__setattr__(self, "validation_share", type(self).validation_share)
         if not controller.needs_gramian:
             object.__setattr__(self, "measure_every", type(controller).measure_every)
             object.__setattr__(self, "measure_on", WHOLE)
 
     @property
     def method(self) -> str:
-        """Name of the row in :data:`grace.controllers.methods.METHODS`, or ``OUTER+INNER`` of a free pair."""
+        """Name of the row in :data:`grace.controllers.methods.METHODS`, ``OUTER+INNER`` of a free pair, or the baseline's."""
+        if self.model != NETWORK:
+            return self.model
         return Method(self.outer, self.inner, dict(self.options), self.rul_scale).name
 
     @property
@@ -130,9 +151,11 @@ class RunSpec:
     def id(self) -> str:
         """Twelve hexadecimal digits of the SHA-256 of the fields as canonical JSON."""
         fields = self._fields()
-        for name, default in LATER.items():
-            if fields["schedule"][name] == default:
-                del fields["schedule"][name]
+        for path, default in LATER.items():
+            *above, name = path.split(".")
+            home = fields[above[0]] if above else fields
+            if home[name] == default:
+                del home[name]
         return checksum(fields)[:12]
 
     def trains(self, task: str) -> bool:
@@ -202,7 +225,10 @@ if TYPE_CHECKING:
     class Choices(TypedDict, total=False):
         """Fields of :class:`RunSpec` that :func:`run_spec` hands on as they are."""
 
+        model: str
         protocol: str
+        folds: int
+        start: int
         conventions: Conventions
         validation_share: float
         validation_cuts: int
@@ -232,7 +258,7 @@ def run_spec(
 
     Args:
         dataset: Name of the data set.
-        method_name: Row of the table; default ``grace`` where neither axis is given, else ``baseline``.
+        method_name: Row of the table, or a baseline; default ``grace`` where neither axis is given, else ``baseline``.
         outer: Replaces the row's outer axis and its options.
         inner: Replaces the row's inner axis.
         options: Parameters of the outer axis, over those of the row.
@@ -244,8 +270,11 @@ def run_spec(
         choices: Further fields of :class:`RunSpec`.
 
     Raises:
-        GraceError: An unknown name, or a field out of its range.
+        GraceError: An unknown name, a field out of its range, or a method together with a baseline.
     """
+    model = model_of(choices.get("model", NETWORK), method_name, outer, inner, options)
+    if model != NETWORK:
+        choices, method_name = choices | {"model": model}, None
     row = Method.named(method_name or ("baseline" if outer or inner else "grace"))
     chosen = outer or row.outer
     merged: dict[str, Any] = ({} if outer else dict(row.options)) | dict(options or {})

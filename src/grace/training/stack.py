@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import chain, count
 from typing import Any
@@ -30,6 +31,7 @@ from grace.training.schedule import Schedule
 from grace.training.spec import RunSpec
 
 Batch = tuple[Tensor, Tensor, Tensor]
+STARTS = 7_919  # between the seeds of two initialisations of one run
 SPREAD = 1_000_003  # between the seeds of two runs' epochs
 DROPOUT = 1 << 40  # so that masks and offsets of one epoch have streams of their own
 
@@ -170,7 +172,7 @@ class Stack:
     def _losses(self, network: Networks, rows: list[int], batch: Batch) -> Tensor:
         """Losses ``[n, K]`` of the replicas at ``rows``."""
         (x, rul, label), one = batch, self.specs[0]
-        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=one.precision == "bfloat16"):
+        with _precision(self.device, one.precision):
             predicted, logits = network(x)
             inners = [self.specs[row].inner for row in rows]
             return torch.stack(
@@ -186,12 +188,12 @@ class Stack:
         better = []
         for place, (number, spec) in enumerate(zip(going, specs, strict=True)):
             replica = self.replicas[number]
-            found = chosen_on[place].figures(replica.split.validation)
+            found = chosen_on[place].figures(replica.split.validation.truth)
             entry = {"validation_rmse": found["rmse"]}
             if not spec.trains("rul"):
                 entry["validation_f1"] = found["macro_f1"]
             if on_test and replica.split.test is not None:
-                found = on_test[place].figures(replica.split.test)
+                found = on_test[place].figures(replica.split.test.truth)
                 entry |= {"test_rmse": found["rmse"], "test_score": found["score"]}
             better += [number] if replica.judged(entry) else []
         if better:
@@ -204,7 +206,8 @@ class Stack:
         spec, split = self.replicas[number].spec, self.replicas[number].split
         row = slice(number, number + 1)
         tensors = self.parameters.views(self.best[row]) | self.statistics.views(self.best_statistics[row])
-        model = UNITS[spec.rul_scale].network(spec.size, split.train.rows.shape[1], spec.conventions.cap)
+        columns, cap = split.train.rows.shape[1], spec.conventions.cap
+        model = UNITS[spec.rul_scale].network(spec.size, columns, cap, split.train.timed)
         # all but BatchNorm's counters, which nobody reads
         model.load_state_dict({name: tensor[0] for name, tensor in tensors.items()}, strict=False)
         return model.to(self.device).eval()
@@ -235,6 +238,13 @@ class Stack:
         self.epoch, self.seconds = state["epoch"], state["seconds"]
 
 
+def _precision(device: str, precision: str) -> AbstractContextManager[None]:
+    """What a forward pass runs in."""
+    if precision == "bfloat16":
+        return torch.autocast(torch.device(device).type, torch.bfloat16)
+    return nullcontext()
+
+
 def _initial_networks(
     specs: Sequence[RunSpec], splits: dict[int, Split], train_on: dict[int, ResidentWindows], device: str
 ) -> list[TwoHeads]:
@@ -258,8 +268,9 @@ def _initial_networks(
                 device,
                 train_on[spec.seed],
             )
-            torch.manual_seed(spec.seed)
-            drawn[spec.seed, spec.inner] = initialised_model(problem, spec.seed)[0]
+            seed = spec.seed + STARTS * spec.start
+            torch.manual_seed(seed)
+            drawn[spec.seed, spec.inner] = initialised_model(problem, seed)[0]
     return [drawn[spec.seed, spec.inner] for spec in specs]
 
 

@@ -56,8 +56,10 @@ from grace.report.page import page as page
 from grace.report.read import read_results as read_results
 from grace.training.baselines import baseline_errors as baseline_errors
 from grace.training.export import export_onnx as export_onnx
+from grace.training.export import inputs as inputs
 from grace.training.model_file import load_model as load_model
 from grace.training.model_file import save_model as save_model
+from grace.training.outcome import Run as Run
 from grace.training.predict import predict as predict
 from grace.training.record import FAILED as FAILED
 from grace.training.run import train as train

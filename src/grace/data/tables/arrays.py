@@ -23,16 +23,23 @@ def arrays_of(source: TableSource, frame: pl.DataFrame) -> dict[str, NDArray[Any
         "engine": names_of(frame["engine"]),
         "time": frame["time"].to_numpy(),
         "shown": frame["shown"].to_numpy(),
-        "values": frame.select(f"value {i}" for i in range(len(source.values))).to_numpy(),
+        "values": _values(source, frame),
     }
     if columns.target:
         found["target"] = frame["target"].to_numpy()
-    named = [*zip(source.values, found["values"].T, strict=True), (columns.time, found["time"])]
+    named = [*zip(source.made, found["values"].T, strict=True), (columns.time, found["time"])]
     for name, column in named if not columns.target else [*named, (columns.target, found["target"])]:
         _refuse_gaps(source, found, column, name)
     if columns.label:
         found["label"] = _classes(source, frame["label"])
     return found
+
+
+def _values(source: TableSource, frame: pl.DataFrame) -> NDArray[Any]:
+    """The values, and room for what is known of missing ones."""
+    read = frame.select(f"value {i}" for i in range(len(source.values))).to_numpy()
+    room = np.zeros((len(read), len(source.incomplete)), dtype=read.dtype)
+    return np.hstack([read, room]) if source.incomplete else read
 
 
 def names_of(engine: pl.Series) -> NDArray[Any]:
@@ -41,7 +48,7 @@ def names_of(engine: pl.Series) -> NDArray[Any]:
 
 
 def _refuse_gaps(source: TableSource, found: dict[str, NDArray[Any]], column: NDArray[Any], name: str) -> None:
-    bad = ~np.isfinite(column)
+    bad = np.isinf(column) if name in source.incomplete else ~np.isfinite(column)
     if bad.any():
         row = int(np.argmax(bad))
         where = f"engine {found['engine'][row]}, {source.columns.time} {found['shown'][row]}"

@@ -7,10 +7,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from grace.data.fleet import missing
+from grace.data.tables.text import table_name
 from grace.errors import GraceError
 
 TRAIN, TEST = "dev", "test"
 """The sides of an N-CMAPSS file; a table has but one."""
+LATER = ("incomplete",)
+"""Fields of :class:`Columns` that came after records were there."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Columns:
         unit: Unit of RUL, for example ``hours``.
         test: What the table of test engines is called; empty where there is none. It moves what a record holds.
         classes: Names of the three health states in the label column; empty where they are 0, 1, 2 or follow from RUL.
+        incomplete: Values whose readings may be missing, see :mod:`grace.data.tables.missing`; of all others one in every row
+            is needed.
 
     Raises:
         GraceError: A column has two roles.
@@ -39,6 +45,7 @@ class Columns:
     unit: str = "cycles"
     test: str = ""
     classes: tuple[str, ...] = ()
+    incomplete: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         taken: dict[str, str] = {}
@@ -56,14 +63,16 @@ class Columns:
         return tuple(name for name in (self.engine, self.time, self.target, self.label) if name)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values."""
-        return asdict(self) | {"settings": list(self.settings), "classes": list(self.classes)}
+        """The fields as JSON values; without those of :data:`LATER` that say nothing, so that ids stay as they were."""
+        fields = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {name: value for name, value in fields.items() if value or name not in LATER}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Columns:
         """Columns from their JSON values; ``content``, a hash that older versions kept here, is ignored."""
-        lists = {name: tuple(values[name]) for name in ("settings", "classes")}
-        return cls(**({name: value for name, value in values.items() if name != "content"} | lists))
+        known = {name: value for name, value in values.items() if name != "content"}
+        fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in known.items()}
+        return cls(**fields)
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,7 @@ class TableSource:
         found: Operating conditions found in a sample of rows; what is fitted later sees all rows of the training engines.
         rows: Rows that were counted when columns were selected.
         left_out: Columns that are not used, with the reason.
+        done: What was done to the table as it was read, a line each.
     """
 
     path: Path
@@ -93,16 +103,28 @@ class TableSource:
     found: int = field(default=0, compare=False)
     rows: int = field(default=0, compare=False)
     left_out: Mapping[str, str] = field(default_factory=dict, compare=False)
+    done: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def name(self) -> str:
         """What results call it."""
-        return self.path.stem
+        return table_name(self.path)
 
     @property
     def values(self) -> tuple[str, ...]:
         """Columns that are read as values: settings and features."""
-        return tuple(dict.fromkeys((*self.columns.settings, *self.features)))
+        read = dict.fromkeys((*self.columns.settings, *self.features))
+        return tuple(name for name in read if name not in map(missing, self.columns.incomplete))
+
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """Those of the values whose readings may be missing."""
+        return tuple(n for n in self.values if n in self.columns.incomplete and n not in self.columns.settings)
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """Columns of its fleet: the values, and how long ago the incomplete ones were read."""
+        return (*self.values, *map(missing, self.incomplete))
 
     @property
     def test_source(self) -> TableSource | None:

@@ -20,11 +20,13 @@ from grace.data.identity import stamps
 from grace.data.stored import StoredRows
 from grace.data.tables.arrays import arrays_of, names_of
 from grace.data.tables.columns import TableSource
+from grace.data.tables.missing import carry_on
 from grace.data.tables.rul import check_steps, rul_from_times
 from grace.data.tables.table import Table, unreadable
+from grace.data.tables.text import TEXT, ending
 from grace.files import unwritable
 
-VERSION = 2
+VERSION = 3
 
 
 def stored_fleet(table: Table, source: TableSource) -> Fleet:
@@ -51,12 +53,13 @@ def stored_fleet(table: Table, source: TableSource) -> Fleet:
         engines=index["engines"],
         starts=index["starts"],
         values=values,
-        columns=source.values,
+        columns=source.made,
         last_rul=index["last_rul"],
         labels=rows("label"),
         row_rul=rows("rul"),
         last_time=index["last_time"],
         sha256=str(index["sha256"]),
+        time=rows("time"),
     )
 
 
@@ -64,7 +67,7 @@ def _key(table: Table, source: TableSource) -> str:
     """A hash of all that the rows depend on: the files' stamps, and the columns."""
     files = stamps(table.files)
     columns = source.columns.to_json() | {"test": ""}
-    text = json.dumps([VERSION, files, columns, source.values, source.side])
+    text = json.dumps([VERSION, files, columns, source.made, source.side])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -99,12 +102,12 @@ class _Writer:
         self.names: tuple[str, ...] = ()
 
     def run(self) -> None:
-        """Write ``values.npy``, ``rul.npy``, perhaps ``label.npy``, and ``index.npz``."""
+        """Write ``values.npy``, ``time.npy``, ``rul.npy``, perhaps ``label.npy``, and ``index.npz``."""
         for frame in self.batches():
             self.place(arrays_of(self.source, frame))
         for index in np.flatnonzero(~self.ordered):
             self.sort(int(index))
-        last_rul = self.times_to_rul()
+        last_rul = self.finish()
         np.savez(
             self.folder / "index.npz",
             engines=self.engines,
@@ -122,7 +125,7 @@ class _Writer:
         for number, (file, frame) in enumerate(zip(self.table.files, self.table.frames, strict=True)):
             chosen = frame.select(self.table.selected(self.source))
             binary = self.folder / f"text-{number}.parquet"
-            if file.suffix.lower() == ".csv":
+            if ending(file) in TEXT:
                 try:
                     chosen.sink_parquet(binary, row_group_size=CHUNK)
                 except pl.exceptions.PolarsError as error:
@@ -171,8 +174,8 @@ class _Writer:
         for name in self.names:
             self.write(name, np.arange(begin, end), self.rows_of(name, begin, end)[order])
 
-    def times_to_rul(self) -> NDArray[Any]:
-        """Write ``rul.npy`` in place of times and targets; RUL of each engine's last row, ``[E]``."""
+    def finish(self) -> NDArray[Any]:
+        """Write ``rul.npy``, in place of targets, and carry missing readings on; RUL of each engine's last row, ``[E]``."""
         last, steps = [], []
         for first, stop in self.blocks():
             begin, end = int(self.starts[first]), int(self.starts[stop])
@@ -181,11 +184,14 @@ class _Writer:
             starts = self.starts[first : stop + 1] - begin
             rul, own = rul_from_times(self.source, self.engines[first:stop], starts, time, target)
             self.write("rul", np.arange(begin, end), rul)
+            if self.source.incomplete:
+                values = self.rows_of("values", begin, end)
+                carry_on(self.source, values, starts)
+                self.write("values", np.arange(begin, end), values)
             steps.append(own)
             last.append(rul[starts[1:] - 1])
         check_steps(self.source, self.engines, np.concatenate(steps))
-        for name in {"time", "target"} & set(self.names):
-            (self.folder / f"{name}.npy").unlink()
+        (self.folder / "target.npy").unlink(missing_ok=True)
         return np.concatenate(last)
 
     def rows_of(self, name: str, begin: int, end: int) -> NDArray[Any]:

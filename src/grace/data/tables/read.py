@@ -9,6 +9,7 @@ from pathlib import Path
 from grace.data.fleet import Fleet
 from grace.data.tables.arrays import arrays_of
 from grace.data.tables.columns import TRAIN, Columns, TableSource
+from grace.data.tables.missing import carry_on
 from grace.data.tables.on_disk import stored_fleet
 from grace.data.tables.rul import check_steps, rul_from_times
 from grace.data.tables.scan import Frame, scan
@@ -22,7 +23,8 @@ def read_table(
     """Engines of a table: rows in any order, sorted here by engine and time.
 
     RUL is the column ``target``, or else the engine's last time minus the row's, in the unit of time: the recording ends with
-    the engine's life. Times need not be evenly spaced; a window counts rows.
+    the engine's life. Times need not be evenly spaced; a window counts rows, and
+    statistics of it are taken over time where they are not.
 
     Args:
         table: A file, a folder, a frame of polars or pandas, or a :class:`~grace.data.tables.columns.TableSource`, which
@@ -36,6 +38,7 @@ def read_table(
             each other, or a file changes meanwhile.
     """
     opened, source = _opened(table, columns, tuple(values))
+    opened = opened.with_numbers(source.columns, source.values)
     if not source.features:
         numeric = (n for n, kind in opened.schema.items() if kind.is_numeric() and n not in source.columns.named)
         source = replace(source, features=tuple(numeric))
@@ -68,10 +71,17 @@ def _in_memory(table: Table, source: TableSource) -> Fleet:
     if frame.is_empty():
         raise table.without_rows()
     found = arrays_of(source, frame.sort("engine", "time", maintain_order=True))
-    fleet = Fleet.of_rows(source.name, found["engine"], found["values"], source.values)
+    fleet = Fleet.of_rows(source.name, found["engine"], found["values"], source.made)
+    carry_on(source, found["values"], fleet.starts)
     rul, steps = rul_from_times(source, fleet.engines, fleet.starts, found["time"], found.get("target"))
     check_steps(source, fleet.engines, steps)
     last = fleet.starts[1:] - 1
     return replace(
-        fleet, last_rul=rul[last], labels=found.get("label"), row_rul=rul, last_time=found["shown"][last], sha256=sha256
+        fleet,
+        last_rul=rul[last],
+        labels=found.get("label"),
+        row_rul=rul,
+        last_time=found["shown"][last],
+        sha256=sha256,
+        time=found["time"],
     )

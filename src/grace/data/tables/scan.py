@@ -11,9 +11,10 @@ import polars as pl
 from grace.data.cmapss.ncmapss import read_flights
 from grace.data.tables.columns import TRAIN
 from grace.data.tables.table import Table, unreadable
+from grace.data.tables.text import TEXT, Dialect, ending, scan_text
 from grace.errors import GraceError
 
-ENDINGS = (".csv", ".parquet")
+ENDINGS = (*TEXT, ".parquet")
 NCMAPSS = (".h5", ".hdf5")
 
 FRAME = Path("frame")
@@ -50,15 +51,17 @@ def scan(table: str | Path | Frame, side: str = TRAIN) -> Table:
     schemas = [_schema(file, frame) for file, frame in zip(files, frames, strict=True)]
     for file, schema in zip(files[1:], schemas[1:], strict=True):
         _refuse_other_columns(files[0], schemas[0], file, schema)
-    found = Table(path, files, tuple(frame.select(list(schemas[0])) for frame in frames), schemas[0])
+    words = {Dialect.of(file).words for file in files if ending(file) in TEXT} - {""}
+    frames = [frame.select(list(schemas[0])) for frame in frames]
+    found = Table(path, files, tuple(frames), schemas[0], tuple(f"read with {text}" for text in sorted(words)))
     return found if len(files) == 1 else replace(found, schema=_schema(path, found.whole))
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
     """The files of a table: itself, or all in a folder by name; refused where there is none, or the folder is mixed."""
     if path.is_dir():
-        files = tuple(sorted(file for file in path.iterdir() if file.suffix.lower() in ENDINGS))
-        endings = sorted({file.suffix.lower() for file in files})
+        files = tuple(sorted(file for file in path.iterdir() if ending(file) in ENDINGS))
+        endings = sorted({ending(file) for file in files})
         if len(endings) != 1:
             found = "none" if not endings else "both " + " and ".join(endings)
             raise GraceError(
@@ -66,8 +69,10 @@ def files_of(path: Path) -> tuple[Path, ...]:
                 "kind."
             )
         return files
-    if path.suffix.lower() not in (*ENDINGS, *NCMAPSS):
-        raise GraceError(f"{path} should end in .csv, .parquet or .h5, or be a folder. Found {path.suffix!r}.")
+    if ending(path) not in (*ENDINGS, *NCMAPSS):
+        raise GraceError(
+            f"{path} should end in {', '.join(ENDINGS)} or .h5, or be a folder. Found {ending(path)!r}. Export it as one of them."
+        )
     if not path.exists():
         raise GraceError(f"{path} should be a table. Found none. Check the path.")
     return (path,)
@@ -76,7 +81,10 @@ def files_of(path: Path) -> tuple[Path, ...]:
 def _lazy(file: Path) -> pl.LazyFrame:
     if file.suffix.lower() == ".parquet":
         return pl.scan_parquet(file)
-    return pl.scan_csv(file, infer_schema_length=10_000, try_parse_dates=True)
+    try:
+        return scan_text(file)
+    except (OSError, EOFError, pl.exceptions.PolarsError) as error:
+        raise unreadable(file, error) from None
 
 
 def _schema(file: Path, frame: pl.LazyFrame) -> dict[str, pl.DataType]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
-from grace.data.fleet import Fleet
+from grace.data.fleet import Fleet, missing
 from grace.data.tables.arrays import arrays_of
 from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.missing import carried, gaps_of, texts_for_none
 from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
 from grace.data.tables.table import Table
@@ -36,15 +38,16 @@ def select_columns(source: TableSource, conditions: str = AUTO) -> TableSource:
     Raises:
         GraceError: The table cannot be opened, a column is missing, of the wrong type or named twice, or no feature is left.
     """
-    table, (count, named) = scan(source.path, source.side), _asked(conditions)
+    table, (count, named) = scan(source.path, source.side).with_numbers(source.columns), _asked(conditions)
     _check_named(table, source, named)
     counts = table.engines(source.columns)
     searched = not (named or conditions == NONE)
     names, constant = _candidates(table, source, named, searched)
-    columns = replace(source.columns, classes=_classes(table, source.columns), settings=())
+    gaps = gaps_of(table, tuple(name for name in names if name not in named))
+    columns = replace(source.columns, classes=_classes(table, source.columns), settings=(), incomplete=tuple(gaps))
     varying = tuple(name for name in names if name not in constant)
     rows = _sample(table, replace(source, columns=columns, features=varying), counts)
-    settings = find_settings(_every_value(rows), _life(rows), rows.engine_of_row(), rows.columns) if searched else named
+    settings = _settings(rows, gaps) if searched else named
     if count > 1 and not settings:
         raise GraceError(
             f"{table.path}: {count} conditions should come from setting columns. Found none that look like them. Name them with "
@@ -54,16 +57,19 @@ def select_columns(source: TableSource, conditions: str = AUTO) -> TableSource:
     fitted = _fitted(rows, columns, count)
     left_out = {} if source.features else _left_out(table, columns, rows, fitted, constant)
     features = source.features or tuple(name for name in varying if name not in left_out)
+    incomplete = tuple(name for name in features if name in gaps)
     if not features:
         raise GraceError(f"{table.path}: some column should vary within a condition. Found none. Name --features.")
+    total = int(counts["len"].sum())
     return replace(
         source,
-        columns=columns,
-        features=features,
+        columns=replace(columns, incomplete=incomplete),
+        features=(*features, *map(missing, incomplete)),
         conditions=count,
         found=len(fitted.centres),
-        rows=int(counts["len"].sum()),
+        rows=total,
         left_out=left_out,
+        done=(*table.done, *texts_for_none(table, features), *carried({n: gaps[n] / total for n in incomplete})),
     )
 
 
@@ -111,6 +117,13 @@ def _constant(table: Table, names: tuple[str, ...]) -> set[str]:
     return {name for name, a, b in zip(names, low, high, strict=True) if a == b}
 
 
+def _settings(rows: Fleet, gaps: Iterable[str]) -> tuple[str, ...]:
+    """Columns that look like settings; one with missing readings is none."""
+    complete = tuple(name for name in rows.columns if name not in set(gaps))
+    values = rows.taken(np.arange(len(rows.values)), complete)
+    return find_settings(values, _life(rows), rows.engine_of_row(), complete)
+
+
 def _classes(table: Table, columns: Columns) -> tuple[str, ...]:
     """Names of the health states in the label column; empty for 0, 1, 2."""
     if not columns.label or table.schema[columns.label].is_numeric():
@@ -126,13 +139,18 @@ def _classes(table: Table, columns: Columns) -> tuple[str, ...]:
 
 
 def _sample(table: Table, source: TableSource, counts: pl.DataFrame) -> Fleet:
-    """Some rows of some engines as a fleet; in place of RUL it has what rises as life goes on: the time, or RUL with a minus."""
+    """Some rows of some engines as a fleet; in place of RUL it has what rises as life goes on: the time, or RUL with a minus.
+
+    A missing reading is the mean of the others."""
     drawn = np.unique(np.linspace(0, len(counts) - 1, SAMPLE_ENGINES).round().astype(np.int64))
     kept = counts[drawn]
     every = math.ceil(int(kept["len"].sum()) / SAMPLE_ROWS)
     rows = table.whole.filter(pl.col(source.columns.engine).is_in(kept["engine"].to_list())).gather_every(every)
     found = arrays_of(source, table.collect(rows.select(table.selected(source)).sort("engine", "time")))
-    fleet = Fleet.of_rows(source.name, found["engine"], found["values"], source.values)
+    values = found["values"][:, : len(source.values)]
+    known = ~np.isnan(values)
+    mean = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    fleet = Fleet.of_rows(source.name, found["engine"], np.where(known, values, mean), source.values)
     return replace(fleet, row_rul=found["time"] if "target" not in found else -found["target"])
 
 
@@ -160,7 +178,8 @@ def _left_out(table: Table, columns: Columns, rows: Fleet, fitted: Conditioner, 
     reasons |= dict.fromkeys(fitted.constant(rows), "constant within each condition")
     reasons |= dict.fromkeys(columns.settings, "set the operating condition") | dict.fromkeys(constant, "constant")
     kinds = {name: kind for name, kind in table.schema.items() if name not in columns.named}
-    known = {name: reasons.get(name) if kind.is_numeric() else "no numbers" for name, kind in kinds.items()}
+    texts = {name: f"numbers and texts such as {text!r}" for name, text in table.mixed.items()}
+    known = {n: reasons.get(n) if kind.is_numeric() else texts.get(n, "no numbers") for n, kind in kinds.items()}
     return {name: why for name, why in known.items() if why is not None}
 
 

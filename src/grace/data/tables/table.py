@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ import polars as pl
 
 from grace.data.identity import combined, sha256, stamps
 from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.text import MISSING, TEXT, ending, fault_of
 from grace.errors import GraceError
 
 T = TypeVar("T")
@@ -33,12 +35,16 @@ class Table:
         files: The files, one frame each; none for a frame in memory.
         frames: Lazy frames of one schema.
         schema: Names and types of the columns.
+        done: What was done to it so far, a line each.
+        mixed: Columns of numbers and other texts, with one of these.
     """
 
     path: Path
     files: tuple[Path, ...]
     frames: tuple[pl.LazyFrame, ...]
     schema: dict[str, pl.DataType]
+    done: tuple[str, ...] = ()
+    mixed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def whole(self) -> pl.LazyFrame:
@@ -51,6 +57,29 @@ class Table:
             return frame.collect(engine="streaming")
         except (OSError, pl.exceptions.PolarsError) as error:
             raise unreadable(self.path, error) from None
+
+    def with_numbers(self, columns: Columns, values: tuple[str, ...] = ()) -> Table:
+        """Text columns that hold numbers, and nothing but :data:`~grace.data.tables.text.MISSING` beside them, as numbers.
+
+        Of ``values``, the time and the target; without values of all columns but engine and label.
+        """
+        wanted = (*values, columns.time, columns.target) if values else tuple(self.schema)
+        wanted = tuple(
+            n for n in wanted if self.schema.get(n) == pl.String and n not in (columns.engine, columns.label)
+        )
+        if not wanted:
+            return self
+        counts = self.collect(self.whole.select(e for name in wanted for e in _counted_texts(name))).row(0)
+        found = {name: counts[4 * i : 4 * i + 4] for i, name in enumerate(wanted)}
+        numbers = {name: pl.Float64() for name, (known, real, _, _) in found.items() if known == real > 0}
+        gone = {name: missing for name, (_, _, missing, _) in found.items() if name in numbers and missing}
+        return replace(
+            self,
+            frames=tuple(frame.with_columns(map(_number, numbers)) for frame in self.frames),
+            schema=self.schema | numbers,
+            done=(*self.done, *missing_texts(gone)),
+            mixed={name: text for name, (known, real, _, text) in found.items() if known > real > known / 2},
+        )
 
     def engines(self, columns: Columns) -> pl.DataFrame:
         """``engine``, ``len``, its rows, and ``last``, its last time as in the file, of every engine in their order."""
@@ -134,6 +163,30 @@ class Table:
         ]
 
 
+def _counted_texts(name: str) -> tuple[pl.Expr, ...]:
+    """Of a text column: values that are there, those of them that are numbers, texts for none, and one that is neither."""
+    text, number = _stripped(name), _number(name)
+    none = text.is_in(MISSING)
+    other = text.is_not_null() & ~none & number.is_null()
+    counts = ((text.is_not_null() & ~none).sum(), number.is_not_null().sum(), none.sum(), text.filter(other).first())
+    return tuple(expression.alias(f"{name} {index}") for index, expression in enumerate(counts))
+
+
+def _stripped(name: str) -> pl.Expr:
+    return pl.col(name).str.strip_chars().replace("", None)
+
+
+def _number(name: str) -> pl.Expr:
+    text = _stripped(name)
+    return pl.when(~text.is_in(MISSING)).then(text).cast(pl.Float64, strict=False).alias(name)
+
+
+def missing_texts(counts: Mapping[str, int]) -> list[str]:
+    """The line that names columns in which texts stand for missing numbers, with their counts; none without such."""
+    named = ", ".join(f"{name} ({count:,})" for name, count in counts.items())
+    return [f"texts such as NA, n/a and - are missing numbers in: {named}"] if named else []
+
+
 def _time_as_number(columns: Columns, kind: pl.DataType) -> pl.Expr:
     """The time of each row in the unit of RUL: numbers as they are, dates and durations of type ``kind`` from 1970 or 0."""
     time = pl.col(columns.time)
@@ -163,5 +216,8 @@ def _frame_sha256(frame: pl.DataFrame) -> str:
 
 def unreadable(file: Path, error: Exception) -> GraceError:
     """The error to show where polars cannot read a table."""
+    with suppress(OSError, EOFError):
+        if ending(file) in TEXT and file.is_file() and (fault := fault_of(file)):
+            return GraceError(f"{file} should be a readable table. Found {fault}, or export it again.")
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return GraceError(f"{file} should be a readable table. Found: {reason[:300].rstrip('.')}. Export it again.")

@@ -1,0 +1,63 @@
+"""Missing readings: the last one of the engine is carried on, and a column beside it says how many rows ago it was read.
+
+Before an engine's first reading there is nothing to carry: the value stays NaN, which the scaling takes for the mean of the
+training engines' readings (:class:`grace.data.conditions.Conditioner`). Nothing later than a row ever reaches it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from grace.data.fleet import missing
+from grace.data.tables.columns import TableSource
+from grace.data.tables.table import Table, missing_texts
+from grace.data.tables.text import TEXT, ending, texts_in_place_of_numbers
+from grace.errors import GraceError
+
+
+def carry_on(source: TableSource, values: NDArray[Any], starts: NDArray[np.int64]) -> None:
+    """Carry readings on, in place, in the rows of whole engines, ``values [R, len(source.made)]``; engine ``e`` has the rows
+    ``starts[e]`` to ``starts[e + 1]``."""
+    every = np.arange(len(values))
+    first = np.repeat(starts[:-1], np.diff(starts))
+    for index, name in enumerate(source.incomplete, start=len(source.values)):
+        column = values[:, source.values.index(name)]
+        last = np.maximum.accumulate(np.where(np.isnan(column), -1, every))
+        read = last >= first
+        column[read] = column[last[read]]
+        values[:, index] = np.where(read, every - last, every - first + 1)
+
+
+def gaps_of(table: Table, names: tuple[str, ...]) -> dict[str, int]:
+    """Columns with missing readings, null or NaN, and how many; refused where a column is called as one beside it would be."""
+    if not names:  # polars makes no row of no columns
+        return {}
+    real = {name for name in names if table.schema[name].is_float()}
+    gone = (pl.col(name).is_null() | (pl.col(name).is_nan() if name in real else pl.lit(False)) for name in names)
+    counts = table.collect(table.whole.select(one.sum().alias(name) for one, name in zip(gone, names, strict=True)))
+    gaps = {name: int(count) for name, count in zip(names, counts.row(0), strict=True) if count}
+    if taken := [missing(name) for name in gaps if missing(name) in table.schema]:
+        raise GraceError(f"{table.path}: {taken[0]!r} should be no column's name. Found one. Rename it.")
+    return gaps
+
+
+def carried(shares: Mapping[str, float]) -> list[str]:
+    """The line that says what is made of missing readings; none where none is missing."""
+    named = ", ".join(f"{name} ({share:.2g})" for name, share in shares.items())
+    rule = "carried on from the engine's last reading, a feature NAME (missing) beside; before the first one the training mean"
+    return [f"missing readings, share of rows: {named}; {rule}"] if shares else []
+
+
+def texts_for_none(table: Table, names: tuple[str, ...]) -> list[str]:
+    """The line that names columns of text files in which texts stand for missing numbers; none without such."""
+    counts: Counter[str] = Counter()
+    for file in table.files:
+        if ending(file) in TEXT:
+            counts.update(texts_in_place_of_numbers(file, names))
+    return missing_texts(counts)

@@ -1,0 +1,123 @@
+"""Text tables as they are found: separator, decimal sign, compression, encoding, and texts that stand for a missing number."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import polars as pl
+
+from grace.errors import GraceError
+
+TEXT = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+MISSING = ("NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "-", "--", "?")
+"""Texts that stand for a missing value in a column of numbers."""
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_SAMPLE = 1 << 18  # bytes that separator and decimal sign are told from
+_QUOTED = re.compile(r'"[^"]*"')
+_COMMA, _POINT = (re.compile(rf"\s*[+-]?\d+{sign}\d+([eE][+-]?\d+)?\s*") for sign in (",", r"\."))
+_FOREIGN = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"PK\x03\x04": "a zip archive or a spreadsheet"}
+"""First bytes of files that are no text of ours."""
+
+
+def ending(path: Path) -> str:
+    """The ending of a file in lower case, of a compressed one the last two: ``.csv.gz``."""
+    last = path.suffix.lower()
+    return path.with_suffix("").suffix.lower() + last if last == ".gz" else last
+
+
+def table_name(path: Path) -> str:
+    """What results call a table: the file without its ending, or the folder."""
+    return path.name[: len(path.name) - len(ending(path))] if ending(path) in TEXT else path.stem
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text table is written: what separates its fields, and whether a comma is its decimal sign."""
+
+    separator: str = ","
+    decimal_comma: bool = False
+
+    @classmethod
+    def of(cls, file: Path) -> Dialect:
+        """Told from the beginning of a file: the separator that its first line has most of, and a comma for a decimal sign where
+        numbers have one and none has a point.
+
+        Raises:
+            GraceError: It is no text in UTF-8.
+        """
+        with _opened(file) as opened:
+            head = opened.read(_SAMPLE)
+        for first, what in _FOREIGN.items():
+            if head.startswith(first):
+                raise GraceError(f"{file} should be text in UTF-8. Found {what}. Export it as .csv in UTF-8.")
+        lines = head.decode("utf-8-sig", errors="replace").splitlines()
+        names = _QUOTED.sub("", lines[0]) if lines else ""
+        separator = max(SEPARATORS, key=names.count)
+        fields = [field for line in lines[1:] for field in line.split(separator)]
+        commas, points = (any(sign.fullmatch(field.strip('"')) for field in fields) for sign in (_COMMA, _POINT))
+        return cls(separator, separator != "," and commas and not points)
+
+    @property
+    def words(self) -> str:
+        """Itself in words; empty where it is the usual one."""
+        found = [] if self.separator == "," else [f"fields between {SEPARATORS[self.separator]}"]
+        return ", ".join(found + ["decimal commas"] * self.decimal_comma)
+
+
+def scan_text(file: Path) -> pl.LazyFrame:
+    """A text table, with :data:`MISSING` texts as missing values and its column names without blanks around them."""
+    found = Dialect.of(file)
+    return pl.scan_csv(
+        file,
+        separator=found.separator,
+        decimal_comma=found.decimal_comma,
+        null_values=list(MISSING),
+        infer_schema_length=10_000,
+        try_parse_dates=True,
+        with_column_names=lambda names: [name.strip() for name in names],
+    )
+
+
+def texts_in_place_of_numbers(file: Path, names: tuple[str, ...]) -> dict[str, int]:
+    """How many fields of each of some columns hold one of :data:`MISSING`, for the columns that have such."""
+    found = Dialect.of(file)
+    frame = pl.scan_csv(
+        file,
+        separator=found.separator,
+        infer_schema=False,
+        with_column_names=lambda names: [name.strip() for name in names],
+    )
+    counts = frame.select(pl.col(names).is_in(MISSING).sum()).collect(engine="streaming").row(0)
+    return {name: int(count) for name, count in zip(names, counts, strict=True) if count}
+
+
+def fault_of(file: Path) -> str:
+    """Why polars could not read a text table, where that can be told: the first line that is no UTF-8 or has too many fields."""
+    separator = Dialect.of(file).separator
+    with _opened(file) as opened:
+        for number, line in enumerate(opened, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return f"no UTF-8 in line {number}. Save it in that encoding"
+    with io.TextIOWrapper(_opened(file), encoding="utf-8-sig", newline="") as text:
+        rows = csv.reader(text, delimiter=separator)
+        width = len(next(rows, []))
+        for row in islice(rows, 1 << 22):
+            if len(row) > width:
+                return f"{len(row)} fields in line {rows.line_num}, {width} in the first. Correct the line"
+    return ""
+
+
+def _opened(file: Path) -> BinaryIO:
+    """A file to read, decompressed where its first bytes are those of gzip."""
+    with file.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+    return cast(BinaryIO, gzip.open(file) if packed else file.open("rb"))

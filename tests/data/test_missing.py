@@ -1,0 +1,152 @@
+"""Missing readings: what is carried on, what is said, and that nothing later than a row reaches it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import grace
+from grace.data.conditions import Conditioner
+from grace.data.conventions import Conventions
+from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.read import read_table
+from grace.data.tables.select_columns import select_columns
+from grace.errors import GraceError
+from tests.command import grace as command
+from tests.data.conftest import Write
+
+COLUMNS = Columns("id", "t", incomplete=("x",))
+ALL = ("x", "y", "x (missing)")
+
+
+def table(x: list[float | None], engines: int = 1) -> pl.DataFrame:
+    one = pl.DataFrame(
+        {"t": range(len(x)), "x": pl.Series(x, dtype=pl.Float64), "y": [float(i % 3) for i in range(len(x))]}
+    )
+    return pl.concat([one.with_columns(id=pl.lit(number)) for number in range(engines)])
+
+
+def test_values_by_hand() -> None:
+    """The second engine's first reading is its third: what the first engine ends with is not carried into it."""
+    frame = pl.concat([table([1, None, None, 4]), table([None, float("nan"), 2, None]).with_columns(id=pl.lit(1))])
+    found = read_table(frame.sample(fraction=1.0, shuffle=True, seed=3), COLUMNS, ("x", "y"))
+    assert found.columns == ALL
+    values = np.asarray(found.values)
+    np.testing.assert_array_equal(values[:, 0], [1, 1, 1, 4, np.nan, np.nan, 2, 2])
+    np.testing.assert_array_equal(values[:, 2], [0, 1, 2, 0, 1, 2, 0, 1])
+    fitted = Conditioner.fit(found, Conventions(features=ALL, table=COLUMNS))
+    assert fitted.mean[0, 0] == pytest.approx(7 / 3)  # of the readings 1, 4 and 2 alone
+    assert fitted.scale[0, 0] == pytest.approx(np.std([1, 4, 2]))
+    assert fitted.mean[0, 2] == pytest.approx(5 / 8)  # 1 where it was not read in its row, however long ago
+    scaled = np.asarray(fitted.transform(found))
+    assert scaled[4:6, 0].tolist() == [0, 0]
+    assert scaled[1, 2] == scaled[2, 2] == scaled[4, 2] > 0 > scaled[0, 2]
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(-9, 9)), min_size=2, max_size=12), st.data())
+def test_it_is_polars_forward_fill_and_never_sees_what_comes(x: list[float | None], data: st.DataObject) -> None:
+    found = np.asarray(read_table(table(x, 2), COLUMNS, ("x", "y")).values)
+    expected = table(x, 2).select(pl.col("x").forward_fill().over("id"))["x"].to_numpy()
+    np.testing.assert_array_equal(found[:, 0], expected)
+    cut = data.draw(st.integers(1, len(x)))
+    part = np.asarray(read_table(table(x[:cut]), COLUMNS, ("x", "y")).values)
+    np.testing.assert_array_equal(part, found[:cut])
+
+
+def test_a_reading_is_scaled_by_the_condition_that_it_was_made_in() -> None:
+    """Two altitudes, and a sensor that reads 100 more at the upper one: a carried reading means there what it meant here."""
+    rng = np.random.default_rng(0)
+    rows = 60
+    altitude = np.tile([0.0, 10.0], rows // 2)
+    signal = rng.normal(size=rows)
+    x = np.where(altitude > 5, 100.0, 0.0) + signal
+    gone = np.arange(rows) % 5 == 3
+    frame = pl.DataFrame({"id": 1, "t": np.arange(rows), "alt": altitude, "x": np.where(gone, np.nan, x)})
+    columns = replace(COLUMNS, settings=("alt",))
+    found = read_table(frame, columns, ("alt", "x"))
+    fitted = Conditioner.fit(found, Conventions(features=("x", "x (missing)"), table=columns, conditions=2))
+    scaled = np.asarray(fitted.transform(found))[:, 0]
+    assert np.abs(scaled).max() < 4
+    np.testing.assert_array_equal(scaled[gone], scaled[np.flatnonzero(gone) - 1])
+
+
+def gappy(written: Write, ending: str = ".parquet", engines: int = 12) -> Path:
+    rng = np.random.default_rng(0)
+    parts = []
+    for engine in range(engines):
+        rows = int(rng.integers(40, 70))
+        wear = np.linspace(0, 3, rows) + rng.normal(0, 0.3, rows)
+        rare = np.where(rng.random(rows) < 0.3, wear**2, np.nan)
+        other = rng.normal(size=rows)
+        parts.append(pl.DataFrame({"id": engine, "t": np.arange(rows), "wear": wear, "rare": rare, "other": other}))
+    return written(pl.concat(parts).with_columns(pl.col("rare").fill_nan(None)), f"fleet{ending}")
+
+
+def test_columns_with_gaps_are_found_and_said(written: Write) -> None:
+    path = gappy(written)
+    found = select_columns(TableSource(path, Columns("id", "t")))
+    assert found.columns.incomplete == ("rare",)
+    assert found.features == ("wear", "rare", "other", "rare (missing)")
+    assert found.values == ("wear", "rare", "other")
+    (line,) = found.done
+    assert line.startswith("missing readings, share of rows: rare (0.7")
+    assert "before the first one the training mean" in line
+    assert select_columns(TableSource(path, Columns("id", "t"), ("wear",))).done == ()
+    assert Columns.from_json(found.columns.to_json()) == found.columns
+    assert "incomplete" not in Columns("id", "t").to_json()  # ids of older runs stay
+
+
+def test_a_clash_of_names_and_a_setting_with_gaps_are_refused(written: Write) -> None:
+    frame = table([1, None, 3, 2], 3)
+    path = written(frame.with_columns(pl.lit(1).alias("x (missing)")))
+    with pytest.raises(GraceError, match=r"'x \(missing\)' should be no column's name\. Found one\. Rename it"):
+        select_columns(TableSource(path, Columns("id", "t")))
+    path = written(frame, "settings.parquet")
+    with pytest.raises(GraceError, match=r"engine 0, t 1: x should be a finite number\. Found nan"):
+        read_table(select_columns(TableSource(path, Columns("id", "t"), ("y",)), "x"))
+
+
+@pytest.mark.parametrize("chunk", [7, 100_000])
+def test_rows_on_the_disk_are_carried_on_alike(
+    written: Write, tmp_path: Path, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = gappy(written)
+    frame = pl.read_parquet(path).sample(fraction=1.0, shuffle=True, seed=5)
+    frame.write_parquet(path)
+    monkeypatch.setattr("grace.data.tables.on_disk.CHUNK", chunk)
+    source = select_columns(TableSource(path, Columns("id", "t")))
+    memory, disk = read_table(source), read_table(replace(source, cache=tmp_path / "rows"))
+    every = np.arange(len(memory.values))
+    np.testing.assert_array_equal(memory.values[every], disk.values[every])
+    conventions = Conventions(features=source.features, table=source.columns)
+    scaled = [np.asarray(Conditioner.fit(f, conventions).transform(f)[every]) for f in (memory, disk)]
+    np.testing.assert_array_equal(*scaled)
+    assert np.isfinite(scaled[0]).all()
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv"])
+def test_train_and_predict_by_commands(written: Write, tmp_path: Path, ending: str) -> None:
+    path = gappy(written, ending)
+    options = ["--table", path, "--engine", "id", "--time", "t", "--cap", 40, "--health", "20,10", "--window", 20]
+    small = ["--method", "rul-only", "--size", "statistics", "--schedule", "statistics", "--epochs", 1]
+    done = command("train", *options, *small, "--to", "net.safetensors", cwd=tmp_path, columns=250)
+    assert done.returncode == 0, done.stderr
+    assert "missing readings, share of rows: rare" in done.stdout
+    network = grace.load_model(tmp_path / "net.safetensors")
+    assert network.conventions.table is not None
+    assert network.conventions.table.incomplete == ("rare",)
+    new = pl.read_parquet(path) if ending == ".parquet" else pl.read_csv(path)
+    found = grace.predict(network, new.with_columns(rare=pl.lit(None, dtype=pl.Float64)))  # nothing was read at all
+    assert np.isfinite(found.rul).all()
+    done = command("predict", "net.safetensors", path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(
+        GraceError, match=r"wear should be a finite number\. Found nan"
+    ):  # of it there was no gap to learn from
+        grace.predict(network, new.with_columns(wear=pl.lit(None, dtype=pl.Float64)))

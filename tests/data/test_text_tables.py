@@ -1,0 +1,151 @@
+"""Text tables as they are found, made by hand: every one reads to the same fleet, or says in one line why it does not."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.read import read_table
+from grace.data.tables.select_columns import select_columns
+from grace.data.tables.text import Dialect, table_name
+from grace.errors import GraceError
+
+PLAIN = "id,t,x,y\na,1,1.5,7\na,2,-2.25,8\nb,1,3.0,9e-1\n"
+COLUMNS = Columns("id", "t")
+
+
+def german(text: str, separator: str = ";") -> str:
+    return text.replace(",", separator).replace(".", ",")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("fleet.csv", PLAIN.encode(), ""),
+        ("fleet.csv", PLAIN.replace("\n", "\r\n").encode(), ""),
+        ("fleet.csv", b"\xef\xbb\xbf" + PLAIN.encode(), ""),
+        ("fleet.csv", PLAIN.replace(",", ", ").encode(), ""),
+        ("fleet.csv", PLAIN.replace(",", ";").encode(), "fields between semicolons"),
+        ("fleet.csv", german(PLAIN).encode(), "fields between semicolons, decimal commas"),
+        ("fleet.csv", b"\xef\xbb\xbf" + german(PLAIN).encode(), "fields between semicolons, decimal commas"),
+        ("fleet.tsv", german(PLAIN, "\t").encode(), "fields between tabs, decimal commas"),
+        ("fleet.tsv", PLAIN.replace(",", "\t").encode(), "fields between tabs"),
+        ("fleet.csv", PLAIN.replace(",", "|").encode(), "fields between bars"),
+        ("FLEET.CSV.GZ", gzip.compress(PLAIN.encode()), ""),
+        ("fleet.tsv.gz", gzip.compress(german(PLAIN, "\t").encode()), "fields between tabs, decimal commas"),
+        ("fleet.csv.gz", PLAIN.encode(), ""),
+    ],
+)
+def test_however_it_is_written_it_is_one_fleet(tmp_path: Path, name: str, content: bytes, words: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert Dialect.of(path).words == words
+    for cache in (None, tmp_path / "rows"):
+        found = read_table(TableSource(path, COLUMNS, cache=cache))
+        assert found.name.lower() == "fleet"
+        assert found.engines.tolist() == ["a", "b"]
+        assert found.columns == ("x", "y")
+        assert found.values[np.arange(3)].tolist() == [[1.5, 7], [-2.25, 8], [3, 0.9]]
+    assert select_columns(TableSource(path, COLUMNS)).done == ((f"read with {words}",) if words else ())
+
+
+def test_quoted_names_and_fields_hold_separators(tmp_path: Path) -> None:
+    path = tmp_path / "q.csv"
+    path.write_text('"id;of;it",t,"x, in; mm"\n"a;b",1,1.5\n"a;b",2,2.5\n')
+    assert Dialect.of(path) == Dialect()
+    found = read_table(path, Columns("id;of;it", "t"))
+    assert found.columns == ("x, in; mm",)
+    assert found.engines.tolist() == ["a;b"]
+
+
+@given(st.lists(st.floats(-1e6, 1e6).map(lambda x: round(x, 3)), min_size=2, max_size=9, unique=True))
+def test_decimal_commas_are_read_as_points_are(tmp_path_factory: pytest.TempPathFactory, values: list[float]) -> None:
+    path = tmp_path_factory.mktemp("comma") / "x.csv"
+    rows = [f"a;{time};{value}" for time, value in enumerate(values)]
+    path.write_text("id;t;x\n" + "\n".join(rows).replace(".", ",") + "\n")
+    assert read_table(path, COLUMNS).values[:, 0].tolist() == values  # type: ignore[union-attr]
+
+
+def test_points_and_commas_in_one_file_are_left_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "both.csv"
+    path.write_text("id;t;x;y\na;1;1.5;1,5\na;2;2.5;2,5\na;3;3.7;1,0\n")
+    assert not Dialect.of(path).decimal_comma
+    found = select_columns(TableSource(path, COLUMNS))
+    assert found.features == ("x",)
+    assert found.left_out == {"y": "no numbers"}
+
+
+LONG = "id,t,x,y,z\n" + "".join(f"a,{t},{t**2 % 7},{t % 5},{t % 3}\n" for t in range(12_000))
+
+
+@pytest.mark.parametrize("text", ["NA", "n/a", "-", "NaN", "NULL", "?"])
+@pytest.mark.parametrize("late", [False, True])
+def test_texts_among_numbers_are_missing_numbers_and_said(tmp_path: Path, text: str, late: bool) -> None:
+    """Also where the first 10,000 rows, which types are told from, hold none."""
+    lines = LONG.splitlines()
+    for row in (11_000, 11_500) if late else (2, 9):
+        lines[row] = ",".join([*lines[row].split(",")[:2], text, *lines[row].split(",")[3:]])
+    path = tmp_path / "fleet.csv"
+    path.write_text("\n".join(lines) + "\n")
+    found = select_columns(TableSource(path, COLUMNS, ("y",)))
+    assert found.done == ()  # a column that is not read is not spoken of
+    found = select_columns(TableSource(path, COLUMNS))
+    assert found.done[0] == "texts such as NA, n/a and - are missing numbers in: x (2)"
+    assert found.columns.incomplete == ("x",)
+    assert found.features == ("x", "y", "z", "x (missing)")
+
+
+def test_a_column_of_numbers_and_other_texts_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.csv"
+    path.write_text("id,t,x,y\n" + "".join(f"a,{t},{t * t % 5},{'ERR' if t == 3 else t % 2}\n" for t in range(9)))
+    found = select_columns(TableSource(path, COLUMNS))
+    assert found.left_out["y"] == "numbers and texts such as 'ERR'"
+    with pytest.raises(GraceError, match=r"the column y should hold numbers. Found String"):
+        read_table(path, COLUMNS, ("y",))
+
+
+def test_text_columns_of_frames_and_parquet_become_numbers_too(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"id": ["007"] * 4, "t": [1, 2, 3, 4], "x": ["1.5", " 2", "", "n/a"], "y": [1.0, 2, 1, 3]})
+    path = tmp_path / "fleet.parquet"
+    frame.write_parquet(path)
+    with pytest.raises(GraceError, match=r"engine 007, t 3: x should be a finite number"):
+        read_table(frame, COLUMNS, ("x",))
+    good = frame.with_columns(x=pl.Series(["1.5", " 2", "3", "4e0"]), t=pl.col("t").cast(pl.String))
+    found = read_table(good, COLUMNS, ("x", "y"))
+    assert found.engines.tolist() == ["007"]
+    assert found.values[:, 0].tolist() == [1.5, 2, 3, 4]  # type: ignore[union-attr]
+    good.write_parquet(path)
+    np.testing.assert_array_equal(read_table(path, COLUMNS, ("x", "y")).values, found.values)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (PLAIN.encode("utf-16"), r"should be text in UTF-8\. Found UTF-16\. Export it as \.csv in UTF-8"),
+        (b"PK\x03\x04junk", r"Found a zip archive or a spreadsheet\. Export it as \.csv"),
+        ("id,t,x\na,1,2\nä,2,3\n".encode("latin-1"), r"Found no UTF-8 in line 3\. Save it in that encoding"),
+        (b"id,t,x\na,1,2\na,2,3,4\n", r"Found 4 fields in line 3, 3 in the first\. Correct the line"),
+        (b"\x1f\x8bjunk", r"fleet\.csv should be a readable table\. Found: "),
+        (b"", r"should be a readable table\. Found: empty"),
+    ],
+)
+def test_what_cannot_be_read_says_why_in_one_line(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "fleet.csv"
+    path.write_bytes(content)
+    with pytest.raises(GraceError, match=words) as refused:
+        read_table(path, COLUMNS)
+    assert "\n" not in str(refused.value)
+    assert str(refused.value).startswith(str(path))
+
+
+def test_names_of_tables() -> None:
+    assert [table_name(Path(name)) for name in ("a.csv", "a.CSV.gz", "a.tsv.gz", "a.b.csv", "a.gz", "folder")] == [
+        "a", "a", "a", "a.b", "a", "folder",
+    ]  # fmt: skip
