@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.table import Column, Table
 
-from grace.core.clock import Clock, running
+from grace.clock import Clock, running
 
 
 @contextmanager

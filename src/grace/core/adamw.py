@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from grace.core.clock import part
+from grace.clock import part
 
 
 def _plain(function: Callable[..., Any]) -> Callable[..., Any]:

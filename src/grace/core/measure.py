@@ -10,7 +10,7 @@ from itertools import combinations_with_replacement
 import torch
 from torch import Tensor
 
-from grace.core.clock import part
+from grace.clock import part
 from grace.core.graph import Graph
 from grace.core.processes import Group, mean, total, world
 from grace.errors import GraceError

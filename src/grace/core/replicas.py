@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grace.core.clock import part
+from grace.clock import part
 
 Weigh = Callable[[Tensor | None], tuple[Tensor, Tensor | None]]
 """Gramians ``[R, K, K]`` or None -> task weights ``[R, K]``, and the outer axes' own losses ``[R]`` or None."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from grace.core.clock import part
+from grace.clock import part
 from grace.core.graph import Graph, remember
 from grace.core.measure import HALF_PRECISION, Gradients, gramian_of, measure
 from grace.core.processes import Group

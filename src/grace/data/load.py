@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from grace.core.clock import part
+from grace.clock import part
 from grace.data.cmapss.fleets import read_plain, read_test, read_train, subset_name
 from grace.data.fleet import SETTINGS, Fleet
 from grace.data.simulated.fleet import Simulation, simulate

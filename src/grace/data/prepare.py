@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grace.core.clock import part
+from grace.clock import part
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from grace.core.clock import part
+from grace.clock import part
 from grace.data.windows import ManyWindows, Windows
 
 MAX_PERMUTED = 1 << 24

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from grace.core.clock import part
+from grace.clock import part
 from grace.core.weighted_mse import INNER
 from grace.data.resident import ResidentWindows
 from grace.data.windows import ManyWindows, Windows

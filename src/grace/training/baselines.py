@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grace.core.clock import part
+from grace.clock import part
 from grace.core.metrics import rmse
 from grace.data.conventions import Conventions
 from grace.data.resident import CHUNK, ResidentWindows

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, contiguous_format, uint8
 
-from grace.core.clock import part
+from grace.clock import part
 from grace.files import replacing, unreadable
 from grace.formats import DamagedError, Format
 

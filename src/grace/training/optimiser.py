@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from grace.core.clock import part
+from grace.clock import part
 from grace.training.layout import Layout, State
 from grace.training.schedule import Schedule
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from grace.clock import part
 from grace.controllers.controller import Controller
 from grace.controllers.methods import build_outer
-from grace.core.clock import part
 from grace.models.rul_problem import TASKS
 from grace.training.optimiser import adamw
 from grace.training.schedule import Rate

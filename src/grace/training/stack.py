@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from grace.alignment.probe import initialised_model
-from grace.core.clock import part
+from grace.clock import part
 from grace.core.fit import Weighed, fit
 from grace.core.replicas import gramians_of_replicas, step_of_replicas
 from grace.data.resident import ResidentWindows
