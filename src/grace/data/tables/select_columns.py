@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import polars as pl
@@ -14,11 +15,12 @@ from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet, missing
 from grace.data.tables.arrays import arrays_of
+from grace.data.tables.categories import categories_of, end_flags, said_of_categories, with_categories
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.missing import carried, gaps_of, replaced, suspected, texts_for_none
 from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
-from grace.data.tables.table import Table
+from grace.data.tables.table import Edges, Table, is_number
 from grace.errors import GraceError
 
 SAMPLE_ENGINES, SAMPLE_ROWS = 50, 20_000
@@ -40,13 +42,16 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
         GraceError: The table cannot be opened, a column is missing, of the wrong type or named twice, or no feature is left.
     """
     table, (count, named) = scan(source.path, source.side).cleaned(source.columns), _asked(conditions)
+    texts = categories_of(table, source.columns, source.features)
+    source = replace(source, features=tuple(dict.fromkeys(o for n in source.features for o in texts.get(n, (n,)))))
+    table = with_categories(table, tuple(chain(*texts.values())))
     _check_named(table, source, named)
     counts = table.engines(source.columns)
     searched = not (named or conditions == NONE)
-    names, constant = _candidates(table, source, named, searched)
-    gaps = gaps_of(table, tuple(name for name in names if name not in named))
+    edges = _candidates(table, source, named, searched)
+    varying = tuple(name for name, (low, high) in edges.items() if low != high)
+    gaps = gaps_of(table, tuple(name for name in edges if name not in named))
     columns = replace(source.columns, classes=_classes(table, source.columns), settings=(), incomplete=tuple(gaps))
-    varying = tuple(name for name in names if name not in constant)
     rows = _sample(table, replace(source, columns=columns, features=varying), counts)
     settings = _settings(rows, gaps) if searched else named
     if count > 1 and not settings:
@@ -56,7 +61,7 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
         )
     columns = replace(columns, settings=settings)
     fitted = _fitted(rows, columns, count)
-    left_out = {} if source.features else _left_out(table, columns, rows, fitted, constant)
+    left_out = {} if source.features else _left_out(table, columns, rows, fitted, edges, texts)
     features = source.features or tuple(name for name in varying if name not in left_out)
     incomplete = tuple(name for name in features if name in gaps)
     if not features:
@@ -72,10 +77,11 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
         left_out=left_out,
         done=(
             *table.done,
+            *said_of_categories(texts),
             *texts_for_none(table, features),
             *replaced(columns.sentinels),
             *carried({n: gaps[n] / total for n in incomplete}),
-            *(suspected(table, varying) if ask else ()),
+            *(suspected(table, edges) if ask else ()),
         ),
     )
 
@@ -100,28 +106,17 @@ def _check_named(table: Table, source: TableSource, named: tuple[str, ...]) -> N
         )
 
 
-def _candidates(
-    table: Table, source: TableSource, named: tuple[str, ...], searched: bool
-) -> tuple[tuple[str, ...], set[str]]:
-    """Columns that may be settings or features, and those of them that are constant."""
+def _candidates(table: Table, source: TableSource, named: tuple[str, ...], searched: bool) -> Edges:
+    """Columns that may be settings or features, with their least and largest values; one of them varies."""
     taken = source.columns.named
-    numeric = tuple(n for n, kind in table.schema.items() if kind.is_numeric() and n not in taken)
+    numeric = tuple(n for n, kind in table.schema.items() if is_number(kind) and n not in taken)
     every = numeric if searched or not source.features else ()
-    names = tuple(dict.fromkeys((*source.features, *named, *every)))
-    constant = _constant(table, names)
-    if constant == set(names):
+    edges = table.edges(tuple(dict.fromkeys((*source.features, *named, *every))))
+    if all(low == high for low, high in edges.values()):
         raise GraceError(
             f"{table.path} should have a numeric column that varies. Found none. Name some with --features."
         )
-    return names, constant
-
-
-def _constant(table: Table, names: tuple[str, ...]) -> set[str]:
-    if not names:  # polars makes no row of no columns
-        return set()
-    columns = pl.col(names)
-    low, high = (table.collect(table.whole.select(edge)).row(0) for edge in (columns.min(), columns.max()))
-    return {name for name, a, b in zip(names, low, high, strict=True) if a == b}
+    return edges
 
 
 def _settings(rows: Fleet, gaps: Iterable[str]) -> tuple[str, ...]:
@@ -179,14 +174,19 @@ def _fitted(rows: Fleet, columns: Columns, count: int) -> Conditioner:
     return Conditioner.fit(rows, Conventions(features=rows.columns, conditions=count, table=known))
 
 
-def _left_out(table: Table, columns: Columns, rows: Fleet, fitted: Conditioner, constant: set[str]) -> dict[str, str]:
+def _left_out(
+    table: Table, columns: Columns, rows: Fleet, fitted: Conditioner, edges: Edges, texts: Collection[str]
+) -> dict[str, str]:
     """Why columns are not used, in the order of the table; the last reason of several counts."""
     reasons = dict.fromkeys(_leaking(rows), "says RUL itself")
     reasons |= dict.fromkeys(fitted.constant(rows), "constant within each condition")
-    reasons |= dict.fromkeys(columns.settings, "set the operating condition") | dict.fromkeys(constant, "constant")
+    reasons |= dict.fromkeys(end_flags(table, columns, edges), "marks an engine's last row")
+    reasons |= dict.fromkeys(columns.settings, "set the operating condition")
+    reasons |= {name: "constant" for name, (low, high) in edges.items() if low == high}
     kinds = {name: kind for name, kind in table.schema.items() if name not in columns.named}
+    kinds = {name: kind for name, kind in kinds.items() if name not in texts}
     texts = {name: f"numbers and texts such as {text!r}" for name, text in table.mixed.items()}
-    known = {n: reasons.get(n) if kind.is_numeric() else texts.get(n, "no numbers") for n, kind in kinds.items()}
+    known = {n: reasons.get(n) if is_number(kind) else texts.get(n, "no numbers") for n, kind in kinds.items()}
     return {name: why for name, why in known.items() if why is not None}
 
 
