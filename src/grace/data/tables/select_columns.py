@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import chain
 
@@ -53,7 +53,7 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
     gaps = gaps_of(table, tuple(name for name in edges if name not in named))
     columns = replace(source.columns, classes=_classes(table, source.columns), settings=(), incomplete=tuple(gaps))
     rows = _sample(table, replace(source, columns=columns, features=varying), counts)
-    settings = _settings(rows, gaps) if searched else named
+    settings = _settings(rows, gaps, texts) if searched else named
     if count > 1 and not settings:
         raise GraceError(
             f"{table.path}: {count} conditions should come from setting columns. Found none that look like them. Name them with "
@@ -119,11 +119,12 @@ def _candidates(table: Table, source: TableSource, named: tuple[str, ...], searc
     return edges
 
 
-def _settings(rows: Fleet, gaps: Iterable[str]) -> tuple[str, ...]:
-    """Columns that look like settings; one with missing readings is none."""
-    complete = tuple(name for name in rows.columns if name not in set(gaps))
+def _settings(rows: Fleet, gaps: Collection[str], texts: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Columns that look like settings; one with missing readings is none, and the values of a text column are all or none."""
+    complete = tuple(name for name in rows.columns if name not in gaps)
     values = rows.taken(np.arange(len(rows.values)), complete)
-    return find_settings(values, _life(rows), rows.engine_of_row(), complete)
+    found = find_settings(values, _life(rows), rows.engine_of_row(), complete)
+    return tuple(dict.fromkeys(chain(found, *(one for one in texts.values() if set(one) & set(found)))))
 
 
 def _classes(table: Table, columns: Columns) -> tuple[str, ...]:
