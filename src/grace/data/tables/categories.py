@@ -63,18 +63,23 @@ def said_of_categories(found: dict[str, tuple[str, ...]]) -> list[str]:
     return [f"text columns as 0 and 1, one column a value: {named}"] if found else []
 
 
-def end_flags(table: Table, columns: Columns, edges: Edges) -> set[str]:
-    """Columns of two values of which one stands in the last row of engines and nowhere else: they tell the end, not the wear."""
-    within = [pl.col(name).is_in([low, high]).all().alias(name) for name, (low, high) in edges.items() if low != high]
+def end_flags(table: Table, columns: Columns, edges: Edges, engines: pl.DataFrame) -> set[str]:
+    """Columns of two values of which one stands in the last row of engines and nowhere else: they tell the end, not the wear.
+
+    ``engines`` as of :meth:`~grace.data.tables.table.Table.engines`.
+    """
+    varying = {name: pair for name, pair in edges.items() if pair[0] != pair[1]}
+    within = [((pl.col(n) == low) | (pl.col(n) == high)).all().alias(n) for n, (low, high) in varying.items()]
     if not within:
         return set()
-    names = [name for name, two in table.collect(table.whole.select(within)).row(0, named=True).items() if two]
-    return {name for name in names if any(_at_the_end_alone(table, columns, name, value) for value in edges[name])}
+    two = [name for name, only in table.collect(table.whole.select(within)).row(0, named=True).items() if only]
 
+    def marks_the_end(name: str, value: object) -> bool:
+        rows = table.whole.filter(pl.col(name) == value).select(
+            engine=pl.col(columns.engine), time=pl.col(columns.time)
+        )
+        marked = table.collect(rows.group_by("engine").agg(pl.len().alias("marks"), pl.col("time").max()))
+        known = marked.join(engines, on="engine", nulls_equal=True)
+        return bool((known["marks"] == 1).all() and (known["time"] == known["last"]).all())
 
-def _at_the_end_alone(table: Table, columns: Columns, name: str, value: object) -> bool:
-    here: pl.Expr = pl.col(name) == pl.lit(value)
-    last = pl.col(columns.time).arg_max()
-    rows = table.whole.group_by(columns.engine).agg(here.sum().alias("all"), here.get(last).alias("last"))
-    counts = table.collect(rows.select("all", last=pl.col("last").fill_null(False).cast(pl.UInt32)))
-    return bool(counts["last"].sum() > 0 and (counts["all"] == counts["last"]).all())
+    return {name for name in two if any(marks_the_end(name, value) for value in edges[name])}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from itertools import chain
 
@@ -41,10 +41,7 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
     Raises:
         GraceError: The table cannot be opened, a column is missing, of the wrong type or named twice, or no feature is left.
     """
-    table, (count, named) = scan(source.path, source.side).cleaned(source.columns), _asked(conditions)
-    texts = categories_of(table, source.columns, source.features)
-    source = replace(source, features=tuple(dict.fromkeys(o for n in source.features for o in texts.get(n, (n,)))))
-    table = with_categories(table, tuple(chain(*texts.values())))
+    (table, source, texts), (count, named) = _opened(source), _asked(conditions)
     _check_named(table, source, named)
     counts = table.engines(source.columns)
     searched = not (named or conditions == NONE)
@@ -61,12 +58,28 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
         )
     columns = replace(columns, settings=settings)
     fitted = _fitted(rows, columns, count)
-    left_out = {} if source.features else _left_out(table, columns, rows, fitted, edges, texts)
+    left_out: dict[str, str] = {}
+    if not source.features:
+        reasons = {
+            "says RUL itself": _leaking(rows),
+            "constant within each condition": fitted.constant(rows),
+            "marks an engine's last row": end_flags(table, columns, edges, counts),
+            "set the operating condition": columns.settings,
+            "constant": edges.keys() - varying,
+        }
+        left_out = _left_out(table, {*columns.named, *texts}, reasons)
     features = source.features or tuple(name for name in varying if name not in left_out)
     incomplete = tuple(name for name in features if name in gaps)
     if not features:
         raise GraceError(f"{table.path}: some column should vary within a condition. Found none. Name --features.")
     total = int(counts["len"].sum())
+    shares = {name: gaps[name] / total for name in incomplete}
+    done = (
+        *said_of_categories(texts),
+        *texts_for_none(table, features),
+        *replaced(columns.sentinels),
+        *carried(shares),
+    )
     return replace(
         source,
         columns=replace(columns, incomplete=incomplete),
@@ -75,15 +88,16 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
         found=len(fitted.centres),
         rows=total,
         left_out=left_out,
-        done=(
-            *table.done,
-            *said_of_categories(texts),
-            *texts_for_none(table, features),
-            *replaced(columns.sentinels),
-            *carried({n: gaps[n] / total for n in incomplete}),
-            *(suspected(table, edges) if ask else ()),
-        ),
+        done=(*table.done, *done, *(suspected(table, edges) if ask else ())),
     )
+
+
+def _opened(source: TableSource) -> tuple[Table, TableSource, dict[str, tuple[str, ...]]]:
+    """The table, cleaned and with a column for each value of its text columns, the source with these features, and these."""
+    table = scan(source.path, source.side).cleaned(source.columns)
+    texts = categories_of(table, source.columns, source.features)
+    features = dict.fromkeys(one for name in source.features for one in texts.get(name, (name,)))
+    return with_categories(table, tuple(chain(*texts.values()))), replace(source, features=tuple(features)), texts
 
 
 def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
@@ -175,20 +189,13 @@ def _fitted(rows: Fleet, columns: Columns, count: int) -> Conditioner:
     return Conditioner.fit(rows, Conventions(features=rows.columns, conditions=count, table=known))
 
 
-def _left_out(
-    table: Table, columns: Columns, rows: Fleet, fitted: Conditioner, edges: Edges, texts: Collection[str]
-) -> dict[str, str]:
+def _left_out(table: Table, used: Collection[str], reasons: Mapping[str, Iterable[str]]) -> dict[str, str]:
     """Why columns are not used, in the order of the table; the last reason of several counts."""
-    reasons = dict.fromkeys(_leaking(rows), "says RUL itself")
-    reasons |= dict.fromkeys(fitted.constant(rows), "constant within each condition")
-    reasons |= dict.fromkeys(end_flags(table, columns, edges), "marks an engine's last row")
-    reasons |= dict.fromkeys(columns.settings, "set the operating condition")
-    reasons |= {name: "constant" for name, (low, high) in edges.items() if low == high}
-    kinds = {name: kind for name, kind in table.schema.items() if name not in columns.named}
-    kinds = {name: kind for name, kind in kinds.items() if name not in texts}
+    why = {name: reason for reason, names in reasons.items() for name in names}
     texts = {name: f"numbers and texts such as {text!r}" for name, text in table.mixed.items()}
-    known = {n: reasons.get(n) if is_number(kind) else texts.get(n, "no numbers") for n, kind in kinds.items()}
-    return {name: why for name, why in known.items() if why is not None}
+    kinds = {name: kind for name, kind in table.schema.items() if name not in used}
+    known = {n: why.get(n) if is_number(kind) else texts.get(n, "no numbers") for n, kind in kinds.items()}
+    return {name: reason for name, reason in known.items() if reason is not None}
 
 
 def _leaking(rows: Fleet) -> set[str]:
