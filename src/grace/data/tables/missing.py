@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from grace.data.fleet import missing
 from grace.data.tables.columns import TableSource
-from grace.data.tables.table import Table, missing_texts
+from grace.data.tables.table import Edges, Table, missing_texts
 from grace.data.tables.text import TEXT, ending, texts_in_place_of_numbers
 from grace.errors import GraceError
 
@@ -71,17 +71,15 @@ def replaced(sentinels: tuple[float, ...]) -> list[str]:
     return [f"taken for missing readings: {', '.join(f'{number:.15g}' for number in sentinels)}"] if sentinels else []
 
 
-def suspected(table: Table, names: tuple[str, ...]) -> list[str]:
+def suspected(table: Table, edges: Edges) -> list[str]:
     """A line for each column whose least or largest value is one of :data:`SENTINELS`, with a question; nothing is changed."""
-    found: dict[str, tuple[int, str, int]] = {}
-    for number in SENTINELS:
-        edge = "least" if number < 0 else "largest"
-        odd = [(pl.col(n).min() if number < 0 else pl.col(n).max()) == number for n in names]
-        counts = [pl.when(one).then((pl.col(n) == number).sum()) for one, n in zip(odd, names, strict=True)]
-        row = table.collect(table.whole.select(c.alias(n) for c, n in zip(counts, names, strict=True))).row(0)
-        found |= {name: (number, edge, count) for name, count in zip(names, row, strict=True) if count}
-    return [
-        f"{name}: {number} in {count:,} rows is its {edge} value; does it stand for a missing reading? "
-        f"--sentinels {number} takes it for one, --sentinels none asks no more"
-        for name, (number, edge, count) in found.items()
-    ]
+    lines = []
+    for name, (low, high) in edges.items():
+        for number, edge in ((low, "least"), (high, "largest")):
+            if number in SENTINELS and low != high:
+                count = table.collect(table.whole.select((pl.col(name) == number).sum())).item()
+                lines.append(
+                    f"{name}: {number:g} in {count:,} rows is its {edge} value; does it stand for a missing reading? "
+                    f"--sentinels {number:g} takes it for one, --sentinels none asks no more"
+                )
+    return lines

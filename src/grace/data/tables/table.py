@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -24,6 +24,15 @@ SECONDS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
 
 SINGLE_PRECISION = ("Float32", "Int8", "Int16", "UInt8", "UInt16", "Boolean")
 """Types that single precision holds without rounding."""
+
+
+Edges = Mapping[str, tuple[Any, Any]]
+"""Least and largest value of columns; None of one without values."""
+
+
+def is_number(kind: pl.DataType) -> bool:
+    """Whether a column of a type holds numbers; true and false are 1 and 0."""
+    return kind.is_numeric() or isinstance(kind, pl.Boolean)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +108,15 @@ class Table:
             raise self.without_rows()
         return counts
 
+    def edges(self, names: tuple[str, ...]) -> Edges:
+        """Least and largest value of some columns, in one pass."""
+        if not names:  # polars makes no row of no columns
+            return {}
+        low, high = (
+            self.collect(self.whole.select(edge)).row(0) for edge in (pl.col(names).min(), pl.col(names).max())
+        )
+        return {name: (a, b) for name, a, b in zip(names, low, high, strict=True)}
+
     def without_rows(self) -> GraceError:
         """The error to show where a table has none."""
         return GraceError(f"{self.path} should hold at least one row. Found none. Export it again.")
@@ -145,7 +163,7 @@ class Table:
             found = ", ".join(self.schema)[:200]
             raise GraceError(f"{self.path} should have the column {name}. Found {found}. Name one with {option}.")
         kind = self.schema[name]
-        if numeric and not (kind.is_numeric() or str(kind) == "Boolean"):
+        if numeric and not is_number(kind):
             if self.collect(self.whole.head(1)).is_empty():  # a .csv of column names alone seems to hold text
                 raise self.without_rows()
             raise GraceError(
