@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from grace.clock import BEFORE, IMPORTS, REST, part, running
 from grace import clock
+from grace.clock import BEFORE, IMPORTS, REST, part, running
 
 
 @contextmanager
