@@ -28,6 +28,15 @@ def test_the_table_is_that_of_the_measurements(name: str, monkeypatch: pytest.Mo
     assert table in (ROOT / "docs" / "training.md").read_text()
 
 
+def test_what_is_said_of_all_intervals() -> None:
+    scaled, constant = (np.array([row[kind] for row in rows("intervals")]).sum(0) for kind in ("scaled", "constant"))
+    page = " ".join((ROOT / "docs" / "training.md").read_text().split())
+    counts, inside, _ = scaled.T
+    widths = [kind[0, 2] / kind[0, 0] for kind in (scaled, constant)]
+    assert f"coverage {inside.sum() / counts.sum():.1%}, at least {min(inside / counts):.0%} in each band" in page
+    assert f"half width of {widths[0]:.1f} cycles where less than 50 are predicted ({widths[1]:.1f} with one" in page
+
+
 def test_the_table_of_ensembles_is_that_of_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
     module = importlib.import_module("ensembles")
