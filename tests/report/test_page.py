@@ -97,6 +97,15 @@ def test_the_page_in_docs_is_that_of_the_records(html: str) -> None:
         assert kept[part] == made[part]
 
 
+def test_an_interval_of_its_own_width_is_shown_as_it_is() -> None:
+    old = record("A", "grace", 42, 12.0)
+    ends = {"low": [15.4, 90.0, 31.6], "high": [40.2, 125.0, 80.0]}
+    new = replace(old, id="1" * 12, spec=old.spec | {"seed": 43}, predictions=old.predictions | ends)
+    first, second = data_of(page(Results((old, new))))["runs"]
+    assert not {"low", "high"} & first.keys()
+    assert (second["low"], second["high"]) == ([15, 90, 32], [40, 125, 80])
+
+
 def test_its_diagnoses_are_those_of_the_files(html: str) -> None:
     found = {(d["dataset"], d["recipe"]): d for d in data_of(html)["diagnoses"]}
     assert len(found) == 20

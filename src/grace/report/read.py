@@ -104,14 +104,16 @@ def _diagnosed(path: Path) -> Diagnosed:
 def columns_of(record: Record) -> dict[str, Any]:
     """What the page shows of one run, in rounded numbers: small enough for hundreds of runs on one page.
 
-    Columns are lists over epochs (``losses`` and ``weights`` one list a task) or over test engines (``rul``); ``engines`` holds
-    the numbers of the engines and their true RUL, cycles, which runs of one data set share.
+    Columns are lists over epochs (``losses`` and ``weights`` one list a task) or over test engines (``rul``, and ``low`` and
+    ``high`` in whole cycles where intervals have widths of their own); ``engines`` holds the numbers of the engines and their
+    true RUL, cycles, which runs of one data set share.
 
     Raises:
         KeyError, TypeError, ValueError: A field is missing, or of another kind than a record has.
     """
     spec, history, interval = record.spec, record.history, record.interval
-    predictions = {name: [_optional(v) for v in record.predictions.get(name, [])] for name in ("engine", "true", "rul")}
+    columns = ("engine", "true", "rul", *(name for name in ("low", "high") if name in record.predictions))
+    predictions = {name: [_optional(v) for v in record.predictions.get(name, [])] for name in columns}
     if len({len(column) for column in predictions.values()}) > 1:
         raise ValueError("columns of predictions of different length")
     run = {
@@ -132,6 +134,8 @@ def columns_of(record: Record) -> dict[str, Any]:
         "rul": [_short(v) for v in predictions["rul"]],
         "engines": {name: predictions[name] for name in ("engine", "true")},
     }
+    for name in columns[3:]:
+        run[name] = [round(_number(v)) for v in predictions[name]]
     for name in ("ratio", "rho", "rho_low", "rho_high"):  # only methods with a Gramian have them
         column = [_short(epoch.get(name)) for epoch in history]
         if any(value is not None for value in column):
