@@ -9,7 +9,7 @@ from grace.bench.published import SOURCE
 from grace.bench.store import Store
 from grace.bench.summary import Row, engine_error, values_by_seed
 from grace.core.stats import Estimate, Family, paired
-from tests.docs.figures import FOLDERS, ROOT, SETS, gap, missing, records, rows, share, words
+from tests.docs.figures import FOLDERS, IN_CAPS, ROOT, SETS, gap, missing, records, rows, share, words
 
 INNER = (("amnl", "baseline"), ("grace", "gaba"))
 OUTER = (("grace", "amnl"), ("gaba", "baseline"))
@@ -24,9 +24,9 @@ def cells(values: list[str]) -> str:
     return " | ".join(values)
 
 
-def in_turn(values: list[float], digits: int = 2) -> str:
-    """``0.1, 0.2, 0.3 and 0.4``."""
-    *first, last = (f"{value:.{digits}f}" for value in values)
+def in_turn(values: list[float], sign: str = "") -> str:
+    """``0.10, 0.20, 0.30 and 0.40``."""
+    *first, last = (f"{value:{sign}.2f}" for value in values)
     return f"{', '.join(first)} and {last}"
 
 
@@ -127,7 +127,7 @@ def test_what_the_pages_say_of_statistics() -> None:
     second = [gap(size, d, *p) for d in SETS for p in (("grace", "rul-only-weighted"), ("baseline", "rul-only"))]
     assert not any(estimate.measurable for estimate in (*outer, *second))
     results = [
-        f"GRACE to Baseline is {in_turn([gap(size, d, 'grace', 'baseline').mean for d in SETS])}"
+        f"GRACE to Baseline is {in_turn([gap(size, d, 'grace', 'baseline').mean for d in SETS], '+')}"
         " cycles on FD001 to FD004, every interval holds 0",
         f"by {in_turn(gain_on_the_test(size))} cycles with `statistics`",
         f"by {-max(capped):.1f} to {-min(capped):.1f} % in all eight comparisons, of which the four on FD002 and FD004 "
@@ -140,6 +140,32 @@ def test_what_the_pages_say_of_statistics() -> None:
     assert not missing({"docs/results.md": results})
 
 
+def test_what_the_pages_say_of_fixed_weights() -> None:
+    own = {(d, w): gap(IN_CAPS, d, f"fixed-{w}", "rul-only") for d in SETS for w in (0.01, 0.1, 0.5)}
+    table = {(d, w): gap("statistics", d, f"fixed-{w}", "rul-only") for d, w in own}
+    adjusted = dict(zip(own, Family.of([*own.values()]).adjusted, strict=True))
+    halves, theirs = ([found[d, 0.5].mean for d in SETS] for found in (own, table))
+    assert [d for d in SETS if own[d, 0.5].measurable and adjusted[d, 0.5] < 0.05] == ["FD002", "FD003", "FD004"]
+    assert [d for d in SETS if own[d, 0.1].measurable] == ["FD003"]
+    assert not [d for d in SETS if own[d, 0.01].measurable]
+    assert not [key for found in (own, table) for key, e in found.items() if e.measurable and e.mean < 0]
+    assert all(gap(IN_CAPS, d, "fixed-0.5", "rul-only", "score").mean > 0 for d in SETS)
+    cost = [f"{table[d, 0.01].mean:.2f}" for d in ("FD003", "FD004")]
+    assert cost == ["0.12"] * 2
+    results = [
+        f"by {min(halves):.2f} to {max(halves):.2f} cycles against RUL alone in the same unit",
+        f"by {min(theirs):.2f} to {max(theirs):.2f} against RUL alone as it stands in the table",
+        f"With 0.1 it hurts on FD003** ({words(own['FD003', 0.1])})",
+        f"({largest([own[d, 0.01] for d in SETS]):.2f} cycles at most)",
+        "a weight of 0.01 seems to cost 0.12 cycles on FD003 and FD004",
+    ]
+    readme = [
+        f"| `fixed-0.5` to RUL alone, same unit | {cells([words(own[d, 0.5]) for d in SETS])} |",
+        f"| `fixed-0.01` to RUL alone, same unit | {cells([words(own[d, 0.01]) for d in SETS])} |",
+    ]
+    assert not missing({"docs/results.md": results, "README.md": readme})
+
+
 def test_what_the_pages_say_of_the_two_networks() -> None:
     found = between_networks()
     family = Family.of([*found.values()])
@@ -148,8 +174,22 @@ def test_what_the_pages_say_of_the_two_networks() -> None:
     assert {key for key, e in found.items() if not e.measurable} <= {key for key in found if key[0] == "FD004"}
     assert all(e.measurable for d in SETS[:3] for e in by_set[d])
     spans = [f"{-max(e.mean for e in by_set[d]):.2f} to {-min(e.mean for e in by_set[d]):.2f}" for d in SETS]
+    to_reference = {size: [r.difference for r in rows(size).values() if r.difference] for size in FOLDERS}
+    plain = {
+        size: [
+            gap(size, d, m, "rul-only") for d in SETS for m in ("baseline", "dwa", "gradnorm", "uncertainty", "gaba")
+        ]
+        for size in FOLDERS
+    }
+    first, second = (largest(to_reference[size]) for size in FOLDERS)
+    third, fourth = (largest(plain[size]) for size in FOLDERS)
+    nearest = [
+        f"the largest difference to Baseline in RMSE is {first:.2f} cycles with `statistics` and {second:.2f} with `compact`, "
+        f"that of a method with plain MSE to RUL alone {third:.2f} and {fourth:.2f}"
+    ]
     results = [
         f"The level does, by {spans[0]}, {spans[1]}, {spans[2]} and {spans[3]} cycles on FD001 to FD004",
+        *nearest,
         f"{family.measurable} of {family.looked_at} differences leave out 0, and {family.remaining} are left after "
         "Benjamini-Hochberg",
     ]
