@@ -43,6 +43,9 @@ def text(name: str) -> str:
 FOLDERS = {"statistics": "results", "compact": "results/compact"}
 """Where the runs of each network are."""
 
+IN_CAPS = "statistics, RUL in units of the cap"
+"""The runs of fixed weights, and RUL alone in their unit."""
+
 
 @cache
 def records(size: str) -> list[Record]:
@@ -53,6 +56,9 @@ def records(size: str) -> list[Record]:
 @cache
 def every_record(size: str) -> list[Record]:
     """The same, and the runs of fixed weights where there are any."""
+    if size == IN_CAPS:
+        fixed = [record for record in every_record("statistics") if record.spec["rul_scale"] == "cap"]
+        return [*fixed, *Store(ROOT / "results" / "cap").all_records()]
     return Store(ROOT / FOLDERS[size]).all_records()
 
 

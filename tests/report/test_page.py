@@ -97,6 +97,24 @@ def test_the_page_in_docs_is_that_of_the_records(html: str) -> None:
         assert kept[part] == made[part]
 
 
+def test_an_interval_of_its_own_width_is_shown_as_it_is() -> None:
+    old = record("A", "grace", 42, 12.0)
+    around = {
+        "low": [0.0, 90.0, 41.8],
+        "high": [56.0, 125.0, 58.7],
+    }  # 25.5, 120 and 50.25, +- 30.5, 30 and 8.45, cut at 0 and 125
+    beside = {"low": [15.4, 90.0, 31.6], "high": [40.2, 125.0, 80.0]}
+    runs = [
+        replace(old, id=str(n) * 12, spec=old.spec | {"seed": n}, predictions=old.predictions | ends)
+        for n, ends in enumerate(({}, around, beside))
+    ]
+    first, second, third = data_of(page(Results(tuple(runs))))["runs"]
+    columns = {"low", "high", "widths"}
+    assert not columns & first.keys()
+    assert {name: second[name] for name in columns & second.keys()} == {"widths": [30, 30, 8]}
+    assert {name: third[name] for name in columns & third.keys()} == {"low": [15, 90, 32], "high": [40, 125, 80]}
+
+
 def test_its_diagnoses_are_those_of_the_files(html: str) -> None:
     found = {(d["dataset"], d["recipe"]): d for d in data_of(html)["diagnoses"]}
     assert len(found) == 20

@@ -125,7 +125,9 @@ function engineRows(run) {
   const { engine, true: truth } = data.engines[run.engines];
   return run.rul.map((rul, i) => {
     const target = state.labels === "capped" ? Math.min(truth[i], run.cap) : truth[i];
-    const [low, high] = run.half === null ? [null, null] : [-1, 1].map(s => Math.min(Math.max(rul + s * run.half, 0), run.cap));
+    const half = run.widths ? run.widths[i] : run.half;
+    const [low, high] = run.half === null ? [null, null] : run.low ? [run.low[i], run.high[i]]
+      : [-1, 1].map(s => Math.min(Math.max(rul + s * half, 0), run.cap));
     const error = Number((rul - target).toPrecision(4));
     return { engine: engine[i], true: target, rul, low, high, error, late: error > 0 ? "late" : "early" };
   }).filter(row => row.rul !== null && row.true !== null);
@@ -148,7 +150,7 @@ function pick(wanted) { // the run that is most like what was asked for
 function engineWords(row, run) {
   if (!row) return "No test engines.";
   const size = Math.abs(row.error).toFixed(1);
-  const range = row.low === null ? "no interval" : `${Math.round(100 * run.level)} % interval ${row.low.toFixed(0)} to ${row.high.toFixed(0)}`;
+  const range = row.low === null ? "no interval" : `${Math.round(100 * run.level)} % interval ${row.low.toFixed(0)} to ${row.high.toFixed(0)}${row.high >= run.cap ? " or more" : ""}`;
   return `Engine ${row.engine}: ${row.rul.toFixed(1)} cycles predicted, ${range}; true RUL ${row.true}${state.labels === "capped" ? " (capped)" : ""}: `
     + `${size} cycles ${row.late === "late" ? "late, which is the dangerous side" : "early"}. ▲ late, ● early.`;
 }
@@ -163,7 +165,7 @@ function runPanel() {
   setOptions(form.seed, of("seed", r => r.dataset === run.dataset && r.method === run.method).map(s => [s, s]), run.seed);
   setOptions(form.engine, rows.map(row => [row.engine, row.engine]), state.engine);
   const figures = run.figures.honest;
-  const cover = run.half === null ? "" : ` The ${Math.round(100 * run.level)} % interval is ± ${run.half} cycles and held ${(100 * run.coverage).toFixed(0)} % of the test engines.`;
+  const cover = run.half === null ? "" : ` The ${Math.round(100 * run.level)} % interval is ± ${run.half} cycles${run.low || run.widths ? " on average" : ""} and held ${(100 * run.coverage).toFixed(0)} % of the test engines.`;
   const kept = run.best < 0 ? "Fitted in one go, without epochs." : `Epoch ${run.best} was kept (dotted line).`;
   $("run-words").textContent = `${kept}${figures ? ` Test RMSE ${figures[0].toFixed(2)} cycles, NASA score ${figures[1].toFixed(0)}, labels capped.` : ""}${cover}`;
   $("engine-words").textContent = engineWords(rows.find(row => row.engine === state.engine), run);

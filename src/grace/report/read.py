@@ -104,14 +104,16 @@ def _diagnosed(path: Path) -> Diagnosed:
 def columns_of(record: Record) -> dict[str, Any]:
     """What the page shows of one run, in rounded numbers: small enough for hundreds of runs on one page.
 
-    Columns are lists over epochs (``losses`` and ``weights`` one list a task) or over test engines (``rul``); ``engines`` holds
-    the numbers of the engines and their true RUL, cycles, which runs of one data set share.
+    Columns are lists over epochs (``losses`` and ``weights`` one list a task) or over test engines (``rul``, and what
+    :func:`_widths` makes of intervals of their own width); ``engines`` holds the numbers of the engines and their true RUL,
+    cycles, which runs of one data set share.
 
     Raises:
         KeyError, TypeError, ValueError: A field is missing, or of another kind than a record has.
     """
     spec, history, interval = record.spec, record.history, record.interval
-    predictions = {name: [_optional(v) for v in record.predictions.get(name, [])] for name in ("engine", "true", "rul")}
+    columns = ("engine", "true", "rul", *(name for name in ("low", "high") if name in record.predictions))
+    predictions = {name: [_optional(v) for v in record.predictions.get(name, [])] for name in columns}
     if len({len(column) for column in predictions.values()}) > 1:
         raise ValueError("columns of predictions of different length")
     run = {
@@ -132,11 +134,24 @@ def columns_of(record: Record) -> dict[str, Any]:
         "rul": [_short(v) for v in predictions["rul"]],
         "engines": {name: predictions[name] for name in ("engine", "true")},
     }
+    if columns[3:]:
+        rul, low, high = ([_number(v) for v in predictions[name]] for name in columns[2:])
+        run |= _widths(rul, low, high, _number(spec["conventions"]["cap"]))
     for name in ("ratio", "rho", "rho_low", "rho_high"):  # only methods with a Gramian have them
         column = [_short(epoch.get(name)) for epoch in history]
         if any(value is not None for value in column):
             run[name] = column
     return run
+
+
+def _widths(rul: list[float], low: list[float], high: list[float], cap: float) -> dict[str, list[int]]:
+    """Half widths of intervals around predictions before they are cut at 0 and the cap, whole cycles; the ends where they lie
+    otherwise, as those of an ensemble do."""
+    halves = [max(r - a, b - r) for r, a, b in zip(rul, low, high, strict=True)]
+    cut = [(max(r - h, 0.0), min(r + h, cap)) for r, h in zip(rul, halves, strict=True)]
+    if all(abs(a - c) + abs(b - d) < 0.01 for a, b, (c, d) in zip(low, high, cut, strict=True)):
+        return {"widths": [round(h) for h in halves]}
+    return {"low": [round(v) for v in low], "high": [round(v) for v in high]}
 
 
 def _by_task(rows: Iterable[Iterable[object]]) -> list[list[float | None]]:
