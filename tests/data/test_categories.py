@@ -82,6 +82,13 @@ def test_a_new_value_and_a_missing_one_are_none_of_the_known(frame: pl.DataFrame
     assert found[:4].tolist() == [[0, 0], [0, 0], [1, 0], [0, 1]]
 
 
+def test_a_mode_that_moves_no_other_column_sets_no_condition(frame: pl.DataFrame, written: Write) -> None:
+    """What its own values say of each other does not count."""
+    found = select_columns(TableSource(written(frame), COLUMNS))
+    assert found.columns.settings == ()
+    assert {"mode = full", "mode = half", "mode = idle", "maker = north", "maker = south"} <= set(found.features)
+
+
 def test_a_mode_may_set_the_operating_condition(written: Write) -> None:
     rng, rows = np.random.default_rng(1), 400
     mode = rng.integers(2, size=rows)

@@ -16,6 +16,7 @@ from grace.data.tables.read import read_table
 from grace.data.tables.select_columns import select_columns
 from grace.data.tables.text import Dialect, table_name
 from grace.errors import GraceError
+from tests.command import grace as command
 
 PLAIN = "id,t,x,y\na,1,1.5,7\na,2,-2.25,8\nb,1,3.0,9e-1\n"
 COLUMNS = Columns("id", "t")
@@ -149,3 +150,38 @@ def test_names_of_tables() -> None:
     assert [table_name(Path(name)) for name in ("a.csv", "a.CSV.gz", "a.tsv.gz", "a.b.csv", "a.gz", "folder")] == [
         "a", "a", "a", "a.b", "a", "folder",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "first", ["31.12.2023 10:00", "31/12/2023 10:00:00", "2023-12-31 10:00", "2023-12-31T10:00:00"]
+)
+def test_dates_are_read_day_first(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "fleet.csv"
+    second = first.replace("31", "01").replace("12", "02").replace("2023", "2024")
+    path.write_text(f"id;t;x\na;{first};1,5\na;{second};2,5\n")
+    assert read_table(path, Columns("id", "t", unit="days")).rul().tolist() == [32, 0]
+
+
+def test_dates_that_are_not_read_are_named_with_the_way_to_write_them(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.csv"
+    path.write_text("id;t;x\na;12/31/2023;1,5\na;01/01/2024;2,5\n")
+    words = r"t should hold numbers\. Found String, such as '12/31/2023'\. Write dates as 2024-12-31 10:00"
+    with pytest.raises(GraceError, match=words):
+        read_table(path, COLUMNS)
+
+
+def test_a_german_table_trains_and_a_compressed_one_is_predicted(tmp_path: Path) -> None:
+    rng, rows = np.random.default_rng(0), 200
+    x = np.tile(np.arange(40), 5) / 7 + rng.normal(size=rows)
+    lines = [f"Anlage {i // 40};{i % 40};{value:.3f};{i * 7 % 5}" for i, value in enumerate(x)]
+    text = "Gerät;Stunde;Druck;Öl\n" + "\n".join(lines).replace(".", ",") + "\n"
+    (tmp_path / "flotte.csv").write_text(text, encoding="utf-8-sig")
+    (tmp_path / "neu.csv.gz").write_bytes(gzip.compress(text.replace(",", ".").replace(";", "\t").encode()))
+    options = ["--engine", "Gerät", "--time", "Stunde", "--cap", 40, "--health", "20,10", "--window", 20]
+    small = ["--size", "tiny", "--schedule", "tiny", "--epochs", 1, "--to", "net.safetensors"]
+    done = command("train", "--table", "flotte.csv", *options, *small, cwd=tmp_path, columns=200)
+    assert done.returncode == 0, done.stderr
+    assert "read with fields between semicolons, decimal commas" in done.stdout
+    done = command("predict", "net.safetensors", "neu.csv.gz", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Anlage 4" in done.stdout

@@ -134,11 +134,13 @@ def _candidates(table: Table, source: TableSource, named: tuple[str, ...], searc
 
 
 def _settings(rows: Fleet, gaps: Collection[str], texts: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """Columns that look like settings; one with missing readings is none, and the values of a text column are all or none."""
-    complete = tuple(name for name in rows.columns if name not in gaps)
-    values = rows.taken(np.arange(len(rows.values)), complete)
-    found = find_settings(values, _life(rows), rows.engine_of_row(), complete)
-    return tuple(dict.fromkeys(chain(found, *(one for one in texts.values() if set(one) & set(found)))))
+    """Columns that look like settings; one with missing readings is none, and a text column is looked at as one of codes."""
+    every, of_texts = np.arange(len(rows.values)), set(chain(*texts.values()))
+    names = tuple(name for name in rows.columns if name not in of_texts and name not in gaps)
+    codes = [rows.taken(every, ones) @ np.arange(len(ones)) for ones in texts.values()]
+    values = np.column_stack([rows.taken(every, names), *codes])
+    found = find_settings(values, _life(rows), rows.engine_of_row(), (*names, *texts))
+    return tuple(chain(*(texts.get(name, (name,)) for name in found)))
 
 
 def _classes(table: Table, columns: Columns) -> tuple[str, ...]:

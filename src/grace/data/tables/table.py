@@ -164,10 +164,16 @@ class Table:
             raise GraceError(f"{self.path} should have the column {name}. Found {found}. Name one with {option}.")
         kind = self.schema[name]
         if numeric and not is_number(kind):
-            if self.collect(self.whole.head(1)).is_empty():  # a .csv of column names alone seems to hold text
+            first = self.collect(
+                self.whole.select(pl.col(name).drop_nulls().first().cast(pl.String), rows=pl.len())
+            ).row(0)
+            if not first[1]:  # a .csv of column names alone seems to hold text
                 raise self.without_rows()
+            example = "" if first[0] is None else f", such as {first[0][:40]!r}"
+            remedy = "Write dates as 2024-12-31 10:00" if option == "--time" else "Convert it"
             raise GraceError(
-                f"{self.path}: the column {name} should hold numbers. Found {kind}. Convert it, or leave it out of {option}."
+                f"{self.path}: the column {name} should hold numbers. Found {kind}{example}. {remedy}, or leave it out of "
+                f"{option}."
             )
 
     def selected(self, source: TableSource) -> list[pl.Expr]:
