@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet, missing
-from grace.data.tables.arrays import arrays_of
+from grace.data.tables.arrays import arrays_of, names_of
 from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.events import without_rows
 from grace.data.tables.missing import carried, gaps_of, texts_for_none
 from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
@@ -69,7 +70,12 @@ def select_columns(source: TableSource, conditions: str = AUTO) -> TableSource:
         found=len(fitted.centres),
         rows=total,
         left_out=left_out,
-        done=(*table.done, *texts_for_none(table, features), *carried({n: gaps[n] / total for n in incomplete})),
+        done=(
+            *table.done,
+            *texts_for_none(table, features),
+            *carried({n: gaps[n] / total for n in incomplete}),
+            *_without_rows(source, counts),
+        ),
     )
 
 
@@ -83,11 +89,17 @@ def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
     return 0, tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
+def _without_rows(source: TableSource, counts: pl.DataFrame) -> list[str]:
+    if source.units is None:
+        return []
+    return without_rows(source.units, source.columns.engine, source.columns.event, names_of(counts["engine"]))
+
+
 def _check_named(table: Table, source: TableSource, named: tuple[str, ...]) -> None:
     """Refuse columns that the user named and that cannot be used."""
-    columns = replace(source.columns, settings=named)
+    columns = replace(source.in_rows, settings=named)
     table.check(columns, (*source.features, *named))
-    if taken := [name for name in source.features if name in columns.named]:
+    if taken := [name for name in source.features if name in source.columns.named]:
         raise GraceError(
             f"`--features` should leave out what a network cannot know. Found {taken[0]}, which has a role already."
         )
@@ -151,7 +163,8 @@ def _sample(table: Table, source: TableSource, counts: pl.DataFrame) -> Fleet:
     known = ~np.isnan(values)
     mean = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     fleet = Fleet.of_rows(source.name, found["engine"], np.where(known, values, mean), source.values)
-    return replace(fleet, row_rul=found["time"] if "target" not in found else -found["target"])
+    rising = found["time"] if "target" not in found else -found["target"]
+    return replace(fleet, row_rul=np.where(np.isnan(rising), found["time"], rising))  # suspended: no target
 
 
 def _every_value(rows: Fleet) -> NDArray[np.float64]:
