@@ -24,7 +24,7 @@ from grace.data.tables.read import read_table
 from grace.data.tables.select_columns import select_columns
 from grace.data.windows import UNKNOWN, training_windows
 from grace.errors import GraceError
-from tests.data.conftest import Write, as_table
+from tests.data.conftest import Write
 
 COLUMNS = Columns("id", "t", event="failed")
 
@@ -236,7 +236,9 @@ def test_roles_of_older_runs_stay_as_they_are() -> None:
     assert Columns.from_json(old).to_json() == old
     assert json.loads(json.dumps(COLUMNS.to_json()))["event"] == "failed"
     assert Columns.from_json(COLUMNS.to_json()) == COLUMNS
-    with pytest.raises(GraceError, match="`--event` should be a column of its own. Found t, which is `--time` already"):
+    with pytest.raises(
+        GraceError, match=r"`--event` should be a column of its own. Found t, which is `--time` already"
+    ):
         Columns("id", "t", event="t")
 
 
@@ -276,7 +278,7 @@ def test_a_suspended_engine_may_be_short(fleet: Fleet) -> None:
     kept = np.arange(fleet.starts[2] + 3)  # two whole engines and three rows of the next
     owner, values = fleet.engines[fleet.engine_at(kept)], np.asarray(fleet.values)[kept]
     cut = Fleet.of_rows("cut", owner, values, fleet.columns)
-    with pytest.raises(GraceError, match="should have at least 20 cycles, one window. Found 3"):
+    with pytest.raises(GraceError, match=r"should have at least 20 cycles, one window. Found 3"):
         check_training(cut, Conventions(), 20)
     check_training(replace(cut, failed=np.array([True, True, False])), Conventions(), 20)
 
