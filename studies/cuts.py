@@ -1,7 +1,7 @@
 """Fleets as they are in the field, cut from fleets that ran to failure: few failures, and many units that still run.
 
 First a share of the engines that failed is held out, whole groups where some are near replicates; of the rest a few keep their
-RUL and the others lose the end of their life and are suspended. Draws are functions of their seed. Health labels of the user's own stay.
+RUL, and the others lose the end of their life and are suspended. Draws are functions of their seed. Own health labels stay.
 """
 
 from __future__ import annotations

@@ -39,9 +39,8 @@ def concerns(
         truth: What these are compared with.
         suspension: What is said of engines that were suspended, or may have been.
     """
-    made = [Concern(suspension)] if suspension else []
-    made += [*_of_predictions(spec, found, truth), *_of_epochs(spec, history)]
-    return [*made, *_of_engines(spec, len(np.unique(truth.engine)))]
+    made = [*_of_predictions(spec, found, truth), *_of_epochs(spec, history)]
+    return [*made, *_of_engines(spec, len(np.unique(truth.engine))), *([Concern(suspension)] if suspension else [])]
 
 
 def _of_predictions(spec: RunSpec, found: Predictions, truth: Truth) -> Iterator[Concern]:
