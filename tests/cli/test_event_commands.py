@@ -126,7 +126,7 @@ def test_refusals_are_one_line(folder: Path, tmp_path: Path, change: pl.Expr, op
     pl.read_csv(folder / "units.csv").write_csv(tmp_path / "units.csv")
     named = [] if "--event" in options else ["--event", "gone"]
     done = grace("train", "--table", "fleet.csv", *ROLES, *named, *options, *QUICK, cwd=tmp_path, columns=150)
-    assert (done.returncode, done.stderr.count("\n"), done.stdout) == (2, 1, "")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert words in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fleet.csv", "units.csv"]
 
