@@ -1,6 +1,6 @@
 """Ensembles of ten folds on the test files, read once: python benchmarks/ensembles.py --data DIR
 
-`grace bench run --folds 10` of RUL alone, GRACE and the tree with one seed, into results/folds; what has a record is not made again.
+`grace bench run --folds 10` of RUL alone, GRACE and the tree with one seed, into results/folds; a run that has a record is left.
 Test RMSE with its standard error over the test engines, what was expected of it out of fold, and how many of the test engines the
 90 % intervals cover, with exact binomial (Clopper-Pearson) intervals. Nothing was chosen by these figures. Table into
 docs/training.md.

@@ -4,8 +4,8 @@ The training engines of each subset in five folds. Of the other four a fifth is 
 everything is chosen there: the epoch, and whether windows of any RUL or within 150 cycles of failure are trained on (``folds``,
 the mean of ten networks on all four, chooses by its own folds). The scored fold is cut at 16 random cycles an engine, uniform
 over its life; so are the validation engines. The tree is scikit-learn's HistGradientBoostingRegressor with its defaults, on the
-statistics of all windows of the four folds. RMSE against labels capped at 125 cycles; the difference to ``statistics`` is paired
-by engine, its interval is Student's over engines. No test file is read. Results go to results/out_of_fold.json, the table into
+statistics of all windows of the four folds. RMSE against labels capped at 125 cycles; differences are paired
+by engine, their intervals Student's over engines. No test file is read. Results go to results/out_of_fold.json, the table into
 docs/training.md.
 """
 
@@ -41,6 +41,8 @@ ROOT = Path(__file__).parents[1]
 FOLDS, CUTS, CAP = 5, 16, 125
 MODELS = ("statistics", "folds", "compact", "tree")
 MAX_RULS = (0, 150)
+PAIRS = (("folds", "compact"), ("folds", "tree"), ("statistics", "compact"), ("statistics", "tree"))
+"""Of which the difference is taken."""
 
 
 @lru_cache(maxsize=1)
@@ -127,24 +129,26 @@ def measured(dataset: str, model: str, fold: int, data: Path) -> dict[str, Any]:
     }
 
 
+def squared_errors(rows: list[dict[str, Any]], dataset: str) -> dict[str, NDArray[np.float64]]:
+    """Mean squared error of each engine of a data set, by model; empty where a fold is missing."""
+    found = {m: [r["squared"] for r in rows if (r["dataset"], r["model"]) == (dataset, m)] for m in MODELS}
+    if any(len(parts) < FOLDS for parts in found.values()):
+        return {}
+    return {model: np.concatenate(parts) for model, parts in found.items()}
+
+
 def table(rows: list[dict[str, Any]]) -> str:
-    """RMSE out of fold, and the paired difference of the mean squared error of an engine to ``statistics``."""
+    """RMSE out of fold, and paired differences of the mean squared error of an engine."""
     lines = [
         "| data set | engines | " + " | ".join(f"{model}, RMSE" for model in MODELS) + " | "
-        + " | ".join(f"{model} less statistics, squared error [95 %]" for model in MODELS[1:]) + " |",
-        "|---|" + "---|" * (2 * len(MODELS)),
+        + " | ".join(f"{ours} less {other}, squared error [95 %]" for ours, other in PAIRS) + " |",
+        "|---|---|" + "---|" * (len(MODELS) + len(PAIRS)),
     ]  # fmt: skip
     for dataset in SUBSETS:
-        found = {
-            model: np.concatenate([r["squared"] for r in rows if (r["dataset"], r["model"]) == (dataset, model)])
-            for model in MODELS
-            if sum((r["dataset"], r["model"]) == (dataset, model) for r in rows) == FOLDS
-        }
-        if len(found) < len(MODELS):
-            continue
-        errors = " | ".join(f"{np.sqrt(found[model].mean()):.2f}" for model in MODELS)
-        pairs = " | ".join(student(found[model] - found["statistics"]).text(1) for model in MODELS[1:])
-        lines.append(f"| {dataset} | {len(found['tree'])} | {errors} | {pairs} |")
+        if found := squared_errors(rows, dataset):
+            errors = " | ".join(f"{np.sqrt(found[model].mean()):.2f}" for model in MODELS)
+            pairs = " | ".join(student(found[ours] - found[other]).text(1) for ours, other in PAIRS)
+            lines.append(f"| {dataset} | {len(found['tree'])} | {errors} | {pairs} |")
     return "\n".join(lines) + "\n"
 
 

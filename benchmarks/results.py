@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ from grace.training.record import Record
 
 FOLDERS = {"statistics": "results", "compact": "results/compact"}
 """Where the runs of each network are."""
+
+IN_CAPS = "results/cap"
+"""RUL alone, `statistics`, with the loss in units of the cap: what fixed weights are compared with in their own unit."""
 
 BANDS = ((0, 50), (50, 100), (100, 126))
 
@@ -161,6 +165,8 @@ ALONE |= dict.fromkeys(("amnl", "grace"), "rul-only-weighted")
 """RUL alone with the same RUL loss, by method that shares."""
 
 FIXED = ("fixed-0.01", "fixed-0.1", "fixed-0.5")
+TO_ALONE = {"RUL alone": "rul-only", "RUL alone in units of the cap": "rul-only in caps"}
+"""What fixed weights are compared with, by its name on the page."""
 
 
 def differences(records: list[Record], metric: str, references: dict[str, str]) -> dict[tuple[str, str], Estimate]:
@@ -179,7 +185,9 @@ def sizes(records: dict[str, list[Record]]) -> str:
     to_baseline = {method: "baseline" for method in METHODS if method != "baseline"}
     compared = [(size, "eight methods to Baseline", to_baseline) for size in records]
     compared += [(size, "seven methods to RUL alone, same RUL loss", ALONE) for size in records]
-    compared += [("statistics", "fixed weights to RUL alone", dict.fromkeys(FIXED, "rul-only"))]
+    compared += [
+        ("statistics", f"fixed weights to {text}", dict.fromkeys(FIXED, name)) for text, name in TO_ALONE.items()
+    ]
     for size, text, references in compared:
         for metric, digits in (("rmse", 2), ("score", 0)):
             found = differences(records[size], metric, references)
@@ -213,17 +221,26 @@ def levels(records: dict[str, list[Record]]) -> str:
 
 
 def fixed(records: list[Record]) -> str:
-    """Health with a fixed weight against RUL alone, in RMSE and score."""
+    """Health with a fixed weight against RUL alone, in its own unit and in the other methods'."""
     parts = []
     for metric, digits in METRICS:
-        found = differences(records, metric, dict.fromkeys(FIXED, "rul-only"))
-        sets = sorted({dataset for dataset, _ in found})
+        every: list[Estimate] = []
+        sets = sorted({record.spec["dataset"] for record in records})
         lines = [f"| {TITLE[metric]} | " + " | ".join(sets) + " |", "|---" * (len(sets) + 1) + "|"]
-        for method in FIXED:
-            cells = " | ".join(shown(found[dataset, method], digits) for dataset in sets)
-            lines.append(f"| {TITLES[method]} to RUL alone | {cells} |")
-        parts.append("\n".join(lines) + "\n\n" + Family.of([*found.values()]).words + "\n")
+        for text, name in TO_ALONE.items():
+            found = differences(records, metric, dict.fromkeys(FIXED, name))
+            every += found.values()
+            for method in FIXED:
+                cells = " | ".join(shown(found[dataset, method], digits) for dataset in sets)
+                lines.append(f"| {TITLES[method]} to {text} | {cells} |")
+        parts.append("\n".join(lines) + "\n\n" + Family.of(every).words + "\n")
     return "\n".join(parts)
+
+
+def with_control(records: list[Record], control: list[Record]) -> list[Record]:
+    """Records, and among them those of RUL alone in units of the cap, under a name of their own."""
+    name = {"method": TO_ALONE["RUL alone in units of the cap"]}
+    return records + [replace(record, spec=record.spec | name) for record in control]
 
 
 def of_nine(records: list[Record]) -> list[Record]:
@@ -247,17 +264,19 @@ def of_one_size(records: list[Record]) -> dict[str, str]:
     }
 
 
-def blocks(records: dict[str, list[Record]]) -> dict[str, str]:
-    """Every block of the page by its mark, from the runs of each network."""
+def blocks(root: Path) -> dict[str, str]:
+    """Every block of the page by its mark, from the records of the repository."""
+    records = {size: Store(root / folder).all_records() for size, folder in FOLDERS.items()}
     found = {f"{name}_{size}": text for size, of in records.items() for name, text in of_one_size(of).items()}
-    return found | {"sizes": sizes(records), "levels": levels(records), "fixed": fixed(records["statistics"])}
+    ours = with_control(records["statistics"], Store(root / IN_CAPS).all_records())
+    found |= {"sizes": sizes(records | {"statistics": ours}), "levels": levels(records), "fixed": fixed(ours)}
+    return found
 
 
 def main() -> None:
     """Replace what stands between the marks."""
     root = Path(__file__).parents[1]
-    records = {size: Store(root / folder).all_records() for size, folder in FOLDERS.items()}
-    replace_between(root / "docs" / "results.md", blocks(records))
+    replace_between(root / "docs" / "results.md", blocks(root))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ RHO = {"ratio": 120.0, "rho": 0.01, "rho_low": -0.04, "rho_high": 0.06}
 
 
 def stack(entry: dict[str, Any], best_epoch: int = 0, reason: str = "") -> Any:
-    return SimpleNamespace(replicas=[SimpleNamespace(history=[entry], best_epoch=best_epoch, reason=reason)])
+    split = SimpleNamespace(chosen=True)
+    replica = SimpleNamespace(history=[entry], best_epoch=best_epoch, reason=reason, split=split)
+    return SimpleNamespace(replicas=[replica])
 
 
 def test_a_line_an_epoch_with_a_mark_on_the_best(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -79,6 +80,31 @@ def test_train_and_bench_of_the_same_thing_are_one_run(tmp_path: Path) -> None:
 
 def test_nothing_but_the_network_is_left(trained: Path) -> None:
     assert {path.name for path in trained.glob("*net*")} | {p.name for p in trained.glob(".*")} == {"net.safetensors"}
+
+
+def test_a_profile_says_where_the_time_went_and_moves_nothing_else(trained: Path, tmp_path: Path) -> None:
+    arguments = ["train", str(trained), "--method", "grace", *TINY, "--to", "net.safetensors"]
+    plain, profiled = call(*arguments, cwd=tmp_path), call(*arguments, "--profile", cwd=tmp_path)
+    told = [
+        [line for line in done.stdout.splitlines() if "steps," not in line] for done in (plain, profiled)
+    ]  # seconds
+    assert told[0] == told[1]
+    assert "Where the time went" not in plain.stderr
+    table = profiled.stderr[profiled.stderr.index("Where the time went") :]
+    for part in ("imports", "reading", "conditions, scaling, split", "evaluation of epochs", "files", "baselines"):
+        assert part in table
+    for part, calls in (("forward", 61), ("backward", 60), ("optimiser", 60), ("task weights", 60)):
+        assert re.search(rf"steps: {part} .* {calls} ", table), part
+    shares = [float(found) for found in re.findall(r"│ +(\d+\.\d+) │ +\d+ % ", table)]
+    assert sum(shares) == pytest.approx(float(re.findall(r"│ all +│ +(\d+\.\d+)", table)[0]), abs=0.2)
+
+
+def test_a_profiled_diagnosis_still_prints_one_json_object() -> None:
+    arguments = ["simulated", "--size", "statistics", "--inits", "2", "--batches", "2", "--steps", "4", "--jobs", "1"]
+    done = call("diagnose", *arguments, "--json", "--profile")
+    assert json.loads(done.stdout)["rho"]["inits"] == 2
+    for part in ("statistics", "steps: Gramian", "steps: optimiser"):
+        assert part in done.stderr
 
 
 def test_predictions_are_those_of_the_trained_network(trained: Path) -> None:

@@ -19,6 +19,7 @@ from grace.data.tables.read import read_table
 from grace.data.tables.select_columns import select_columns
 from grace.errors import GraceError
 from tests.command import grace as command
+from tests.command import refused
 from tests.data.conftest import Write
 
 COLUMNS = Columns("id", "t", incomplete=("x",))
@@ -150,3 +151,74 @@ def test_train_and_predict_by_commands(written: Write, tmp_path: Path, ending: s
         GraceError, match=r"wear should be a finite number\. Found nan"
     ):  # of it there was no gap to learn from
         grace.predict(network, new.with_columns(wear=pl.lit(None, dtype=pl.Float64)))
+
+
+@pytest.mark.parametrize("sentinel", [-999, -9999, 65535])
+@pytest.mark.parametrize("whole", [True, False])
+def test_sentinels_are_asked_about_and_taken_out_where_named(
+    written: Write, tmp_path: Path, sentinel: int, whole: bool
+) -> None:
+    path = gappy(written)
+    read = pl.read_parquet(path)
+    wear = read["wear"].to_numpy().copy()
+    wear[7::50] = sentinel
+    bad = read.with_columns(wear=pl.Series(wear), count=pl.Series((np.arange(len(read)) * 7 % 100) - 50))
+    if whole:  # a column of whole numbers
+        bad = bad.with_columns(pl.Series("count", [sentinel if i % 50 == 7 else i * 7 % 100 for i in range(len(read))]))
+    bad.write_parquet(path)
+    asked = select_columns(TableSource(path, Columns("id", "t")))
+    lines = [line for line in asked.done if "--sentinels" in line]
+    assert len(lines) == 1 + whole
+    assert lines[0].startswith(
+        f"wear: {sentinel} in {len(wear[7::50])} rows is its {'largest' if sentinel > 0 else 'least'} value"
+    )
+    assert asked.columns.incomplete == ("rare",)  # nothing was changed
+    kept = read_table(asked)
+    np.testing.assert_array_equal(np.asarray(kept.values)[:, kept.columns.index("wear")], wear)
+    assert not any(
+        "--sentinels" in line for line in select_columns(TableSource(path, Columns("id", "t")), ask=False).done
+    )
+
+    named = select_columns(TableSource(path, Columns("id", "t", sentinels=(float(sentinel),))))
+    assert f"taken for missing readings: {sentinel}" in named.done
+    assert not any("--sentinels" in line for line in named.done)
+    assert set(named.columns.incomplete) == {"wear", "rare", *(["count"] if whole else [])}
+    expected = bad.with_columns(
+        pl.when(pl.col("wear") != sentinel).then("wear").forward_fill().over("id").alias("wear")
+    )
+    for cache in (None, tmp_path / "rows"):
+        found = read_table(replace(named, cache=cache))
+        column = found.values[np.arange(len(bad))][:, found.columns.index("wear")]
+        np.testing.assert_array_equal(column, expected["wear"].to_numpy())
+    assert Columns.from_json(named.columns.to_json()) == named.columns
+
+
+def test_an_ordinary_number_is_no_sentinel(written: Write) -> None:
+    """-999 between others, and engines and times that are 65535."""
+    frame = pl.DataFrame({"id": 65535, "t": range(65535, 65535 - 50, -1), "x": [-999.0, -1200, 5, 65535, 70000] * 10})
+    path = written(frame)
+    assert select_columns(TableSource(path, Columns("id", "t"))).done == ()
+    found = read_table(TableSource(path, Columns("id", "t", sentinels=(65535.0,), incomplete=("x",)), ("x",)))
+    assert found.engines.tolist() == [65535]
+    assert 65535 not in np.asarray(found.values)
+
+
+def test_sentinels_by_command(written: Write, tmp_path: Path) -> None:
+    path = gappy(written)
+    read = pl.read_parquet(path)
+    read.with_columns(other=pl.when(pl.int_range(pl.len()) % 9 == 2).then(-999.0).otherwise("other")).write_parquet(
+        path
+    )
+    options = ["--table", path, "--engine", "id", "--time", "t", "--cap", 40, "--health", "20,10", "--window", 20]
+    small = ["--method", "rul-only", "--size", "tiny", "--schedule", "tiny", "--epochs", 1, "--to", "net.safetensors"]
+    asked = command("train", *options, *small, cwd=tmp_path, columns=250)
+    assert "other: -999 in" in asked.stdout
+    assert "--sentinels -999 takes it for one" in asked.stdout
+    assert "--sentinels" not in command("train", *options, *small, "--sentinels", "none", cwd=tmp_path).stdout
+    named = command("train", *options, *small, "--sentinels", "-999,65535", cwd=tmp_path, columns=250)
+    assert "taken for missing readings: -999, 65535" in named.stdout
+    table = grace.load_model(tmp_path / "net.safetensors").conventions.table
+    assert table is not None
+    assert table.sentinels == (-999.0, 65535.0)
+    words = refused("train", *options, *small, "--sentinels", "-999;0", cwd=tmp_path)
+    assert "`--sentinels` should be numbers, as in -999,65535, or none. Found '-999;0'." in words

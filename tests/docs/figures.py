@@ -10,6 +10,7 @@ import numpy as np
 
 from grace.bench.store import Store
 from grace.bench.summary import Row, summarise, values_by_seed
+from grace.bench.sweep import METHODS
 from grace.core.stats import Estimate, Span, bootstrap, mean, paired, student
 from grace.training.record import Record
 from grace.validity.judge import judge
@@ -39,9 +40,20 @@ def text(name: str) -> str:
     return " ".join((ROOT / name).read_text().split())
 
 
+FOLDERS = {"statistics": "results", "compact": "results/compact"}
+"""Where the runs of each network are."""
+
+
 @cache
-def records() -> list[Record]:
-    return Store(ROOT / "results").all_records()
+def records(size: str) -> list[Record]:
+    """The 180 runs of a network."""
+    return [record for record in every_record(size) if record.spec["method"] in METHODS]
+
+
+@cache
+def every_record(size: str) -> list[Record]:
+    """The same, and the runs of fixed weights where there are any."""
+    return Store(ROOT / FOLDERS[size]).all_records()
 
 
 @cache
@@ -54,8 +66,8 @@ def cases() -> tuple[CaseResult, ...]:
 
 
 @cache
-def rows(metric: str = "rmse") -> dict[tuple[str, str], Row]:
-    return {(row.dataset, row.method): row for row in summarise(records(), metric)}
+def rows(size: str, metric: str = "rmse") -> dict[tuple[str, str], Row]:
+    return {(row.dataset, row.method): row for row in summarise(records(size), metric)}
 
 
 @cache
@@ -77,18 +89,18 @@ def case(name: str) -> CaseResult:
     return next(found for found in cases() if found.case.name == name)
 
 
-def gap(dataset: str, method: str, reference: str, metric: str = "rmse") -> Estimate:
-    """Paired difference of two methods in the 180 runs."""
-    values = values_by_seed(records(), metric, "honest")[dataset]
+def gap(size: str, dataset: str, method: str, reference: str, metric: str = "rmse") -> Estimate:
+    """Paired difference of two methods in the runs of a network."""
+    values = values_by_seed(every_record(size), metric, "honest")[dataset]
     found = paired(values[method], values[reference])
     assert found is not None
     return found
 
 
-def share(dataset: str, method: str, reference: str, metric: str) -> float:
+def share(size: str, dataset: str, method: str, reference: str, metric: str) -> float:
     """The same in per cent of the reference's mean."""
-    level = np.mean([*values_by_seed(records(), metric, "honest")[dataset][reference].values()])
-    return 100 * gap(dataset, method, reference, metric).mean / float(level)
+    level = np.mean([*values_by_seed(every_record(size), metric, "honest")[dataset][reference].values()])
+    return 100 * gap(size, dataset, method, reference, metric).mean / float(level)
 
 
 def inner(simulated: bool, recipe: str = "plain") -> Span:

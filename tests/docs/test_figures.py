@@ -13,7 +13,7 @@ from grace.bench.summary import METRICS, summarise
 from grace.bench.tables import cells
 from grace.controllers.titles import TITLES
 from studies import publish
-from tests.docs.figures import ROOT, records, study
+from tests.docs.figures import ROOT, every_record, study
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONVENTIONS = {"commands.md", "conventions.md", "decision.md", "reference.md"}
@@ -40,7 +40,7 @@ def block(page: str, name: str) -> str:
 
 @pytest.mark.parametrize("script", ["results"], indirect=True)
 def test_the_tables_of_the_runs_are_those_of_the_records(script: object) -> None:
-    for name, made in script.blocks(records()).items():  # type: ignore[attr-defined]
+    for name, made in script.blocks(ROOT).items():  # type: ignore[attr-defined]
         assert block("results.md", name) == made, f"{name}: run python benchmarks/results.py"
 
 
@@ -51,14 +51,14 @@ def test_the_tables_of_the_study_are_those_of_its_records() -> None:
 
 @pytest.mark.parametrize("script", ["diagnoses"], indirect=True)
 def test_the_tables_of_the_diagnoses_are_those_of_the_results(script: object) -> None:
-    found = script.results()  # type: ignore[attr-defined]
-    for name, table in (("rho", script.rho_table), ("curve", script.curve_table), ("rest", script.rest_table)):  # type: ignore[attr-defined]
-        assert block("diagnosis.md", name) == table(found), f"{name}: run python benchmarks/diagnoses.py --tables"
+    for name, made in script.tables().items():  # type: ignore[attr-defined]
+        assert block("diagnosis.md", name) == made, f"{name}: run python benchmarks/diagnoses.py --tables"
 
 
-def test_every_verdict_of_the_page_of_results_is_that_of_the_summary() -> None:
+@pytest.mark.parametrize(("size", "differences"), [("statistics", 44), ("compact", 32)])
+def test_every_verdict_of_the_page_of_results_is_that_of_the_summary(size: str, differences: int) -> None:
     """Bold in a table of differences, and the verdict's own column, say what `summarise` says, line by line."""
-    table = block("results.md", "table")
+    table = block("results.md", f"table_{size}")
     parts = [part for part in re.split(r"^\*\*", table, flags=re.M) if "honest protocol" in part]
     assert len(parts) == len(METRICS)
     seen = 0
@@ -68,7 +68,7 @@ def test_every_verdict_of_the_page_of_results_is_that_of_the_summary() -> None:
             for line in part.splitlines()
             if re.match(r"\| FD\d", line)
         ]
-        for line, row in zip(lines, summarise(records(), metric), strict=True):
+        for line, row in zip(lines, summarise(every_record(size), metric), strict=True):
             assert line[:2] == [row.dataset, TITLES[row.method]]
             assert line == [*cells(row, metric)]
             low, high = (
@@ -81,7 +81,7 @@ def test_every_verdict_of_the_page_of_results_is_that_of_the_summary() -> None:
                 assert told == ("lower" if high < 0 else "higher")
             assert told in (row.verdict, "-" if not row.verdict else row.verdict)
             seen += bool(row.verdict)
-    assert seen == 32 * len(METRICS)
+    assert seen == differences * len(METRICS)
 
 
 FIGURE = re.compile(r"(?<![\w./-])[+-]?\d+\.\d+(?![\w.]*\d*[A-Za-z/])|(?<![\w.])\d+ %")

@@ -12,18 +12,20 @@ from tests.docs.figures import ROOT, SETS, gap, missing, records, rows, share, w
 
 
 def test_what_the_pages_say_of_the_runs() -> None:
-    found = rows()
+    found = rows("compact")
     best = {d: min((r for r in found.values() if r.dataset == d), key=lambda r: r.value.mean) for d in SETS}
-    capped = [share(d, *pair, "score") for d in SETS for pair in (("amnl", "baseline"), ("grace", "gaba"))]
-    outside = [gap(d, *pair, "score").measurable for d in SETS for pair in (("amnl", "baseline"), ("grace", "gaba"))]
+    capped = [share("compact", d, *pair, "score") for d in SETS for pair in (("amnl", "baseline"), ("grace", "gaba"))]
+    outside = [
+        gap("compact", d, *pair, "score").measurable for d in SETS for pair in (("amnl", "baseline"), ("grace", "gaba"))
+    ]
     amnl, grace, alone = (
-        share("FD002", m, r, "score_uncapped")
+        share("compact", "FD002", m, r, "score_uncapped")
         for m, r in (("amnl", "baseline"), ("grace", "gaba"), ("rul-only-weighted", "rul-only"))
     )
     assert max(capped) < 0
     assert sum(outside) == 1
     uncapped = {
-        d: [gap(d, *pair, "score_uncapped").measurable for pair in (("amnl", "baseline"), ("grace", "gaba"))]
+        d: [gap("compact", d, *pair, "score_uncapped").measurable for pair in (("amnl", "baseline"), ("grace", "gaba"))]
         for d in SETS
     }
     assert uncapped == {d: [d == "FD002"] * 2 for d in SETS}
@@ -36,18 +38,20 @@ def test_what_the_pages_say_of_the_runs() -> None:
         return " | ".join(values)
 
     published = [f"{SOURCE['grace'][d].rmse - SOURCE['baseline'][d].rmse:+.2f}" for d in SETS]  # type: ignore[operator]
-    chosen = {d: values_by_seed(records(), "rmse", "honest")[d] for d in SETS}
-    on_test = {d: values_by_seed(records(), "rmse", "source")[d] for d in SETS}
+    chosen = {d: values_by_seed(records("compact"), "rmse", "honest")[d] for d in SETS}
+    on_test = {d: values_by_seed(records("compact"), "rmse", "source")[d] for d in SETS}
     gain = [np.mean([chosen[d][m][s] - on_test[d][m][s] for m in chosen[d] for s in chosen[d][m]]) for d in SETS]
-    to_alone = [gap(d, "grace", "rul-only-weighted") for d in SETS]
-    scores = [gap(d, "grace", "rul-only-weighted", "score") for d in SETS]
-    plain, plain_scores = ([gap(d, "baseline", "rul-only", m) for d in SETS] for m in ("rmse", "score"))
+    to_alone = [gap("compact", d, "grace", "rul-only-weighted") for d in SETS]
+    scores = [gap("compact", d, "grace", "rul-only-weighted", "score") for d in SETS]
+    plain, plain_scores = ([gap("compact", d, "baseline", "rul-only", m) for d in SETS] for m in ("rmse", "score"))
     assert not any(e.measurable for e in (*to_alone, *scores, *plain, *plain_scores))
-    outer = {d: gap(d, "grace", "amnl") for d in SETS} | {d + "b": gap(d, "gaba", "baseline") for d in SETS}
+    outer = {d: gap("compact", d, "grace", "amnl") for d in SETS} | {
+        d + "b": gap("compact", d, "gaba", "baseline") for d in SETS
+    }
     assert max(outer, key=lambda d: abs(outer[d].mean)) == "FD001"
-    lost = [gap("FD002", *pair, "rmse_uncapped").mean for pair in (("amnl", "baseline"), ("grace", "gaba"))]
+    lost = [gap("compact", "FD002", *pair, "rmse_uncapped").mean for pair in (("amnl", "baseline"), ("grace", "gaba"))]
     below = [found[d, "baseline"].value.mean - (SOURCE["baseline"][d].rmse or 0) for d in ("FD002", "FD004")]
-    baseline = [r for r in records() if (r.spec["dataset"], r.spec["method"]) == ("FD001", "baseline")]
+    baseline = [r for r in records("compact") if (r.spec["dataset"], r.spec["method"]) == ("FD001", "baseline")]
     true = np.minimum(baseline[0].predictions["true"], 125)
     error = np.array([r.predictions["rul"] for r in baseline]) - true
     together = float(np.sqrt((error.mean(0) ** 2).mean()))
@@ -55,10 +59,10 @@ def test_what_the_pages_say_of_the_runs() -> None:
     fd001 = [r for r in found.values() if r.dataset == "FD001"]
     lows = sorted(best[d].engines for d in ("FD002", "FD003", "FD004"))
     lowest = [f"{best[d].value.mean:.2f} ({best[d].engines:.2f})" for d in SETS]
-    to_baseline = [f"{gap(d, 'grace', 'baseline').mean:+.2f}" for d in SETS]
+    to_baseline = [f"{gap('compact', d, 'grace', 'baseline').mean:+.2f}" for d in SETS]
     readme = [
         f"| lowest of nine (standard error over the test engines) | {cells(lowest)} |",
-        f"| GRACE to Baseline, RMSE | {cells([words(gap(d, 'grace', 'baseline')) for d in SETS])} |",
+        f"| GRACE to Baseline, RMSE | {cells([words(gap('compact', d, 'grace', 'baseline')) for d in SETS])} |",
         f"| GRACE to Baseline, published | {cells(published)} |",
         f"| GRACE to RUL alone, both weighted | {cells([words(e) for e in to_alone])} |",
         f"Of {len(family)} paired differences to Baseline {len(measurable)} leave out 0, as chance would have it "
@@ -101,8 +105,8 @@ def test_what_the_pages_say_of_the_runs() -> None:
 
 
 def test_what_training_says_of_the_network_of_full_size() -> None:
-    (run,) = Store(ROOT / "results" / "paper").all_records()
-    short = Store(ROOT / "results" / "measured").all_records()
+    (run,) = Store(ROOT / "results" / "paper").all_records("compact")
+    short = Store(ROOT / "results" / "measured").all_records("compact")
     errors = [engine_error([record]) for record in short]
     assert {f"{error:.1f}" for error in errors} == {"1.4"}
     said = f"the test RMSE is {run.test['rmse']:.1f} (standard error over the test engines {engine_error([run]):.1f}; one seed)"

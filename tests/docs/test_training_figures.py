@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grace.core.stats import adjust, student
+from grace.bench.store import Store
+from grace.core.stats import Family, adjust, student
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,39 +21,35 @@ def rows(name: str) -> list[dict[str, Any]]:
     return list(json.loads((ROOT / "results" / f"{name}.json").read_text()))
 
 
-@pytest.mark.parametrize("name", ["out_of_fold", "small_fleets", "irregular"])
+@pytest.mark.parametrize("name", ["out_of_fold", "small_fleets", "irregular", "intervals"])
 def test_the_table_is_that_of_the_measurements(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
     table = importlib.import_module(name).table(rows(name))
     assert table in (ROOT / "docs" / "training.md").read_text()
 
 
-def test_what_is_said_of_the_eight_differences() -> None:
-    found = rows("out_of_fold")
-    estimates = {}
-    for dataset in ("FD001", "FD002", "FD003", "FD004"):
-        squared = {
-            model: np.concatenate([r["squared"] for r in found if (r["dataset"], r["model"]) == (dataset, model)])
-            for model in ("statistics", "compact", "tree")
-        }
-        for model in ("compact", "tree"):
-            estimates[dataset, model] = student(squared[model] - squared["statistics"])
-    assert {key for key, e in estimates.items() if e.low > 0} == {("FD002", "compact"), ("FD004", "compact")}
-    assert not [key for key, e in estimates.items() if e.high < 0]
-    least = min(adjust(np.array([e.p for e in estimates.values()])))
+def test_the_table_of_ensembles_is_that_of_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
+    module = importlib.import_module("ensembles")
+    assert module.table(Store(module.FOLDER).all_records()) in (ROOT / "docs" / "training.md").read_text()
+
+
+def test_what_is_said_of_the_differences_out_of_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
+    module, found = importlib.import_module("out_of_fold"), rows("out_of_fold")
+    errors = {dataset: module.squared_errors(found, dataset) for dataset in module.SUBSETS}
+    keys = [(dataset, *pair) for dataset in module.SUBSETS for pair in module.PAIRS]
+    estimates = {(d, ours, other): student(errors[d][ours] - errors[d][other]) for d, ours, other in keys}
+    family = Family.of(list(estimates.values()))
     page = " ".join((ROOT / "docs" / "training.md").read_text().split())
-    assert f"the least adjusted p is {least:.2f}" in page
-    assert least > 0.05
-
-
-def test_what_is_said_of_the_time() -> None:
-    found = rows("out_of_fold")
-    for dataset in ("FD001", "FD002", "FD003", "FD004"):
-        compact, statistics = (
-            float(np.median([r["seconds"] for r in found if (r["dataset"], r["model"]) == (dataset, model)]))
-            for model in ("compact", "statistics")
-        )
-        assert 6 < compact / statistics < 11
+    assert family.words in page
+    kept = {key for key, p in zip(estimates, family.adjusted, strict=True) if p <= 0.05}
+    assert kept == {("FD002", "folds", "compact"), ("FD004", "folds", "compact")}
+    at_most = {key for key, estimate in estimates.items() if estimate.mean <= 0}
+    assert {key[0] for key in at_most if key[1:] == ("folds", "compact")} == set(module.SUBSETS)
+    assert {key[0] for key in at_most if key[1:] == ("folds", "tree")} == {"FD001", "FD004"}
+    alone = [{key[0] for key in at_most if key[1:] == ("statistics", other)} for other in ("compact", "tree")]
+    assert alone[0] & alone[1] == {"FD004"}
 
 
 def test_what_is_said_of_statistics_over_time() -> None:

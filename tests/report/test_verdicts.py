@@ -59,7 +59,7 @@ def test_every_verdict_against_baseline(real: Results, data: Any, view: str, fig
     }
     rows = summarise(real.records, metrics[figure], protocol)
     assert shown == {(row.dataset, row.method): said(row) for row in rows if row.difference is not None}
-    assert len(shown) == 32
+    assert len(shown) == 44
 
 
 def test_every_verdict_against_rul_alone(real: Results, data: Any) -> None:
@@ -79,7 +79,7 @@ def test_every_verdict_against_rul_alone(real: Results, data: Any) -> None:
             shown[p["dataset"], p["method"]] = (reference, *read_words(words))
             assert p["view"] == "honest"
     assert shown == expected
-    assert len(shown) == 28
+    assert len(shown) == 40
 
 
 def test_the_findings_count_what_the_table_counts(real: Results, data: Any) -> None:

@@ -21,6 +21,7 @@ from grace.errors import GraceError, GraceWarning
 from grace.models import function
 from grace.models.cnn_bilstm_attention import SIZES
 from grace.models.rul_problem import RULProblem
+from grace.training import run
 from grace.training.checkpoint import load, save
 from grace.training.model_file import load_model, save_model
 from grace.training.predict import predict
@@ -247,6 +248,17 @@ def test_a_checkpoint_of_another_run_is_refused(fleets: tuple[Fleet, Fleet], tmp
     train(small(), *fleets, checkpoint=path)
     with pytest.raises(GraceError, match="should be the checkpoint of"):
         train(small(seed=4), *fleets, checkpoint=path)
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0.0, [1, 2, 3]), (1e9, [1])])
+def test_a_run_writes_after_its_first_epoch_and_then_no_more_often_than_every_so_many_seconds(
+    seconds: float, expected: list[int], fleets: tuple[Fleet, Fleet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    monkeypatch.setattr(run, "OFTEN", seconds)
+    monkeypatch.setattr(run, "save", lambda path, kind, state: written.append(state["epoch"]))
+    train(small(), *fleets, checkpoint=tmp_path / "c")
+    assert written == expected
 
 
 def test_a_damaged_checkpoint_is_set_aside_and_its_run_begins_anew(fleets: tuple[Fleet, Fleet], tmp_path: Path) -> None:

@@ -196,7 +196,8 @@ def _read(result: Diagnosis) -> Panel:
     if result.near_failure_share is not None:
         source = result.source_prescription
         words = METHOD_WORDS[source.method].split(":")[0] if source.decided else "nothing: undecided"
-        text.append(f"\nThe source's rule (--bands source) says {words}.", style="dim")
+        rule = "on this rho; --bands source measures as published" if result.elsewhere else "--bands source"
+        text.append(f"\nThe source's rule ({rule}) says {words}.", style="dim")
     return Panel(text, title="What follows", title_align="left")
 
 

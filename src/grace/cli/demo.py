@@ -60,9 +60,9 @@ def _page(outcomes: Sequence[work.dial.Outcome], executor: Executor | None, fold
         [work.SIMULATED],
         _PAGE_METHODS,
         _PAGE_SEEDS,
-        size="tiny",
+        size="statistics",
         rul_scale="cap",
-        schedule=replace(work.Schedule.named("tiny"), epochs=4, steps=50),
+        schedule=replace(work.Schedule.named("statistics"), epochs=4),
         conventions=work.Conventions(window=20),
     )
     work.sweep(specs, work.Store(folder), None, lambda: nullcontext(executor))

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from grace.cli import work
-from grace.cli.options import EngineOptions, Engines, Jobs, OptionalSize, grouped
+from grace.cli.options import EngineOptions, Engines, Jobs, OptionalSize, Profile, grouped
 from grace.errors import GraceError
 
 app = typer.Typer(rich_markup_mode=None)
@@ -38,6 +38,7 @@ def _diagnose(
     ] = None,
     jobs: Jobs = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Standard output holds one JSON object alone.")] = False,
+    profile: Profile = False,
 ) -> None:
     """Measure how the two tasks' gradients align, with an interval, and say what follows.
 

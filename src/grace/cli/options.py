@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -26,6 +27,9 @@ Jobs = Annotated[
     int, typer.Option(help="Processes, one thread each; 0 is one a core. The numbers do not depend on it.")
 ]
 Protocol = Annotated[str, typer.Option(help="honest, or source: best epoch on the test set.")]
+Profile = Annotated[
+    bool, typer.Option("--profile", help="Show at the end where the time of this process went, on standard error.")
+]
 _SIZE = typer.Option(help="Network: statistics (by default), compact, paper or tiny.")
 Size = Annotated[str, _SIZE]
 OptionalSize = Annotated[str | None, _SIZE]
@@ -50,6 +54,9 @@ class _TableOptions:
     ] = None
     time_unit: Annotated[str, typer.Option(help="Unit that RUL is counted in, e.g. hours.")] = "cycles"
     test_table: Annotated[Path | None, typer.Option(help="Table of test engines, with the same columns.")] = None
+    sentinels: Annotated[
+        str | None, typer.Option(help="Numbers that stand for a missing reading, with commas between; or none.")
+    ] = None
     cache: Annotated[
         Path | None, typer.Option(help="Folder for the rows of a table larger than memory, kept there.")
     ] = None
@@ -207,14 +214,18 @@ def _listed(text: str) -> list[str]:
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """A command for typer, whose parameters that are groups of options (dataclasses) become an option a field."""
+    """A command for typer, whose parameters that are groups of options (dataclasses) become an option a field.
+
+    Where it has a parameter ``profile``, a :data:`Profile`, that is served here.
+    """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
 
     @wraps(command)
     def wrapper(**given: Any) -> None:
         made = {name: group(**{f.name: given.pop(f.name) for f in fields(group)}) for name, group in groups.items()}
-        command(**made, **given)
+        with work.profiled() if given.get("profile") else nullcontext():
+            command(**made, **given)
 
     every = [
         p.replace(kind=Parameter.KEYWORD_ONLY, annotation=hints[p.name])

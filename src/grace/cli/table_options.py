@@ -48,16 +48,25 @@ def opened(options: EngineOptions, features: tuple[str, ...]) -> TableSource:
         target=target or "",
         label=options.label or "",
         unit=options.time_unit,
+        sentinels=_numbers(options.sentinels or ""),
         test="" if test is None else table_name(test),
         event=options.event or ("event" if options.unit_table is not None else ""),
     )
     source = TableSource(table, columns, features, test=test, units=options.unit_table, cache=options.cache)
-    found = select_columns(source, options.conditions)
+    found = select_columns(source, options.conditions, ask=options.sentinels != "none")
     if found.cache is not None or found.rows * len(found.values) * 8 <= _IN_MEMORY:
         return found
     made = Path(mkdtemp(prefix="grace-"))
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     return replace(found, cache=made)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    """Numbers with commas between; ``none`` and nothing are no numbers."""
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip() not in ("", "none"))
+    except ValueError:
+        raise GraceError(f"`--sentinels` should be numbers, as in -999,65535, or none. Found {text!r}.") from None
 
 
 def _flights(table: Path) -> tuple[str, str, str] | None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from grace.cli import work
-from grace.cli.options import Device, Engines, TrainingOptions, grouped, is_gpu
+from grace.cli.options import Device, Engines, Profile, TrainingOptions, grouped, is_gpu
 from grace.errors import GraceError
 
 Number = int | float
@@ -43,6 +43,7 @@ def _train(
     to: Annotated[
         Path | None, typer.Option(help="File of the network; default DATASET-METHOD-SEED.safetensors.")
     ] = None,
+    profile: Profile = False,
 ) -> None:
     """Train, choose on held-out engines, report on the test engines, and keep the network for `grace predict`.
 
@@ -50,14 +51,14 @@ def _train(
       grace train FD001 --data cmapss --method grace --seed 42
       grace train FD001 --data cmapss --outer gaba --inner mse --option floor=0
       grace train FD001 --data cmapss --outer torchjd:UPGrad        a Gramian weighting of TorchJD
-      grace train FD001 --data cmapss --size paper --schedule paper
+      grace train FD001 --data cmapss --size paper
       grace train --table fleet.parquet --engine id --time cycle --method rul-only-weighted
       grace train simulated --method baseline
       grace train FD001 --data cmapss --model tree                  what needs no network: tree, ridge or age
 
     \b
     Methods: baseline, dwa, gradnorm, uncertainty, amnl, gaba, grace (the source's seven), rul-only, rul-only-weighted,
-    health-only, amnl-normalised, gaba-equal, grace-equal (floor 0).
+    health-only, amnl-normalised, gaba-equal, grace-equal (floor 0), fixed-0.01, fixed-0.1, fixed-0.5 (beside RUL in caps).
 
     \b
     Interrupted, even killed, the same command goes on; what is lost is an epoch, or a second of short ones.

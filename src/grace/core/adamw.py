@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from grace.clock import part
+
 
 def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
     """A method without the wrapper that keeps torch's compiler out of it by importing it; nothing here is compiled."""
@@ -18,4 +20,4 @@ class AdamW(torch.optim.AdamW):
 
     add_param_group = _plain(torch.optim.AdamW.add_param_group)
     zero_grad = _plain(torch.optim.AdamW.zero_grad)
-    step = torch.no_grad()(_plain(torch.optim.AdamW.step))
+    step = part("steps: optimiser")(torch.no_grad()(_plain(torch.optim.AdamW.step)))

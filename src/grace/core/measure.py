@@ -10,6 +10,7 @@ from itertools import combinations_with_replacement
 import torch
 from torch import Tensor
 
+from grace.clock import part
 from grace.core.graph import Graph
 from grace.core.processes import Group, mean, total, world
 from grace.errors import GraceError
@@ -78,6 +79,7 @@ def _sharded_parameters() -> list[Tensor]:
     return found
 
 
+@part("steps: Gramian")
 def gramian_of(gradients: Sequence[Gradients | None], inputs: Sequence[Tensor], group: Group = False) -> Tensor:
     r"""Gramian ``[K, K]`` of task gradients, :math:`G_{ij} = \mathrm{Re} \langle g_i, g_j \rangle`.
 

@@ -8,12 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from grace.clock import part
+
 Weigh = Callable[[Tensor | None], tuple[Tensor, Tensor | None]]
 """Gramians ``[R, K, K]`` or None -> task weights ``[R, K]``, and the outer axes' own losses ``[R]`` or None."""
 
 Gradients = Sequence[Tensor | None]
 
 
+@part("steps: backward")
 def step_of_replicas(
     losses: Tensor,
     weigh: Weigh,
@@ -53,6 +56,7 @@ def step_of_replicas(
     return weights, gram
 
 
+@part("steps: Gramian")
 def gramians_of_replicas(losses: Tensor, inputs: Sequence[Tensor], *, retain_graph: bool = False) -> Tensor:
     """Gramians ``[R, K, K]`` of the task gradients on ``inputs`` ``[R, ...]`` of losses ``[R, K]``; ``.grad`` is left alone."""
     return _gramians(_task_gradients(losses, inputs, retain_graph=retain_graph))
@@ -68,6 +72,7 @@ def _task_gradients(losses: Tensor, inputs: Sequence[Tensor], *, retain_graph: b
     ]
 
 
+@part("steps: Gramian")
 def _gramians(rows: Sequence[Gradients]) -> Tensor:
     """Gramians ``[R, K, K]`` of task gradients, a sum over the parameters ``[R, ...]`` that they are of."""
     example = next(g for row in rows for g in row if g is not None)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from grace.clock import part
 from grace.core.graph import Graph, remember
 from grace.core.measure import HALF_PRECISION, Gradients, gramian_of, measure
 from grace.core.processes import Group
@@ -17,6 +18,7 @@ Weigh = Callable[[Tensor | None], tuple[Tensor, Tensor | None]]
 """Gramian ``[K, K]``, or None where none was measured -> task weights ``[K]`` and the outer axis' own loss, or None."""
 
 
+@part("steps: backward")
 def take_step(
     losses: Sequence[Tensor | None],
     weigh: Weigh,

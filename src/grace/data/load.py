@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from grace.clock import part
 from grace.data.cmapss.fleets import read_plain, read_test, read_train, subset_name
 from grace.data.fleet import SETTINGS, Fleet
 from grace.data.simulated.fleet import Simulation, simulate
@@ -88,6 +89,7 @@ def _counted(fleet: Fleet) -> Fleet:
     return replace(fleet, row_rul=None, last_time=None, time=None)
 
 
+@part("reading")
 def load_train(dataset: str, data: Source, dial: float = 1.0, seed: int = 0) -> Fleet:
     """Training engines by name.
 
@@ -106,6 +108,7 @@ def load_train(dataset: str, data: Source, dial: float = 1.0, seed: int = 0) -> 
     return read_train(*subset_name(dataset, data))
 
 
+@part("reading")
 def load_test(dataset: str, data: Source) -> Fleet | None:
     """Test engines by name, or None where a folder has no ``test_NAME.txt``; arguments as :func:`load_train`."""
     if isinstance(data, TableSource):

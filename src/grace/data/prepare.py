@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from grace.clock import part
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
@@ -32,6 +33,7 @@ class Prepared:
     class_shares: tuple[float, ...]
 
     @classmethod
+    @part("conditions, scaling, split")
     def of(cls, fleet: Fleet, conventions: Conventions, min_history: int = 0, timed: bool = False) -> Prepared:
         """A training fleet checked, its conditions found, its features scaled and the windows of engines that failed indexed.
 
@@ -42,9 +44,9 @@ class Prepared:
         conditioner = Conditioner.fit(fleet, conventions, timed)
         windows = training_windows(fleet, conditioner.transform(fleet), conventions, min_history, of=fleet.failures)
         near, shares = 0, np.zeros(3, dtype=np.int64)
-        for part in windows.pieces():
-            near += int((part.true_rul < conventions.near_failure).sum())
-            shares += np.bincount(part.label, minlength=3)
+        for piece in windows.pieces():
+            near += int((piece.true_rul < conventions.near_failure).sum())
+            shares += np.bincount(piece.label, minlength=3)
         classes = tuple(map(float, shares / len(windows)))
         return cls(windows, conditioner, len(conditioner.centres), near / len(windows), classes)
 

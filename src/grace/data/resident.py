@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from grace.clock import part
 from grace.data.windows import ManyWindows, Windows
 
 Batch = tuple[Tensor, ...]
@@ -59,6 +60,7 @@ class ResidentWindows:
     def __len__(self) -> int:
         return self._count
 
+    @part("batches")
     def batch(self, index: Tensor) -> Batch:
         """Of the windows at int64 ``[B]``: themselves ``[B, T, F]``, or their statistics or ages ``[B, S]``; capped RUL in cycles
         and health state ``[B]``, and where engines were suspended whether the window is of one, ``[B]``."""

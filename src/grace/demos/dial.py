@@ -42,12 +42,12 @@ class Setup:
     first_seed: int = 1  # seed of the first of them; the others follow it
     fleet: Simulation = Simulation(engines=24, test_engines=200, faults=2)  # the fleet; dial and seed are set for each
     size: str = "tiny"  # size of the network
-    steps: int = 250  # optimiser steps of a training
-    inits: int = 5  # initialisations of a diagnosis
+    steps: int = 200  # optimiser steps of a training
+    inits: int = 4  # initialisations of a diagnosis
     probe_steps: int = 150  # joint steps of a diagnosis
     batches: int = 50  # batches read in each
     batch_size: int = 64  # windows in a batch
-    window: int = 20  # length of a window, cycles
+    window: int = 10  # length of a window, cycles
 
 
 @dataclass(frozen=True, eq=False)

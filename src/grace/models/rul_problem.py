@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from grace.clock import part
 from grace.core.weighted_mse import INNER
 from grace.data.resident import Batch, ResidentWindows
 from grace.data.windows import UNKNOWN, ManyWindows, Windows
@@ -52,6 +53,7 @@ def statistics_of(size: str, timed: bool = False) -> StatisticsArchitecture | No
     return replace(found, timed=timed) if isinstance(found, StatisticsArchitecture) else None
 
 
+@part("statistics")
 def resident(windows: Windows | ManyWindows, size: str, device: str = "cpu") -> ResidentWindows:
     """Windows on a device as a network of this size trains on them: as they are, or as statistics that are made once."""
     found = statistics_of(size, windows.timed)
@@ -150,6 +152,7 @@ class RULProblem:
         return found
 
     @cached_property
+    @part("statistics")
     def _moments(self) -> tuple[Tensor, Tensor]:
         """Mean and scale of the statistics of the training windows."""
         return moments(self._resident.batch(self._resident.spread())[0])
@@ -164,6 +167,7 @@ class RULProblem:
         :meth:`ResidentWindows.batch <grace.data.resident.ResidentWindows.batch>`."""
         return self._resident.stream(self.batch_size, seed)
 
+    @part("steps: forward")
     def losses(self, model: Any, batch: Batch) -> tuple[Tensor, ...]:
         """RUL loss (in units of ``scale`` squared) and health cross entropy (nats)."""
         x, *known = batch

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from grace.clock import part
 from grace.core.metrics import rmse
 from grace.data.conventions import Conventions
 from grace.data.resident import CHUNK, ResidentWindows
@@ -29,6 +30,7 @@ def fit(name: str, windows: Windows | ManyWindows, conventions: Conventions) -> 
     return kind.fit(_input(some, kind.reads_age), some.rul, conventions.health_cuts, some.timed)
 
 
+@part("baselines")
 def baseline_errors(splits: Sequence[Split], conventions: Conventions) -> dict[str, float]:
     """RMSE of each baseline on the engines that the splits hold out, cycles (or the table's unit).
 

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, contiguous_format, uint8
 
+from grace.clock import part
 from grace.files import replacing, unreadable
 from grace.formats import DamagedError, Format
 
@@ -20,6 +21,7 @@ KINDS_1 = {"trained network": "trained network", "checkpoint of runs": "checkpoi
 """What files of version 1 call themselves, and their name since."""
 
 
+@part("files")
 def save(path: Path, kind: Format, state: dict[str, Any]) -> None:
     """Write a tree of dicts (of strings or integers), lists, JSON values and tensors, whole or not at all.
 

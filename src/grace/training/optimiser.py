@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from grace.clock import part
 from grace.training.layout import Layout, State
 from grace.training.schedule import Schedule
 
@@ -44,6 +45,7 @@ class RowOptimiser:
         """Forget the last gradients."""
         self._grad.zero_()
 
+    @part("steps: optimiser")
     @torch.no_grad()
     def step(self) -> None:
         """Clip as ``clip_grad_norm_``, step and average; the first step sets the average, as ``AveragedModel`` does."""

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from grace.clock import part
 from grace.controllers.controller import Controller
 from grace.controllers.methods import build_outer
 from grace.models.rul_problem import TASKS
@@ -112,6 +113,7 @@ class Outer:
         """The groups that hold some of these replicas."""
         return [group for group in self.groups if not set(group.members).isdisjoint(rows)]
 
+    @part("steps: task weights")
     def weigh(
         self, groups: Sequence[_Group], rows: Tensor, losses: Tensor, gram: Tensor | None, step: int
     ) -> tuple[Tensor, Tensor | None]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from grace.clock import part
 from grace.data.conditions import Conditioner
 from grace.data.fleet import Fleet
 from grace.data.prepare import check_training, suspension
@@ -74,6 +75,7 @@ class Split:
         return [replace(split, chosen=False, suspension=said) for split in made]
 
     @classmethod
+    @part("conditions, scaling, split")
     def _made(cls, spec: RunSpec, training: Fleet, held: Fleet | None, test: Fleet | None) -> Split:
         """Trained on ``training``, and chosen or scored on ``held``, or on the test engines where there is none."""
         conventions, plan = spec.conventions, spec.schedule

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from grace.alignment.probe import initialised_model
+from grace.clock import part
 from grace.core.fit import Weighed, fit
 from grace.core.replicas import gramians_of_replicas, step_of_replicas
 from grace.data.resident import Batch, ResidentWindows
@@ -167,6 +168,7 @@ class Stack:
         if not whole:
             self.state.put(index, state)
 
+    @part("steps: forward")
     def _losses(self, network: Networks, rows: list[int], batch: Batch) -> Tensor:
         """Losses ``[n, K]`` of the replicas at ``rows``."""
         (x, rul, label, *some), one = batch, self.specs[0]
@@ -176,6 +178,7 @@ class Stack:
             how = (predicted, logits, rul, label, inners, one.conventions.cap, one.rul_scale)
             return torch.stack(task_losses(*how, some[0] if some else None, one.suspended == "bound"), 1)
 
+    @part("evaluation of epochs")
     def _evaluate(self, going: list[int]) -> None:
         rows, specs = torch.tensor(going, device=self.device), [self.specs[number] for number in going]
         p = self.parameters.views(self.state.average[rows])
@@ -242,6 +245,7 @@ def _precision(device: str, precision: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 
+@part("initial networks")
 def _initial_networks(
     specs: Sequence[RunSpec], splits: dict[int, Split], train_on: dict[int, ResidentWindows], device: str
 ) -> list[TwoHeads]:

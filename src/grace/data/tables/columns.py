@@ -15,7 +15,7 @@ TRAIN, TEST = "dev", "test"
 """The sides of an N-CMAPSS file; a table has but one."""
 ROLES = ("engine", "time", "target", "label", "event")
 """Fields of :class:`Columns` that name a column which is no value."""
-LATER = ("incomplete", "event")
+LATER = ("incomplete", "sentinels", "event")
 """Fields of :class:`Columns` that came after records were there."""
 
 
@@ -34,6 +34,7 @@ class Columns:
         classes: Names of the three health states in the label column; empty where they are 0, 1, 2 or follow from RUL.
         incomplete: Values whose readings may be missing, see :mod:`grace.data.tables.missing`; of all others one in every row
             is needed.
+        sentinels: Numbers that stand for a missing reading in every column of values.
         event: Column that says whether an engine failed at its last row (1) or was suspended (0), in every row or in the last
             one; empty: nothing says so, and all are taken as failed.
 
@@ -50,6 +51,7 @@ class Columns:
     test: str = ""
     classes: tuple[str, ...] = ()
     incomplete: tuple[str, ...] = ()
+    sentinels: tuple[float, ...] = ()
     event: str = ""
 
     def __post_init__(self) -> None:

@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 
 from grace.data.fleet import missing
 from grace.data.tables.columns import TableSource
-from grace.data.tables.table import Table, missing_texts
+from grace.data.tables.table import Edges, Table, missing_texts
 from grace.data.tables.text import TEXT, ending, texts_in_place_of_numbers
 from grace.errors import GraceError
+
+SENTINELS = (-999, -9999, 65535)
+"""Numbers that loggers write where they read nothing."""
 
 
 def carry_on(source: TableSource, values: NDArray[Any], starts: NDArray[np.int64]) -> None:
@@ -61,3 +64,22 @@ def texts_for_none(table: Table, names: tuple[str, ...]) -> list[str]:
         if ending(file) in TEXT:
             counts.update(texts_in_place_of_numbers(file, names))
     return missing_texts(counts)
+
+
+def replaced(sentinels: tuple[float, ...]) -> list[str]:
+    """The line that says which numbers were taken for missing readings; none without such."""
+    return [f"taken for missing readings: {', '.join(f'{number:.15g}' for number in sentinels)}"] if sentinels else []
+
+
+def suspected(table: Table, edges: Edges) -> list[str]:
+    """A line for each column whose least or largest value is one of :data:`SENTINELS`, with a question; nothing is changed."""
+    lines = []
+    for name, (low, high) in edges.items():
+        for number, edge in ((low, "least"), (high, "largest")):
+            if number in SENTINELS and low != high:
+                count = table.collect(table.whole.select((pl.col(name) == number).sum())).item()
+                lines.append(
+                    f"{name}: {number:g} in {count:,} rows is its {edge} value; does it stand for a missing reading? "
+                    f"--sentinels {number:g} takes it for one, --sentinels none asks no more"
+                )
+    return lines

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from grace.data.fleet import Fleet
 from grace.data.tables.arrays import arrays_of
+from grace.data.tables.categories import with_categories
 from grace.data.tables.columns import TRAIN, Columns, TableSource
 from grace.data.tables.events import failed_by, failed_of
 from grace.data.tables.missing import carry_on
@@ -31,7 +32,8 @@ def read_table(
         table: A file, a folder, a frame of polars or pandas, or a :class:`~grace.data.tables.columns.TableSource`, which
             says all by itself.
         columns: Roles of the columns.
-        values: Columns that are read as values, after the settings; none: all numeric ones without a role.
+        values: Columns that are read as values, after the settings; none: all numeric ones without a role. ``COLUMN = VALUE`` is
+            1 where a text column holds the value.
 
     Raises:
         GraceError: ``columns`` is missing or given beside a source, the table is missing or damaged, a column is missing or of
@@ -39,7 +41,7 @@ def read_table(
             each other, or a file changes meanwhile.
     """
     opened, source = _opened(table, columns, tuple(values))
-    opened = opened.with_numbers(source.columns, source.values)
+    opened = with_categories(opened.cleaned(source.columns, source.values), source.values)
     if not source.features:
         numeric = (n for n, kind in opened.schema.items() if kind.is_numeric() and n not in source.columns.named)
         source = replace(source, features=tuple(numeric))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import polars as pl
@@ -14,12 +15,13 @@ from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet, missing
 from grace.data.tables.arrays import arrays_of, names_of
+from grace.data.tables.categories import categories_of, end_flags, said_of_categories, with_categories
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.events import without_rows
-from grace.data.tables.missing import carried, gaps_of, texts_for_none
+from grace.data.tables.missing import carried, gaps_of, replaced, suspected, texts_for_none
 from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
-from grace.data.tables.table import Table
+from grace.data.tables.table import Edges, Table, is_number
 from grace.errors import GraceError
 
 SAMPLE_ENGINES, SAMPLE_ROWS = 50, 20_000
@@ -30,25 +32,26 @@ LEAKAGE_R2 = 0.9999
 AUTO, NONE = "auto", "none"
 
 
-def select_columns(source: TableSource, conditions: str = AUTO) -> TableSource:
+def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True) -> TableSource:
     """The source with its settings, features and classes settled, and what was left out.
 
     Without features: all numeric columns that vary inside the operating conditions. Conditions are ``auto`` (or 0): from the
     columns that look like settings; ``none``; a number of conditions on those columns; or setting columns with commas between.
+    ``ask``: whether to ask about numbers that look like :attr:`Columns.sentinels <grace.data.tables.columns.Columns>`.
 
     Raises:
         GraceError: The table cannot be opened, a column is missing, of the wrong type or named twice, or no feature is left.
     """
-    table, (count, named) = scan(source.path, source.side).with_numbers(source.columns), _asked(conditions)
+    (table, source, texts), (count, named) = _opened(source), _asked(conditions)
     _check_named(table, source, named)
     counts = table.engines(source.columns)
     searched = not (named or conditions == NONE)
-    names, constant = _candidates(table, source, named, searched)
-    gaps = gaps_of(table, tuple(name for name in names if name not in named))
+    edges = _candidates(table, source, named, searched)
+    varying = tuple(name for name, (low, high) in edges.items() if low != high)
+    gaps = gaps_of(table, tuple(name for name in edges if name not in named))
     columns = replace(source.columns, classes=_classes(table, source.columns), settings=(), incomplete=tuple(gaps))
-    varying = tuple(name for name in names if name not in constant)
     rows = _sample(table, replace(source, columns=columns, features=varying), counts)
-    settings = _settings(rows, gaps) if searched else named
+    settings = _settings(rows, gaps, texts) if searched else named
     if count > 1 and not settings:
         raise GraceError(
             f"{table.path}: {count} conditions should come from setting columns. Found none that look like them. Name them with "
@@ -56,12 +59,28 @@ def select_columns(source: TableSource, conditions: str = AUTO) -> TableSource:
         )
     columns = replace(columns, settings=settings)
     fitted = _fitted(rows, columns, count)
-    left_out = {} if source.features else _left_out(table, columns, rows, fitted, constant)
+    left_out: dict[str, str] = {}
+    if not source.features:
+        reasons = {
+            "says RUL itself": _leaking(rows),
+            "constant within each condition": fitted.constant(rows),
+            "marks an engine's last row": end_flags(table, columns, edges, counts),
+            "set the operating condition": columns.settings,
+            "constant": edges.keys() - varying,
+        }
+        left_out = _left_out(table, {*columns.named, *texts}, reasons)
     features = source.features or tuple(name for name in varying if name not in left_out)
     incomplete = tuple(name for name in features if name in gaps)
     if not features:
         raise GraceError(f"{table.path}: some column should vary within a condition. Found none. Name --features.")
     total = int(counts["len"].sum())
+    shares = {name: gaps[name] / total for name in incomplete}
+    done = (
+        *said_of_categories(texts),
+        *texts_for_none(table, features),
+        *replaced(columns.sentinels),
+        *carried(shares),
+    )
     return replace(
         source,
         columns=replace(columns, incomplete=incomplete),
@@ -70,13 +89,16 @@ def select_columns(source: TableSource, conditions: str = AUTO) -> TableSource:
         found=len(fitted.centres),
         rows=total,
         left_out=left_out,
-        done=(
-            *table.done,
-            *texts_for_none(table, features),
-            *carried({n: gaps[n] / total for n in incomplete}),
-            *_without_rows(source, counts),
-        ),
+        done=(*table.done, *done, *_without_rows(source, counts), *(suspected(table, edges) if ask else ())),
     )
+
+
+def _opened(source: TableSource) -> tuple[Table, TableSource, dict[str, tuple[str, ...]]]:
+    """The table, cleaned and with a column for each value of its text columns, the source with these features, and these."""
+    table = scan(source.path, source.side).cleaned(source.columns)
+    texts = categories_of(table, source.columns, source.features)
+    features = dict.fromkeys(one for name in source.features for one in texts.get(name, (name,)))
+    return with_categories(table, tuple(chain(*texts.values()))), replace(source, features=tuple(features)), texts
 
 
 def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
@@ -105,35 +127,25 @@ def _check_named(table: Table, source: TableSource, named: tuple[str, ...]) -> N
         )
 
 
-def _candidates(
-    table: Table, source: TableSource, named: tuple[str, ...], searched: bool
-) -> tuple[tuple[str, ...], set[str]]:
-    """Columns that may be settings or features, and those of them that are constant."""
+def _candidates(table: Table, source: TableSource, named: tuple[str, ...], searched: bool) -> Edges:
+    """Columns that may be settings or features, with their least and largest values; one of them varies."""
     taken = source.columns.named
-    numeric = tuple(n for n, kind in table.schema.items() if kind.is_numeric() and n not in taken)
+    numeric = tuple(n for n, kind in table.schema.items() if is_number(kind) and n not in taken)
     every = numeric if searched or not source.features else ()
-    names = tuple(dict.fromkeys((*source.features, *named, *every)))
-    constant = _constant(table, names)
-    if constant == set(names):
+    edges = table.edges(tuple(dict.fromkeys((*source.features, *named, *every))))
+    if all(low == high for low, high in edges.values()):
         raise GraceError(
             f"{table.path} should have a numeric column that varies. Found none. Name some with --features."
         )
-    return names, constant
+    return edges
 
 
-def _constant(table: Table, names: tuple[str, ...]) -> set[str]:
-    if not names:  # polars makes no row of no columns
-        return set()
-    columns = pl.col(names)
-    low, high = (table.collect(table.whole.select(edge)).row(0) for edge in (columns.min(), columns.max()))
-    return {name for name, a, b in zip(names, low, high, strict=True) if a == b}
-
-
-def _settings(rows: Fleet, gaps: Iterable[str]) -> tuple[str, ...]:
-    """Columns that look like settings; one with missing readings is none."""
-    complete = tuple(name for name in rows.columns if name not in set(gaps))
+def _settings(rows: Fleet, gaps: Collection[str], texts: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Columns that look like settings; one with missing readings is none, and the values of a text column are all or none."""
+    complete = tuple(name for name in rows.columns if name not in gaps)
     values = rows.taken(np.arange(len(rows.values)), complete)
-    return find_settings(values, _life(rows), rows.engine_of_row(), complete)
+    found = find_settings(values, _life(rows), rows.engine_of_row(), complete)
+    return tuple(dict.fromkeys(chain(found, *(one for one in texts.values() if set(one) & set(found)))))
 
 
 def _classes(table: Table, columns: Columns) -> tuple[str, ...]:
@@ -185,15 +197,13 @@ def _fitted(rows: Fleet, columns: Columns, count: int) -> Conditioner:
     return Conditioner.fit(rows, Conventions(features=rows.columns, conditions=count, table=known))
 
 
-def _left_out(table: Table, columns: Columns, rows: Fleet, fitted: Conditioner, constant: set[str]) -> dict[str, str]:
+def _left_out(table: Table, used: Collection[str], reasons: Mapping[str, Iterable[str]]) -> dict[str, str]:
     """Why columns are not used, in the order of the table; the last reason of several counts."""
-    reasons = dict.fromkeys(_leaking(rows), "says RUL itself")
-    reasons |= dict.fromkeys(fitted.constant(rows), "constant within each condition")
-    reasons |= dict.fromkeys(columns.settings, "set the operating condition") | dict.fromkeys(constant, "constant")
-    kinds = {name: kind for name, kind in table.schema.items() if name not in columns.named}
+    why = {name: reason for reason, names in reasons.items() for name in names}
     texts = {name: f"numbers and texts such as {text!r}" for name, text in table.mixed.items()}
-    known = {n: reasons.get(n) if kind.is_numeric() else texts.get(n, "no numbers") for n, kind in kinds.items()}
-    return {name: why for name, why in known.items() if why is not None}
+    kinds = {name: kind for name, kind in table.schema.items() if name not in used}
+    known = {n: why.get(n) if is_number(kind) else texts.get(n, "no numbers") for n, kind in kinds.items()}
+    return {name: reason for name, reason in known.items() if reason is not None}
 
 
 def _leaking(rows: Fleet) -> set[str]:

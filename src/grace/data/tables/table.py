@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -24,6 +24,15 @@ SECONDS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
 
 SINGLE_PRECISION = ("Float32", "Int8", "Int16", "UInt8", "UInt16", "Boolean")
 """Types that single precision holds without rounding."""
+
+
+Edges = Mapping[str, tuple[Any, Any]]
+"""Least and largest value of columns; None of one without values."""
+
+
+def is_number(kind: pl.DataType) -> bool:
+    """Whether a column of a type holds numbers; true and false are 1 and 0."""
+    return kind.is_numeric() or isinstance(kind, pl.Boolean)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +67,17 @@ class Table:
         except (OSError, pl.exceptions.PolarsError) as error:
             raise unreadable(self.path, error) from None
 
-    def with_numbers(self, columns: Columns, values: tuple[str, ...] = ()) -> Table:
+    def cleaned(self, columns: Columns, values: tuple[str, ...] = ()) -> Table:
+        """The table with numbers for texts (:meth:`_with_numbers`), and nothing in place of the sentinels of ``columns``."""
+        table = self._with_numbers(columns, values)
+        wanted = values or tuple(name for name in table.schema if name not in columns.named)
+        names = [name for name in wanted if table.schema.get(name, pl.String()).is_numeric()]
+        if not columns.sentinels or not names:
+            return table
+        known = [_without(name, columns.sentinels) for name in names]
+        return replace(table, frames=tuple(frame.with_columns(known) for frame in table.frames))
+
+    def _with_numbers(self, columns: Columns, values: tuple[str, ...]) -> Table:
         """Text columns that hold numbers, and nothing but :data:`~grace.data.tables.text.MISSING` beside them, as numbers.
 
         Of ``values``, the time, the target and the event; without values of all columns but engine and label.
@@ -88,6 +107,15 @@ class Table:
         if counts.is_empty():
             raise self.without_rows()
         return counts
+
+    def edges(self, names: tuple[str, ...]) -> Edges:
+        """Least and largest value of some columns, in one pass."""
+        if not names:  # polars makes no row of no columns
+            return {}
+        low, high = (
+            self.collect(self.whole.select(edge)).row(0) for edge in (pl.col(names).min(), pl.col(names).max())
+        )
+        return {name: (a, b) for name, a, b in zip(names, low, high, strict=True)}
 
     def without_rows(self) -> GraceError:
         """The error to show where a table has none."""
@@ -137,7 +165,7 @@ class Table:
             found = ", ".join(self.schema)[:200]
             raise GraceError(f"{self.path} should have the column {name}. Found {found}. Name one with {option}.")
         kind = self.schema[name]
-        if numeric and not (kind.is_numeric() or str(kind) == "Boolean"):
+        if numeric and not is_number(kind):
             if self.collect(self.whole.head(1)).is_empty():  # a .csv of column names alone seems to hold text
                 raise self.without_rows()
             raise GraceError(
@@ -172,6 +200,12 @@ class Table:
             return kind
         gaps = self.collect(self.whole.select(pl.col(name).null_count())).item()
         return pl.Float64() if gaps else kind
+
+
+def _without(name: str, sentinels: tuple[float, ...]) -> pl.Expr:
+    """A column with nothing in place of some numbers."""
+    column = pl.col(name)
+    return pl.when(pl.any_horizontal(column == number for number in sentinels)).then(None).otherwise(column).alias(name)
 
 
 def _counted_texts(name: str) -> tuple[pl.Expr, ...]:

@@ -86,7 +86,7 @@ def scan_text(file: Path) -> pl.LazyFrame:
 
 
 def texts_in_place_of_numbers(file: Path, names: tuple[str, ...]) -> dict[str, int]:
-    """How many fields of each of some columns hold one of :data:`MISSING`, for the columns that have such."""
+    """How many fields of each of some columns hold one of :data:`MISSING`, for the columns that are there and have such."""
     found = Dialect.of(file)
     frame = pl.scan_csv(
         file,
@@ -94,8 +94,9 @@ def texts_in_place_of_numbers(file: Path, names: tuple[str, ...]) -> dict[str, i
         infer_schema=False,
         with_column_names=lambda names: [name.strip() for name in names],
     )
-    counts = frame.select(pl.col(names).is_in(MISSING).sum()).collect(engine="streaming").row(0)
-    return {name: int(count) for name, count in zip(names, counts, strict=True) if count}
+    read = [name for name in frame.collect_schema() if name in names]
+    counts = frame.select(pl.col(read).is_in(MISSING).sum()).collect(engine="streaming").row(0) if read else ()
+    return {name: int(count) for name, count in zip(read, counts, strict=True) if count}
 
 
 def fault_of(file: Path) -> str:

@@ -1,0 +1,85 @@
+"""Text columns of a few values as columns of 0 and 1, ``COLUMN = VALUE``; and flags that mark an engine's end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from grace.data.tables.columns import Columns
+from grace.data.tables.table import Edges, Table, is_number
+
+MAX_VALUES = 8
+"""Values that a column of categories has, at most; one of more names things."""
+_IS = " = "
+
+
+def with_categories(table: Table, names: tuple[str, ...]) -> Table:
+    """The table with those of some columns ``COLUMN = VALUE`` that it can make: whether ``COLUMN`` holds ``VALUE``.
+
+    Of a value that no network has seen, and of a missing one, all are 0.
+    """
+    made = {name: _of_value(table, name) for name in names if name not in table.schema}
+    found = [one.alias(name) for name, one in made.items() if one is not None]
+    if not found:
+        return table
+    schema = table.schema | {name: pl.Boolean() for name, one in made.items() if one is not None}
+    return replace(table, frames=tuple(frame.with_columns(found) for frame in table.frames), schema=schema)
+
+
+def _of_value(table: Table, name: str) -> pl.Expr | None:
+    for column, kind in table.schema.items():
+        if name.startswith(column + _IS) and not is_number(kind):
+            return (_text(column) == name[len(column + _IS) :]).fill_null(False)
+    return None
+
+
+def _text(column: str) -> pl.Expr:
+    return pl.col(column).cast(pl.String).str.strip_chars()
+
+
+def categories_of(table: Table, columns: Columns, asked: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Text columns of 2 to :data:`MAX_VALUES` values, and the columns ``COLUMN = VALUE`` that they become.
+
+    Of ``asked``; or of all without a role whose every value is in two engines or more: one of a single engine names it.
+    """
+    texts = [n for n, kind in table.schema.items() if isinstance(kind, pl.String | pl.Categorical | pl.Enum)]
+    free = [name for name in texts if name not in (*columns.named, *table.mixed) and (not asked or name in asked)]
+    head = table.collect(table.whole.select(_text(name).alias(name) for name in free).head(20_000)) if free else None
+    found = {}
+    for name in free:
+        if head is None or head[name].n_unique() > MAX_VALUES + 1:
+            continue
+        rows = table.whole.select(value=_text(name), engine=pl.col(columns.engine)).filter(pl.col("value") != "")
+        counts = table.collect(rows.group_by("value").agg(pl.col("engine").n_unique())).sort("value")
+        if 2 <= len(counts) <= MAX_VALUES and (asked or counts["engine"].min() > 1):  # type: ignore[operator]
+            found[name] = tuple(f"{name}{_IS}{value}" for value in counts["value"])
+    return found
+
+
+def said_of_categories(found: dict[str, tuple[str, ...]]) -> list[str]:
+    """The line that says which text columns became columns of 0 and 1; none without such."""
+    named = ", ".join(f"{name} ({len(values)})" for name, values in found.items())
+    return [f"text columns as 0 and 1, one column a value: {named}"] if found else []
+
+
+def end_flags(table: Table, columns: Columns, edges: Edges, engines: pl.DataFrame) -> set[str]:
+    """Columns of two values of which one stands in the last row of engines and nowhere else: they tell the end, not the wear.
+
+    ``engines`` as of :meth:`~grace.data.tables.table.Table.engines`.
+    """
+    varying = {name: pair for name, pair in edges.items() if pair[0] != pair[1]}
+    within = [((pl.col(n) == low) | (pl.col(n) == high)).all().alias(n) for n, (low, high) in varying.items()]
+    if not within:
+        return set()
+    two = [name for name, only in table.collect(table.whole.select(within)).row(0, named=True).items() if only]
+
+    def marks_the_end(name: str, value: object) -> bool:
+        rows = table.whole.filter(pl.col(name) == value).select(
+            engine=pl.col(columns.engine), time=pl.col(columns.time)
+        )
+        marked = table.collect(rows.group_by("engine").agg(pl.len().alias("marks"), pl.col("time").max()))
+        known = marked.join(engines, on="engine", nulls_equal=True)
+        return bool((known["marks"] == 1).all() and (known["time"] == known["last"]).all())
+
+    return {name for name in two if any(marks_the_end(name, value) for value in edges[name])}

@@ -1,0 +1,79 @@
+"""The real families beside C-MAPSS: how each reads as it comes, and that irregular rows and missing readings go through."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from grace.data.conditions import Conditioner, uneven_step
+from grace.data.conventions import Conventions
+from grace.data.fleet import Fleet
+from grace.data.prepare import Prepared
+from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.read import read_table
+from grace.data.tables.select_columns import select_columns
+
+
+@pytest.fixture(scope="module")
+def fleets_dir() -> Path:
+    beside = Path(__file__).parents[3] / "shared" / "fleets"
+    folder = Path(os.environ.get("GRACE_FLEETS", beside))
+    if not folder.is_dir():
+        pytest.skip(f"no real families in GRACE_FLEETS nor in {beside}")
+    return folder
+
+
+def opened(path: Path, engine: str, time: str) -> tuple[TableSource, Fleet]:
+    source = select_columns(TableSource(path, Columns(engine, time, unit="hours")))
+    return source, read_table(source)
+
+
+@pytest.mark.parametrize(
+    ("name", "engine", "time", "engines", "step"),
+    [
+        ("battery_tju/cycles", "unit", "cycle", 130, 0),
+        ("battery_hust/cycles", "unit", "cycle", 77, 0),
+        ("bearing_femto/features", "unit", "t_s", 17, 0),
+        ("filter_esrel22/runs", "unit", "time_s", 100, 0.2),  # 0.1 s before the last row
+        ("filter_phme20/runs", "unit", "time_s", 32, 1),  # 0.7 s once an engine
+    ],
+)
+def test_compressed_tables_are_read_as_they_come(
+    fleets_dir: Path, name: str, engine: str, time: str, engines: int, step: float
+) -> None:
+    source, fleet = opened(fleets_dir / f"{name}.csv.gz", engine, time)
+    assert len(fleet.engines) == engines
+    assert uneven_step(fleet) == pytest.approx(step)
+    fitted = Conditioner.fit(fleet, Conventions(features=source.features, table=source.columns), timed=True)
+    assert np.isfinite(np.asarray(fitted.transform(fleet))).all()
+
+
+def test_what_is_said_of_the_bearings_and_the_disks(fleets_dir: Path) -> None:
+    bearings, _ = opened(fleets_dir / "bearing_femto/features.csv.gz", "unit", "t_s")
+    assert bearings.columns.incomplete == ("temp_c",)
+    assert "missing readings, share of rows: temp_c (0.27)" in bearings.done[0]
+    path = fleets_dir / "hdd_backblaze" / "st3000dm001.csv.gz"
+    disks = select_columns(TableSource(path, Columns("serial_number", "tstop", unit="hours")))
+    assert disks.left_out["fails"] == "marks an engine's last row"
+    assert set(disks.columns.incomplete) == {f"smart_{n}" for n in (12, 187, 188, 189, 198)}
+    assert any(line.startswith("smart_189: 65535 in 170 rows is its largest value") for line in disks.done)
+
+
+def test_disks_that_write_when_something_happens_are_taken_over_time(fleets_dir: Path) -> None:
+    rows = pl.read_csv(fleets_dir / "hdd_backblaze" / "st3000dm001.csv.gz", infer_schema_length=None)
+    step = pl.col("tstop").diff().over("serial_number").median().over("serial_number")
+    rows = rows.filter(pl.len().over("serial_number") >= 20, step.is_between(50, 800))
+    columns = Columns("serial_number", "tstop", unit="hours", incomplete=("smart_187",))
+    fleet = read_table(rows, columns, ("smart_5", "smart_187", "smart_197"))
+    least, typical, largest = np.nanmedian(fleet.steps(), axis=0)
+    assert largest > 5 * typical > 25 * least
+    features = ("smart_5", "smart_187", "smart_197", "smart_187 (missing)")
+    conventions = Conventions(window=20, features=features, table=columns, cap=20_000, health_cuts=(10_000, 2_000))
+    prepared = Prepared.of(fleet, conventions, timed=True)
+    assert prepared.windows.timed
+    assert prepared.conditioner.step == pytest.approx(typical, rel=0.5)
+    assert np.isfinite(np.asarray(prepared.windows.rows)).all()
