@@ -24,7 +24,7 @@ from grace.core.fit import Weighed, fit
 from grace.core.gradient_utils import gramian, task_gradients
 from grace.data.conventions import PUBLISHED
 from grace.data.fleet import Fleet
-from grace.data.resident import ResidentWindows
+from grace.data.resident import Batch, ResidentWindows
 from grace.data.windows import Windows
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
 from grace.models.rul_problem import RULProblem
@@ -51,7 +51,6 @@ RACE_EPOCHS, RACE_STEPS = 3, 50
 """A short race is a whole training in small: its learning rate falls to 0 within it."""
 
 Raw = dict[str, Any]
-Batch = tuple[Tensor, Tensor, Tensor]
 
 
 def measure(case: Case, seed: int, data: Path | None) -> Raw:

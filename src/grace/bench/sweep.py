@@ -17,7 +17,7 @@ from grace.core.pools import as_finished, on_one_thread
 from grace.data.cmapss.checksums import SUBSETS, known_sums
 from grace.data.fleet import Fleet
 from grace.data.identity import Stamp, stamps
-from grace.data.load import files_read, load_test, load_train
+from grace.data.load import Source, WithUnits, files_read, load_test, load_train
 from grace.data.tables.columns import TableSource
 from grace.errors import GraceError
 from grace.training.record import FAILED
@@ -41,12 +41,12 @@ def grid(
     methods: Sequence[str] = METHODS,
     seeds: Sequence[int] = SEEDS,
     *,
-    data: Path | TableSource | None = None,
+    data: Source = None,
     **choices: Any,
 ) -> list[RunSpec]:
     """Every combination, seed by seed, so that a sweep that is stopped early has whole seeds.
 
-    ``data`` is the folder of the files, or a table; a subset of C-MAPSS is known without its files, and taken as whole then.
+    ``data`` is where the files lie, or a table; a subset of C-MAPSS is known without its files, and taken as whole then.
     ``choices`` are further arguments of :func:`grace.training.spec.run_spec`.
 
     Raises:
@@ -67,7 +67,7 @@ def grid(
 def sweep(
     specs: Sequence[RunSpec],
     store: Store,
-    data: Path | TableSource | None,
+    data: Source,
     pool: Pool,
     *,
     retry_failed: bool = False,
@@ -121,7 +121,7 @@ def _units(specs: Sequence[RunSpec], stack: int) -> list[list[RunSpec]]:
     return [[spec] for spec in specs] if stack == 1 else stacks(specs, stack)
 
 
-def _run_unit(specs_json: Sequence[dict[str, Any]], data: Path | TableSource | None, folder: Path, device: str) -> None:
+def _run_unit(specs_json: Sequence[dict[str, Any]], data: Source, folder: Path, device: str) -> None:
     """Train runs together, on one thread, and write their records; the unit of work of every executor.
 
     A run that another process trains, or that has its record, is left out.
@@ -138,22 +138,22 @@ def _run_unit(specs_json: Sequence[dict[str, Any]], data: Path | TableSource | N
             checkpoint.unlink(missing_ok=True)
 
 
-def _engines(dataset: str, data: Path | TableSource | None) -> tuple[Fleet, Fleet | None]:
+def _engines(dataset: str, data: Source) -> tuple[Fleet, Fleet | None]:
     """Training and test engines; read again when a file was changed or replaced since, as happens to long-lived workers."""
     return _engines_of(dataset, data, stamps(files_read(dataset, data)))
 
 
 @lru_cache(maxsize=4)
-def _engines_of(dataset: str, data: Path | TableSource | None, files: tuple[Stamp, ...]) -> tuple[Fleet, Fleet | None]:
+def _engines_of(dataset: str, data: Source, files: tuple[Stamp, ...]) -> tuple[Fleet, Fleet | None]:
     return load_train(dataset, data), load_test(dataset, data)
 
 
-def _contents(dataset: str, data: Path | TableSource | None) -> tuple[str, str]:
+def _contents(dataset: str, data: Source) -> tuple[str, str]:
     """SHA-256 of the training and of the test data of a name, empty where there are no test data.
 
     Those of C-MAPSS are known: its files are read when they are used, and refused if they are others.
     """
-    if dataset in SUBSETS and not isinstance(data, TableSource):
+    if dataset in SUBSETS and not isinstance(data, TableSource | WithUnits):
         train, test = known_sums(dataset)
         folder = Path(data or "cmapss")
         alone = (folder / f"train_{dataset}.txt").exists() and not (folder / f"test_{dataset}.txt").exists()

@@ -81,9 +81,11 @@ def _run(
     together = int(not gpu) if stack is None else stack
     if together < 0:
         raise GraceError(f"`--stack` should be 0 (all) or a number of runs. Found {together}.")
-    source = grid.data if opened is None else _for_workers(opened, on, grid.cache)
+    source = grid.source(None) if opened is None else _for_workers(opened, on, grid.cache)
     if on is not None:
         to, source = to.absolute(), source.absolute() if isinstance(source, Path) else source
+        if isinstance(source, work.WithUnits):
+            source = replace(source, folder=source.folder and source.folder.absolute())
     store = work.Store(to)
     with work.progress_bar(f"{len(specs)} runs", "runs", remaining=True) as on_run:
         states = work.sweep(
@@ -160,7 +162,7 @@ def _for_workers(table: work.TableSource, on: str | None, cache: Path | None) ->
             raise GraceError(
                 "`--on` should come with --cache, a folder that all machines see, for a table larger than memory. Found none."
             )
-        named = {name: getattr(table, name) for name in ("path", "test", "cache")}
+        named = {name: getattr(table, name) for name in ("path", "test", "units", "cache")}
         table = replace(table, **{name: path.absolute() for name, path in named.items() if path is not None})
     if table.cache is not None:
         work.load_train("", table)

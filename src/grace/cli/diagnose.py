@@ -67,7 +67,7 @@ def _diagnose(
         raise GraceError(
             "`--labels` should be left out with --table, whose rows are sorted. Found both. Use --label COLUMN."
         )
-    fleet = work.load_train(dataset or "", opened or engines.data, dial, seed)
+    fleet = work.load_train(dataset or "", engines.source(opened), dial, seed)
     if labels is not None:
         fleet = work.with_labels(fleet, labels)
     if opened is not None and not as_json:

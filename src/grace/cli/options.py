@@ -48,6 +48,10 @@ class _TableOptions:
     features: Annotated[str | None, typer.Option(help="Columns with commas; default all that vary.")] = None
     label: Annotated[str | None, typer.Option(help="Column of a table with own health labels, three classes.")] = None
     target: Annotated[str | None, typer.Option(help="Column with each row's RUL; default last time minus time.")] = None
+    event: Annotated[
+        str | None,
+        typer.Option(help="Column that is 1 where an engine failed at its last row, 0 where it was suspended."),
+    ] = None
     time_unit: Annotated[str, typer.Option(help="Unit that RUL is counted in, e.g. hours.")] = "cycles"
     test_table: Annotated[Path | None, typer.Option(help="Table of test engines, with the same columns.")] = None
     sentinels: Annotated[
@@ -63,6 +67,9 @@ class EngineOptions(_TableOptions):
     """Which engines, and how their recordings become windows, targets and labels."""
 
     data: Data = None
+    unit_table: Annotated[
+        Path | None, typer.Option(help="Table of one row an engine that has the columns --engine and --event.")
+    ] = None
     window: Annotated[
         int | None, typer.Option(help="Length of a window, cycles (rows of a table); default 60, the source's is 30.")
     ] = None
@@ -76,7 +83,8 @@ class EngineOptions(_TableOptions):
         """The table, opened; None without one, refused with options of a table alone."""
         if self.table is not None:
             return work.opened(self, tuple(dict.fromkeys(_listed(self.features or ""))))
-        for name in (field.name for field in fields(_TableOptions)):
+        of_units = ("engine", "event") if self.unit_table is not None else ()
+        for name in (field.name for field in fields(_TableOptions) if field.name not in of_units):
             if getattr(self, name) is not None and name != "time_unit":
                 option = name.replace("_", "-")
                 raise GraceError(f"`--{option}` should come with --table. Found it alone. Name the table.")
@@ -90,6 +98,13 @@ class EngineOptions(_TableOptions):
                 f"`grace {command}` should have either DATASET or --table. Found {found}. See `grace {command} --help`."
             )
         return self.opened()
+
+    def source(self, opened: work.TableSource | None) -> work.Source:
+        """What is read: the table, or the folder of the files, with the table of units where one is named."""
+        if opened is not None or self.unit_table is None:
+            return opened or self.data
+        names = {name: value for name in ("engine", "event") if (value := getattr(self, name))}
+        return work.WithUnits(self.data, self.unit_table.absolute(), **names)
 
     def change(self, base: work.Conventions, opened: work.TableSource | None) -> work.Conventions:
         """Conventions with what these options say; a table names its features and conditions itself."""
@@ -134,6 +149,9 @@ class TrainingOptions(EngineOptions):
             help="Networks, each without one fold of the engines; default 0: one; of `train` 10 below 40 engines."
         ),
     ] = None
+    suspended: Annotated[
+        str, typer.Option(help="Windows of suspended engines: ignore, or bound: no RUL below what they have run.")
+    ] = "ignore"
     measure_every: Annotated[
         int | None, typer.Option(help="Steps between Gramians, where the method needs them; default 10, torchjd: 1.")
     ] = None
@@ -145,7 +163,7 @@ class TrainingOptions(EngineOptions):
         """Arguments of :func:`grace.training.spec.run_spec`."""
         plan = work.run_spec("", size=self.size, schedule=self.schedule).schedule
         plan = plan if self.epochs is None else replace(plan, epochs=self.epochs)
-        names = ("model", "size", "protocol", "rul_scale", "measure_every", "measure_on")
+        names = ("model", "size", "protocol", "suspended", "rul_scale", "measure_every", "measure_on")
         given = {name: getattr(self, name) for name in names} | {"folds": self.folds or 0}
         usual = work.Conventions()
         given |= {"schedule": plan, "conventions": self.change(usual, opened)}
@@ -176,7 +194,7 @@ class GridOptions(TrainingOptions):
         names = _listed(self.datasets) if opened is None else [opened.name]
         alone = self.model != TrainingOptions.model and self.methods == GridOptions.methods
         methods = [self.model] if alone else _listed(self.methods)
-        return work.grid(names, methods, seeds, data=opened or self.data, **self.choices(opened))
+        return work.grid(names, methods, seeds, data=self.source(opened), **self.choices(opened))
 
 
 def is_gpu(device: str) -> bool:

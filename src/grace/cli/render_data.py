@@ -13,7 +13,7 @@ from grace.alignment.show import conventions_line
 from grace.data.conditions import uneven_step
 from grace.data.conventions import PUBLISHED, Conventions
 from grace.data.fleet import Fleet
-from grace.data.prepare import Prepared
+from grace.data.prepare import Prepared, suspension
 from grace.data.tables.columns import TableSource
 
 
@@ -81,6 +81,7 @@ def show_table(table: TableSource, fleet: Fleet, conventions: Conventions) -> No
         lines.append(f"left out: {'; '.join(parts)}")
     if columns.label:
         lines.append(f"health labels: column {columns.label}, classes {', '.join(columns.classes or ('0', '1', '2'))}")
+    lines += [line for line in (suspension(fleet, conventions),) if line]
     lines += table.done
     if table.cache is not None:
         lines.append(f"rows are read from the disk: {table.cache}")

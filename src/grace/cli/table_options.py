@@ -34,6 +34,11 @@ def opened(options: EngineOptions, features: tuple[str, ...]) -> TableSource:
         if not value:
             known = ", ".join(scan(table).schema)[:200]
             raise GraceError(f"`--table` should come with {name}, the name of a column. Found none. Columns: {known}.")
+    if target and options.unit_table is not None:
+        raise GraceError(
+            f"`--unit-table` should be left out with --target, which says of each row whether its RUL is known. Found {target}. "
+            "Leave one of them out."
+        )
     if options.test_table is not None:
         scan(options.test_table)  # refused here, before anything is trained
     test = options.test_table or (table if flights else None)
@@ -45,8 +50,9 @@ def opened(options: EngineOptions, features: tuple[str, ...]) -> TableSource:
         unit=options.time_unit,
         sentinels=_numbers(options.sentinels or ""),
         test="" if test is None else table_name(test),
+        event=options.event or ("event" if options.unit_table is not None else ""),
     )
-    source = TableSource(table, columns, features, test=test, cache=options.cache)
+    source = TableSource(table, columns, features, test=test, units=options.unit_table, cache=options.cache)
     found = select_columns(source, options.conditions, ask=options.sentinels != "none")
     if found.cache is not None or found.rows * len(found.values) * 8 <= _IN_MEMORY:
         return found

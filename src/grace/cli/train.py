@@ -69,11 +69,12 @@ def _train(
     work.set_num_threads(threads or work.available_cores())
     opened = training.opened_unless(dataset, "train")
     choices = training.choices(opened)
-    source = opened or training.data
+    source = training.source(opened)
     fleet, test = work.load_train(dataset or "", source), work.load_test(dataset or "", source)
+    work.check_training(fleet, choices["conventions"], choices["schedule"].min_history)  # before a line is shown
     if opened is not None:
         work.show_table(opened, fleet, choices["conventions"])
-    if training.folds is None and training.protocol == "honest" and len(fleet.engines) < FEW:
+    if training.folds is None and training.protocol == "honest" and len(fleet.failures) < FEW:
         choices["folds"] = FOLDS
     spec = work.run_spec(
         fleet.name,

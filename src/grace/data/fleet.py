@@ -37,6 +37,8 @@ class Fleet:
         last_rul: True remaining useful life at each engine's last row, cycles, ``[E]``; 0 for engines that ran to failure.
         labels: The user's own health label of each row, int64 ``[R]``, or None to derive labels from RUL.
         row_rul: RUL of each row where it does not follow from the count of rows, ``[R]``; never rises within an engine.
+        failed: Whether each engine failed at its last row, or its RUL is known otherwise, bool ``[E]``; the RUL of the others,
+            which were suspended, is a lower bound: their last time minus the row's. None: all are taken as failed.
         time: Time of each row in the unit of RUL, float64 ``[R]``, ascending within an engine; None: the rows are one unit apart.
         last_time: Time of each engine's last row as in the file, ``[E]``; None: the count of its rows.
         sha256: Of what it was read from, in hexadecimal: a file's bytes; of several files :func:`grace.data.identity.combined`;
@@ -54,6 +56,7 @@ class Fleet:
     last_time: NDArray[Any] | None = None
     sha256: str | None = None
     time: NDArray[Any] | StoredRows | None = None
+    failed: NDArray[np.bool_] | None = None
 
     @classmethod
     def of_rows(cls, name: str, engine: NDArray[Any], values: NDArray[np.float64], columns: tuple[str, ...]) -> Fleet:
@@ -65,6 +68,11 @@ class Fleet:
     def lengths(self) -> NDArray[np.int64]:
         """Recorded cycles of each engine, int64 ``[E]``."""
         return np.diff(self.starts)
+
+    @property
+    def failures(self) -> NDArray[np.int64]:
+        """Indices of the engines that failed, int64 ``[F]``."""
+        return np.arange(len(self.engines)) if self.failed is None else np.flatnonzero(self.failed)
 
     def engine_of_row(self) -> NDArray[np.int64]:
         """Index (not number) of the engine that each row belongs to, int64 ``[R]``."""
@@ -143,27 +151,33 @@ class Fleet:
             last_time=None if self.last_time is None else self.last_time[index],
             sha256=None,
             time=of_rows(self.time),
+            failed=None if self.failed is None else self.failed[index],
         )
 
     def split(self, share: float = 0.2, seed: int = 0) -> tuple[Fleet, Fleet]:
-        """Training and validation engines (a share of all), drawn at random and in their order; at least one on each side.
+        """Training and validation engines, drawn at random and in their order: a share of those that failed, at least one on
+        each side, is held out; suspended ones are trained on.
 
         Raises:
-            GraceError: Fewer than two engines, or a share outside (0, 1).
+            GraceError: Fewer than two engines that failed, or a share outside (0, 1).
         """
-        count = len(self.engines)
+        count = len(self.failures)
         if count < 2:
-            raise GraceError(f"A split should have at least two engines. Found {count}.")
+            raise GraceError(f"A split should have at least two engines that failed. Found {count}.")
         if not 0 < share < 1:
             raise GraceError(f"`share` should be in (0, 1). Found {share}.")
         held = min(max(round(count * share), 1), count - 1)
-        order = np.random.default_rng(seed).permutation(count)
-        return self.select(np.sort(order[held:])), self.select(np.sort(order[:held]))
+        out = np.sort(self.failures[np.random.default_rng(seed).permutation(count)[:held]])
+        return self.select(np.setdiff1d(np.arange(len(self.engines)), out)), self.select(out)
 
     def digest(self) -> str:
-        """``sha256``, or where there is none SHA-256 of the arrays."""
-        if self.sha256 is not None:
-            return self.sha256
+        """``sha256``, or where there is none SHA-256 of the arrays; which engines failed counts where it is known."""
+        found = self._digest() if self.sha256 is None else self.sha256
+        if self.failed is None:
+            return found
+        return hashlib.sha256(json.dumps([found, np.asarray(self.failed).tolist()]).encode()).hexdigest()
+
+    def _digest(self) -> str:
         engines = [np.asarray(v).tolist() for v in (self.engines, self.starts, self.last_rul)]
         last = None if self.last_time is None else np.asarray(self.last_time).tolist()
         digest = hashlib.sha256(json.dumps([self.columns, *engines, last], default=str).encode())

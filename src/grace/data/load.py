@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from grace.data.cmapss.fleets import read_plain, read_test, read_train, subset_n
 from grace.data.fleet import SETTINGS, Fleet
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.tables.columns import TEST, Columns, TableSource
+from grace.data.tables.events import failed_by
 from grace.data.tables.read import read_table
 from grace.data.tables.scan import ENDINGS, Frame, files_of
 from grace.data.tables.text import ending
@@ -22,8 +23,32 @@ CMAPSS = Columns("engine", "cycle", settings=SETTINGS)
 """Columns of a table with the names of C-MAPSS."""
 
 
+@dataclass(frozen=True)
+class WithUnits:
+    """C-MAPSS files, or the simulation, of whose training engines a table says which failed.
+
+    Attributes:
+        folder: Folder of the files.
+        units: Table of one row an engine.
+        engine: Its column of engine numbers.
+        event: Its column of events: 1 failed at the last row, 0 suspended.
+    """
+
+    folder: Path | None
+    units: Path
+    engine: str = "engine"
+    event: str = "event"
+
+
+Source = Path | TableSource | WithUnits | None
+"""Where the engines of a named data set lie."""
+
+
 def as_fleet(
-    data: Fleet | TableSource | str | Path | Frame, columns: Columns | None = None, features: tuple[str, ...] = ()
+    data: Fleet | TableSource | str | Path | Frame,
+    columns: Columns | None = None,
+    features: tuple[str, ...] = (),
+    events: bool = False,
 ) -> Fleet:
     """Engines of whatever they come in, whose RUL is not known: no target and no label is read, and of N-CMAPSS the test side.
 
@@ -32,6 +57,7 @@ def as_fleet(
         columns: Roles of a table's columns; None: text in the format of C-MAPSS, or a table with its names ``engine``,
             ``cycle``, ``setting_1`` to ``setting_3``, whose cycles follow without gap.
         features: Columns that have to be there, besides the settings; none: all numeric ones without a role.
+        events: Read the column of events, if the roles name one.
     """
     if isinstance(data, Fleet):
         return data
@@ -41,8 +67,9 @@ def as_fleet(
     if isinstance(data, str | Path):
         data = TableSource(Path(data), columns or CMAPSS, features)
     roles = replace(data.columns if isinstance(data, TableSource) else columns or CMAPSS, target="", label="")
+    roles = roles if events else replace(roles, event="")
     if isinstance(data, TableSource):
-        fleet = read_table(replace(data, columns=roles, side=TEST))
+        fleet = read_table(replace(data, columns=roles, side=TEST, units=data.units if events else None))
     else:
         fleet = read_table(data, roles, features)
     return _counted(fleet) if native else fleet
@@ -63,38 +90,46 @@ def _counted(fleet: Fleet) -> Fleet:
 
 
 @part("reading")
-def load_train(dataset: str, data: Path | TableSource | None, dial: float = 1.0, seed: int = 0) -> Fleet:
+def load_train(dataset: str, data: Source, dial: float = 1.0, seed: int = 0) -> Fleet:
     """Training engines by name.
 
     Args:
         dataset: ``FD001``..``FD004`` or NAME of a ``train_NAME.txt`` in ``data``, a folder that holds one, or ``simulated``.
-        data: Folder of the files, or a table, whatever ``dataset`` says.
+        data: Folder of the files, with a table of units or without, or a table, whatever ``dataset`` says.
         dial: Of the simulation, as its ``seed``.
     """
     if isinstance(data, TableSource):
         return read_table(data)
+    if isinstance(data, WithUnits):
+        fleet = load_train(dataset, data.folder, dial, seed)
+        return replace(fleet, failed=failed_by(data.units, data.engine, data.event, fleet))
     if dataset == SIMULATED:
         return simulate(Simulation(dial=dial, seed=seed))[0]
     return read_train(*subset_name(dataset, data))
 
 
 @part("reading")
-def load_test(dataset: str, data: Path | TableSource | None) -> Fleet | None:
+def load_test(dataset: str, data: Source) -> Fleet | None:
     """Test engines by name, or None where a folder has no ``test_NAME.txt``; arguments as :func:`load_train`."""
     if isinstance(data, TableSource):
         return None if data.test_source is None else read_table(data.test_source)
+    if isinstance(data, WithUnits):
+        return load_test(dataset, data.folder)
     if dataset == SIMULATED:
         return simulate(Simulation())[1]
     folder, name = subset_name(dataset, data)
     return read_test(folder, name) if (folder / f"test_{name}.txt").exists() else None
 
 
-def files_read(dataset: str, data: Path | TableSource | None) -> tuple[Path, ...]:
+def files_read(dataset: str, data: Source) -> tuple[Path, ...]:
     """The files that :func:`load_train` and :func:`load_test` read; none for the simulation."""
     if isinstance(data, TableSource):
-        return tuple(file for path in (data.path, data.test) if path is not None for file in files_of(path))
+        paths = (data.path, data.test, data.units)
+        return tuple(file for path in paths if path is not None for file in files_of(path))
+    if isinstance(data, WithUnits):
+        return (*files_read(dataset, data.folder), *files_of(data.units))
     if dataset == SIMULATED:
         return ()
     folder, name = subset_name(dataset, data)
-    paths = (folder / f"{kind}_{name}.txt" for kind in ("train", "test", "RUL"))
-    return tuple(path for path in paths if path.exists())
+    texts = (folder / f"{kind}_{name}.txt" for kind in ("train", "test", "RUL"))
+    return tuple(path for path in texts if path.exists())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from grace.clock import part
 from grace.data.conditions import Conditioner
@@ -15,6 +16,9 @@ from grace.errors import GraceError
 
 MIN_HISTORY = 20
 """Shortest history that a window needs by default, in trainings and in a diagnosis, cycles (rows of a table)."""
+
+ALL_FAILED = "every unit is taken as failed; if some still run, name --event"
+"""What is said of a table that tells of no event."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,14 +35,14 @@ class Prepared:
     @classmethod
     @part("conditions, scaling, split")
     def of(cls, fleet: Fleet, conventions: Conventions, min_history: int = 0, timed: bool = False) -> Prepared:
-        """A training fleet checked, its conditions found, its features scaled and its windows indexed.
+        """A training fleet checked, its conditions found, its features scaled and the windows of engines that failed indexed.
 
         ``min_history`` is that of :func:`~grace.data.windows.training_windows`, ``timed`` of
         :meth:`Conditioner.fit <grace.data.conditions.Conditioner.fit>`.
         """
         check_training(fleet, conventions, min_history)
         conditioner = Conditioner.fit(fleet, conventions, timed)
-        windows = training_windows(fleet, conditioner.transform(fleet), conventions, min_history)
+        windows = training_windows(fleet, conditioner.transform(fleet), conventions, min_history, of=fleet.failures)
         near, shares = 0, np.zeros(3, dtype=np.int64)
         for piece in windows.pieces():
             near += int((piece.true_rul < conventions.near_failure).sum())
@@ -47,9 +51,36 @@ class Prepared:
         return cls(windows, conditioner, len(conditioner.centres), near / len(windows), classes)
 
 
+def suspension(fleet: Fleet, conventions: Conventions) -> str:
+    """How many engines of a fleet failed, how many were suspended, and how they differ in age; of a table that tells of no
+    event :data:`ALL_FAILED`, and nothing where there is nothing to say.
+
+    Age is the time of an engine's last row, or of dates the time since its first one.
+    """
+    table = conventions.table
+    if fleet.failed is None or fleet.failed.all():
+        told = table is None or table.event or table.target
+        return "" if told else ALL_FAILED
+    ages = _ages(fleet)
+    failed, others = (f"{np.median(ages[side]):g}" if side.any() else "-" for side in (fleet.failed, ~fleet.failed))
+    return (
+        f"{fleet.failed.sum():,} units failed, at a median age of {failed} {conventions.unit}, and {(~fleet.failed).sum():,} "
+        f"were suspended, at {others}: if suspension tells something of RUL, all figures are biased"
+    )
+
+
+def _ages(fleet: Fleet) -> NDArray[np.float64]:
+    """Age of each engine at its last row, in the unit of RUL, ``[E]``."""
+    if fleet.time is None:
+        return fleet.lengths.astype(np.float64)
+    last = np.asarray(fleet.time[fleet.starts[1:] - 1], dtype=np.float64)
+    dates = fleet.last_time is not None and fleet.last_time.dtype.kind in "mM"
+    return last - fleet.time[fleet.starts[:-1]] if dates else last
+
+
 def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0) -> None:
-    """Refuse a fleet of one engine, without a feature, with an engine shorter than ``min_history`` (0: a window), or with a
-    constant sensor.
+    """Refuse a fleet of fewer than two engines that failed, without a feature, with one of them shorter than ``min_history``
+    (0: a window), or with a constant sensor.
 
     A constant setting is fine (one operating condition); a constant sensor carries nothing and is mostly a fault of
     the export, so it has to be left out by name.
@@ -61,7 +92,14 @@ def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0)
         raise GraceError(
             f"{fleet.name} should hold at least two training engines. Found one. Engines are what is split and counted."
         )
-    least, needed = int(np.argmin(fleet.lengths)), min(min_history, conventions.window) or conventions.window
+    if len(fleet.failures) < 2:
+        found = f"{len(fleet.failures) or 'no'} failed and {len(fleet.engines) - len(fleet.failures)} suspended"
+        raise GraceError(
+            f"{fleet.name} should hold at least two training engines that failed. Found {found}. RUL is learned from failures: "
+            "wait for more, or correct the column of events."
+        )
+    least = int(fleet.failures[np.argmin(fleet.lengths[fleet.failures])])
+    needed = min(min_history, conventions.window) or conventions.window
     if fleet.lengths[least] < needed:
         line, rows = (f" (line {fleet.starts[least] + 1})", "cycles") if conventions.table is None else ("", "rows")
         raise GraceError(

@@ -12,6 +12,8 @@ from torch import Tensor
 from grace.clock import part
 from grace.data.windows import ManyWindows, Windows
 
+Batch = tuple[Tensor, ...]
+"""Windows, RUL and health states, and where engines were suspended whether a window is of one of them."""
 MAX_PERMUTED = 1 << 24
 """Windows whose permutation is still drawn; of more, batches are drawn at random with replacement."""
 MAX_STATISTICS = 1 << 30
@@ -47,6 +49,7 @@ class ResidentWindows:
         self.rows = torch.from_numpy(windows.rows).to(device)
         self.ends, self.first = torch.from_numpy(windows.ends).to(device), torch.from_numpy(windows.first).to(device)
         self.rul, self.label = torch.from_numpy(windows.rul).to(device), torch.from_numpy(windows.label).to(device)
+        self.suspended = None if windows.suspended is None else torch.from_numpy(windows.suspended).to(device)
         self._cycles = torch.arange(1 - windows.width, 1, device=device)
         if statistics is not None and len(self):
             size = statistics(self._windows(torch.zeros(1, dtype=torch.int64, device=device))).shape[1]
@@ -58,17 +61,18 @@ class ResidentWindows:
         return self._count
 
     @part("batches")
-    def batch(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def batch(self, index: Tensor) -> Batch:
         """Of the windows at int64 ``[B]``: themselves ``[B, T, F]``, or their statistics or ages ``[B, S]``; capped RUL in cycles
-        and health state ``[B]``."""
+        and health state ``[B]``, and where engines were suspended whether the window is of one, ``[B]``."""
         if self._stored is not None:
-            x, rul, label = self._read(self._stored, index.cpu().numpy())
-            return x if self._of is None else self._of(x), rul, label
-        rul, label = self.rul.index_select(0, index), self.label.index_select(0, index)
+            x, *known = self._read(self._stored, index.cpu().numpy())
+            return x if self._of is None else self._of(x), *known
+        sides = (self.rul, self.label) if self.suspended is None else (self.rul, self.label, self.suspended)
+        known = [side.index_select(0, index) for side in sides]
         if self._values is not None:
-            return self._values.index_select(0, index), rul, label
+            return self._values.index_select(0, index), *known
         x = self._windows(index)
-        return x if self._of is None else self._of(x), rul, label
+        return x if self._of is None else self._of(x), *known
 
     def spread(self, most: int = SAMPLE) -> Tensor:
         """Numbers of at most ``most`` windows, evenly spread."""
@@ -81,14 +85,14 @@ class ResidentWindows:
         rows = torch.maximum(self.ends[index, None] + self._cycles, self.first[index, None])
         return self.rows[rows]
 
-    def _read(self, windows: Windows | ManyWindows, index: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
-        part, inside = (windows, index) if isinstance(windows, Windows) else (windows.at(index), np.arange(len(index)))
-        arrays = (part.ends[inside], part.first[inside], part.rul[inside], part.label[inside])
-        ends, first, rul, label = (torch.from_numpy(array).to(self._device) for array in arrays)
-        x = _age(ends, first) if self._age else torch.from_numpy(part.batch(inside)).to(self._device)
-        return x, rul, label
+    def _read(self, windows: Windows | ManyWindows, index: NDArray[np.int64]) -> Batch:
+        part = windows.at(index)
+        arrays = (part.ends, part.first, part.rul, part.label, part.suspended)
+        ends, first, *known = (torch.from_numpy(array).to(self._device) for array in arrays if array is not None)
+        x = _age(ends, first) if self._age else torch.from_numpy(part.batch(np.arange(len(index)))).to(self._device)
+        return x, *known
 
-    def epoch(self, batch_size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def epoch(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
         """Full batches of one permutation, its incomplete rest dropped; all windows if they fill no batch.
 
         Of more than :data:`MAX_PERMUTED` windows every batch is drawn with replacement: the permutation itself would fill the
@@ -103,7 +107,7 @@ class ResidentWindows:
         for index in order.split(size)[: len(self) // size]:
             yield self.batch(index)
 
-    def stream(self, batch_size: int, seed: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def stream(self, batch_size: int, seed: int) -> Iterator[Batch]:
         """Endless batches, a permutation an epoch."""
         generator = torch.Generator().manual_seed(seed)
         while True:

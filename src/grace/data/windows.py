@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +15,8 @@ from grace.data.fleet import CHUNK, Fleet
 from grace.data.health_labels import rul_to_health_3class
 
 MIN_CUT = 20
+UNKNOWN = -1
+"""Health state of a window that has none."""
 
 
 class Truth(NamedTuple):
@@ -46,6 +48,8 @@ class Windows:
         label: Health state at the last cycle, int64 ``[N]``.
         engine: Index of the engine, int64 ``[N]``.
         width: Cycles in a window, ``T``.
+        suspended: Whether the engine was suspended, so that ``rul`` is a lower bound, bool ``[N]``; None: none was. The health
+            state of such a window is :data:`UNKNOWN` unless it is the user's own label, or the bound is healthy.
         timed: Whether the last column is the time since the row before, see :class:`~grace.data.conditions.Conditioner`.
     """
 
@@ -58,9 +62,16 @@ class Windows:
     engine: NDArray[np.int64]
     width: int
     timed: bool = False
+    suspended: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.ends)
+
+    def at(self, index: NDArray[np.int64]) -> Windows:
+        """Some of the windows."""
+        names = ("ends", "first", "rul", "true_rul", "label", "engine", "suspended")
+        parts = {name: value[index] for name in names if (value := getattr(self, name)) is not None}
+        return replace(self, **parts)
 
     @property
     def truth(self) -> Truth:
@@ -81,7 +92,10 @@ class Windows:
     def ending_at(cls, fleet: Fleet, rows: Rows, ends: NDArray[np.int64], conventions: Conventions) -> Windows:
         """The windows of a fleet and its scaled features ``[R, F]`` whose last rows are ``ends``."""
         rul, engine = fleet.rul_at(ends), fleet.engine_at(ends)
+        suspended = None if fleet.failed is None or fleet.failed.all() else ~fleet.failed[engine]
         label = rul_to_health_3class(rul, *conventions.health_cuts) if fleet.labels is None else fleet.labels[ends]
+        if suspended is not None and fleet.labels is None:
+            label = np.where(suspended & (rul < conventions.health_cuts[0]), UNKNOWN, label)
         return cls(
             rows=rows,
             ends=ends,
@@ -92,6 +106,7 @@ class Windows:
             engine=engine,
             width=conventions.window,
             timed=rows.shape[1] > len(conventions.features),
+            suspended=suspended,
         )
 
     @classmethod
@@ -118,10 +133,15 @@ class Windows:
 
 
 def training_windows(
-    fleet: Fleet, rows: Rows, conventions: Conventions, min_history: int = 0, max_rul: int = 0
+    fleet: Fleet,
+    rows: Rows,
+    conventions: Conventions,
+    min_history: int = 0,
+    max_rul: int = 0,
+    of: NDArray[np.int64] | None = None,
 ) -> Windows | ManyWindows:
-    """Every window of every engine, ``stride`` cycles apart counted back from the engine's last cycle; ``rows [R, F]`` are the
-    fleet's scaled features.
+    """Every window of every engine, or of the engines at ``of`` alone, ``stride`` cycles apart counted back from the engine's
+    last cycle; ``rows [R, F]`` are the fleet's scaled features.
 
     A window needs ``min_history`` recorded cycles: fewer than ``window`` lets in windows that are padded at the front, 0 takes
     full windows only. ``max_rul`` is the largest RUL of a window, cycles; 0 takes all.
@@ -131,9 +151,13 @@ def training_windows(
     if max_rul:  # RUL never rises: the windows that are near enough to the end of their engine are its last ones
         least = np.maximum(least, fleet.rows_above(max_rul))
     reach = fleet.lengths - 1 - least  # rows from the first window to the last
-    counts = np.where(reach >= 0, reach // conventions.stride + 1, 0)
+    wanted = (reach >= 0) & (True if of is None else np.isin(np.arange(len(reach)), of))
+    counts = np.where(wanted, reach // conventions.stride + 1, 0)
     every = ManyWindows(fleet, rows, conventions, np.concatenate([[0], np.cumsum(counts)]))
-    return every.at(np.arange(len(every))) if isinstance(rows, np.ndarray) else every
+    if not isinstance(rows, np.ndarray):
+        return every
+    found = every.at(np.arange(len(every)))
+    return found if found.suspended is None or found.suspended.any() else replace(found, suspended=None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import InitVar, dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from grace.clock import part
 from grace.core.weighted_mse import INNER
-from grace.data.resident import ResidentWindows
-from grace.data.windows import ManyWindows, Windows
+from grace.data.resident import Batch, ResidentWindows
+from grace.data.windows import UNKNOWN, ManyWindows, Windows
 from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import Architecture, CNNBiLSTMAttention
 from grace.models.two_heads import WHOLE, TwoHeads
@@ -61,21 +61,52 @@ def resident(windows: Windows | ManyWindows, size: str, device: str = "cpu") -> 
 
 
 def task_losses(
-    predicted: Tensor, logits: Tensor, rul: Tensor, label: Tensor, inners: Sequence[str], cap: int, unit: str
+    predicted: Tensor,
+    logits: Tensor,
+    rul: Tensor,
+    label: Tensor,
+    inners: Sequence[str],
+    cap: int,
+    unit: str,
+    suspended: Tensor | None = None,
+    bound: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """RUL loss (in its unit, squared) and health cross entropy (nats) of ``R`` networks, ``[R]`` each.
+    r"""RUL loss (in its unit, squared) and health cross entropy (nats) of ``R`` networks, ``[R]`` each.
 
     RUL, predicted and true, is ``[R, B]`` in cycles, logits are ``[R, B, C]``, labels int64 ``[R, B]``; each network has its own
-    inner loss, by name.
+    inner loss, by name. Of ``suspended`` windows, bool ``[R, B]``, RUL is a lower bound ``b``: the inner loss is the mean
+    over the other windows of a batch, and with ``bound`` the mean over the ``S`` suspended ones is added to it,
+
+    .. math:: \frac{1}{S} \sum_s \max(b_s - \hat y_s, 0)^2.
+
+    The cross entropy is the mean over the windows whose label is known.
     """
-    health = nn.functional.cross_entropy(logits.flatten(0, 1), label.flatten(), reduction="none").view_as(rul).mean(1)
+    scale = UNITS[unit].scale(cap) ** 2
+    each = nn.functional.cross_entropy(
+        logits.flatten(0, 1), label.flatten(), reduction="none", ignore_index=UNKNOWN
+    ).view_as(rul)
+    if suspended is None:
+        health = each.mean(1)
+        return _inner(predicted, rul, inners, cap) / scale, health
+    health = each.sum(1) / (label != UNKNOWN).sum(1).clamp(min=1)
+    # a suspended window is given its bound for a prediction, and so no error: the mean over all windows, times all over those
+    # that failed, is the mean over the latter
+    size, few = rul.shape[1], suspended.sum(1)
+    own = _inner(torch.where(suspended, rul, predicted), rul, inners, cap) * (size / (size - few).clamp(min=1))
+    if bound:
+        short = torch.where(suspended, rul - predicted, 0.0).clamp(min=0).square().sum(1)
+        own = own + short / few.clamp(min=1)
+    return own / scale, health
+
+
+def _inner(predicted: Tensor, rul: Tensor, inners: Sequence[str], cap: int) -> Tensor:
+    """Inner loss of each network, cycles^2 ``[R]``."""
     if len(inners) == 1:
-        own = INNER[inners[0]](predicted[0], rul[0], float(cap))[None]
-    else:  # every inner loss is taken of all, and each keeps its own: they cost next to nothing
-        names = sorted(set(inners))
-        found = torch.stack([torch.vmap(INNER[name], (0, 0, None))(predicted, rul, float(cap)) for name in names])
-        own = found.gather(0, torch.tensor([[names.index(name) for name in inners]], device=rul.device))[0]
-    return own / UNITS[unit].scale(cap) ** 2, health
+        return INNER[inners[0]](predicted[0], rul[0], float(cap))[None]
+    # every inner loss is taken of all, and each keeps its own: they cost next to nothing
+    names = sorted(set(inners))
+    found = torch.stack([torch.vmap(INNER[name], (0, 0, None))(predicted, rul, float(cap)) for name in names])
+    return found.gather(0, torch.tensor([[names.index(name) for name in inners]], device=rul.device))[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +120,7 @@ class RULProblem:
     inner: str = "weighted_mse"  # name of the RUL loss
     batch_size: int = 128  # windows in a batch
     device: str = "cpu"  # where the windows lie
+    bound: bool = False  # windows of suspended engines are a lower bound in the RUL loss
     made: InitVar[ResidentWindows | None] = None  # the windows as `resident` gives them, where they are there already
     _resident: ResidentWindows = field(init=False, repr=False)
 
@@ -104,7 +136,7 @@ class RULProblem:
         object.__setattr__(self, "_resident", found)
 
     def __reduce__(self) -> tuple[object, ...]:  # to another process go the rows once, not also their tensors
-        return RULProblem, (self.windows, self.cap, self.size, self.unit, self.inner, self.batch_size, self.device)
+        return RULProblem, tuple(getattr(self, f.name) for f in fields(self) if f.init)
 
     @property
     def scale(self) -> float:
@@ -130,14 +162,17 @@ class RULProblem:
         shared: list[nn.Parameter] = model.shared_parameters(part)
         return shared
 
-    def batches(self, seed: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Endless batches ``(windows [B, T, F], RUL [B] in cycles, label [B])``, one permutation an epoch."""
+    def batches(self, seed: int) -> Iterator[Batch]:
+        """Endless batches ``(windows [B, T, F], RUL [B] in cycles, label [B])``, one permutation an epoch; see
+        :meth:`ResidentWindows.batch <grace.data.resident.ResidentWindows.batch>`."""
         return self._resident.stream(self.batch_size, seed)
 
     @part("steps: forward")
-    def losses(self, model: Any, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, ...]:
+    def losses(self, model: Any, batch: Batch) -> tuple[Tensor, ...]:
         """RUL loss (in units of ``scale`` squared) and health cross entropy (nats)."""
-        x, rul, label = batch
+        x, *known = batch
         predicted, logits = (found[None] for found in model(x))
-        ours, theirs = task_losses(predicted, logits, rul[None], label[None], [self.inner], self.cap, self.unit)
+        rul, label, *some = (side[None] for side in known)
+        how = (predicted, logits, rul, label, [self.inner], self.cap, self.unit)
+        ours, theirs = task_losses(*how, some[0] if some else None, self.bound)
         return ours[0], theirs[0]

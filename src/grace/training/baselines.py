@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -73,12 +72,10 @@ class Fits:
 
 
 def _some(windows: Windows | ManyWindows) -> Windows:
-    """All windows, or as many of them as baselines are fitted on."""
+    """All windows whose RUL is known, or as many of them as baselines are fitted on."""
     index = np.unique(np.linspace(0, len(windows) - 1, MAX_WINDOWS).astype(np.int64))
-    if isinstance(windows, ManyWindows):
-        return windows.at(index)
-    names = ("ends", "first", "rul", "true_rul", "label", "engine")
-    return replace(windows, **{name: getattr(windows, name)[index] for name in names})
+    found = windows.at(index)
+    return found if found.suspended is None else found.at(np.flatnonzero(~found.suspended))
 
 
 def _input(windows: Windows, age: bool) -> Tensor:

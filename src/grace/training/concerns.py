@@ -27,7 +27,9 @@ class Concern(NamedTuple):
     remedy: RunSpec | None = None
 
 
-def concerns(spec: RunSpec, history: Sequence[dict[str, Any]], found: Predictions, truth: Truth) -> list[Concern]:
+def concerns(
+    spec: RunSpec, history: Sequence[dict[str, Any]], found: Predictions, truth: Truth, suspension: str = ""
+) -> list[Concern]:
     """The doubts about a run that has come to its end.
 
     Args:
@@ -35,9 +37,10 @@ def concerns(spec: RunSpec, history: Sequence[dict[str, Any]], found: Prediction
         history: Its epochs, of an ensemble their means.
         found: Predictions of the engines that were held out, in the epoch that was kept.
         truth: What these are compared with.
+        suspension: What is said of engines that were suspended, or may have been.
     """
     made = [*_of_predictions(spec, found, truth), *_of_epochs(spec, history)]
-    return [*made, *_of_engines(spec, len(np.unique(truth.engine)))]
+    return [*made, *_of_engines(spec, len(np.unique(truth.engine))), *([Concern(suspension)] if suspension else [])]
 
 
 def _of_predictions(spec: RunSpec, found: Predictions, truth: Truth) -> Iterator[Concern]:

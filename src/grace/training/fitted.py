@@ -24,6 +24,7 @@ _FIELDS = {
     "measure_every": Fixed.measure_every,
     "watch_test": True,
     "precision": "float32",
+    "suspended": "ignore",
 }
 _SCHEDULE = Schedule(1, 0, 2, 1.0, 0.0, 0, "none", ema_decay=0.0)
 

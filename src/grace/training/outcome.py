@@ -85,7 +85,8 @@ def finished(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int]) -> Run:
     facts: dict[str, Any] = {"validation": chosen.figures(truth)}
     if spec.folds:
         facts["validation"] |= _over_engines(chosen, truth)
-    doubts = concerns(spec, merged([replica.history for replica in replicas]), chosen, truth)
+    history = merged([replica.history for replica in replicas])
+    doubts = concerns(spec, history, chosen, truth, splits[0].suspension)
     facts["concerns"] = [doubt.line for doubt in doubts]
     facts["interval"] = {"level": LEVEL, "half_width": interval.half_width([found.rul for found in held])}
     if splits[0].test is not None:

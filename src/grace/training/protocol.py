@@ -9,7 +9,7 @@ import numpy as np
 from grace.clock import part
 from grace.data.conditions import Conditioner
 from grace.data.fleet import Fleet
-from grace.data.prepare import check_training
+from grace.data.prepare import check_training, suspension
 from grace.data.windows import ManyWindows, Windows, training_windows
 from grace.errors import GraceError
 from grace.models.rul_problem import statistics_of
@@ -28,6 +28,12 @@ class Split:
             windows at random cuts, since at the last row nothing is left to predict.
         conditioner: Conditions and scaling, fitted on the engines of ``train``.
         chosen: Whether the epoch is chosen on ``validation``; of a fold, which is scored, nothing is.
+        suspension: What :func:`~grace.data.prepare.suspension` says of the whole fleet.
+
+    Nothing is chosen or scored on engines that were suspended, whose RUL is not known. All of them are on the side of ``train``:
+    the conditioner reads their rows. Their windows are trained on where ``spec.suspended`` is ``bound``, in whose RUL loss a
+    prediction below what the engine ran costs (:func:`grace.models.rul_problem.task_losses`); where it is ``ignore``, in no RUL
+    loss, and only if the fleet has health labels of its own.
     """
 
     train: Windows | ManyWindows
@@ -35,6 +41,7 @@ class Split:
     test: Windows | None
     conditioner: Conditioner
     chosen: bool = True
+    suspension: str = ""
 
     @classmethod
     def of(cls, spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
@@ -44,25 +51,28 @@ class Split:
             GraceError: The fleet cannot be trained on, or ``source`` is asked for without test engines.
         """
         _check(spec, fleet)
+        said = suspension(fleet, spec.conventions)
         if spec.protocol == "honest":
-            return cls._made(spec, *fleet.split(spec.validation_share, spec.seed), test)
+            return replace(cls._made(spec, *fleet.split(spec.validation_share, spec.seed), test), suspension=said)
         if test is None:
             raise GraceError("The protocol `source` should have test engines. Found none. Use --protocol honest.")
-        return cls._made(spec, fleet, None, test)
+        return replace(cls._made(spec, fleet, None, test), suspension=said)
 
     @classmethod
     def folds(cls, spec: RunSpec, fleet: Fleet, test: Fleet | None) -> list[Split]:
-        """``spec.folds`` splits, or one an engine where there are fewer: each holds out its fold of the engines, which are drawn.
+        """``spec.folds`` splits, or one an engine where fewer failed: each holds out its fold of the engines that did, which are
+        drawn.
 
         Raises:
             GraceError: The fleet cannot be trained on.
         """
         _check(spec, fleet)
-        order = np.random.default_rng(spec.seed).permutation(len(fleet.engines))
+        order = fleet.failures[np.random.default_rng(spec.seed).permutation(len(fleet.failures))]
         parts = np.array_split(order, min(spec.folds, len(order)))
-        sides = [(np.setdiff1d(order, part), np.sort(part)) for part in parts]
+        sides = [(np.setdiff1d(np.arange(len(fleet.engines)), part), np.sort(part)) for part in parts]
         made = (cls._made(spec, fleet.select(others), fleet.select(held), test) for others, held in sides)
-        return [replace(split, chosen=False) for split in made]
+        said = suspension(fleet, spec.conventions)
+        return [replace(split, chosen=False, suspension=said) for split in made]
 
     @classmethod
     @part("conditions, scaling, split")
@@ -74,7 +84,9 @@ class Split:
         validation = tested if held is None else _cut(spec, held, conditioner, spec.seed)
         assert validation is not None
         rows = conditioner.transform(training)
-        train = training_windows(training, rows, conventions, plan.min_history, plan.max_train_rul)
+        every = spec.suspended == "bound" or (training.labels is not None and spec.trains("health"))
+        of = None if every else training.failures
+        train = training_windows(training, rows, conventions, plan.min_history, plan.max_train_rul, of)
         return cls(train, validation, tested, conditioner)
 
 
@@ -83,10 +95,20 @@ def _check(spec: RunSpec, fleet: Fleet) -> None:
 
 
 def _tested(spec: RunSpec, test: Fleet, conditioner: Conditioner) -> Windows:
-    """Last window of each test engine; of a table whose test engines ran to failure, windows at random cuts as in validation."""
-    if spec.conventions.table is None or test.last_rul.any():
-        return Windows.last(test, conditioner.transform(test), spec.conventions)
-    return _cut(spec, test, conditioner, 0)  # the same cuts for every seed and method
+    """Last window of each test engine; of a table whose test engines ran to failure, windows at random cuts as in validation.
+
+    Of engines that were suspended there are none.
+    """
+    if not len(test.failures):
+        raise GraceError(
+            f"{test.name} should hold a test engine that failed. Found none: all {len(test.engines)} were suspended. Leave "
+            "--test-table out."
+        )
+    if spec.conventions.table is None or test.last_rul[test.failures].any():
+        found = Windows.last(test, conditioner.transform(test), spec.conventions)
+    else:
+        found = _cut(spec, test, conditioner, 0)  # the same cuts for every seed and method
+    return found if found.suspended is None else replace(found.at(np.flatnonzero(~found.suspended)), suspended=None)
 
 
 def _cut(spec: RunSpec, fleet: Fleet, conditioner: Conditioner, seed: int) -> Windows:

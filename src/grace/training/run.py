@@ -76,8 +76,8 @@ def train(
     read = partial(as_fleet, columns=spec.conventions.table, features=spec.conventions.features)
     return train_stacked(
         [spec],
-        read(fleet),
-        None if test is None else read(test),
+        read(fleet, events=True),
+        None if test is None else read(test, events=True),
         device=device,
         checkpoint=checkpoint,
         monitor_every=monitor_every,

@@ -28,13 +28,12 @@ SEEDS = (42, 123, 456, 789, 1024)
 SIZE = "statistics"
 """The size unless another is named."""
 RUL_SCALE = {"statistics": "cap-head"}
-"""What a size takes for ``rul_scale`` unless another is named, where it is not the source's ``cycles``. A size's schedule is the
-one of its name."""
+"""What a size takes for ``rul_scale`` unless another is named; the others take ``cycles``. Its schedule has its name."""
 
 SPEC = Format("spec", 2, {1: spec_1})
 DESCRIBED = ("id", "method", "schedule_name")
 """What the JSON of a spec says beside its fields, for readers; it follows from them."""
-LATER = {"model": NETWORK, "folds": 0, "start": 0, "schedule.full_epochs": False}
+LATER = {"model": NETWORK, "folds": 0, "start": 0, "suspended": "ignore", "schedule.full_epochs": False}
 """Fields that came after records were there: left out of the id where they say what runs did before."""
 MAX_FOLDS = 1000
 
@@ -56,9 +55,9 @@ class RunSpec:
         schedule: Learning rate, length and stopping.
         model: ``network``, or the name of a baseline, see :mod:`grace.training.fitted`.
         protocol: ``honest``: chosen on validation engines, the test read once. ``source``: best epoch on the test set.
-        folds: Networks of an ensemble, each trained on all engines but one fold of them, to the last epoch; at most one an
-            engine. 0: one network.
+        folds: Networks of an ensemble, each trained to its last epoch on all engines but one fold of them. 0: one network.
         start: Number of the initialisation of a seed, 0 the first; another start where one comes to nothing.
+        suspended: What the windows of suspended engines say, ``ignore`` or ``bound``: :class:`~grace.training.protocol.Split`.
         conventions: How recordings become windows, targets and labels.
         validation_share: Share of the training engines that nothing is trained on.
         validation_cuts: Random cycles at which each of them is cut.
@@ -87,6 +86,7 @@ class RunSpec:
     protocol: str = "honest"
     folds: int = 0
     start: int = 0
+    suspended: str = "ignore"
     conventions: Conventions = Conventions()
     validation_share: float = 0.2
     validation_cuts: int = 16
@@ -107,6 +107,7 @@ class RunSpec:
             ("rul_scale", tuple(UNITS)),
             ("protocol", PROTOCOLS),
             ("precision", PRECISIONS),
+            ("suspended", ("ignore", "bound")),
             ("measure_on", (WHOLE, UPPER)),
         ):
             if getattr(self, name) not in known:
@@ -179,8 +180,8 @@ class RunSpec:
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values, with format, version and :data:`DESCRIBED`; :meth:`from_json` reads them back."""
-        head = {"format": SPEC.name, "version": SPEC.version}
-        return head | {name: getattr(self, name) for name in DESCRIBED} | self._fields()
+        described = {name: getattr(self, name) for name in DESCRIBED}
+        return {"format": SPEC.name, "version": SPEC.version} | described | self._fields()
 
     def _fields(self) -> dict[str, Any]:
         options = {name: list(value) if isinstance(value, tuple) else value for name, value in self.options}
@@ -207,8 +208,7 @@ class RunSpec:
 
     @classmethod
     def _built(cls, values: dict[str, Any], what: str) -> RunSpec:
-        found = values["conventions"].items()
-        conventions: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in found}
+        conventions: dict[str, Any] = {n: _frozen(v) for n, v in values["conventions"].items()}
         if conventions.get("table") is not None:
             conventions["table"] = Columns.from_json(conventions["table"])
         parts = {
@@ -229,6 +229,7 @@ if TYPE_CHECKING:
         protocol: str
         folds: int
         start: int
+        suspended: str
         conventions: Conventions
         validation_share: float
         validation_cuts: int

@@ -16,7 +16,7 @@ from grace.alignment.probe import initialised_model
 from grace.clock import part
 from grace.core.fit import Weighed, fit
 from grace.core.replicas import gramians_of_replicas, step_of_replicas
-from grace.data.resident import ResidentWindows
+from grace.data.resident import Batch, ResidentWindows
 from grace.errors import GraceError
 from grace.models.function import Networks
 from grace.models.lstm import EAGER, Cell
@@ -31,7 +31,6 @@ from grace.training.replica import Replica, Sums
 from grace.training.schedule import Schedule
 from grace.training.spec import RunSpec
 
-Batch = tuple[Tensor, Tensor, Tensor]
 STARTS = 7_919  # between the seeds of two initialisations of one run
 SPREAD = 1_000_003  # between the seeds of two runs' epochs
 DROPOUT = 1 << 40  # so that masks and offsets of one epoch have streams of their own
@@ -120,12 +119,11 @@ class Stack:
         return sums
 
     def _batches(self, rows: list[int], draws: dict[int, Iterator[Batch]], steps: int) -> Iterator[Batch]:
-        """Windows ``[n, B, T, F]``, RUL and health states ``[n, B]`` of the replicas at ``rows``; one seed, one batch."""
+        """Batches ``[n, B, ...]`` of the replicas at ``rows``; one seed, one batch."""
         seeds = [self.specs[row].seed for row in rows]
         for _ in range(steps):
             one = {seed: next(draws[seed]) for seed in dict.fromkeys(seeds)}
-            x, rul, label = (together([one[seed][side] for seed in seeds]) for side in range(3))
-            yield x, rul, label
+            yield tuple(together(list(side)) for side in zip(*(one[seed] for seed in seeds), strict=True))
 
     def _train(
         self,
@@ -173,13 +171,12 @@ class Stack:
     @part("steps: forward")
     def _losses(self, network: Networks, rows: list[int], batch: Batch) -> Tensor:
         """Losses ``[n, K]`` of the replicas at ``rows``."""
-        (x, rul, label), one = batch, self.specs[0]
+        (x, rul, label, *some), one = batch, self.specs[0]
         with _precision(self.device, one.precision):
             predicted, logits = network(x)
             inners = [self.specs[row].inner for row in rows]
-            return torch.stack(
-                task_losses(predicted, logits, rul, label, inners, one.conventions.cap, one.rul_scale), 1
-            )
+            how = (predicted, logits, rul, label, inners, one.conventions.cap, one.rul_scale)
+            return torch.stack(task_losses(*how, some[0] if some else None, one.suspended == "bound"), 1)
 
     @part("evaluation of epochs")
     def _evaluate(self, going: list[int]) -> None:
@@ -270,6 +267,7 @@ def _initial_networks(
                 spec.inner,
                 size,
                 device,
+                spec.suspended == "bound",
                 train_on[spec.seed],
             )
             seed = spec.seed + STARTS * spec.start
@@ -281,7 +279,7 @@ def _initial_networks(
 def drawn(windows: ResidentWindows, plan: Schedule, seed: int, device: str) -> Iterator[Batch]:
     """Endless batches; each feature of each window is shifted by a constant of its own, see :class:`Schedule`."""
     order, noise = torch.Generator().manual_seed(seed), torch.Generator(device).manual_seed(seed)
-    for x, rul, label in chain.from_iterable(windows.epoch(plan.batch_size, order) for _ in count()):
+    for x, *known in chain.from_iterable(windows.epoch(plan.batch_size, order) for _ in count()):
         if plan.offset and x.dim() == 3:  # statistics have noise of their own
             x = x + plan.offset * torch.randn(len(x), 1, x.shape[2], generator=noise, device=device)
-        yield x, rul, label
+        yield x, *known

@@ -39,6 +39,8 @@ from grace.data.conventions import PUBLISHED as PUBLISHED
 from grace.data.conventions import Conventions as Conventions
 from grace.data.health_labels import with_labels as with_labels
 from grace.data.load import SIMULATED as SIMULATED
+from grace.data.load import Source as Source
+from grace.data.load import WithUnits as WithUnits
 from grace.data.load import load_test as load_test
 from grace.data.load import load_train as load_train
 from grace.data.prepare import MIN_HISTORY as MIN_HISTORY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,14 @@ from numpy.typing import NDArray
 from grace.data.tables.columns import TableSource
 from grace.errors import GraceError
 
+EMPTY = -1
+"""Code of an event that is not there."""
+
 
 def arrays_of(source: TableSource, frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
-    """Arrays of rows that a table selected: ``engine``, ``time``, ``shown``, ``values [N, C]``, ``target``, ``label``; refused
-    where a value is missing or not finite, or a label is of no known class."""
-    columns = source.columns
+    """Arrays of rows that a table selected: ``engine``, ``time``, ``shown``, ``values [N, C]``, ``target``, ``label``, ``event``;
+    refused where a value is missing or not finite, a label is of no known class, or an event is not 1 or 0."""
+    columns = source.in_rows
     for name, role in (("engine", columns.engine), ("time", columns.time)):
         if frame[name].null_count():
             raise GraceError(f"{source.path}: {role} should be known in every row. Found an empty one. Drop such rows.")
@@ -32,7 +36,23 @@ def arrays_of(source: TableSource, frame: pl.DataFrame) -> dict[str, NDArray[Any
         _refuse_gaps(source, found, column, name)
     if columns.label:
         found["label"] = _classes(source, frame["label"])
+    if columns.event:
+        found["event"] = events_of(source.path, columns.event, found["engine"], frame["event"])
     return found
+
+
+def events_of(path: Path, name: str, engine: NDArray[Any], event: pl.Series) -> NDArray[np.int8]:
+    """Events of the engines ``engine [N]`` as 1, 0 or :data:`EMPTY`; refused where one is something else."""
+    text = event.cast(pl.String).str.strip_chars().str.to_lowercase()
+    codes = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0, "": EMPTY, "nan": EMPTY, None: EMPTY}
+    found = [codes.get(value) for value in text]
+    if None in found:
+        row = found.index(None)
+        raise GraceError(
+            f"{path}, engine {engine[row]}: {name} should be 1 (failed) or 0 (suspended). Found {event[row]}. Correct it, or "
+            "name another column with --event."
+        )
+    return np.array(found, dtype=np.int8)
 
 
 def _values(source: TableSource, frame: pl.DataFrame) -> NDArray[Any]:
@@ -48,7 +68,8 @@ def names_of(engine: pl.Series) -> NDArray[Any]:
 
 
 def _refuse_gaps(source: TableSource, found: dict[str, NDArray[Any]], column: NDArray[Any], name: str) -> None:
-    bad = np.isinf(column) if name in source.incomplete else ~np.isfinite(column)
+    may_miss = name in (*source.incomplete, source.columns.target)  # of a target: in whole engines, see events.py
+    bad = np.isinf(column) if may_miss else ~np.isfinite(column)
     if bad.any():
         row = int(np.argmax(bad))
         where = f"engine {found['engine'][row]}, {source.columns.time} {found['shown'][row]}"

@@ -13,7 +13,9 @@ from grace.errors import GraceError
 
 TRAIN, TEST = "dev", "test"
 """The sides of an N-CMAPSS file; a table has but one."""
-LATER = ("incomplete", "sentinels")
+ROLES = ("engine", "time", "target", "label", "event")
+"""Fields of :class:`Columns` that name a column which is no value."""
+LATER = ("incomplete", "sentinels", "event")
 """Fields of :class:`Columns` that came after records were there."""
 
 
@@ -33,6 +35,8 @@ class Columns:
         incomplete: Values whose readings may be missing, see :mod:`grace.data.tables.missing`; of all others one in every row
             is needed.
         sentinels: Numbers that stand for a missing reading in every column of values.
+        event: Column that says whether an engine failed at its last row (1) or was suspended (0), in every row or in the last
+            one; empty: nothing says so, and all are taken as failed.
 
     Raises:
         GraceError: A column has two roles.
@@ -48,10 +52,11 @@ class Columns:
     classes: tuple[str, ...] = ()
     incomplete: tuple[str, ...] = ()
     sentinels: tuple[float, ...] = ()
+    event: str = ""
 
     def __post_init__(self) -> None:
         taken: dict[str, str] = {}
-        roles = [("engine", self.engine), ("time", self.time), ("target", self.target), ("label", self.label)]
+        roles = [(role, getattr(self, role)) for role in ROLES]
         for role, name in (*roles, *(("conditions", name) for name in self.settings)):
             if name and name in taken:
                 raise GraceError(
@@ -61,8 +66,8 @@ class Columns:
 
     @property
     def named(self) -> tuple[str, ...]:
-        """The columns that are no values: engine, time, target and label where they are given."""
-        return tuple(name for name in (self.engine, self.time, self.target, self.label) if name)
+        """The columns that are no values: those of :data:`ROLES` that are given."""
+        return tuple(name for name in (getattr(self, role) for role in ROLES) if name)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; without those of :data:`LATER` that say nothing, so that ids stay as they were."""
@@ -87,6 +92,7 @@ class TableSource:
         features: Columns that the network sees; :func:`grace.data.tables.select_columns.select_columns` finds them.
         side: ``dev`` or ``test`` of an N-CMAPSS file.
         test: Table of test engines with the same columns, or None; N-CMAPSS names itself.
+        units: Table of one row an engine, which holds the column of events in place of the rows; None: the rows do.
         cache: Folder for the rows of a table that is larger than memory; None, or the side ``test``, is read into memory.
         conditions: Number of operating conditions that was asked for; 0 finds it.
         found: Operating conditions found in a sample of rows; what is fitted later sees all rows of the training engines.
@@ -100,6 +106,7 @@ class TableSource:
     features: tuple[str, ...] = ()
     side: str = TRAIN
     test: Path | None = None
+    units: Path | None = None
     cache: Path | None = None
     conditions: int = 0
     found: int = field(default=0, compare=False)
@@ -111,6 +118,11 @@ class TableSource:
     def name(self) -> str:
         """What results call it."""
         return table_name(self.path)
+
+    @property
+    def in_rows(self) -> Columns:
+        """The columns, without that of events where another table holds it."""
+        return self.columns if self.units is None else replace(self.columns, event="")
 
     @property
     def values(self) -> tuple[str, ...]:

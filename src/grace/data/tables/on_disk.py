@@ -20,6 +20,7 @@ from grace.data.identity import stamps
 from grace.data.stored import StoredRows
 from grace.data.tables.arrays import arrays_of, names_of
 from grace.data.tables.columns import TableSource
+from grace.data.tables.events import failed_of
 from grace.data.tables.missing import carry_on
 from grace.data.tables.rul import check_steps, rul_from_times
 from grace.data.tables.table import Table, unreadable
@@ -60,13 +61,14 @@ def stored_fleet(table: Table, source: TableSource) -> Fleet:
         last_time=index["last_time"],
         sha256=str(index["sha256"]),
         time=rows("time"),
+        failed=index.get("failed"),
     )
 
 
 def _key(table: Table, source: TableSource) -> str:
     """A hash of all that the rows depend on: the files' stamps, and the columns."""
     files = stamps(table.files)
-    columns = source.columns.to_json() | {"test": ""}
+    columns = source.in_rows.to_json() | {"test": ""}
     text = json.dumps([VERSION, files, columns, source.made, source.side])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -107,14 +109,14 @@ class _Writer:
             self.place(arrays_of(self.source, frame))
         for index in np.flatnonzero(~self.ordered):
             self.sort(int(index))
-        last_rul = self.finish()
+        found = self.finish()
         np.savez(
             self.folder / "index.npz",
             engines=self.engines,
             starts=self.starts,
-            last_rul=last_rul,
             last_time=self.last_time,
             sha256=self.table.sha256(),
+            **found,
         )
         for path in self.folder.iterdir():
             with path.open("rb") as written:
@@ -150,7 +152,7 @@ class _Writer:
         self.ordered[index[time <= before]] = False
         self.latest[here] = np.maximum(self.latest[here], np.maximum.reduceat(time, first))
         self.filled[here] += count
-        for name in ("values", "time", "target", "label"):
+        for name in ("values", "time", "target", "label", "event"):
             if name in found:
                 self.write(name, places, found[name][order])
 
@@ -174,15 +176,20 @@ class _Writer:
         for name in self.names:
             self.write(name, np.arange(begin, end), self.rows_of(name, begin, end)[order])
 
-    def finish(self) -> NDArray[Any]:
-        """Write ``rul.npy``, in place of targets, and carry missing readings on; RUL of each engine's last row, ``[E]``."""
-        last, steps = [], []
+    def finish(self) -> dict[str, Any]:
+        """Write ``rul.npy``, in place of targets and events, and carry missing readings on.
+
+        Returns:
+            ``last_rul``, RUL of each engine's last row ``[E]``, and ``failed`` where some engines were suspended.
+        """
+        last, steps, failed = [], [], []
         for first, stop in self.blocks():
             begin, end = int(self.starts[first]), int(self.starts[stop])
             time = self.rows_of("time", begin, end)
-            target = self.rows_of("target", begin, end) if "target" in self.names else None
-            starts = self.starts[first : stop + 1] - begin
-            rul, own = rul_from_times(self.source, self.engines[first:stop], starts, time, target)
+            starts, engines = self.starts[first : stop + 1] - begin, self.engines[first:stop]
+            said = {name: self.rows_of(name, begin, end) for name in ("target", "event") if name in self.names}
+            rul, own = rul_from_times(self.source, engines, starts, time, said.get("target"))
+            failed.append(failed_of(self.source, engines, starts, said | {"time": time}))
             self.write("rul", np.arange(begin, end), rul)
             if self.source.incomplete:
                 values = self.rows_of("values", begin, end)
@@ -191,8 +198,14 @@ class _Writer:
             steps.append(own)
             last.append(rul[starts[1:] - 1])
         check_steps(self.source, self.engines, np.concatenate(steps))
-        (self.folder / "target.npy").unlink(missing_ok=True)
-        return np.concatenate(last)
+        for name in ("target", "event"):
+            (self.folder / f"{name}.npy").unlink(missing_ok=True)
+        found = {"last_rul": np.concatenate(last)}
+        if all(part is None for part in failed):
+            return found
+        counts = (stop - first for first, stop in self.blocks())
+        parts = [np.ones(n, dtype=np.bool_) if part is None else part for part, n in zip(failed, counts, strict=True)]
+        return found | {"failed": np.concatenate(parts)}
 
     def rows_of(self, name: str, begin: int, end: int) -> NDArray[Any]:
         """A copy of some rows of one file."""

@@ -10,6 +10,7 @@ from grace.data.fleet import Fleet
 from grace.data.tables.arrays import arrays_of
 from grace.data.tables.categories import with_categories
 from grace.data.tables.columns import TRAIN, Columns, TableSource
+from grace.data.tables.events import failed_by, failed_of
 from grace.data.tables.missing import carry_on
 from grace.data.tables.on_disk import stored_fleet
 from grace.data.tables.rul import check_steps, rul_from_times
@@ -24,8 +25,8 @@ def read_table(
     """Engines of a table: rows in any order, sorted here by engine and time.
 
     RUL is the column ``target``, or else the engine's last time minus the row's, in the unit of time: the recording ends with
-    the engine's life. Times need not be evenly spaced; a window counts rows, and
-    statistics of it are taken over time where they are not.
+    the engine's life, unless the column ``event`` says that it was suspended; so was an engine whose target is empty. Times need
+    not be evenly spaced; a window counts rows, and statistics of it are taken over time where they are not.
 
     Args:
         table: A file, a folder, a frame of polars or pandas, or a :class:`~grace.data.tables.columns.TableSource`, which
@@ -44,10 +45,14 @@ def read_table(
     if not source.features:
         numeric = (n for n, kind in opened.schema.items() if kind.is_numeric() and n not in source.columns.named)
         source = replace(source, features=tuple(numeric))
-    opened.check(source.columns, source.values)
+    opened.check(source.in_rows, source.values)
     if source.cache is not None and source.side == TRAIN:
-        return stored_fleet(opened, source)
-    return opened.unchanged(lambda: _in_memory(opened, source))
+        fleet = stored_fleet(opened, source)
+    else:
+        fleet = opened.unchanged(lambda: _in_memory(opened, source))
+    if source.units is None or source.columns.target:  # a target says of every engine whether its RUL is known
+        return fleet
+    return replace(fleet, failed=failed_by(source.units, source.columns.engine, source.columns.event, fleet))
 
 
 def _opened(
@@ -86,4 +91,5 @@ def _in_memory(table: Table, source: TableSource) -> Fleet:
         last_time=found["shown"][last],
         sha256=sha256,
         time=found["time"],
+        failed=failed_of(source, fleet.engines, fleet.starts, found),
     )

@@ -25,9 +25,9 @@ def rul_from_times(
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """RUL of each row of whole engines, ``[R]``, and the step of time of each engine, ``[E]``.
 
-    RUL is the target, or the engine's last time minus the row's. A step shows an engine's unit: the median step of time; with a
-    target, its fall per unit of time; NaN where an engine does not show it. Engine ``e`` has the rows ``starts[e]`` to
-    ``starts[e + 1]``, ``starts [E + 1]``, with ascending ``time [R]`` in the unit of RUL.
+    RUL is the target, or the engine's last time minus the row's where there is none (NaN). A step shows an engine's unit: the
+    median step of time; with a target, its fall per unit of time; NaN where an engine does not show it. Engine ``e`` has the
+    rows ``starts[e]`` to ``starts[e + 1]``, ``starts [E + 1]``, with ascending ``time [R]`` in the unit of RUL.
 
     Raises:
         GraceError: A time stands twice in an engine, or a target is negative or rises as time goes on.
@@ -44,13 +44,15 @@ def rul_from_times(
 
     again, once = inside & (np.diff(time) == 0), f"each {at} should stand once"
     refuse(again, once, lambda row: f"{time[row]:g} twice", "Drop the repeated rows.")
+    gone = np.zeros(len(time), dtype=np.bool_) if target is None else np.isnan(target)
     if target is not None:
         remedy = "Give the RUL of each row, or leave --target out."
         refuse(target < 0, f"{left} should be at least 0", lambda row: f"{target[row]:g}", remedy)
         rises, rule = inside & (np.diff(target) > 0), f"{left} should never rise as {at} goes on"
         remedy = f"Check the column and the order of {at}."
         refuse(rises, rule, lambda row: f"{target[row + 1]:g} after {target[row]:g}", remedy)
-    rul = np.repeat(time[starts[1:] - 1], np.diff(starts)) - time if target is None else target
+    left_at_most = np.repeat(time[starts[1:] - 1], np.diff(starts)) - time
+    rul = left_at_most if target is None else np.where(gone, left_at_most, target) if gone.any() else target
     return np.asarray(rul), _steps(starts, time, target)
 
 

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet, missing
-from grace.data.tables.arrays import arrays_of
+from grace.data.tables.arrays import arrays_of, names_of
 from grace.data.tables.categories import categories_of, end_flags, said_of_categories, with_categories
 from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.events import without_rows
 from grace.data.tables.missing import carried, gaps_of, replaced, suspected, texts_for_none
 from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
@@ -88,7 +89,7 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
         found=len(fitted.centres),
         rows=total,
         left_out=left_out,
-        done=(*table.done, *done, *(suspected(table, edges) if ask else ())),
+        done=(*table.done, *done, *_without_rows(source, counts), *(suspected(table, edges) if ask else ())),
     )
 
 
@@ -110,11 +111,17 @@ def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
     return 0, tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
+def _without_rows(source: TableSource, counts: pl.DataFrame) -> list[str]:
+    if source.units is None:
+        return []
+    return without_rows(source.units, source.columns.engine, source.columns.event, names_of(counts["engine"]))
+
+
 def _check_named(table: Table, source: TableSource, named: tuple[str, ...]) -> None:
     """Refuse columns that the user named and that cannot be used."""
-    columns = replace(source.columns, settings=named)
+    columns = replace(source.in_rows, settings=named)
     table.check(columns, (*source.features, *named))
-    if taken := [name for name in source.features if name in columns.named]:
+    if taken := [name for name in source.features if name in source.columns.named]:
         raise GraceError(
             f"`--features` should leave out what a network cannot know. Found {taken[0]}, which has a role already."
         )
@@ -170,7 +177,8 @@ def _sample(table: Table, source: TableSource, counts: pl.DataFrame) -> Fleet:
     known = ~np.isnan(values)
     mean = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     fleet = Fleet.of_rows(source.name, found["engine"], np.where(known, values, mean), source.values)
-    return replace(fleet, row_rul=found["time"] if "target" not in found else -found["target"])
+    rising = found["time"] if "target" not in found else -found["target"]
+    return replace(fleet, row_rul=np.where(np.isnan(rising), found["time"], rising))  # suspended: no target
 
 
 def _every_value(rows: Fleet) -> NDArray[np.float64]:

@@ -80,9 +80,9 @@ class Table:
     def _with_numbers(self, columns: Columns, values: tuple[str, ...]) -> Table:
         """Text columns that hold numbers, and nothing but :data:`~grace.data.tables.text.MISSING` beside them, as numbers.
 
-        Of ``values``, the time and the target; without values of all columns but engine and label.
+        Of ``values``, the time, the target and the event; without values of all columns but engine and label.
         """
-        wanted = (*values, columns.time, columns.target) if values else tuple(self.schema)
+        wanted = (*values, columns.time, columns.target, columns.event) if values else tuple(self.schema)
         wanted = tuple(
             n for n in wanted if self.schema.get(n) == pl.String and n not in (columns.engine, columns.label)
         )
@@ -154,6 +154,8 @@ class Table:
             self._need(columns.target, "--target")
         if columns.label:
             self._need(columns.label, "--label", numeric=False)
+        if columns.event:
+            self._need(columns.event, "--event", numeric=False)
         for name in values:
             self._need(name, "--conditions" if name in columns.settings else "--features")
 
@@ -177,24 +179,33 @@ class Table:
             )
 
     def selected(self, source: TableSource) -> list[pl.Expr]:
-        """Expressions for engine, time (a number), shown time, values, and target and label where they are named.
+        """Expressions for engine, time (a number), shown time, values, and target, label and event where they are named.
 
         All are of the table's types: files of one folder may hold whole numbers in one and fractions in another. A value is of
         single precision where the file has no more: a number is never rounded.
         """
-        columns, schema = source.columns, self.schema
+        columns, schema = source.in_rows, self.schema
         named = (
             ("engine", columns.engine),
             ("shown", columns.time),
             ("target", columns.target),
             ("label", columns.label),
+            ("event", columns.event),
         )
         precision = [pl.Float32 if str(schema[name]) in SINGLE_PRECISION else pl.Float64 for name in source.values]
         return [
             _time_as_number(columns, schema[columns.time]).alias("time"),
-            *(pl.col(name).cast(schema[name]).alias(role) for role, name in named if name),
+            *(pl.col(name).cast(self._type(role, name)).alias(role) for role, name in named if name),
             *(pl.col(n).cast(precision[i]).alias(f"value {i}") for i, n in enumerate(source.values)),
         ]
+
+    def _type(self, role: str, name: str) -> pl.DataType:
+        """Type that a column is read as: its own, but for whole numbers as targets some of which are missing."""
+        kind = self.schema[name]
+        if role != "target" or not kind.is_integer():
+            return kind
+        gaps = self.collect(self.whole.select(pl.col(name).null_count())).item()
+        return pl.Float64() if gaps else kind
 
 
 def _without(name: str, sentinels: tuple[float, ...]) -> pl.Expr:

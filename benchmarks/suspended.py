@@ -1,0 +1,78 @@
+"""FD001 with few failures and many engines that still run, as `grace train` comes: python benchmarks/suspended.py --data DIR
+
+Of the 100 training engines 25 or 8 keep their RUL, the others lose a uniform 5 to 60 % of their life and are suspended
+(studies/cuts.py); five draws. Test RMSE with --event and --suspended ignore, with --suspended bound, and with the event left out,
+when every engine is taken as failed at its last row. Below 40 failures `grace train` makes an ensemble of ten folds. Nothing is
+chosen by it. Results go to results/suspended.json, the table into docs/training.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pages import measured_once, replace_between
+
+from grace.cli.train import FEW, FOLDS
+from grace.core.pools import on_one_thread
+from grace.core.stats import student
+from grace.data.cmapss.fleets import read_test, read_train
+from grace.training.run import train
+from grace.training.spec import run_spec
+
+ROOT = Path(__file__).parents[1]
+KNOWN, DRAWS = (25, 8), 5
+SAID = {"ignore": "--event, ignore", "bound": "--event, bound", "nothing": "no --event"}
+
+
+def measured(known: int, draw: int, said: str, data: Path) -> dict[str, Any]:
+    """Test RMSE of one training, and what was expected of it on held-out engines."""
+    sys.path.insert(0, str(ROOT))
+    from studies.cuts import suspended
+
+    fleet = suspended(read_train(data, "FD001"), known, draw)
+    if said == "nothing":
+        fleet = replace(fleet, failed=None)
+    folds = FOLDS if len(fleet.failures) < FEW else 0
+    spec = run_spec("FD001", "grace", folds=folds, suspended="bound" if said == "bound" else "ignore")
+    record = on_one_thread(train, spec, fleet, read_test(data, "FD001")).record
+    found = {"test": record.test["rmse"], "expected": record.validation["rmse"]}
+    return {"known": known, "draw": draw, "said": said} | {name: round(value, 4) for name, value in found.items()}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Means over draws, and differences paired by draw."""
+    lines = [
+        f"| failed | suspended | draws | {' | '.join(SAID.values())} | bound less ignore [95 %] |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for known in KNOWN:
+        mine = [row for row in rows if row["known"] == known]
+        found = {said: np.array([row["test"] for row in mine if row["said"] == said]) for said in SAID}
+        means = " | ".join(f"{values.mean():.2f}" for values in found.values())
+        difference = student(found["bound"] - found["ignore"]).text(2, "+")
+        lines.append(f"| {known} | {100 - known} | {len(found['bound'])} | {means} | {difference} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure what has no result yet, then write the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=Path("cmapss"))
+    data = parser.parse_args().data
+    rows = measured_once(
+        ROOT / "results" / "suspended.json",
+        ("known", "draw", "said"),
+        [(known, draw, said) for draw in range(DRAWS) for known in KNOWN for said in SAID],
+        lambda known, draw, said: measured(known, draw, said, data),
+    )
+    print(table(rows))
+    replace_between(ROOT / "docs" / "training.md", {"suspended": table(rows)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""Trainings with suspended engines: who is held out, what each loss reads, and what is said of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from torch import Tensor
+
+import grace
+from grace.core.weighted_mse import INNER
+from grace.data.conventions import Conventions
+from grace.data.fleet import Fleet
+from grace.data.prepare import ALL_FAILED
+from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.read import read_table
+from grace.data.windows import UNKNOWN, Windows
+from grace.errors import GraceError
+from grace.models.rul_problem import RULProblem, task_losses
+from grace.training.baselines import baseline_errors
+from grace.training.model_file import load_model, save_model
+from grace.training.predict import predict
+from grace.training.protocol import Split
+from grace.training.run import train, train_stacked
+from grace.training.schedule import SCHEDULES
+from grace.training.spec import RunSpec, run_spec
+from studies.cuts import suspended
+
+PLAN = replace(SCHEDULES["statistics"], epochs=2, steps=8)
+
+
+def spec_of(method: str | None = "grace", **choices: Any) -> RunSpec:
+    given = {"schedule": PLAN, "conventions": Conventions(window=30), "rul_scale": "cap"}
+    return run_spec("simulated", method, **given | choices)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def whole() -> Fleet:
+    return replace(grace.simulate(grace.Simulation(engines=16, test_engines=5))[0], labels=None)
+
+
+@pytest.fixture(scope="module")
+def fleet(whole: Fleet) -> Fleet:
+    """Six engines that failed and ten that were suspended."""
+    return suspended(whole, 6, 1)
+
+
+def tensors(*values: list[float]) -> list[Tensor]:
+    return [torch.tensor([value]) for value in values]
+
+
+def test_losses_by_hand() -> None:
+    rul, predicted = tensors([100.0, 40.0, 50.0, 30.0], [90.0, 44.0, 20.0, 80.0])
+    suspended = torch.tensor([[False, False, True, True]])
+    label = torch.tensor([[0, 1, UNKNOWN, 2]])
+    logits = torch.tensor([[[2.0, 0, 0], [0, 1.0, 0], [9.0, 0, 0], [0, 0, 0]]])
+
+    def found(bound: bool, unit: str = "cycles") -> list[float]:
+        return [
+            float(loss) for loss in task_losses(predicted, logits, rul, label, ["mse"], 125, unit, suspended, bound)
+        ]
+
+    health = np.mean([np.log(np.exp(2) + 2) - 2, np.log(np.e + 2) - 1, np.log(3)])
+    assert found(False) == pytest.approx([(10**2 + 4**2) / 2, health])
+    assert found(True) == pytest.approx([58 + 30**2 / 2, health])  # 80 is above its bound and costs nothing
+    assert found(True, "cap")[0] == pytest.approx((58 + 450) / 125**2)
+    none = suspended & False
+    for inner in INNER:
+        known = torch.tensor([[0, 1, 1, 2]])
+        how = (predicted, logits, rul, known, [inner], 125, "cap-head")
+        for ours, theirs in zip(task_losses(*how, none, True), task_losses(*how), strict=True):
+            assert torch.equal(ours, theirs)
+    every = task_losses(predicted, logits, rul, label * 0 + UNKNOWN, ["mse"], 125, "cycles", ~none, False)
+    assert [float(loss) for loss in every] == [0, 0]  # a batch without a failure and without a label
+
+
+@pytest.mark.parametrize("inner", list(INNER))
+def test_the_inner_loss_is_that_of_the_failures_alone(inner: str) -> None:
+    draw = np.random.default_rng(0)
+    rul, predicted = (torch.tensor(draw.uniform(0, 125, (3, 20))) for _ in range(2))
+    some = torch.tensor(draw.random((3, 20)) < 0.6)
+    logits, label = torch.zeros(3, 20, 3), torch.zeros(3, 20, dtype=torch.int64)
+    found, _ = task_losses(predicted, logits, rul, label, [inner, "mse", inner], 125, "cycles", some)
+    names = [inner, "mse", inner]
+    alone = [INNER[name](predicted[r][~some[r]], rul[r][~some[r]], 125.0) for r, name in enumerate(names)]
+    torch.testing.assert_close(found, torch.stack(alone))
+
+
+def test_suspended_engines_are_always_trained_on(fleet: Fleet) -> None:
+    still = set(fleet.engines) - set(fleet.engines[fleet.failures])
+    for protocol in ({"seed": seed} for seed in range(5)):
+        split = Split.of(spec_of(**protocol), fleet, None)
+        assert len(np.unique(split.validation.engine)) == 1  # a fifth of six
+        assert split.validation.suspended is None
+        train_side, _ = fleet.split(0.2, protocol["seed"])
+        assert still < set(train_side.engines)
+    splits = Split.folds(spec_of(folds=10), fleet, None)
+    assert len(splits) == 6
+    assert all(len(np.unique(split.validation.engine)) == 1 for split in splits)
+    assert all(split.suspension.startswith("6 units failed") for split in splits)
+
+
+def test_what_is_in_the_batches(fleet: Fleet, whole: Fleet) -> None:
+    def sides(fleet: Fleet, **choices: Any) -> Windows:
+        train = Split.of(spec_of(**choices), fleet, None).train
+        assert isinstance(train, Windows)
+        return train
+
+    ignored, bound = sides(fleet), sides(fleet, suspended="bound")
+    assert ignored.suspended is None
+    assert bound.suspended is not None
+    assert len(bound) > len(ignored) == (~bound.suspended).sum()
+    assert set(bound.label[bound.suspended]) == {UNKNOWN, 0}  # a bound in the healthy range is a healthy engine
+    labels = np.arange(len(fleet.values)) % 3
+    own = replace(fleet, labels=labels)
+    labelled = sides(own)
+    assert labelled.suspended is not None
+    assert labelled.suspended.any()
+    assert (labelled.label == labels[sides(own, suspended="bound").ends]).all()
+    assert sides(own, method="rul-only").suspended is None  # nothing reads their labels
+
+
+def test_ignored_engines_serve_the_scaling_alone(fleet: Fleet) -> None:
+    """The networks are those of the failures alone, once their scaling is the same."""
+    other = np.array(fleet.values)
+    rows = ~np.isin(fleet.engine_of_row(), fleet.failures)
+    other[rows] = other[rows][::-1]  # the same moments, other recordings
+    moved = replace(fleet, values=other, sha256=None)
+    spec = spec_of("baseline")
+    ours, theirs = (train(spec, one) for one in (fleet, moved))
+    assert ours.members[0].conditioner.mean == pytest.approx(theirs.members[0].conditioner.mean)
+    for one, two in zip(ours.record.history, theirs.record.history, strict=True):
+        assert one["losses"] == pytest.approx(two["losses"], rel=1e-3)
+    alone = fleet.select(fleet.failures)
+    assert not np.allclose(train(spec, alone).members[0].conditioner.mean, ours.members[0].conditioner.mean)
+    assert (Split.of(spec, fleet, None).train.ends != 0).all()  # type: ignore[union-attr]
+
+
+def test_the_bound_lifts_predictions_that_are_too_low(fleet: Fleet) -> None:
+    """A network that learned from the bound falls short of it by less."""
+    plan = replace(PLAN, epochs=3, steps=40)
+    short = {}
+    for how in ("ignore", "bound"):
+        run = train(spec_of("rul-only", schedule=plan, suspended=how), fleet)
+        side = Split.of(spec_of(suspended="bound"), fleet, None).train
+        assert isinstance(side, Windows)
+        assert side.suspended is not None
+        still = side.at(np.flatnonzero(side.suspended))
+        model = run.members[0].model.eval()
+        with torch.no_grad():
+            rul, _ = model(torch.from_numpy(still.batch(np.arange(len(still)))))
+        short[how] = float((torch.from_numpy(still.rul) - rul).clamp(min=0).square().mean())
+    assert short["bound"] < short["ignore"]
+
+
+def test_runs_in_a_stack_are_those_that_they_are_alone(fleet: Fleet) -> None:
+    specs = [spec_of(method, seed=seed, suspended="bound") for method in ("grace", "rul-only") for seed in (1, 2)]
+    together = train_stacked(specs, fleet)
+    for spec, run in zip(specs, together, strict=True):
+        alone = train(spec, fleet).record
+        assert run.record.validation == pytest.approx(alone.validation, rel=1e-3)
+        assert run.record.concerns == alone.concerns
+
+
+def test_problems_go_to_other_processes_whole(fleet: Fleet) -> None:
+    side = Split.of(spec_of(suspended="bound"), fleet, None).train
+    problem = RULProblem(side, unit="cycles", bound=True)
+    build, arguments = problem.__reduce__()
+    again = build(*arguments)  # type: ignore[operator]
+    batch = next(problem.batches(0))
+    torch.manual_seed(0)
+    model = problem.model().eval()
+    assert all(torch.equal(a, b) for a, b in zip(problem.losses(model, batch), again.losses(model, batch), strict=True))
+    ignoring = replace(problem, bound=False, made=None)
+    assert ignoring.losses(model, batch)[0].item() < problem.losses(model, batch)[0].item()
+
+
+def as_rows(fleet: Fleet) -> pl.DataFrame:
+    owner = fleet.engine_of_row()
+    assert fleet.failed is not None
+    return pl.DataFrame(np.asarray(fleet.values), schema=list(fleet.columns)).with_columns(
+        unit=pl.Series(fleet.engines[owner]),
+        cycle=pl.Series(np.arange(len(owner)) - fleet.starts[owner] + 1),
+        event=pl.Series(fleet.failed[owner].astype(int)),
+    )
+
+
+def test_rows_on_the_disk_train_to_the_same_network(fleet: Fleet, tmp_path: Path) -> None:
+    as_rows(fleet).write_parquet(tmp_path / "fleet.parquet")
+    columns, features = Columns("unit", "cycle", event="event"), Conventions().features
+    source = TableSource(tmp_path / "fleet.parquet", columns, features)
+    spec = spec_of(suspended="bound", conventions=Conventions(window=30, features=features, table=columns))
+    fleets = [read_table(one) for one in (source, replace(source, cache=tmp_path / "rows"))]
+    memory, disk = (train(spec, one).record for one in fleets)
+    assert memory.validation == disk.validation
+    assert memory.id == disk.id
+    assert memory.concerns[-1].startswith("6 units failed, at a median age of")
+    from_path = train(spec, tmp_path / "fleet.parquet").record
+    assert from_path.validation == memory.validation  # the column of events is read, whatever the table comes in
+
+
+def test_test_figures_are_of_failures_alone(fleet: Fleet, whole: Fleet) -> None:
+    test = suspended(whole, 8, 2)
+    record = train(spec_of(folds=2), fleet, test).record
+    assert record.predictions["engine"] == test.failures.tolist()
+    none = replace(test, failed=np.zeros(16, dtype=bool))
+    with pytest.raises(GraceError, match=r"should hold a test engine that failed. Found none: all 16 were suspended"):
+        train(spec_of(), fleet, none)
+
+
+def test_baselines_are_fitted_to_failures_alone(fleet: Fleet) -> None:
+    found, bound = (train(spec_of(None, model="tree", suspended=how), fleet).record for how in ("ignore", "bound"))
+    assert found.id == bound.id
+    assert found.validation == bound.validation
+    errors = [
+        baseline_errors([Split.of(spec_of(suspended=how), fleet, None)], Conventions()) for how in ("ignore", "bound")
+    ]
+    assert errors[0] == errors[1]
+
+
+def test_ids_stay_unless_there_is_something_to_say(fleet: Fleet) -> None:
+    assert spec_of().id == spec_of(suspended="ignore").id != spec_of(suspended="bound").id
+    assert RunSpec.from_json(spec_of(suspended="bound").to_json()) == spec_of(suspended="bound")
+    old = {name: value for name, value in spec_of().to_json().items() if name != "suspended"}
+    assert RunSpec.from_json(old) == spec_of()
+    with pytest.raises(GraceError, match=r"`suspended` should be one of ignore, bound. Found 'hazard'"):
+        spec_of(suspended="hazard")
+
+
+def test_a_table_without_events_is_doubted(fleet: Fleet, tmp_path: Path) -> None:
+    columns = Columns("unit", "cycle")
+    conventions = Conventions(window=30, table=columns)
+    untold = read_table(as_rows(fleet).drop("event"), columns, conventions.features)
+    record = train(spec_of(conventions=conventions), untold).record
+    assert record.concerns[-1] == ALL_FAILED
+    run = train(spec_of(conventions=replace(conventions, table=replace(columns, event="event"))), as_rows(fleet))
+    assert ALL_FAILED not in run.record.concerns
+    path = tmp_path / "net.safetensors"
+    save_model(path, run)
+    found = predict(load_model(path), as_rows(fleet).drop("event"))  # new engines have no events
+    assert len(found.rul) == 16
