@@ -110,7 +110,7 @@ def _interval(record: Record) -> str:
 def _guarantee(record: Record, level: float) -> str:
     """What the interval is made from, and the coverage that follows from it."""
     if record.spec.get("folds", 0):
-        return f"CV+ over all engines, guaranteed {2 * level - 1:.0%}"
+        return f"CV+ over all engines, whose guarantee is about {2 * level - 1:.0%}"
     if record.history:
         return "from the validation engines, on which the epoch was chosen: no guarantee"
     return f"from the validation engines, on which nothing was chosen: guaranteed {level:.0%}"
