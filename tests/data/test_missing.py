@@ -222,3 +222,19 @@ def test_sentinels_by_command(written: Write, tmp_path: Path) -> None:
     assert table.sentinels == (-999.0, 65535.0)
     words = refused("train", *options, *small, "--sentinels", "-999;0", cwd=tmp_path)
     assert "`--sentinels` should be numbers, as in -999,65535, or none. Found '-999;0'." in words
+
+
+def test_readings_and_gaps_in_last_rows_alone_tell_the_end(written: Write) -> None:
+    """A code that is entered at the failure, and a sensor that dies with the engine."""
+    read = pl.read_parquet(gappy(written))
+    last, number = pl.col("t") == pl.col("t").max().over("id"), pl.int_range(pl.len()) * 7 % 13
+    frame = read.with_columns(
+        code=pl.when(last).then(pl.col("id") % 5 + 1),
+        mode=pl.when(last).then(pl.format("mode {}", pl.col("id") % 2)),
+        dies=pl.when(~last).then(number),
+        twice=pl.when(last | (pl.col("t") == 3)).then(number),
+    )
+    found = select_columns(TableSource(written(frame, "end.parquet"), Columns("id", "t")))
+    ends = {"code", "dies", "mode = mode 0", "mode = mode 1"}
+    assert {name for name, why in found.left_out.items() if why == "marks an engine's last row"} == ends
+    assert found.columns.incomplete == ("rare", "twice")

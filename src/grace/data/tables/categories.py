@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import polars as pl
 
 from grace.data.tables.columns import Columns
+from grace.data.tables.missing import gone_of
 from grace.data.tables.table import Edges, Table, is_number
 
 MAX_VALUES = 8
@@ -63,8 +65,9 @@ def said_of_categories(found: dict[str, tuple[str, ...]]) -> list[str]:
     return [f"text columns as 0 and 1, one column a value: {named}"] if found else []
 
 
-def end_flags(table: Table, columns: Columns, edges: Edges, engines: pl.DataFrame) -> set[str]:
-    """Columns of two values of which one stands in the last row of engines and nowhere else: they tell the end, not the wear.
+def end_flags(table: Table, columns: Columns, edges: Edges, gaps: Collection[str], engines: pl.DataFrame) -> set[str]:
+    """Columns that tell an engine's end, not its wear: what stands in the last row of engines and nowhere else is one of their two
+    values, or of those with ``gaps`` a reading, or a missing one.
 
     ``engines`` as of :meth:`~grace.data.tables.table.Table.engines`.
     """
@@ -72,14 +75,14 @@ def end_flags(table: Table, columns: Columns, edges: Edges, engines: pl.DataFram
     within = [((pl.col(n) == low) | (pl.col(n) == high)).all().alias(n) for n, (low, high) in varying.items()]
     if not within:
         return set()
-    two = [name for name, only in table.collect(table.whole.select(within)).row(0, named=True).items() if only]
 
-    def marks_the_end(name: str, value: object) -> bool:
-        rows = table.whole.filter(pl.col(name) == value).select(
-            engine=pl.col(columns.engine), time=pl.col(columns.time)
-        )
-        marked = table.collect(rows.group_by("engine").agg(pl.len().alias("marks"), pl.col("time").max()))
-        known = marked.join(engines, on="engine", nulls_equal=True)
+    def at_the_end_alone(marked: pl.Expr) -> bool:
+        rows = table.whole.filter(marked).select(engine=pl.col(columns.engine), time=pl.col(columns.time))
+        found = table.collect(rows.group_by("engine").agg(pl.len().alias("marks"), pl.col("time").max()))
+        known = found.join(engines, on="engine", nulls_equal=True)
         return bool((known["marks"] == 1).all() and (known["time"] == known["last"]).all())
 
-    return {name for name in two if any(marks_the_end(name, value) for value in edges[name])}
+    two = [name for name, only in table.collect(table.whole.select(within)).row(0, named=True).items() if only]
+    marks = [(name, pl.col(name) == value) for name in two for value in varying[name]]
+    marks += [(name, one) for name in gaps for gone in [gone_of(table, name)] for one in (gone, ~gone)]
+    return {name for name, marked in marks if at_the_end_alone(marked)}

@@ -37,13 +37,17 @@ def carry_on(source: TableSource, values: NDArray[Any], starts: NDArray[np.int64
         values[:, index] = np.where(read, every - last, every - first + 1)
 
 
+def gone_of(table: Table, name: str) -> pl.Expr:
+    """Whether a reading is missing in each row."""
+    gone = pl.col(name).is_null()
+    return gone | pl.col(name).is_nan().fill_null(False) if table.schema[name].is_float() else gone
+
+
 def gaps_of(table: Table, names: tuple[str, ...]) -> dict[str, int]:
     """Columns with missing readings, null or NaN, and how many; refused where a column is called as one beside it would be."""
     if not names:  # polars makes no row of no columns
         return {}
-    real = {name for name in names if table.schema[name].is_float()}
-    gone = (pl.col(name).is_null() | (pl.col(name).is_nan() if name in real else pl.lit(False)) for name in names)
-    counts = table.collect(table.whole.select(one.sum().alias(name) for one, name in zip(gone, names, strict=True)))
+    counts = table.collect(table.whole.select(gone_of(table, name).sum().alias(name) for name in names))
     gaps = {name: int(count) for name, count in zip(names, counts.row(0), strict=True) if count}
     if taken := [missing(name) for name in gaps if missing(name) in table.schema]:
         raise GraceError(f"{table.path}: {taken[0]!r} should be no column's name. Found one. Rename it.")

@@ -64,7 +64,7 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
         reasons = {
             "says RUL itself": _leaking(rows),
             "constant within each condition": fitted.constant(rows),
-            "marks an engine's last row": end_flags(table, columns, edges, counts),
+            "marks an engine's last row": end_flags(table, columns, edges, gaps, counts),
             "set the operating condition": columns.settings,
             "constant": edges.keys() - varying,
         }
