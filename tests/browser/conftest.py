@@ -33,9 +33,17 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def explorer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of the committed records."""
+    """The page of the committed records of `compact`, whose marks lie apart so that they can be clicked."""
     path = tmp_path_factory.mktemp("explorer") / "report.html"
-    path.write_text(page(read_results(RESULTS, RESULTS / "diagnosis")))
+    path.write_text(page(read_results(RESULTS / "compact", RESULTS / "diagnosis")))
+    return path
+
+
+@pytest.fixture(scope="session")
+def of_statistics(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the committed records of the default network, and of its diagnoses."""
+    path = tmp_path_factory.mktemp("statistics") / "report.html"
+    path.write_text(page(read_results(RESULTS, RESULTS / "diagnosis" / "default")))
     return path
 
 

@@ -230,6 +230,20 @@ def test_on_paper_it_is_light_and_has_no_controls(visit: Open, explorer: Path) -
     assert tab.pdf().startswith(b"%PDF")
 
 
+def test_the_default_network_has_intervals_of_its_own_width_and_another_edge(visit: Open, of_statistics: Path) -> None:
+    tab = visit(of_statistics)
+    data = data_of(tab)
+    tab.locator("#run select[name=dataset]").select_option("FD001")
+    drawn(tab)
+    form = {name: tab.locator(f"#run select[name={name}]").input_value() for name in ("dataset", "method", "seed")}
+    (run,) = (r for r in data["runs"] if {name: str(r[name]) for name in form} == form)
+    assert len(set(run["widths"])) > 10
+    expect(tab.locator("#run-words")).to_contain_text(f"is ± {run['half']} cycles on average")
+    expect(tab.locator("#engine-words")).to_contain_text("90 % interval")
+    expect(tab.locator("#bands")).to_contain_text("labels follow RUL (rho +0.00 to +1.00)")
+    expect(tab.locator("#showed")).to_contain_text("for statistics on windows of 60 the edge is 0.")
+
+
 def test_two_loads_look_the_same_and_a_choice_shows(visit: Open, explorer: Path) -> None:
     first, second = (visit(explorer).locator("#pareto-cards .chart").first for _ in range(2))
     before = first.screenshot()
