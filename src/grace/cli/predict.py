@@ -62,4 +62,6 @@ def _export(
     path = output or model.with_suffix(".onnx")
     difference = work.export_onnx(network, path)
     shapes = ", ".join(f"{name} [N, {rows}, {columns}]" for name, (rows, columns) in work.inputs(network).items())
+    if any(member.conditioner.step for member in network.members):
+        shapes += f"; last column of windows: {network.conventions.unit} since the row before"
     print(f"{path}: {shapes} -> rul [N], health [N, 3]; differs from torch by {difference:.1e}")
