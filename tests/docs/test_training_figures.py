@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from grace.bench.store import Store
+from grace.bench.summary import engine_error
 from grace.core.stats import Family, adjust, student
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +41,13 @@ def test_what_is_said_of_all_intervals() -> None:
 def test_the_table_of_ensembles_is_that_of_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
     module = importlib.import_module("ensembles")
-    assert module.table(Store(module.FOLDER).all_records()) in (ROOT / "docs" / "training.md").read_text()
+    records = Store(module.FOLDER).all_records()
+    assert module.table(records) in (ROOT / "docs" / "training.md").read_text()
+    alone = sorted((r for r in records if r.spec["method"] == "rul-only"), key=lambda r: r.spec["dataset"])
+    *first, last = (f"{record.test['rmse']:.2f}" for record in alone)
+    errors = [engine_error([record]) for record in alone]
+    words = f"{', '.join(first)} and {last} (one seed, standard errors {min(errors):.2f} to {max(errors):.2f};"
+    assert words in " ".join((ROOT / "README.md").read_text().split())
 
 
 def test_what_is_said_of_the_differences_out_of_fold(monkeypatch: pytest.MonkeyPatch) -> None:
