@@ -39,8 +39,8 @@ def german(text: str, separator: str = ";") -> str:
         ("fleet.tsv", german(PLAIN, "\t").encode(), "fields between tabs, decimal commas"),
         ("fleet.tsv", PLAIN.replace(",", "\t").encode(), "fields between tabs"),
         ("fleet.csv", PLAIN.replace(",", "|").encode(), "fields between bars"),
-        ("FLEET.CSV.GZ", gzip.compress(PLAIN.encode()), ""),
-        ("fleet.tsv.gz", gzip.compress(german(PLAIN, "\t").encode()), "fields between tabs, decimal commas"),
+        ("FLEET.CSV.GZ", gzip.compress(PLAIN.encode(), mtime=0), ""),
+        ("fleet.tsv.gz", gzip.compress(german(PLAIN, "\t").encode(), mtime=0), "fields between tabs, decimal commas"),
         ("fleet.csv.gz", PLAIN.encode(), ""),
     ],
 )
