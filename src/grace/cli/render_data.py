@@ -75,10 +75,7 @@ def show_table(table: TableSource, fleet: Fleet, conventions: Conventions) -> No
         *_uneven(table, fleet),
         f"features ({len(table.features)}): {', '.join(table.features)}",
     ]
-    reasons = sorted(table.left_out.items(), key=lambda item: item[1])
-    parts = [f"{', '.join(n for n, _ in group)} ({why})" for why, group in groupby(reasons, key=lambda item: item[1])]
-    if parts:
-        lines.append(f"left out: {'; '.join(parts)}")
+    lines += _left_out(table)
     if columns.label:
         lines.append(f"health labels: column {columns.label}, classes {', '.join(columns.classes or ('0', '1', '2'))}")
     lines += table.done
@@ -87,6 +84,14 @@ def show_table(table: TableSource, fleet: Fleet, conventions: Conventions) -> No
     out = Console()
     for line in lines:
         out.print(line, markup=False, highlight=False)
+
+
+def _left_out(table: TableSource) -> list[str]:
+    """A line for each reason why columns are left out, and for each why one that was asked for should be."""
+    used = [f"used as asked for, though it gives the end away: {leak}" for leak in table.columns.leaks]
+    reasons = sorted((why, name) for name, why in table.left_out.items() if name not in table.features)
+    groups = groupby(reasons, key=lambda item: item[0])
+    return [*used, *(f"left out: {', '.join(name for _, name in group)} ({why})" for why, group in groups)]
 
 
 def _uneven(table: TableSource, fleet: Fleet) -> list[str]:

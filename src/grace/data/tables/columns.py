@@ -13,7 +13,7 @@ from grace.errors import GraceError
 
 TRAIN, TEST = "dev", "test"
 """The sides of an N-CMAPSS file; a table has but one."""
-LATER = ("incomplete",)
+LATER = ("incomplete", "leaks")
 """Fields of :class:`Columns` that came after records were there."""
 
 
@@ -32,6 +32,7 @@ class Columns:
         classes: Names of the three health states in the label column; empty where they are 0, 1, 2 or follow from RUL.
         incomplete: Values whose readings may be missing, see :mod:`grace.data.tables.missing`; of all others one in every row
             is needed.
+        leaks: Features that were asked for though they give an engine's end away, with the reason.
 
     Raises:
         GraceError: A column has two roles.
@@ -46,6 +47,7 @@ class Columns:
     test: str = ""
     classes: tuple[str, ...] = ()
     incomplete: tuple[str, ...] = ()
+    leaks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         taken: dict[str, str] = {}
@@ -89,7 +91,7 @@ class TableSource:
         conditions: Number of operating conditions that was asked for; 0 finds it.
         found: Operating conditions found in a sample of rows; what is fitted later sees all rows of the training engines.
         rows: Rows that were counted when columns were selected.
-        left_out: Columns that are not used, with the reason.
+        left_out: Columns that are not used, with the reason; of features that were asked for, why they should not be used.
         done: What was done to the table as it was read, a line each.
     """
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -13,19 +12,17 @@ from numpy.typing import NDArray
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet, missing
-from grace.data.tables.arrays import arrays_of
 from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.end_flags import end_flags
+from grace.data.tables.leaks import leaks
 from grace.data.tables.missing import carried, gaps_of, texts_for_none
+from grace.data.tables.sample import filled, sample
 from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
 from grace.data.tables.table import Table
 from grace.errors import GraceError
 
-SAMPLE_ENGINES, SAMPLE_ROWS = 50, 20_000
 MEANINGS = ("healthy", "degrading", "critical")
-LEAKAGE_R2 = 0.9999
-"""Share of a column's variance that RUL explains from which the column is RUL under another name."""
-
 AUTO, NONE = "auto", "none"
 
 
@@ -46,16 +43,18 @@ def select_columns(source: TableSource, conditions: str = AUTO) -> TableSource:
     gaps = gaps_of(table, tuple(name for name in names if name not in named))
     columns = replace(source.columns, classes=_classes(table, source.columns), settings=(), incomplete=tuple(gaps))
     varying = tuple(name for name in names if name not in constant)
-    rows = _sample(table, replace(source, columns=columns, features=varying), counts)
-    settings = _settings(rows, gaps) if searched else named
+    drawn = sample(table, replace(source, columns=columns, features=varying), counts)
+    leaking, rows = leaks(drawn) | end_flags(table, columns, drawn, gaps), filled(drawn)
+    settings = _settings(rows, (*gaps, *leaking)) if searched else named
     if count > 1 and not settings:
         raise GraceError(
             f"{table.path}: {count} conditions should come from setting columns. Found none that look like them. Name them with "
             "--conditions COLUMN,COLUMN."
         )
-    columns = replace(columns, settings=settings)
+    asked = {name: leaking[name] for name in source.features if name in leaking}
+    columns = replace(columns, settings=settings, leaks=tuple(f"{name} ({why})" for name, why in asked.items()))
     fitted = _fitted(rows, columns, count)
-    left_out = {} if source.features else _left_out(table, columns, rows, fitted, constant)
+    left_out = asked if source.features else _left_out(table, columns, rows, fitted, constant, leaking)
     features = source.features or tuple(name for name in varying if name not in left_out)
     incomplete = tuple(name for name in features if name in gaps)
     if not features:
@@ -138,26 +137,6 @@ def _classes(table: Table, columns: Columns) -> tuple[str, ...]:
     return MEANINGS if set(names) == set(MEANINGS) else tuple(names)
 
 
-def _sample(table: Table, source: TableSource, counts: pl.DataFrame) -> Fleet:
-    """Some rows of some engines as a fleet; in place of RUL it has what rises as life goes on: the time, or RUL with a minus.
-
-    A missing reading is the mean of the others."""
-    drawn = np.unique(np.linspace(0, len(counts) - 1, SAMPLE_ENGINES).round().astype(np.int64))
-    kept = counts[drawn]
-    every = math.ceil(int(kept["len"].sum()) / SAMPLE_ROWS)
-    rows = table.whole.filter(pl.col(source.columns.engine).is_in(kept["engine"].to_list())).gather_every(every)
-    found = arrays_of(source, table.collect(rows.select(table.selected(source)).sort("engine", "time")))
-    values = found["values"][:, : len(source.values)]
-    known = ~np.isnan(values)
-    mean = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    fleet = Fleet.of_rows(source.name, found["engine"], np.where(known, values, mean), source.values)
-    return replace(fleet, row_rul=found["time"] if "target" not in found else -found["target"])
-
-
-def _every_value(rows: Fleet) -> NDArray[np.float64]:
-    return rows.taken(np.arange(len(rows.values)), rows.columns)
-
-
 def _life(rows: Fleet) -> NDArray[np.float64]:
     """Share of its engine's recorded time at each row, ``[R]``."""
     time = np.asarray(rows.rul(), dtype=np.float64)
@@ -172,22 +151,13 @@ def _fitted(rows: Fleet, columns: Columns, count: int) -> Conditioner:
     return Conditioner.fit(rows, Conventions(features=rows.columns, conditions=count, table=known))
 
 
-def _left_out(table: Table, columns: Columns, rows: Fleet, fitted: Conditioner, constant: set[str]) -> dict[str, str]:
+def _left_out(
+    table: Table, columns: Columns, rows: Fleet, fitted: Conditioner, constant: set[str], leaking: Mapping[str, str]
+) -> dict[str, str]:
     """Why columns are not used, in the order of the table; the last reason of several counts."""
-    reasons = dict.fromkeys(_leaking(rows), "says RUL itself")
-    reasons |= dict.fromkeys(fitted.constant(rows), "constant within each condition")
+    reasons = dict.fromkeys(fitted.constant(rows), "constant within each condition") | dict(leaking)
     reasons |= dict.fromkeys(columns.settings, "set the operating condition") | dict.fromkeys(constant, "constant")
     kinds = {name: kind for name, kind in table.schema.items() if name not in columns.named}
     texts = {name: f"numbers and texts such as {text!r}" for name, text in table.mixed.items()}
     known = {n: reasons.get(n) if kind.is_numeric() else texts.get(n, "no numbers") for n, kind in kinds.items()}
     return {name: why for name, why in known.items() if why is not None}
-
-
-def _leaking(rows: Fleet) -> set[str]:
-    """Columns that RUL can be read off by one straight line for all engines: RUL under another name."""
-    rising = np.asarray(rows.rul(), dtype=np.float64)
-    rul = rising[rows.starts[1:] - 1][rows.engine_of_row()] - rising
-    values = _every_value(rows)
-    x, y = values - values.mean(axis=0), rul - rul.mean()
-    explained = (x.T @ y) ** 2 / np.maximum(np.square(x).sum(axis=0) * (y @ y), 1e-300)
-    return {name for name, share in zip(rows.columns, explained, strict=True) if share > LEAKAGE_R2}
