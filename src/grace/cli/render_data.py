@@ -61,8 +61,33 @@ def show_facts(train: Fleet, test: Fleet, as_json: bool) -> None:
     out.print(conventions_line(facts["conventions"]), style="dim")
 
 
-def show_table(table: TableSource, fleet: Fleet, conventions: Conventions) -> None:
-    """Rows, RUL, settings, features, and which columns are left out and why."""
+def show_table(table: TableSource, fleet: Fleet, conventions: Conventions, as_json: bool = False) -> None:
+    """Rows, RUL, settings, features, and which columns are left out and why; in lines or as one JSON object."""
+    if as_json:
+        print(json.dumps(_facts_of_table(table, fleet), indent=2))
+        return
+    out = Console()
+    for line in _lines_of(table, fleet, conventions):
+        out.print(line, markup=False, highlight=False)
+
+
+def _facts_of_table(table: TableSource, fleet: Fleet) -> dict[str, Any]:
+    lengths = fleet.lengths
+    return {
+        "table": str(table.path),
+        "rows": len(fleet.values),
+        "engines": len(lengths),
+        "rows_of_an_engine": [int(lengths.min()), int(lengths.max())],
+        "largest_rul": float(fleet.rul_at(fleet.starts[:-1]).max()),
+        "columns": table.columns.to_json(),
+        "conditions": table.conditions or table.found,
+        "features": list(table.features),
+        "left_out": dict(table.left_out),
+        "done": list(table.done),
+    }
+
+
+def _lines_of(table: TableSource, fleet: Fleet, conventions: Conventions) -> list[str]:
     columns, lengths, unit = table.columns, fleet.lengths, table.columns.unit
     origin = f"column {columns.target}" if columns.target else f"last {columns.time} of the engine minus {columns.time}"
     largest = max(float(fleet.rul_at(fleet.starts[:-1]).max()), 0.0)
@@ -81,9 +106,7 @@ def show_table(table: TableSource, fleet: Fleet, conventions: Conventions) -> No
     lines += table.done
     if table.cache is not None:
         lines.append(f"rows are read from the disk: {table.cache}")
-    out = Console()
-    for line in lines:
-        out.print(line, markup=False, highlight=False)
+    return lines
 
 
 def _left_out(table: TableSource) -> list[str]:

@@ -36,16 +36,8 @@ def concerns(spec: RunSpec, history: Sequence[dict[str, Any]], found: Prediction
         found: Predictions of the engines that were held out, in the epoch that was kept.
         truth: What these are compared with.
     """
-    made = [*_of_columns(spec), *_of_predictions(spec, found, truth), *_of_epochs(spec, history)]
-    return [*made, *_of_engines(spec, len(np.unique(truth.engine)))]
-
-
-def _of_columns(spec: RunSpec) -> Iterator[Concern]:
-    table = spec.conventions.table
-    for leak in () if table is None else table.leaks:
-        yield Concern(
-            f"A feature gives the end away: {leak}. The figures hold only where it is known of a running engine."
-        )
+    made = [*_of_predictions(spec, found, truth), *_of_epochs(spec, history)]
+    return [*made, *_of_engines(spec, len(np.unique(truth.engine))), *_of_columns(spec)]
 
 
 def _of_predictions(spec: RunSpec, found: Predictions, truth: Truth) -> Iterator[Concern]:
@@ -86,4 +78,12 @@ def _of_engines(spec: RunSpec, engines: int) -> Iterator[Concern]:
         found = f"{engines} validation engine{'s' * (engines != 1)}"
         yield Concern(
             f"Chosen on {found}: another split would give other figures. --folds 10 holds out every engine once."
+        )
+
+
+def _of_columns(spec: RunSpec) -> Iterator[Concern]:
+    table = spec.conventions.table
+    for leak in () if table is None else table.leaks:
+        yield Concern(
+            f"A feature gives the end away: {leak}. The figures hold only where it is known of a running engine."
         )

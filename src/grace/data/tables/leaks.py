@@ -19,9 +19,15 @@ from grace.data.fleet import Fleet
 CHANCE = 1e-4
 """What is more probable by chance is no leak."""
 TIED = 0.999
-"""Correlation in rank from which a column is a function of RUL; the sensor that comes closest in the families has 0.95."""
-MIN_TIED, MIN_LEVELS, MIN_ORDERED = 3, 5, 8
-"""Engines from which a column can be told to be a function of RUL; to define failure; to rank as lives do (2 / 8! is chance)."""
+"""Correlation in rank from which a column is a function of RUL; the closest that is none, ``soh``, has 0.98."""
+EXACT = 0.99999
+"""The same of fewer than :data:`MIN_LEVELS` engines, whose lives and curves may be nearly alike by chance."""
+RANKED = 0.99
+"""Correlation in rank with life from which a constant of engines is a leak; 0.90 at most for what is none."""
+MIN_TIED, MIN_LEVELS, MIN_ORDERED = 3, 5, 12
+"""Engines from which a column can be told to be a function of RUL; to define failure; to rank as lives do, and not nearly so."""
+MIN_CHANGES = 4
+"""Changes of level that have to fall on one RUL in a further engine: four engines beside the first for a column of two levels."""
 LAST = 0.01
 """Share of the rows before the last beyond the level that defines failure, at most; 0.03 or more for a sensor of C-MAPSS."""
 MIN_SPREAD = 1 / 3
@@ -70,7 +76,7 @@ class _Ends:
     @cached_property
     def rul(self) -> Values:
         rising = np.asarray(self.rows.rul(), dtype=np.float64)
-        if self.rows.row_rul is not self.rows.time:  # RUL with a minus
+        if not np.array_equal(rising, self.time):  # RUL with a minus
             return -rising
         return np.asarray(rising[self.rows.starts[1:] - 1][self.owner] - rising)
 
@@ -117,10 +123,12 @@ def _varies(values: Values, rows: Fleet) -> NDArray[np.bool_]:
 
 def _function_of(values: Values, here: NDArray[np.bool_], ends: _Ends) -> str:
     engines, counts = np.unique(ends.owner[here], return_counts=True)
-    if len(engines) < MIN_TIED or by_chance(counts) > CHANCE:
+    changes = (len(np.unique(values[here])) - 1) * (len(engines) - 1)
+    if len(engines) < MIN_TIED or changes < MIN_CHANGES or by_chance(counts) > CHANCE:
         return ""
+    least = TIED if len(engines) >= MIN_LEVELS else EXACT
     for name, clocks in ends.clocks.items():
-        if any(_tied(values, clock, here) for clock in clocks):
+        if any(_tied(values, clock, here, least) for clock in clocks):
             return f"says {name} itself"
     return ""
 
@@ -130,11 +138,11 @@ def by_chance(rows: NDArray[np.int64]) -> float:
     return float(np.exp(-np.log(rows).sum()))
 
 
-def _tied(values: Values, clock: Values, here: NDArray[np.bool_]) -> bool:
+def _tied(values: Values, clock: Values, here: NDArray[np.bool_], least: float = TIED) -> bool:
     """Whether a column rises or falls with a clock and is the same where that is the same; few rows are looked at first."""
     at = np.flatnonzero(here)
     few = at[:: max(len(at) // FEW, 1)]
-    return all(_correlation(values[some], clock[some]) >= TIED for some in (few, at))
+    return all(_correlation(values[some], clock[some]) >= least for some in (few, at))
 
 
 def _correlation(values: Values, clock: Values) -> float:
@@ -158,7 +166,7 @@ def _definition(values: Values, ends: _Ends) -> str:
     for sense, words in ((1, "or more"), (-1, "or less")):
         level = float(np.quantile(sense * last, 0.1, method="lower"))
         if np.mean(sense * before >= level) < LAST:
-            return f"defines failure: {sense * level:g} {words} in engines' last rows, and only there"
+            return f"defines failure: engines end at {sense * level:g} {words} and hardly get there before"
     return ""
 
 
@@ -187,7 +195,7 @@ def _ranks_as_lives(values: Values, ends: _Ends) -> bool:
             gap = ours - theirs
             if several >= MIN_TIED and np.ptp(gap) <= 1e-9 * np.abs(theirs).max():
                 return True
-        elif several >= MIN_ORDERED and _correlation(ours, theirs) >= TIED:
+        elif several >= MIN_ORDERED and _correlation(ours, theirs) >= RANKED:
             return True
     return False
 

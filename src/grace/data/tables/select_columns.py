@@ -51,7 +51,7 @@ def select_columns(source: TableSource, conditions: str = AUTO) -> TableSource:
             f"{table.path}: {count} conditions should come from setting columns. Found none that look like them. Name them with "
             "--conditions COLUMN,COLUMN."
         )
-    asked = {name: leaking[name] for name in source.features if name in leaking}
+    asked = {name: leaking[name] for name in (*source.features, *named) if name in leaking}
     columns = replace(columns, settings=settings, leaks=tuple(f"{name} ({why})" for name, why in asked.items()))
     fitted = _fitted(rows, columns, count)
     left_out = asked if source.features else _left_out(table, columns, rows, fitted, constant, leaking)
