@@ -66,8 +66,17 @@ def show_table(table: TableSource, fleet: Fleet, conventions: Conventions, as_js
     if as_json:
         print(json.dumps(_facts_of_table(table, fleet), indent=2))
         return
+    _print([*_lines_of(table, fleet, conventions), *_lines_of_columns(table)])
+
+
+def show_columns(table: TableSource) -> None:
+    """Settings, features, and which columns are left out and why: what is known before the rows are read."""
+    _print([_settings(table), *_lines_of_columns(table)])
+
+
+def _print(lines: list[str]) -> None:
     out = Console()
-    for line in _lines_of(table, fleet, conventions):
+    for line in lines:
         out.print(line, markup=False, highlight=False)
 
 
@@ -92,15 +101,18 @@ def _lines_of(table: TableSource, fleet: Fleet, conventions: Conventions) -> lis
     origin = f"column {columns.target}" if columns.target else f"last {columns.time} of the engine minus {columns.time}"
     largest = max(float(fleet.rul_at(fleet.starts[:-1]).max()), 0.0)
     beyond = float(fleet.rows_above(conventions.cap).sum() / len(fleet.values))
-    lines = [
+    return [
         f"{table.path}: {len(fleet.values):,} rows, {len(lengths):,} engines of {lengths.min():,} to "
         f"{lengths.max():,} rows; {columns.engine} names the engine, {columns.time} orders its rows",
         f"RUL in {unit}: {origin}; up to {largest:,.6g}, {beyond:.0%} of rows above the cap of {conventions.cap:,}",
         _settings(table),
         *_uneven(table, fleet),
-        f"features ({len(table.features)}): {', '.join(table.features)}",
     ]
-    lines += _left_out(table)
+
+
+def _lines_of_columns(table: TableSource) -> list[str]:
+    columns = table.columns
+    lines = [f"features ({len(table.features)}): {', '.join(table.features)}", *_left_out(table)]
     if columns.label:
         lines.append(f"health labels: column {columns.label}, classes {', '.join(columns.classes or ('0', '1', '2'))}")
     lines += table.done
