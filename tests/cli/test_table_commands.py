@@ -18,6 +18,7 @@ from grace.data.simulated.fleet import Simulation, simulate
 from grace.training.checkpoint import load
 from grace.training.model_file import NETWORK, load_model
 from grace.training.predict import predict
+from grace.training.record import Record
 from grace.training.schedule import Schedule
 from tests.command import refused
 from tests.data.conftest import as_table
@@ -112,6 +113,66 @@ def test_horizons_scale_with_the_cap() -> None:
     assert "max_validation_rul" not in default
     scaled = TrainingOptions(size="compact", cap=250).choices(None)
     assert (scaled["schedule"].max_train_rul, scaled["max_validation_rul"]) == (2 * plan.max_train_rul, 300)
+
+
+LEAKY = ["--table", "leaky.parquet", *ROLES]
+FLAG = "failed (1 in engines' last rows alone: marks their end)"
+
+
+@pytest.fixture(scope="module")
+def leaky(folder: Path) -> Path:
+    """``leaky.parquet``: engines with a flag of failure, and a column in which the least of RUL and 30 is told."""
+    table = pl.read_parquet(folder / "fleet.parquet").filter(pl.col("asset").str.ends_with("0"))
+    left = pl.col("hour").max().over("asset") - pl.col("hour")
+    table.with_columns(failed=(left == 0).cast(pl.Int8), soon=left.clip(0, 15)).write_parquet(folder / "leaky.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("command", ["check", "info"])
+def test_data_names_leaks_before_anything_is_trained(leaky: Path, command: str) -> None:
+    shown = call("data", command, *LEAKY, cwd=leaky)
+    assert f"left out: {FLAG}\n" in shown
+    assert "left out: soon (says RUL itself)\n" in shown
+    assert "RUL in hours: last hour of the engine minus hour" in shown
+    asked = call("data", command, *LEAKY, "--features", "s4,failed", cwd=leaky)
+    assert f"used as asked for, though it gives the end away: {FLAG}\n" in asked
+    assert "left out" not in asked
+
+
+def test_data_says_all_of_a_table_as_json_and_counts_test_engines(leaky: Path) -> None:
+    found = json.loads(call("data", "info", *LEAKY, "--json", cwd=leaky))
+    table = pl.read_parquet(leaky / "leaky.parquet")
+    assert (found["rows"], found["engines"]) == (len(table), table["asset"].n_unique())
+    assert found["left_out"]["soon"] == "says RUL itself"
+    assert "soon" not in found["features"]
+    assert found["largest_rul"] == table.group_by("asset").agg(pl.col("hour").max() - 0.5)["hour"].max()
+    both = ["--table", "fleet.parquet", "--test-table", "new.csv", "--features", "s4,s11", *ROLES]
+    assert "new.csv: " in (shown := call("data", "check", *both, cwd=leaky))
+    assert "10 test engines" in shown
+    assert "--cap` should come with --table" in refused("data", "info", "FD001", "--cap", "60", cwd=leaky)
+    assert "either DATASET or --table" in refused("data", "check", cwd=leaky)
+
+
+def test_a_training_on_a_leak_is_marked(leaky: Path) -> None:
+    options = ["--method", "rul-only", "--folds", "0", "--to", "leaky.safetensors", *TINY]
+    shown = call("train", *LEAKY, "--features", "s4,s11,failed", *options, cwd=leaky)
+    assert f"A feature gives the end away: {FLAG}." in " ".join(shown.split())
+    table = load_model(leaky / "leaky.safetensors").conventions.table
+    assert table is not None
+    assert table.leaks == (FLAG,)
+
+
+def test_a_sweep_says_what_is_left_out_and_its_records_are_marked(leaky: Path) -> None:
+    grid = ["--methods", "rul-only", "--seeds", "1", "--jobs", "1", *TINY]
+    shown = call("bench", "run", *LEAKY, *grid, "--to", "sound", cwd=leaky)
+    assert f"left out: {FLAG}\n" in shown
+    assert "1 done" in shown
+    assert "1 done" in call("bench", "run", *LEAKY, "--features", "s4,failed", *grid, "--to", "leaky", cwd=leaky)
+    sound, marked = (Record.read(next((leaky / name / "records").glob("*.json"))) for name in ("sound", "leaky"))
+    assert [line for line in marked.concerns if "gives the end away" in line] == [
+        f"A feature gives the end away: {FLAG}. The figures hold only where it is known of a running engine."
+    ]
+    assert not [line for line in sound.concerns if "gives the end away" in line]
 
 
 def test_bench_without_and_with_test_engines(folder: Path) -> None:

@@ -55,8 +55,8 @@ def test_what_varies_is_a_feature_and_the_rest_says_why(frame: pl.DataFrame, wri
         "shift": "no numbers",
         "site": "no numbers",
         "crew": "no numbers",  # night is engine 0
-        "failed": "marks an engine's last row",
-        "runs": "marks an engine's last row",
+        "failed": "1 in engines' last rows alone: marks their end",
+        "runs": "0 in engines' last rows alone: marks their end",
     }
     assert found.done == ("text columns as 0 and 1, one column a value: mode (3), maker (2)",)
     fleet = read_table(found)
@@ -109,9 +109,8 @@ def test_a_mode_may_set_the_operating_condition(written: Write) -> None:
 def test_a_flag_of_suspended_engines_is_zero_all_along(written: Write, frame: pl.DataFrame) -> None:
     """Engines of which none failed say nothing against it; one row before the last does."""
     some = frame.with_columns(failed=pl.col("failed") & (pl.col("id") < 3))
-    assert (
-        select_columns(TableSource(written(some), COLUMNS), "none").left_out["failed"] == "marks an engine's last row"
-    )
+    found = select_columns(TableSource(written(some), COLUMNS), "none").left_out
+    assert found["failed"] == "1 in engines' last rows alone: marks their end"
     early = frame.with_columns(failed=pl.col("failed") | ((pl.col("id") == 5) & (pl.col("t") == 3)))
     assert "failed" in select_columns(TableSource(written(early), COLUMNS), "none").features
 
@@ -122,7 +121,8 @@ def test_train_and_predict_by_commands(frame: pl.DataFrame, written: Write, tmp_
     small = ["--method", "rul-only", "--size", "tiny", "--schedule", "tiny", "--epochs", 1, "--to", "net.safetensors"]
     done = command("train", *options, *small, cwd=tmp_path, columns=250)
     assert done.returncode == 0, done.stderr
-    assert "failed, runs (marks an engine's last row)" in done.stdout
+    assert "left out: failed (1 in engines' last rows alone: marks their end)" in done.stdout
+    assert "left out: runs (0 in engines' last rows alone: marks their end)" in done.stdout
     network = grace.load_model(tmp_path / "net.safetensors")
     used = (*network.conventions.features, *network.conventions.settings)
     assert {"valve", "mode = idle", "maker = south"} <= set(used)

@@ -58,7 +58,7 @@ def test_what_is_said_of_the_bearings_and_the_disks(fleets_dir: Path) -> None:
     assert "missing readings, share of rows: temp_c (0.27)" in bearings.done[0]
     path = fleets_dir / "hdd_backblaze" / "st3000dm001.csv.gz"
     disks = select_columns(TableSource(path, Columns("serial_number", "tstop", unit="hours")))
-    assert disks.left_out["fails"] == "marks an engine's last row"
+    assert disks.left_out["fails"] == "1 in engines' last rows alone: marks their end"
     assert set(disks.columns.incomplete) == {f"smart_{n}" for n in (12, 187, 188, 189, 198)}
     assert any(line.startswith("smart_189: 65535 in 170 rows is its largest value") for line in disks.done)
 

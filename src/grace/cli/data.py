@@ -8,16 +8,19 @@ from typing import Annotated
 import typer
 
 from grace.cli import work
-from grace.cli.options import Data
+from grace.cli.options import Data, EngineOptions, grouped
+from grace.errors import GraceError
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
-Dataset = Annotated[str, typer.Argument(help="FD001..FD004, NAME of a train_NAME.txt, or a folder with one.")]
+Dataset = Annotated[
+    str | None, typer.Argument(help="FD001..FD004, NAME of a train_NAME.txt, or a folder with one; or --table.")
+]
 
 
 @app.callback(invoke_without_command=True)
 def _data(context: typer.Context) -> None:
-    """Download, check and describe C-MAPSS data, and write simulated fleets in its format.
+    """Download C-MAPSS, check and describe data, a table of your own too, and write simulated fleets in C-MAPSS's format.
 
     \b
       grace data fetch --data cmapss
@@ -52,15 +55,27 @@ def _fetch(
     )
 
 
-@app.command("check", short_help="Read all files of a data set.")
-def _check(dataset: Dataset, data: Data = None) -> None:
-    """Read everything of one data set (train, test, RUL) and name the first fault with file, line and remedy.
+@app.command("check", short_help="Read all of a data set or a table.")
+@grouped
+def _check(engines: EngineOptions, dataset: Dataset = None) -> None:
+    """Read everything of one data set (train, test, RUL) or table, and name the first fault with its place and remedy.
+
+    Of a table also what is made of it: RUL, operating conditions, features, and which columns are left out and why.
 
     \b
       grace data check FD001 --data cmapss
       grace data check MINE --data my_engines
+      grace data check --table fleet.csv --engine id --time cycle
     """
-    folder, name = work.subset_name(dataset, data)
+    opened = _opened(engines, dataset, "check")
+    if opened is not None:
+        conventions, train = engines.change(work.Conventions(), opened), work.load_train("", opened)
+        work.show_table(opened, train, conventions)
+        work.check_training(train, conventions, work.MIN_HISTORY)
+        if (table := work.load_test("", opened)) is not None:
+            print(f"{opened.test}: {len(table.values):,} rows, {len(table.engines):,} test engines")
+        return
+    folder, name = work.subset_name(str(dataset), engines.data)
     train = work.read_train(folder, name)
     work.check_training(train, work.Conventions(), work.MIN_HISTORY)
     test = work.read_test(folder, name)
@@ -70,20 +85,38 @@ def _check(dataset: Dataset, data: Data = None) -> None:
         print(f"{file}: {content}, {'SHA-256 as published' if file in work.SUMS else 'no published SHA-256'}")
 
 
-@app.command("info", short_help="Describe a data set.")
+@app.command("info", short_help="Describe a data set or a table.")
+@grouped
 def _info(
-    dataset: Dataset,
-    data: Data = None,
+    engines: EngineOptions,
+    dataset: Dataset = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Describe one data set: rows, engines, operating conditions found, windows, shares of health states.
 
+    Of a table: RUL, operating conditions, features, and which columns are left out and why.
+
     \b
       grace data info FD004 --data cmapss
       grace data info FD004 --data cmapss --json
+      grace data info --table fleet.csv --engine id --time cycle
     """
-    folder, name = work.subset_name(dataset, data)
+    opened = _opened(engines, dataset, "info")
+    if opened is not None:
+        conventions = engines.change(work.Conventions(), opened)
+        work.show_table(opened, work.load_train("", opened), conventions, as_json)
+        return
+    folder, name = work.subset_name(str(dataset), engines.data)
     work.show_facts(work.read_train(folder, name), work.read_test(folder, name), as_json)
+
+
+def _opened(engines: EngineOptions, dataset: str | None, command: str) -> work.TableSource | None:
+    """The table that is asked about; of a data set, options that say nothing of it are refused."""
+    opened = engines.opened_unless(dataset, f"data {command}")
+    for name in ("window", "cap", "health", "conditions"):
+        if opened is None and getattr(engines, name) != getattr(EngineOptions, name):
+            raise GraceError(f"`--{name}` should come with --table. Found it with {dataset}. Leave it out.")
+    return opened
 
 
 @app.command("simulate", short_help="Write a simulated fleet.")

@@ -61,33 +61,73 @@ def show_facts(train: Fleet, test: Fleet, as_json: bool) -> None:
     out.print(conventions_line(facts["conventions"]), style="dim")
 
 
-def show_table(table: TableSource, fleet: Fleet, conventions: Conventions) -> None:
-    """Rows, RUL, settings, features, and which columns are left out and why."""
+def show_table(table: TableSource, fleet: Fleet, conventions: Conventions, as_json: bool = False) -> None:
+    """Rows, RUL, settings, features, and which columns are left out and why; in lines or as one JSON object."""
+    if as_json:
+        print(json.dumps(_facts_of_table(table, fleet), indent=2))
+        return
+    _print([*_lines_of(table, fleet, conventions), *_lines_of_columns(table)])
+
+
+def show_columns(table: TableSource) -> None:
+    """Settings, features, and which columns are left out and why: what is known before the rows are read."""
+    _print([_settings(table), *_lines_of_columns(table)])
+
+
+def _print(lines: list[str]) -> None:
+    out = Console()
+    for line in lines:
+        out.print(line, markup=False, highlight=False)
+
+
+def _facts_of_table(table: TableSource, fleet: Fleet) -> dict[str, Any]:
+    lengths = fleet.lengths
+    return {
+        "table": str(table.path),
+        "rows": len(fleet.values),
+        "engines": len(lengths),
+        "rows_of_an_engine": [int(lengths.min()), int(lengths.max())],
+        "largest_rul": float(fleet.rul_at(fleet.starts[:-1]).max()),
+        "columns": table.columns.to_json(),
+        "conditions": table.conditions or table.found,
+        "features": list(table.features),
+        "left_out": dict(table.left_out),
+        "done": list(table.done),
+    }
+
+
+def _lines_of(table: TableSource, fleet: Fleet, conventions: Conventions) -> list[str]:
     columns, lengths, unit = table.columns, fleet.lengths, table.columns.unit
     origin = f"column {columns.target}" if columns.target else f"last {columns.time} of the engine minus {columns.time}"
     largest = max(float(fleet.rul_at(fleet.starts[:-1]).max()), 0.0)
     beyond = float(fleet.rows_above(conventions.cap).sum() / len(fleet.values))
-    lines = [
+    return [
         f"{table.path}: {len(fleet.values):,} rows, {len(lengths):,} engines of {lengths.min():,} to "
         f"{lengths.max():,} rows; {columns.engine} names the engine, {columns.time} orders its rows",
         f"RUL in {unit}: {origin}; up to {largest:,.6g}, {beyond:.0%} of rows above the cap of {conventions.cap:,}",
         _settings(table),
         *_uneven(table, fleet),
-        f"features ({len(table.features)}): {', '.join(table.features)}",
+        *filter(None, [suspension(fleet, conventions)]),
     ]
-    reasons = sorted(table.left_out.items(), key=lambda item: item[1])
-    parts = [f"{', '.join(n for n, _ in group)} ({why})" for why, group in groupby(reasons, key=lambda item: item[1])]
-    if parts:
-        lines.append(f"left out: {'; '.join(parts)}")
+
+
+def _lines_of_columns(table: TableSource) -> list[str]:
+    columns = table.columns
+    lines = [f"features ({len(table.features)}): {', '.join(table.features)}", *_left_out(table)]
     if columns.label:
         lines.append(f"health labels: column {columns.label}, classes {', '.join(columns.classes or ('0', '1', '2'))}")
-    lines += [line for line in (suspension(fleet, conventions),) if line]
     lines += table.done
     if table.cache is not None:
         lines.append(f"rows are read from the disk: {table.cache}")
-    out = Console()
-    for line in lines:
-        out.print(line, markup=False, highlight=False)
+    return lines
+
+
+def _left_out(table: TableSource) -> list[str]:
+    """A line for each reason why columns are left out, and for each why one that was asked for should be."""
+    used = [f"used as asked for, though it gives the end away: {leak}" for leak in table.columns.leaks]
+    reasons = sorted((why, name) for name, why in table.left_out.items() if name not in table.features)
+    groups = groupby(reasons, key=lambda item: item[0])
+    return [*used, *(f"left out: {', '.join(name for _, name in group)} ({why})" for why, group in groups)]
 
 
 def _uneven(table: TableSource, fleet: Fleet) -> list[str]:

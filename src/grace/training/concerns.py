@@ -40,7 +40,8 @@ def concerns(
         suspension: What is said of engines that were suspended, or may have been.
     """
     made = [*_of_predictions(spec, found, truth), *_of_epochs(spec, history)]
-    return [*made, *_of_engines(spec, len(np.unique(truth.engine))), *([Concern(suspension)] if suspension else [])]
+    made = [*made, *_of_engines(spec, len(np.unique(truth.engine))), *_of_columns(spec)]
+    return [*made, *([Concern(suspension)] if suspension else [])]
 
 
 def _of_predictions(spec: RunSpec, found: Predictions, truth: Truth) -> Iterator[Concern]:
@@ -81,4 +82,12 @@ def _of_engines(spec: RunSpec, engines: int) -> Iterator[Concern]:
         found = f"{engines} validation engine{'s' * (engines != 1)}"
         yield Concern(
             f"Chosen on {found}: another split would give other figures. --folds 10 holds out every engine once."
+        )
+
+
+def _of_columns(spec: RunSpec) -> Iterator[Concern]:
+    table = spec.conventions.table
+    for leak in () if table is None else table.leaks:
+        yield Concern(
+            f"A feature gives the end away: {leak}. The figures hold only where it is known of a running engine."
         )

@@ -15,6 +15,7 @@ from grace.bench.sweep import sweep as sweep
 from grace.bench.tables import report as report
 from grace.cli.live import live as live
 from grace.cli.progress import progress_bar as progress_bar
+from grace.cli.render_data import show_columns as show_columns
 from grace.cli.render_data import show_facts as show_facts
 from grace.cli.render_data import show_table as show_table
 from grace.cli.render_demo import show_cosine as show_cosine

@@ -1,15 +1,13 @@
-"""Text columns of a few values as columns of 0 and 1, ``COLUMN = VALUE``; and flags that mark an engine's end."""
+"""Text columns of a few values as columns of 0 and 1, ``COLUMN = VALUE``."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 
 import polars as pl
 
 from grace.data.tables.columns import Columns
-from grace.data.tables.missing import gone_of
-from grace.data.tables.table import Edges, Table, is_number
+from grace.data.tables.table import Table, is_number
 
 MAX_VALUES = 8
 """Values that a column of categories has, at most; one of more names things."""
@@ -63,26 +61,3 @@ def said_of_categories(found: dict[str, tuple[str, ...]]) -> list[str]:
     """The line that says which text columns became columns of 0 and 1; none without such."""
     named = ", ".join(f"{name} ({len(values)})" for name, values in found.items())
     return [f"text columns as 0 and 1, one column a value: {named}"] if found else []
-
-
-def end_flags(table: Table, columns: Columns, edges: Edges, gaps: Collection[str], engines: pl.DataFrame) -> set[str]:
-    """Columns that tell an engine's end, not its wear: what stands in the last row of engines and nowhere else is one of their
-    two values, or of those with ``gaps`` a reading, or a missing one.
-
-    ``engines`` as of :meth:`~grace.data.tables.table.Table.engines`.
-    """
-    varying = {name: pair for name, pair in edges.items() if pair[0] != pair[1]}
-    within = [((pl.col(n) == low) | (pl.col(n) == high)).all().alias(n) for n, (low, high) in varying.items()]
-    if not within:
-        return set()
-
-    def at_the_end_alone(marked: pl.Expr) -> bool:
-        rows = table.whole.filter(marked).select(engine=pl.col(columns.engine), time=pl.col(columns.time))
-        found = table.collect(rows.group_by("engine").agg(pl.len().alias("marks"), pl.col("time").max()))
-        known = found.join(engines, on="engine", nulls_equal=True)
-        return bool((known["marks"] == 1).all() and (known["time"] == known["last"]).all())
-
-    two = [name for name, only in table.collect(table.whole.select(within)).row(0, named=True).items() if only]
-    marks = [(name, pl.col(name) == value) for name in two for value in varying[name]]
-    marks += [(name, one) for name in gaps for gone in [gone_of(table, name)] for one in (gone, ~gone)]
-    return {name for name, marked in marks if at_the_end_alone(marked)}

@@ -15,7 +15,7 @@ TRAIN, TEST = "dev", "test"
 """The sides of an N-CMAPSS file; a table has but one."""
 ROLES = ("engine", "time", "target", "label", "event")
 """Fields of :class:`Columns` that name a column which is no value."""
-LATER = ("incomplete", "sentinels", "event")
+LATER = ("incomplete", "sentinels", "event", "leaks")
 """Fields of :class:`Columns` that came after records were there."""
 
 
@@ -37,6 +37,7 @@ class Columns:
         sentinels: Numbers that stand for a missing reading in every column of values.
         event: Column that says whether an engine failed at its last row (1) or was suspended (0), in every row or in the last
             one; empty: nothing says so, and all are taken as failed.
+        leaks: Features that were asked for though they give an engine's end away, with the reason.
 
     Raises:
         GraceError: A column has two roles.
@@ -53,6 +54,7 @@ class Columns:
     incomplete: tuple[str, ...] = ()
     sentinels: tuple[float, ...] = ()
     event: str = ""
+    leaks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         taken: dict[str, str] = {}
@@ -97,7 +99,7 @@ class TableSource:
         conditions: Number of operating conditions that was asked for; 0 finds it.
         found: Operating conditions found in a sample of rows; what is fitted later sees all rows of the training engines.
         rows: Rows that were counted when columns were selected.
-        left_out: Columns that are not used, with the reason.
+        left_out: Columns that are not used, with the reason; of features that were asked for, why they should not be used.
         done: What was done to the table as it was read, a line each.
     """
 

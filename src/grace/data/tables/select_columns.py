@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import chain
 
@@ -14,21 +13,20 @@ from numpy.typing import NDArray
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet, missing
-from grace.data.tables.arrays import arrays_of, names_of
-from grace.data.tables.categories import categories_of, end_flags, said_of_categories, with_categories
+from grace.data.tables.arrays import names_of
+from grace.data.tables.categories import categories_of, said_of_categories, with_categories
 from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.end_flags import end_flags
 from grace.data.tables.events import without_rows
+from grace.data.tables.leaks import leaks
 from grace.data.tables.missing import carried, gaps_of, replaced, suspected, texts_for_none
+from grace.data.tables.sample import filled, sample
 from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
 from grace.data.tables.table import Edges, Table, is_number
 from grace.errors import GraceError
 
-SAMPLE_ENGINES, SAMPLE_ROWS = 50, 20_000
 MEANINGS = ("healthy", "degrading", "critical")
-LEAKAGE_R2 = 0.9999
-"""Share of a column's variance that RUL explains from which the column is RUL under another name."""
-
 AUTO, NONE = "auto", "none"
 
 
@@ -50,24 +48,22 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
     varying = tuple(name for name, (low, high) in edges.items() if low != high)
     gaps = gaps_of(table, tuple(name for name in edges if name not in named))
     columns = replace(source.columns, classes=_classes(table, source.columns), settings=(), incomplete=tuple(gaps))
-    rows = _sample(table, replace(source, columns=columns, features=varying), counts)
-    settings = _settings(rows, gaps, texts) if searched else named
+    drawn = sample(table, replace(source, columns=columns, features=varying), counts)
+    leaking, rows = leaks(drawn) | end_flags(table, columns, drawn, gaps), filled(drawn)
+    settings = _settings(rows, {*gaps, *leaking}, texts) if searched else named
     if count > 1 and not settings:
         raise GraceError(
             f"{table.path}: {count} conditions should come from setting columns. Found none that look like them. Name them with "
             "--conditions COLUMN,COLUMN."
         )
-    columns = replace(columns, settings=settings)
+    asked = {name: leaking[name] for name in (*source.features, *named) if name in leaking}
+    columns = replace(columns, settings=settings, leaks=tuple(f"{name} ({why})" for name, why in asked.items()))
     fitted = _fitted(rows, columns, count)
-    left_out: dict[str, str] = {}
+    left_out: Mapping[str, str] = asked
     if not source.features:
-        reasons = {
-            "says RUL itself": _leaking(rows),
-            "constant within each condition": fitted.constant(rows),
-            "marks an engine's last row": end_flags(table, columns, edges, gaps, counts),
-            "set the operating condition": columns.settings,
-            "constant": edges.keys() - varying,
-        }
+        reasons = dict.fromkeys(fitted.constant(rows), "constant within each condition") | leaking
+        reasons |= dict.fromkeys(columns.settings, "set the operating condition")
+        reasons |= dict.fromkeys(edges.keys() - varying, "constant")
         left_out = _left_out(table, {*columns.named, *texts}, reasons)
     features = source.features or tuple(name for name in varying if name not in left_out)
     incomplete = tuple(name for name in features if name in gaps)
@@ -140,10 +136,11 @@ def _candidates(table: Table, source: TableSource, named: tuple[str, ...], searc
     return edges
 
 
-def _settings(rows: Fleet, gaps: Collection[str], texts: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """Columns that look like settings; one with missing readings is none, and a text column is looked at as one of codes."""
+def _settings(rows: Fleet, out: set[str], texts: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Columns that look like settings; none of ``out``, and a text column is looked at as one of codes."""
+    texts = {name: ones for name, ones in texts.items() if not out.intersection(ones)}
     every, of_texts = np.arange(len(rows.values)), set(chain(*texts.values()))
-    names = tuple(name for name in rows.columns if name not in of_texts and name not in gaps)
+    names = tuple(name for name in rows.columns if name not in of_texts and name not in out)
     codes = [rows.taken(every, ones) @ np.arange(len(ones)) for ones in texts.values()]
     values = np.column_stack([rows.taken(every, names), *codes])
     found = find_settings(values, _life(rows), rows.engine_of_row(), (*names, *texts))
@@ -164,27 +161,6 @@ def _classes(table: Table, columns: Columns) -> tuple[str, ...]:
     return MEANINGS if set(names) == set(MEANINGS) else tuple(names)
 
 
-def _sample(table: Table, source: TableSource, counts: pl.DataFrame) -> Fleet:
-    """Some rows of some engines as a fleet; in place of RUL it has what rises as life goes on: the time, or RUL with a minus.
-
-    A missing reading is the mean of the others."""
-    drawn = np.unique(np.linspace(0, len(counts) - 1, SAMPLE_ENGINES).round().astype(np.int64))
-    kept = counts[drawn]
-    every = math.ceil(int(kept["len"].sum()) / SAMPLE_ROWS)
-    rows = table.whole.filter(pl.col(source.columns.engine).is_in(kept["engine"].to_list())).gather_every(every)
-    found = arrays_of(source, table.collect(rows.select(table.selected(source)).sort("engine", "time")))
-    values = found["values"][:, : len(source.values)]
-    known = ~np.isnan(values)
-    mean = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    fleet = Fleet.of_rows(source.name, found["engine"], np.where(known, values, mean), source.values)
-    rising = found["time"] if "target" not in found else -found["target"]
-    return replace(fleet, row_rul=np.where(np.isnan(rising), found["time"], rising))  # suspended: no target
-
-
-def _every_value(rows: Fleet) -> NDArray[np.float64]:
-    return rows.taken(np.arange(len(rows.values)), rows.columns)
-
-
 def _life(rows: Fleet) -> NDArray[np.float64]:
     """Share of its engine's recorded time at each row, ``[R]``."""
     time = np.asarray(rows.rul(), dtype=np.float64)
@@ -199,20 +175,9 @@ def _fitted(rows: Fleet, columns: Columns, count: int) -> Conditioner:
     return Conditioner.fit(rows, Conventions(features=rows.columns, conditions=count, table=known))
 
 
-def _left_out(table: Table, used: Collection[str], reasons: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    """Why columns are not used, in the order of the table; the last reason of several counts."""
-    why = {name: reason for reason, names in reasons.items() for name in names}
+def _left_out(table: Table, used: Collection[str], why: Mapping[str, str]) -> dict[str, str]:
+    """Why columns are not used, in the order of the table."""
     texts = {name: f"numbers and texts such as {text!r}" for name, text in table.mixed.items()}
     kinds = {name: kind for name, kind in table.schema.items() if name not in used}
     known = {n: why.get(n) if is_number(kind) else texts.get(n, "no numbers") for n, kind in kinds.items()}
     return {name: reason for name, reason in known.items() if reason is not None}
-
-
-def _leaking(rows: Fleet) -> set[str]:
-    """Columns that RUL can be read off by one straight line for all engines: RUL under another name."""
-    rising = np.asarray(rows.rul(), dtype=np.float64)
-    rul = rising[rows.starts[1:] - 1][rows.engine_of_row()] - rising
-    values = _every_value(rows)
-    x, y = values - values.mean(axis=0), rul - rul.mean()
-    explained = (x.T @ y) ** 2 / np.maximum(np.square(x).sum(axis=0) * (y @ y), 1e-300)
-    return {name for name, share in zip(rows.columns, explained, strict=True) if share > LEAKAGE_R2}

@@ -1,0 +1,78 @@
+"""Flags of an engine's end: what stands in the last rows of engines alone, such as 1 in ``failed``, or a missing reading."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import polars as pl
+
+from grace.data.fleet import Fleet
+from grace.data.tables.columns import Columns
+from grace.data.tables.leaks import CHANCE, LAST, by_chance
+from grace.data.tables.missing import gone_of
+from grace.data.tables.table import Table
+
+MAX_LEVELS = 8
+"""Values that a flag has in the sample, at most; of other columns none is looked for in the whole table."""
+MIN_FLAGGED = 2
+"""Engines that a value has to stand in."""
+
+
+def end_flags(table: Table, columns: Columns, rows: Fleet, gaps: Collection[str]) -> dict[str, str]:
+    """Columns of which one value, a reading or a missing one stands in the last rows of engines alone, with the reason.
+
+    A value is the least or the largest. It stands in as many last rows of all engines that have it, or in 1 % of their rows or
+    fewer (:data:`~grace.data.tables.leaks.LAST`): an alarm that comes on at some time and stays on is no such flag; nor is what
+    comes on at one age in all engines, unless it is on in the last row alone. All engines of the table are looked at, since few
+    may have failed; ``rows`` are a sample of them, ``gaps`` columns with missing readings.
+    """
+    flags = [*_of_readings(table, gaps), *_of_values(table, rows)]
+    if not flags:
+        return {}
+    time = pl.col(columns.time)
+    on = [pl.when(here).then(time).alias(f"on {i}") for i, (_, _, here) in enumerate(flags)]
+    off = [pl.when(~here).then(time).alias(f"off {i}") for i, (_, _, here) in enumerate(flags)]
+    wanted = [
+        how
+        for i in range(len(flags))
+        for how in (
+            pl.col(f"on {i}").count().alias(f"rows {i}"),
+            (pl.col(f"on {i}").min() - pl.col("time").min()).alias(f"from {i}"),
+            (pl.col(f"off {i}").max() - pl.col("time").min()).alias(f"until {i}"),
+        )
+    ]
+    engines = table.whole.select(pl.col(columns.engine).alias("engine"), time.alias("time"), *on, *off)
+    seen = table.collect(engines.group_by("engine").agg(pl.len().alias("all"), *wanted))
+    found = {name: words for i, (name, words, _) in enumerate(flags) if _at_the_end(seen, i)}
+    return {name: f"{words} in engines' last rows alone: marks their end" for name, words in found.items()}
+
+
+Flag = tuple[str, str, pl.Expr]
+"""A column, what stands in the last rows, and whether it stands in a row."""
+
+
+def _of_readings(table: Table, gaps: Collection[str]) -> list[Flag]:
+    both = ((name, gone_of(table, name)) for name in gaps)
+    return [flag for name, gone in both for flag in ((name, "missing", gone), (name, "read", ~gone))]
+
+
+def _of_values(table: Table, rows: Fleet) -> list[Flag]:
+    values = rows.taken(np.arange(len(rows.values)), rows.columns)
+    few = tuple(
+        n for n, one in zip(rows.columns, values.T, strict=True) if len(np.unique(one[~np.isnan(one)])) <= MAX_LEVELS
+    )
+    edges = ((name, edge) for name, (low, high) in table.edges(few).items() for edge in (high, low))
+    return [(n, f"{v:g}", pl.col(n).eq_missing(pl.lit(v))) for n, v in edges]
+
+
+def _at_the_end(seen: pl.DataFrame, flag: int) -> bool:
+    """Whether a flag is on at the end alone in the engines that have it, and in as many rows or in few."""
+    on, since, until = (f"{name} {flag}" for name in ("rows", "from", "until"))
+    found = seen.filter(pl.col(on) > 0, pl.col("all") > 1)
+    if len(found) < MIN_FLAGGED or not (found[since] > found[until]).fill_null(False).all():
+        return False
+    count, every = (found[name].to_numpy().astype(np.int64) for name in (on, "all"))
+    if count.max() > 1 and found[since].min() > seen[until].max():  # type: ignore[operator]
+        return False  # says the age
+    return by_chance(every) <= CHANCE and bool(np.ptp(count) == 0 or np.mean(count / every) < LAST)
