@@ -66,8 +66,8 @@ def said_of_categories(found: dict[str, tuple[str, ...]]) -> list[str]:
 
 
 def end_flags(table: Table, columns: Columns, edges: Edges, gaps: Collection[str], engines: pl.DataFrame) -> set[str]:
-    """Columns that tell an engine's end, not its wear: what stands in the last row of engines and nowhere else is one of their two
-    values, or of those with ``gaps`` a reading, or a missing one.
+    """Columns that tell an engine's end, not its wear: what stands in the last row of engines and nowhere else is one of their
+    two values, or of those with ``gaps`` a reading, or a missing one.
 
     ``engines`` as of :meth:`~grace.data.tables.table.Table.engines`.
     """
