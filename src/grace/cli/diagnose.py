@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from grace.cli import work
-from grace.cli.options import EngineOptions, Engines, OptionalSize, Profile, grouped
+from grace.cli.options import EngineOptions, Engines, OptionalJobs, OptionalSize, Profile, grouped
 from grace.errors import GraceError
 
 app = typer.Typer(rich_markup_mode=None)
@@ -36,12 +36,7 @@ def _diagnose(
     threshold: Annotated[
         list[str] | None, typer.Option(help="Override, e.g. strong=0.3; see below; repeatable.")
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            help="Processes, one thread each; 0 is one a core, the default but for statistics, which takes one."
-        ),
-    ] = None,
+    jobs: OptionalJobs = None,
     as_json: Annotated[bool, typer.Option("--json", help="Standard output holds one JSON object alone.")] = False,
     profile: Profile = False,
 ) -> None:
@@ -107,7 +102,7 @@ def _diagnose(
 
 
 def _jobs(asked: int | None, size: str) -> int:
-    """Processes; a network on statistics is diagnosed before a second process has started."""
+    """Processes, by default one a core; a network on statistics is diagnosed before a second process has started."""
     return asked if asked is not None else int(size == work.SIZE)
 
 
