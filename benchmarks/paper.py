@@ -25,7 +25,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the C-MAPSS files")
     parser.add_argument("--methods", nargs="*", default=["baseline", "grace"])
-    parser.add_argument("--epochs", type=int, default=500, help="most epochs; the source's are 500, with early stopping")
+    parser.add_argument(
+        "--epochs", type=int, default=500, help="most epochs; the source's are 500, with early stopping"
+    )
     parser.add_argument("--precision", default="bfloat16", help="bfloat16 or float32")
     options = parser.parse_args()
     schedule = replace(Schedule.named("paper"), epochs=options.epochs)
