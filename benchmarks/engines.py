@@ -7,12 +7,12 @@ networks that differ in their initialisation. Results go to results/engines.json
 
 from __future__ import annotations
 
-import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pages import measured_once, replace_between
+from pages import measure_into_page
 from tree import fitted
 from tree import predicted as tree_predicts
 
@@ -28,7 +28,6 @@ from grace.training.spec import run_spec
 from grace.training.stack import Stack
 
 SEEDS, ENGINES, NETWORKS = (1, 2, 3, 4), (40, 60, 80), 5
-ROOT = Path(__file__).parents[1]
 
 
 def split_of(seed: int, engines: int, data: Path) -> Split:
@@ -82,21 +81,6 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Measure what has no result yet, then write the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, default=Path("cmapss"))
-    data = parser.parse_args().data
-    wanted = [(seed, engines) for seed in SEEDS for engines in ENGINES]
-    rows = measured_once(
-        ROOT / "results" / "engines.json",
-        ("seed", "engines"),
-        wanted,
-        lambda seed, engines: on_one_thread(measured, seed, engines, data),
-    )
-    replace_between(ROOT / "docs" / "results.md", {"engines": table(rows)})
-    print(table(rows))
-
-
 if __name__ == "__main__":
-    main()
+    wanted = [(seed, engines) for seed in SEEDS for engines in ENGINES]
+    measure_into_page("engines", ("seed", "engines"), wanted, partial(on_one_thread, measured), table, page="results")

@@ -8,13 +8,12 @@ from the same networks. No test file is read. Results go to results/intervals.js
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pages import measured_once, replace_between
+from pages import measure_into_page
 
 from grace.core.pools import on_one_thread
 from grace.core.stats import student
@@ -28,7 +27,6 @@ from grace.training.outcome import Run
 from grace.training.run import train
 from grace.training.spec import run_spec
 
-ROOT = Path(__file__).parents[1]
 SPLITS, FOLDS, CUTS = 20, 10, 16
 BANDS = ((0, 50), (50, 100), (100, 126))
 KINDS = ("scaled", "constant")
@@ -98,21 +96,6 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Measure what has no result yet, then write the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, default=Path("cmapss"))
-    parser.add_argument("--only", nargs="*", default=SUBSETS)
-    options = parser.parse_args()
-    rows = measured_once(
-        ROOT / "results" / "intervals.json",
-        ("dataset", "split"),
-        [(dataset, split) for split in range(SPLITS) for dataset in options.only],
-        lambda dataset, split: measured(dataset, split, options.data),
-    )
-    replace_between(ROOT / "docs" / "training.md", {"intervals": table(rows)})
-    print(table(rows))
-
-
 if __name__ == "__main__":
-    main()
+    wanted = [(dataset, split) for split in range(SPLITS) for dataset in SUBSETS]
+    measure_into_page("intervals", ("dataset", "split"), wanted, measured, table)

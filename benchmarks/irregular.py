@@ -9,21 +9,19 @@ docs/training.md.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from out_of_fold import FOLDS, engines, network_errors, sides, tree_errors
-from pages import measured_once, replace_between
+from pages import measure_into_page
 
 from grace.core.pools import on_one_thread
 from grace.core.stats import student
 from grace.data.cmapss.checksums import SUBSETS
 from grace.data.fleet import Fleet
 
-ROOT = Path(__file__).parents[1]
 MODELS = {"network": network_errors, "tree": tree_errors}
 LEAST = 0.3
 
@@ -64,20 +62,6 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Measure what has no result yet, then write the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, default=Path("cmapss"))
-    data = parser.parse_args().data
-    rows = measured_once(
-        ROOT / "results" / "irregular.json",
-        ("dataset", "model", "over", "fold"),
-        [(d, m, o, f) for d in SUBSETS for f in range(FOLDS) for m in MODELS for o in ("rows", "time")],
-        lambda dataset, model, over, fold: measured(dataset, model, over, fold, data),
-    )
-    print(table(rows))
-    replace_between(ROOT / "docs" / "training.md", {"irregular": table(rows)})
-
-
 if __name__ == "__main__":
-    main()
+    wanted = [(d, m, o, f) for d in SUBSETS for f in range(FOLDS) for m in MODELS for o in ("rows", "time")]
+    measure_into_page("irregular", ("dataset", "model", "over", "fold"), wanted, measured, table)

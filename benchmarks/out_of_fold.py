@@ -11,7 +11,6 @@ docs/training.md.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pages import measured_once, replace_between
+from pages import measure_into_page
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from grace.core.pools import on_one_thread
@@ -37,7 +36,6 @@ from grace.training.run import train
 from grace.training.schedule import SCHEDULES
 from grace.training.spec import RunSpec, run_spec
 
-ROOT = Path(__file__).parents[1]
 FOLDS, CUTS, CAP = 5, 16, 125
 MODELS = ("statistics", "folds", "compact", "tree")
 MAX_RULS = (0, 150)
@@ -152,22 +150,6 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Measure what has no result yet, then write the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, default=Path("cmapss"))
-    parser.add_argument("--only", nargs="*", default=SUBSETS)
-    options = parser.parse_args()
-    wanted = [(d, m, f) for d in options.only for f in range(FOLDS) for m in MODELS]
-    rows = measured_once(
-        ROOT / "results" / "out_of_fold.json",
-        ("dataset", "model", "fold"),
-        wanted,
-        lambda dataset, model, fold: measured(dataset, model, fold, options.data),
-    )
-    print(table(rows))
-    replace_between(ROOT / "docs" / "training.md", {"out-of-fold": table(rows)})
-
-
 if __name__ == "__main__":
-    main()
+    wanted = [(d, m, f) for d in SUBSETS for f in range(FOLDS) for m in MODELS]
+    measure_into_page("out_of_fold", ("dataset", "model", "fold"), wanted, measured, table)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from grace.files import write_text
+
+ROOT = Path(__file__).parents[1]
 
 
 def replace_between(page: Path, parts: dict[str, str]) -> None:
@@ -31,3 +34,23 @@ def measured_once(
             write_text(path, json.dumps(rows, indent=1) + "\n")
             print(rows[-1], flush=True)
     return rows
+
+
+def measure_into_page(
+    name: str,
+    keys: Sequence[str],
+    wanted: Sequence[tuple[Any, ...]],
+    measured: Callable[..., dict[str, Any]],
+    table: Callable[[list[dict[str, Any]]], str],
+    page: str = "training",
+) -> None:
+    """The command of a script: measure what ``results/NAME.json`` lacks, print the table and put it into a page of docs.
+
+    ``measured`` takes the values of the keys and the folder of ``--data``.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=Path("cmapss"), help="folder of the C-MAPSS files")
+    data = parser.parse_args().data
+    rows = measured_once(ROOT / "results" / f"{name}.json", keys, wanted, lambda *values: measured(*values, data))
+    print(table(rows))
+    replace_between(ROOT / "docs" / f"{page}.md", {name.replace("_", "-"): table(rows)})

@@ -7,12 +7,11 @@ all the drawn engines. Nothing is chosen by it. Results go to results/small_flee
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pages import measured_once, replace_between
+from pages import measure_into_page
 
 from grace.core.pools import on_one_thread
 from grace.core.stats import student
@@ -20,7 +19,6 @@ from grace.data.cmapss.fleets import read_test, read_train
 from grace.training.run import train
 from grace.training.spec import run_spec
 
-ROOT = Path(__file__).parents[1]
 ENGINES, DRAWS = (8, 25), 10
 
 
@@ -63,20 +61,6 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Measure what has no result yet, then write the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, default=Path("cmapss"))
-    data = parser.parse_args().data
-    rows = measured_once(
-        ROOT / "results" / "small_fleets.json",
-        ("engines", "draw"),
-        [(engines, draw) for engines in ENGINES for draw in range(DRAWS)],
-        lambda engines, draw: measured(engines, draw, data),
-    )
-    replace_between(ROOT / "docs" / "training.md", {"small-fleets": table(rows)})
-    print(table(rows))
-
-
 if __name__ == "__main__":
-    main()
+    wanted = [(engines, draw) for engines in ENGINES for draw in range(DRAWS)]
+    measure_into_page("small_fleets", ("engines", "draw"), wanted, measured, table)

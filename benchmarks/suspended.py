@@ -8,14 +8,13 @@ chosen by it. Results go to results/suspended.json, the table into docs/training
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pages import measured_once, replace_between
+from pages import measure_into_page
 
 from grace.cli.train import FEW, FOLDS
 from grace.core.pools import on_one_thread
@@ -59,20 +58,6 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Measure what has no result yet, then write the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, default=Path("cmapss"))
-    data = parser.parse_args().data
-    rows = measured_once(
-        ROOT / "results" / "suspended.json",
-        ("known", "draw", "said"),
-        [(known, draw, said) for draw in range(DRAWS) for known in KNOWN for said in SAID],
-        lambda known, draw, said: measured(known, draw, said, data),
-    )
-    print(table(rows))
-    replace_between(ROOT / "docs" / "training.md", {"suspended": table(rows)})
-
-
 if __name__ == "__main__":
-    main()
+    wanted = [(known, draw, said) for draw in range(DRAWS) for known in KNOWN for said in SAID]
+    measure_into_page("suspended", ("known", "draw", "said"), wanted, measured, table)

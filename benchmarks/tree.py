@@ -7,14 +7,13 @@ the test engines are read once, with that choice. Results go to results/tree.jso
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pages import measured_once, replace_between
+from pages import measure_into_page
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from grace.core.metrics import nasa_score, rmse
@@ -24,7 +23,6 @@ from grace.training.protocol import Split
 from grace.training.spec import SEEDS, run_spec
 
 WINDOWS, SUBSETS = (30, 60, 80), ("FD001",)
-ROOT = Path(__file__).parents[1]
 
 
 def features(windows: Windows) -> NDArray[np.float32]:
@@ -79,21 +77,6 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Measure what has no result yet, then write the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, default=Path("cmapss"))
-    data = parser.parse_args().data
-    wanted = [(dataset, seed) for dataset in SUBSETS for seed in SEEDS]
-    rows = measured_once(
-        ROOT / "results" / "tree.json",
-        ("dataset", "seed"),
-        wanted,
-        lambda dataset, seed: measured(dataset, seed, data),
-    )
-    replace_between(ROOT / "docs" / "results.md", {"tree": table(rows)})
-    print(table(rows))
-
-
 if __name__ == "__main__":
-    main()
+    wanted = [(dataset, seed) for dataset in SUBSETS for seed in SEEDS]
+    measure_into_page("tree", ("dataset", "seed"), wanted, measured, table, page="results")

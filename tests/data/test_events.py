@@ -24,7 +24,7 @@ from grace.data.tables.read import read_table
 from grace.data.tables.select_columns import select_columns
 from grace.data.windows import UNKNOWN, training_windows
 from grace.errors import GraceError
-from tests.data.conftest import Write
+from tests.data.conftest import Write, as_table
 
 COLUMNS = Columns("id", "t", event="failed")
 
@@ -133,6 +133,21 @@ def test_an_empty_target_is_a_suspended_engine(written: Write, tmp_path: Path) -
     whole = read_table(table.with_columns(left=9 - 2 * pl.col("t")), source.columns, ("x",))
     assert whole.failed is None
     assert whole.rul().dtype == np.int64  # whole numbers stay whole where none is missing
+
+
+def test_columns_are_chosen_where_targets_are_empty(fleet: Fleet, written: Write) -> None:
+    left = pl.Series(fleet.rul())
+    table = as_table(fleet).with_columns(
+        left=pl.when(pl.col("asset") % 3 == 0).then(None).otherwise(left), life=2 * left
+    )
+    columns = Columns("asset", "flight", target="left")
+    source = select_columns(TableSource(written(table, "fleet.csv"), columns), "none")
+    found = read_table(source)
+    assert found.failed is not None
+    assert (found.failed == (found.engines % 3 != 0)).all()
+    assert "life" not in source.features  # RUL under another name, whosever
+    whole = select_columns(TableSource(written(table.with_columns(left=left), "whole.csv"), columns), "none")
+    assert source.features == whole.features
 
 
 def test_some_empty_targets_are_refused(written: Write) -> None:

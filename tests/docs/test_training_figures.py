@@ -22,7 +22,7 @@ def rows(name: str) -> list[dict[str, Any]]:
     return list(json.loads((ROOT / "results" / f"{name}.json").read_text()))
 
 
-@pytest.mark.parametrize("name", ["out_of_fold", "small_fleets", "irregular", "intervals"])
+@pytest.mark.parametrize("name", ["out_of_fold", "small_fleets", "irregular", "intervals", "suspended"])
 def test_the_table_is_that_of_the_measurements(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
     table = importlib.import_module(name).table(rows(name))
@@ -84,3 +84,22 @@ def test_what_is_said_of_statistics_over_time() -> None:
         ("FD001", "network"),
         ("FD003", "network"),
     ]
+
+
+def test_what_is_said_of_suspended_engines() -> None:
+    found, pages = rows("suspended"), {}
+    for name in ("training.md", "your-own-engines.md"):
+        pages[name] = " ".join((ROOT / "docs" / name).read_text().split())
+    errors = {
+        (known, said): np.array([r["test"] for r in found if (r["known"], r["said"]) == (known, said)])
+        for known in (25, 8)
+        for said in ("ignore", "bound", "nothing")
+    }
+    cost = {known: (errors[known, "nothing"] - errors[known, "ignore"]).mean() for known in (25, 8)}
+    assert f"cost {cost[25]:.0f} cycles at 25 failures and {cost[8]:.0f} at 8" in pages["training.md"]
+    for known in (25, 8):
+        difference = student(errors[known, "bound"] - errors[known, "ignore"])
+        assert difference.low < 0 < difference.high
+    assert (errors[8, "bound"] < errors[8, "ignore"]).all()
+    means = [errors[25, said].mean() for said in ("nothing", "ignore")]
+    assert f"the test RMSE is {means[0]:.2f} in place of {means[1]:.2f} cycles" in pages["your-own-engines.md"]

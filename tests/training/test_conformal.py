@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grace.errors import GraceError
-from grace.training.conformal import KNOTS, Interval, constant
+from grace.training.conformal import KNOTS, Interval, constant, engines_needed
 
 CAP = 125.0
 
@@ -35,6 +35,13 @@ def test_one_window_an_engine_is_split_conformal() -> None:
 def test_too_few_engines_for_the_level() -> None:
     assert math.isnan(flat(np.ones(8), np.arange(8)))
     assert flat(np.ones(9), np.arange(9)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.9, 0.95])
+def test_as_many_engines_as_are_needed(level: float) -> None:
+    needed = engines_needed(level)
+    assert math.isfinite(flat(np.ones(needed), np.arange(needed), level))
+    assert math.isnan(flat(np.ones(needed - 1), np.arange(needed - 1), level))
 
 
 def test_every_engine_weighs_the_same() -> None:

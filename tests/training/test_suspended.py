@@ -158,6 +158,28 @@ def test_the_bound_lifts_predictions_that_are_too_low(fleet: Fleet) -> None:
     assert short["bound"] < short["ignore"]
 
 
+def test_own_labels_of_suspended_engines_teach_the_second_task_alone(fleet: Fleet) -> None:
+    labels = np.arange(len(fleet.values)) % 3
+    own = replace(fleet, labels=labels)
+    problem = RULProblem(Split.of(spec_of(), own, None).train, unit="cycles")
+    x, rul, label, some = next(problem.batches(0))
+    assert some.any()
+    assert not some.all()
+    assert UNKNOWN not in label
+    torch.manual_seed(0)
+    model = problem.model().eval()
+    moved = (x, torch.where(some, 0 * rul, rul), label, some)
+    other = (x, rul, torch.where(some, (label + 1) % 3, label), some)
+    with torch.no_grad():
+        before, rul_moved, label_moved = (
+            problem.losses(model, batch) for batch in ((x, rul, label, some), moved, other)
+        )
+    assert before[0] == rul_moved[0] == label_moved[0]
+    assert before[1] == rul_moved[1] != label_moved[1]
+    ours, failed_alone = (train(spec_of("baseline"), one).record for one in (own, replace(fleet, labels=None)))
+    assert ours.validation != failed_alone.validation
+
+
 def test_runs_in_a_stack_are_those_that_they_are_alone(fleet: Fleet) -> None:
     specs = [spec_of(method, seed=seed, suspended="bound") for method in ("grace", "rul-only") for seed in (1, 2)]
     together = train_stacked(specs, fleet)

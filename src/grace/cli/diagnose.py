@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from grace.cli import work
-from grace.cli.options import EngineOptions, Engines, Jobs, OptionalSize, Profile, grouped
+from grace.cli.options import EngineOptions, Engines, OptionalJobs, OptionalSize, Profile, grouped
 from grace.errors import GraceError
 
 app = typer.Typer(rich_markup_mode=None)
@@ -36,7 +36,7 @@ def _diagnose(
     threshold: Annotated[
         list[str] | None, typer.Option(help="Override, e.g. strong=0.3; see below; repeatable.")
     ] = None,
-    jobs: Jobs = 0,
+    jobs: OptionalJobs = None,
     as_json: Annotated[bool, typer.Option("--json", help="Standard output holds one JSON object alone.")] = False,
     profile: Profile = False,
 ) -> None:
@@ -72,15 +72,16 @@ def _diagnose(
         fleet = work.with_labels(fleet, labels)
     if opened is not None and not as_json:
         work.show_table(opened, fleet, conventions)
+    network = size or ("compact" if published else work.SIZE)
     with (
-        work.processes(jobs) as executor,
+        work.processes(_jobs(jobs, network)) as executor,
         work.progress_bar(f"{fleet.name}: {recipe}", "initialisations") as on_progress,
     ):
         result = work.diagnose(
             work.FleetProblem(
                 fleet,
                 conventions,
-                size=size or ("compact" if published else work.SIZE),
+                size=network,
                 inner=inner,
                 batch_size=batch_size,
                 min_history=0 if published else work.MIN_HISTORY,
@@ -98,6 +99,11 @@ def _diagnose(
         print(json.dumps(result.to_json(), indent=2))
     else:
         work.show_diagnosis(result)
+
+
+def _jobs(asked: int | None, size: str) -> int:
+    """Processes, by default one a core; a network on statistics is diagnosed before a second process has started."""
+    return asked if asked is not None else int(size == work.SIZE)
 
 
 def _less(conventions: work.Conventions, without: list[str]) -> work.Conventions:

@@ -23,9 +23,9 @@ Engines = Annotated[
     str | None, typer.Argument(help="FD001..FD004, NAME of a train_NAME.txt, a folder, or `simulated`; or --table.")
 ]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
-Jobs = Annotated[
-    int, typer.Option(help="Processes, one thread each; 0 is one a core. The numbers do not depend on it.")
-]
+_JOBS = typer.Option(help="Processes, one thread each; 0 is one a core. The numbers do not depend on it.")
+Jobs = Annotated[int, _JOBS]
+OptionalJobs = Annotated[int | None, _JOBS]
 Protocol = Annotated[str, typer.Option(help="honest, or source: best epoch on the test set.")]
 Profile = Annotated[
     bool, typer.Option("--profile", help="Show at the end where the time of this process went, on standard error.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -87,46 +88,51 @@ def _train(
         **choices,
     ).reading(fleet, test)
     path = to or Path(f"{fleet.name}-{spec.method}-{seed}.safetensors".replace(":", "-"))
-    checkpoints: list[Path] = []
-
-    def trained(spec: work.RunSpec) -> work.Run:
-        checkpoints.append(path.with_name(f".{path.stem}-{spec.id}.checkpoint"))
-        with work.live(spec) as on_epoch:
-            run = work.train(
-                spec,
-                fleet,
-                test,
-                device=device,
-                checkpoint=checkpoints[-1],
-                monitor_every=monitor_every,
-                on_epoch=on_epoch,
-            )
-        if not run.members:
-            checkpoints[-1].unlink(missing_ok=True)
-            raise GraceError(f"{fleet.name}, {spec.method}: {run.record.reason}")
-        return run
-
+    once = partial(_trained, fleet=fleet, test=test, path=path, device=device, monitor_every=monitor_every)
     asked = training.epochs is not None or training.schedule is not None  # what was asked for is not changed
-    run, tried = (trained(spec), []) if asked else _sound(trained, spec)
+    runs, tried = ([once(spec)], []) if asked else _sound(once, spec)
+    run = min(runs, key=_error)
     work.save_model(path, run)
-    for checkpoint in checkpoints:
-        checkpoint.unlink(missing_ok=True)
+    for one in runs:
+        _checkpoint(path, one.record.id).unlink(missing_ok=True)
     compared = spec.model == TrainingOptions.model and spec.trains("rul")
     baselines = work.baseline_errors(run.splits, spec.conventions) if compared else {}
     work.show_run(run.record, path, baselines, tried)
 
 
-def _sound(trained: Callable[[work.RunSpec], work.Run], spec: work.RunSpec) -> tuple[work.Run, list[str]]:
-    """A run, or where there are doubts about it the best of it and those that may end them; and what was tried."""
-    best = run = trained(spec)
-    tried: list[str] = []
-    while run.remedy is not None and len(tried) < REMEDIES:
-        before, run = run, trained(run.remedy)
-        errors = [one.record.validation["rmse"] for one in (before, run)]
-        what = _what(before.record.spec, run.record.spec)
-        tried.append(f"{before.record.concerns[0]} Trained again with {what}: {errors[0]:.2f} became {errors[1]:.2f}.")
-        best = min(best, run, key=lambda one: one.record.validation["rmse"])
-    return best, tried
+def _trained(
+    spec: work.RunSpec, fleet: work.Fleet, test: work.Fleet | None, path: Path, device: str, monitor_every: int
+) -> work.Run:
+    """A run, shown while it is made; refused where it fails."""
+    checkpoint = _checkpoint(path, spec.id)
+    with work.live(spec) as on_epoch:
+        run = work.train(
+            spec, fleet, test, device=device, checkpoint=checkpoint, monitor_every=monitor_every, on_epoch=on_epoch
+        )
+    if not run.members:
+        checkpoint.unlink(missing_ok=True)
+        raise GraceError(f"{fleet.name}, {spec.method}: {run.record.reason}")
+    return run
+
+
+def _checkpoint(path: Path, run: str) -> Path:
+    return path.with_name(f".{path.stem}-{run}.checkpoint")
+
+
+def _error(run: work.Run) -> float:
+    """RMSE on held-out engines, by which runs are compared."""
+    return run.record.validation["rmse"]
+
+
+def _sound(once: Callable[[work.RunSpec], work.Run], spec: work.RunSpec) -> tuple[list[work.Run], list[str]]:
+    """A run, those that may end the doubts about it, and a line on each of these."""
+    runs, tried = [once(spec)], list[str]()
+    while (remedy := runs[-1].remedy) is not None and len(tried) < REMEDIES:
+        runs.append(once(remedy))
+        before, after = (run.record for run in runs[-2:])
+        became = f"{_error(runs[-2]):.2f} became {_error(runs[-1]):.2f}"
+        tried.append(f"{before.concerns[0]} Trained again with {_what(before.spec, after.spec)}: {became}.")
+    return runs, tried
 
 
 def _what(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

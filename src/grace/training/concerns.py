@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grace.data.windows import Truth
+from grace.training.conformal import LEVEL, engines_needed
 from grace.training.evaluate import Predictions
 from grace.training.fitted import NETWORK
 from grace.training.spec import RunSpec
 
-FEW_ENGINES, FOR_INTERVAL = 5, 9
+FEW_ENGINES = 5
 COLLAPSED = 0.1
 """Standard deviation of the predictions as a share of that of the labels, below which all engines get one prediction."""
 FALLING = 0.01
@@ -76,8 +77,8 @@ def _of_epochs(spec: RunSpec, history: Sequence[dict[str, Any]]) -> Iterator[Con
 
 def _of_engines(spec: RunSpec, engines: int) -> Iterator[Concern]:
     if spec.folds:
-        if engines < FOR_INTERVAL:
-            yield Concern(f"Intervals take {FOR_INTERVAL} engines or more. Found {engines}: there are none.")
+        if engines < (needed := engines_needed(LEVEL)):
+            yield Concern(f"Intervals take {needed} engines or more. Found {engines}: there are none.")
     elif engines < FEW_ENGINES:
         found = f"{engines} validation engine{'s' * (engines != 1)}"
         yield Concern(

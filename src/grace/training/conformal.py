@@ -28,6 +28,8 @@ from numpy.typing import NDArray
 
 from grace.errors import GraceError
 
+LEVEL = 0.9
+"""Coverage of the intervals that every run has."""
 KNOTS = 9
 """Predicted RULs, from 0 to the cap, at which the expected size of an error is kept; between them it is linear."""
 
@@ -91,8 +93,8 @@ class Interval:
     def ends(self, predicted: Values) -> tuple[Values, Values]:
         """Lower and upper ends, cycles ``[N]`` within 0 and the cap, of every network's predictions ``[K, N]``.
 
-        An upper end at the cap stands for "the cap or more". NaN where there are too few engines for the level, fewer than
-        ``level / (1 - level)``.
+        An upper end at the cap stands for "the cap or more". NaN where there are too few engines for the level, see
+        :func:`engines_needed`.
         """
         members, found = np.arange(len(self.size)), np.empty((2, predicted.shape[1]))
         every = np.broadcast_to(predicted, (len(self.size), predicted.shape[1]))
@@ -140,6 +142,11 @@ def _size_of_errors(rul: Values, error: Values, others: NDArray[np.bool_], cap: 
     place = (reached < level * reached[:, -1:]).sum(1)
     size: Values = np.maximum(error[order][np.minimum(place, len(order) - 1)], TINY)
     return size
+
+
+def engines_needed(level: float) -> int:
+    """Fewest held-out engines for an interval, ``level / (1 - level)``: the new engine counts as one at infinity."""
+    return math.ceil(level / (1 - level) - 1e-9)
 
 
 def constant(level: float, cap: float, half_width: float) -> Interval:

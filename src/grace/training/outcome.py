@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -20,15 +21,14 @@ from grace.data.windows import Truth, Windows
 from grace.models.baselines import input_of
 from grace.training.baselines import Fits
 from grace.training.concerns import concerns
-from grace.training.conformal import Interval, Values
+from grace.training.conformal import LEVEL, Interval, Values
 from grace.training.evaluate import Predictions
 from grace.training.fitted import NETWORK
 from grace.training.protocol import Split
 from grace.training.record import DONE, ENGINE, FAILED, Record
+from grace.training.replica import Replica
 from grace.training.spec import RunSpec
 from grace.training.stack import Stack
-
-LEVEL = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +66,10 @@ class Run:
 def finished(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int]) -> Run:
     """The replicas of a run that have come to their end: figures and interval of the networks that were kept."""
     replicas = [stack.replicas[number] for number in numbers]
-    splits = tuple(replica.split for replica in replicas)
+    splits, history = tuple(replica.split for replica in replicas), merged([replica.history for replica in replicas])
+    record = partial(_record, spec, stack, replicas, history)
     if reason := next((replica.reason for replica in replicas if replica.reason), ""):
-        return Run(_record(spec, stack, numbers, status=FAILED, reason=reason), (), None, splits)
+        return Run(record(status=FAILED, reason=reason), (), None, splits)
     models = [stack.best_model(number) for number in numbers]
     members = tuple(Member(model, split.conditioner) for model, split in zip(models, splits, strict=True))
 
@@ -76,19 +77,17 @@ def finished(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int]) -> Run:
         pairs = zip(models, windows, strict=True)
         return [Predictions.of(model, input_of(model, some, stack.device), spec) for model, some in pairs]
 
-    held = predicted([split.validation for split in splits])
-    truth, chosen = Truth.together([split.validation.truth for split in splits]), Predictions.together(held)
-    cap = float(spec.conventions.cap)
     sides = [split.validation for split in splits]
-    ruls, engines = [side.rul for side in sides], [side.engine for side in sides]
-    interval = Interval.of(LEVEL, cap, [found.rul for found in held], ruls, engines)
+    held = predicted(sides)
+    truth, chosen, ruls = Truth.together([s.truth for s in sides]), Predictions.together(held), [p.rul for p in held]
+    cap = float(spec.conventions.cap)
+    interval = Interval.of(LEVEL, cap, ruls, [side.rul for side in sides], [side.engine for side in sides])
     facts: dict[str, Any] = {"validation": chosen.figures(truth)}
     if spec.folds:
         facts["validation"] |= _over_engines(chosen, truth)
-    history = merged([replica.history for replica in replicas])
     doubts = concerns(spec, history, chosen, truth, splits[0].suspension)
     facts["concerns"] = [doubt.line for doubt in doubts]
-    facts["interval"] = {"level": LEVEL, "half_width": interval.half_width([found.rul for found in held])}
+    facts["interval"] = {"level": LEVEL, "half_width": interval.half_width(ruls)}
     if splits[0].test is not None:
         every = predicted([split.test for split in splits if split.test is not None])
         found, asked = Predictions.mean(every, spec), splits[0].test.truth
@@ -99,16 +98,17 @@ def finished(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int]) -> Run:
         facts["predictions"] = _predictions(found, asked, low, high)
         facts["interval"]["coverage"] = float(np.mean(~((asked.rul < low) | (asked.rul > high))))  # NaN: no end
     remedy = next((doubt.remedy for doubt in doubts if doubt.remedy is not None), None)
-    return Run(_record(spec, stack, numbers, status=DONE, **facts), members, interval, splits, remedy)
+    return Run(record(status=DONE, **facts), members, interval, splits, remedy)
 
 
-def _record(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int], **facts: Any) -> Record:
-    replicas = [stack.replicas[number] for number in numbers]
+def _record(
+    spec: RunSpec, stack: Stack | Fits, replicas: Sequence[Replica], history: list[dict[str, Any]], **facts: Any
+) -> Record:
     return Record(
         id=spec.id,
         spec=spec.to_json(),
         best_epoch=replicas[0].best_epoch,
-        history=merged([replica.history for replica in replicas]),
+        history=history,
         environment=environment(stack.device) | {"stack": str(len(stack.specs))},
         seconds=sum(replica.seconds for replica in replicas),
         steps=sum(replica.step for replica in replicas),
@@ -127,15 +127,15 @@ def merged(histories: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Histories of the members of an ensemble as one: means, and of rho the interval over members."""
     if len(histories) == 1:
         return histories[0]
-    merged = []
+    together = []
     for entries in zip(*histories, strict=False):  # a member that failed has a shorter one
         shared = [name for name in entries[0] if all(name in entry for entry in entries)]
         entry: dict[str, Any] = {name: np.mean([e[name] for e in entries], 0).tolist() for name in shared}
         if "rho" in entry:
             rho = student([e["rho"] for e in entries])
             entry |= {"rho_low": rho.low, "rho_high": rho.high}
-        merged.append(entry | {"epoch": entries[0]["epoch"]})
-    return merged
+        together.append(entry | {"epoch": entries[0]["epoch"]})
+    return together
 
 
 def _best_on_test(history: list[dict[str, Any]]) -> dict[str, float]:

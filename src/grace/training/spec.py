@@ -67,7 +67,7 @@ class RunSpec:
             that need none the whole.
         watch_test: Record the test RMSE of every epoch on the side, for comparison with the source's protocol only.
         precision: ``float32``, or ``bfloat16`` for mixed precision.
-        train_sha256: SHA-256 of the training data, see :attr:`grace.Fleet.sha256`; empty until it is known.
+        train_sha256: SHA-256 of the training data, see :meth:`grace.Fleet.digest`; empty until it is known.
         test_sha256: Of the test data; empty where there are none, or until they are known.
 
     Raises:

@@ -38,6 +38,7 @@ from grace.data.cmapss.fleets import subset_name as subset_name
 from grace.data.cmapss.fleets import write_cmapss as write_cmapss
 from grace.data.conventions import PUBLISHED as PUBLISHED
 from grace.data.conventions import Conventions as Conventions
+from grace.data.fleet import Fleet as Fleet
 from grace.data.health_labels import with_labels as with_labels
 from grace.data.load import SIMULATED as SIMULATED
 from grace.data.load import Source as Source
