@@ -19,7 +19,7 @@ from grace.data.fleet import Fleet
 from grace.data.resident import ResidentWindows
 from grace.models.function import Noise
 from grace.models.rul_problem import UNITS, RULProblem, resident
-from grace.models.window_statistics import StatisticsArchitecture, StatisticsNetwork
+from grace.models.window_statistics import MIN_BIN, Moments, StatisticsArchitecture, StatisticsNetwork, encoded
 from grace.training.checkpoint import load, save
 from grace.training.export import export_onnx
 from grace.training.model_file import load_model, save_model
@@ -31,6 +31,7 @@ from tests.same import same
 
 SMALL = StatisticsArchitecture(lengths=(3, 8), spreads=(8,), trunk=(6, 4))
 PLAN = replace(SCHEDULES["statistics"], epochs=2, steps=10, batch_size=64)
+SIZES = pytest.mark.parametrize("size", ["statistics", "quantiles"])
 METHODS = ("baseline", "amnl", "gaba", "grace", "uncertainty", "dwa", "gradnorm", "rul-only", "health-only")
 
 
@@ -77,12 +78,13 @@ def small(method: str = "grace", **choices: object) -> RunSpec:
     return run_spec("simulated", method, **choices)  # type: ignore[arg-type]
 
 
+@SIZES
 def test_what_is_made_once_is_what_the_network_makes_of_windows(
-    fleets: tuple[Fleet, Fleet], monkeypatch: pytest.MonkeyPatch
+    fleets: tuple[Fleet, Fleet], monkeypatch: pytest.MonkeyPatch, size: str
 ) -> None:
     windows = Split.of(small(), *fleets).train
     raw, made, index = ResidentWindows(windows), resident(windows, "statistics"), torch.tensor([5, 0, 77])
-    problem = RULProblem(windows, size="statistics")
+    problem = RULProblem(windows, size=size)
     model = problem.model().eval()
     x, rul, label = made.batch(index)
     for a, b in zip(model(raw.batch(index)[0]), model(x), strict=True):
@@ -103,12 +105,15 @@ def test_training_statistics_are_standardised(fleets: tuple[Fleet, Fleet]) -> No
     torch.testing.assert_close(values.std(0)[varying], torch.ones(int(varying.sum())), atol=1e-3, rtol=0)
 
 
-def test_many_networks_equal_single_ones() -> None:
-    single = [UNITS["cap"].network("statistics", 3, 125).double() for _ in range(3)]
+@SIZES
+def test_many_networks_equal_single_ones(size: str) -> None:
+    single = [UNITS["cap"].network(size, 3, 125).double() for _ in range(3)]
     for network in single:
         assert isinstance(network, StatisticsNetwork)
         network.mean.normal_()
         network.scale.uniform_(0.5, 2)
+        if network.architecture.bins:
+            network.edges += torch.rand(())
     x = torch.randn(3, 7, 30, 3, dtype=torch.float64)
     p = {
         name: torch.stack([dict(n.named_parameters())[name] for n in single])
@@ -159,8 +164,9 @@ def test_every_method_trains_resumes_and_predicts(method: str, fleets: tuple[Fle
     assert found.health.tolist() == whole.record.predictions["health"]
 
 
-def test_a_stack_equals_separate_runs(fleets: tuple[Fleet, Fleet]) -> None:
-    specs = [small("grace"), small("rul-only"), small("grace", seed=7)]
+@SIZES
+def test_a_stack_equals_separate_runs(fleets: tuple[Fleet, Fleet], size: str) -> None:
+    specs = [small("grace", size=size), small("rul-only", size=size), small("grace", seed=7, size=size)]
     for spec, run in zip(specs, train_stacked(specs, *fleets), strict=True):
         alone = train(spec, *fleets).record
         assert run.record.history[0]["losses"] == pytest.approx(alone.history[0]["losses"], rel=1e-4)
@@ -175,14 +181,52 @@ def test_the_source_protocol_and_a_diagnosis_work_too(fleets: tuple[Fleet, Fleet
     assert -1 <= found.rho.mean <= 1
 
 
-def test_onnx_takes_raw_windows(fleets: tuple[Fleet, Fleet], tmp_path: Path) -> None:
-    save_model(tmp_path / "net.safetensors", train(small(), *fleets))
+@SIZES
+def test_onnx_takes_raw_windows(fleets: tuple[Fleet, Fleet], tmp_path: Path, size: str) -> None:
+    save_model(tmp_path / "net.safetensors", train(small(size=size), *fleets))
     assert export_onnx(load_model(tmp_path / "net.safetensors"), tmp_path / "net.onnx") < 1e-3
 
 
-def test_statistics_survive_a_checkpoint(tmp_path: Path) -> None:
-    network = UNITS["cap"].network("statistics", 2, 125)
+@SIZES
+def test_statistics_survive_a_checkpoint(tmp_path: Path, size: str) -> None:
+    network = UNITS["cap"].network(size, 2, 125)
     assert isinstance(network, StatisticsNetwork)
     network.standardise(torch.randn(50, network.architecture.count(2)) * 3 + 1)
     save(tmp_path / "x", CHECKPOINT, network.state_dict())
     assert same(load(tmp_path / "x", CHECKPOINT), dict(network.state_dict()))
+
+
+def test_an_encoding_by_hand() -> None:
+    edges = torch.tensor([[-1.0, 0.0], [0.0, 0.0], [2.0, 4.0]])  # of the second statistic the first bin has no width
+    z = torch.tensor([[-3.0, 0.0], [-0.5, MIN_BIN / 2], [0.5, 1.0], [9.0, 9.0]])
+    found = encoded(z, edges).view(4, 2, 2)
+    assert found[:, 0].tolist() == [[-1, -1], [0, -1], [1, -0.5], [1, 1]]
+    assert found[:, 1].flatten().tolist() == pytest.approx([-1, -1, 0, 2 * MIN_BIN / 8 - 1, 1, -0.5, 1, 1])
+
+
+@given(arrays(np.float32, (40, 2), elements=st.floats(-1e6, 1e6, width=32)))
+def test_bins_hold_equal_numbers_and_an_encoding_keeps_order(statistics: np.ndarray) -> None:
+    mean, scale, edges = Moments.of(torch.from_numpy(statistics), 4)
+    z = (torch.from_numpy(statistics) - mean) / scale
+    assert torch.equal(edges[0], z.amin(0))
+    assert torch.equal(edges[-1], z.amax(0))
+    for column, edge in zip(z.T, edges.T, strict=True):
+        below = (column[:, None] <= edge).sum(0)
+        assert (below >= torch.tensor([1, 10, 20, 30, 40])).all()  # more where values are tied
+    code = encoded(z, edges)
+    assert torch.isfinite(code).all()
+    assert code.abs().max() <= 1
+    for column, ours in zip(z.T, code.view(40, 2, 4).unbind(1), strict=True):
+        assert (ours[column.argsort()].diff(dim=0) >= 0).all()
+
+
+def test_an_encoded_network_bends_where_a_linear_one_cannot() -> None:
+    x = torch.linspace(-2, 2, 401)[:, None]
+    step = (x > 0.3).float()
+    moments = Moments.of(x, 4)
+    code = torch.cat([torch.ones_like(x), encoded((x - moments.mean) / moments.scale, moments.edges)], 1)
+
+    def left(design: torch.Tensor) -> float:
+        return float((design @ torch.linalg.lstsq(design, step).solution - step).square().mean())
+
+    assert left(code) < 0.7 * left(torch.cat([torch.ones_like(x), x], 1))

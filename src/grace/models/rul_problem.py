@@ -17,7 +17,7 @@ from grace.data.windows import UNKNOWN, ManyWindows, Windows
 from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import Architecture, CNNBiLSTMAttention
 from grace.models.two_heads import WHOLE, TwoHeads
-from grace.models.window_statistics import StatisticsArchitecture, StatisticsNetwork, moments
+from grace.models.window_statistics import Moments, StatisticsArchitecture, StatisticsNetwork
 
 TASKS = ("rul", "health")
 CAP_START = 0.5  # a head in units of the cap starts in the middle of its range, where the final ReLU is alive
@@ -148,14 +148,16 @@ class RULProblem:
         columns = self.windows.rows.shape[1]
         found = UNITS[self.unit].network(self.size, columns, self.cap, self.windows.timed).to(self.device)
         if isinstance(found, StatisticsNetwork):
-            found.mean, found.scale = self._moments
+            found.take(self._moments)
         return found
 
     @cached_property
     @part("statistics")
-    def _moments(self) -> tuple[Tensor, Tensor]:
-        """Mean and scale of the statistics of the training windows."""
-        return moments(self._resident.batch(self._resident.spread())[0])
+    def _moments(self) -> Moments:
+        """Of the statistics of the training windows."""
+        found = Architecture.named(self.size)
+        assert isinstance(found, StatisticsArchitecture)
+        return Moments.of(self._resident.batch(self._resident.spread())[0], found.bins)
 
     def shared(self, model: Any, part: str = WHOLE) -> list[nn.Parameter]:
         """Parameters of the backbone or of a part of it, both heads excluded."""

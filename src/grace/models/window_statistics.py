@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from grace.models.function import Networks, Noise
 from grace.models.two_heads import UPPER, WHOLE, TwoHeads
+
+MIN_BIN = 0.05
+"""Least width of a quantile bin, in standard deviations: what stands in many windows alike makes bins of no width."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class StatisticsArchitecture:
         health: Hidden widths of the health head.
         dropout: After each shared layer.
         noise: Standard deviation of normal noise on the standardised statistics in training.
+        bins: Quantile bins that each statistic is encoded in, beside its standardised value; 0: none. See :func:`encoded`.
         timed: Whether the last column of a window is no feature but the time since the row before, in typical steps and 0 at an
             engine's first row. Lengths are then such steps, and a row weighs by the time that it stands for: half of the time to
             the rows beside it, at most one step to either side.
@@ -37,6 +41,7 @@ class StatisticsArchitecture:
     health: tuple[int, ...] = ()
     dropout: float = 0.1
     noise: float = 0.25
+    bins: int = 0
     timed: bool = False
 
     def count(self, columns: int) -> int:
@@ -142,7 +147,10 @@ class _StatisticsNetworks(Networks):
         if x.dim() == 4:
             x = self.shape.architecture.of(x)
         mean, scale = (self.statistics[name].unsqueeze(1) for name in ("mean", "scale"))
-        return self._through("trunk", (x - mean).div_(scale))
+        z = (x - mean).div_(scale)
+        if self.shape.architecture.bins:
+            z = torch.cat([z, encoded(z, self.statistics["edges"])], -1)
+        return self._through("trunk", z)
 
 
 class StatisticsNetwork(TwoHeads):
@@ -161,6 +169,7 @@ class StatisticsNetwork(TwoHeads):
     parts: ClassVar = {WHOLE: ("trunk",), UPPER: ("trunk",)}
     mean: Tensor
     scale: Tensor
+    edges: Tensor
 
     def __init__(
         self,
@@ -172,19 +181,55 @@ class StatisticsNetwork(TwoHeads):
         super().__init__()
         a = self.architecture = architecture
         layers: list[nn.Module] = [Noise(a.noise)]
-        for before, after in pairwise((a.count(features), *a.trunk)):
+        count = a.count(features)
+        for before, after in pairwise((count * (1 + a.bins), *a.trunk)):
             layers += [nn.Linear(before, after), nn.GELU(), nn.Dropout(a.dropout)]
         self.trunk = nn.Sequential(*layers)
-        self.register_buffer("mean", torch.zeros(a.count(features)))
-        self.register_buffer("scale", torch.ones(a.count(features)))
+        self.register_buffer("mean", torch.zeros(count))
+        self.register_buffer("scale", torch.ones(count))
+        if a.bins:
+            self.register_buffer("edges", torch.linspace(-2, 2, a.bins + 1)[:, None].repeat(1, count))
         self.add_heads(a.trunk[-1], a.rul, a.health, rul_scale, rul_start)
 
     def standardise(self, statistics: Tensor) -> None:
-        """Take mean and standard deviation from the statistics of training windows, ``[N, S]``."""
-        self.mean, self.scale = moments(statistics)
+        """Take mean, standard deviation and edges of bins from the statistics of training windows, ``[N, S]``."""
+        self.take(Moments.of(statistics, self.architecture.bins))
+
+    def take(self, moments: Moments) -> None:
+        """Standardise and encode by these."""
+        self.mean, self.scale = moments.mean, moments.scale
+        if self.architecture.bins:
+            self.edges = moments.edges
 
 
-def moments(statistics: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of statistics ``[N, S]``, 1 where one does not vary: ``[S]`` each."""
-    spread, mean = torch.std_mean(statistics, 0, correction=0)
-    return mean, torch.where(spread > 1e-6, spread, 1.0)
+class Moments(NamedTuple):
+    """Mean and standard deviation of statistics, ``[S]``, 1 where one does not vary, and of standardised ones the edges of bins
+    that hold equal numbers of windows, ``[bins + 1, S]``; without bins ``[0, S]``."""
+
+    mean: Tensor
+    scale: Tensor
+    edges: Tensor
+
+    @classmethod
+    def of(cls, statistics: Tensor, bins: int) -> Moments:
+        """Of the statistics of training windows, ``[N, S]``."""
+        spread, mean = torch.std_mean(statistics, 0, correction=0)
+        scale = torch.where(spread > 1e-6, spread, 1.0)
+        if not bins:
+            return cls(mean, scale, statistics[:0])
+        place = torch.linspace(0, len(statistics) - 1, bins + 1, device=statistics.device).round().long()
+        return cls(mean, scale, (statistics.sort(0).values[place] - mean) / scale)
+
+
+def encoded(z: Tensor, edges: Tensor) -> Tensor:
+    """Statistics by the quantile bins that they lie in, ``[..., S] -> [..., S * bins]``, from -1 below a bin to 1 above it.
+
+    Piecewise linear encoding of Gorishniy, Rubachev and Babenko 2022 (arXiv 2203.05556, equation 1), in [-1, 1] in place of
+    [0, 1]: a linear layer on it is a function of each statistic that bends at the edges. ``edges [..., bins + 1, S]`` are in
+    standard deviations; a bin is at least :data:`MIN_BIN` wide.
+    """
+    low, high = edges[..., :-1, :].transpose(-1, -2), edges[..., 1:, :].transpose(-1, -2)  # [..., S, bins]
+    if edges.dim() > 2:  # of replicas, before the batch
+        low, high = low.unsqueeze(1), high.unsqueeze(1)
+    share = ((z.unsqueeze(-1) - low) / (high - low).clamp(min=MIN_BIN)).clamp(0, 1)
+    return (2 * share - 1).flatten(-2)

@@ -88,9 +88,12 @@ MINIMUM = {"epochs": 1, "batch_size": 2}
 MINIMUM |= dict.fromkeys(("steps", "warmup", "early_stopping_patience", "min_history", "max_train_rul"), 0)
 CUSTOM = "custom"
 
+_STATISTICS = Schedule(8, 50, 256, 2e-3, 1e-2, 1, "cosine", ema_decay=0.99, min_history=20, full_epochs=True)
+
 SCHEDULES = {
     # for a network on statistics, chosen out of fold: docs/training.md
-    "statistics": Schedule(8, 50, 256, 2e-3, 1e-2, 1, "cosine", ema_decay=0.99, min_history=20, full_epochs=True),
+    "statistics": _STATISTICS,
+    "quantiles": _STATISTICS,
     # the source's recipe, section 7 of its text; it stops early without a figure: twice the plateau's patience
     "paper": Schedule(500, 0, 256, 1e-3, 1e-4, 10, "plateau", ema_decay=0.999, early_stopping_patience=60),
     # for two CPU cores, chosen from learning curves on validation engines: docs/training.md

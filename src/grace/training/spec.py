@@ -27,7 +27,7 @@ SEEDS = (42, 123, 456, 789, 1024)
 
 SIZE = "statistics"
 """The size unless another is named."""
-RUL_SCALE = {"statistics": "cap-head"}
+RUL_SCALE = {"statistics": "cap-head", "quantiles": "cap-head"}
 """What a size takes for ``rul_scale`` unless another is named; the others take ``cycles``. Its schedule has its name."""
 
 SPEC = Format("spec", 2, {1: spec_1})
