@@ -1,7 +1,8 @@
 """Peak memory of a training on a simulated fleet that is larger than memory: python benchmarks/memory.py --gigabytes 10
 
-Writes a folder of Parquet files a part at a time, trains on it with `grace train --table` and prints the largest resident set
-of the whole process, pages of mapped files included. Needs two to three times the fleet's size on the disk, and frees it.
+Writes a folder of Parquet files a part at a time, trains on it with `grace train --table --event failed` and prints where the
+time went and the largest resident set of the whole process, pages of mapped files included. Most engines still run. Needs two
+to three times the fleet's size on the disk, and frees it.
 """
 
 from __future__ import annotations
@@ -17,33 +18,47 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 SENSORS, LIFE = 24, 5_000
-"""Columns of single precision, and mean rows of an engine."""
+"""Columns of single precision, and mean rows of a life."""
+SUSPENDED, SHARE = 0.6, (0.4, 0.95)
+"""Share of the engines that still run, and of their life after which their recording stops, uniform between both."""
 
 
 def write_fleet(folder: Path, gigabytes: float, engines_a_part: int = 200) -> int:
     """Write engines whose sensors drift with wear, until their values fill ``gigabytes`` (10^9 bytes) in single precision.
 
+    ``failed`` is 1 in the last row of an engine that failed and 0 elsewhere; ``alarm`` comes on late in life and stays on.
+
     Returns:
         Rows written.
     """
     rng = np.random.default_rng(0)
-    wanted, rows, part, engine = int(gigabytes * 1e9 / (4 * SENSORS)), 0, 0, 0
+    wanted, rows, part = int(gigabytes * 1e9 / (4 * SENSORS)), 0, 0
     slope = rng.uniform(0.2, 2.0, SENSORS).astype(np.float32)
     while rows < wanted:
-        lives = rng.integers(LIFE // 2, 3 * LIFE // 2, engines_a_part)
-        owner = np.repeat(np.arange(len(lives)), lives)
-        hour = np.arange(len(owner)) - np.repeat(np.cumsum(lives) - lives, lives)
-        wear = np.exp(3 * (hour / lives[owner] - 1)).astype(np.float32)
-        values = rng.standard_normal((len(owner), SENSORS), dtype=np.float32) + slope * wear[:, None]
-        table = pl.DataFrame(values, schema=[f"channel_{i}" for i in range(SENSORS)])
-        keys = {"asset": engine + owner, "hour": hour}
-        table.with_columns(**{k: pl.Series(v) for k, v in keys.items()}).write_parquet(
-            folder / f"part-{part:05d}.parquet"
-        )
-        rows, part, engine = rows + len(owner), part + 1, engine + len(lives)
+        table = engines(rng, slope, engines_a_part, part * engines_a_part)
+        table.write_parquet(folder / f"part-{part:05d}.parquet")
+        rows, part = rows + len(table), part + 1
     return rows
+
+
+def engines(rng: np.random.Generator, slope: NDArray[np.float32], count: int, first: int) -> pl.DataFrame:
+    """Some engines, numbered from ``first``."""
+    lives = rng.integers(LIFE // 2, 3 * LIFE // 2, count)
+    suspended = rng.random(count) < SUSPENDED
+    recorded = np.where(suspended, (lives * rng.uniform(*SHARE, count)).astype(np.int64), lives)
+    owner = np.repeat(np.arange(count), recorded)
+    hour = np.arange(len(owner)) - np.repeat(np.cumsum(recorded) - recorded, recorded)
+    life = (hour / lives[owner]).astype(np.float32)
+    values = rng.standard_normal((len(owner), SENSORS), dtype=np.float32) + slope * np.exp(3 * (life - 1))[:, None]
+    return pl.DataFrame(values, schema=[f"channel_{i}" for i in range(SENSORS)]).with_columns(
+        asset=pl.Series(first + owner),
+        hour=pl.Series(hour),
+        alarm=pl.Series((life > rng.uniform(0.7, 1.0, count)[owner]).astype(np.int8)),
+        failed=pl.Series(((hour == lives[owner] - 1) & ~suspended[owner]).astype(np.int8)),
+    )
 
 
 def main() -> None:
@@ -65,6 +80,7 @@ def main() -> None:
         )
         started = time.perf_counter()
         options = ["--engine", "asset", "--time", "hour", "--time-unit", "hours", "--cache", "rows"]
+        options += ["--event", "failed", "--profile"]
         network = [
             "--size",
             "tiny",

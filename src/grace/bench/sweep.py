@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 from grace.bench.store import STATES, Store
@@ -127,6 +128,7 @@ def _run_unit(specs_json: Sequence[dict[str, Any]], data: Source, folder: Path, 
     A run that another process trains, or that has its record, is left out.
     """
     specs, store = [RunSpec.from_json(values) for values in specs_json], Store(folder)
+    _need_here(store.folder, *(getattr(data, name, None) for name in ("path", "test", "units")))
     with ExitStack() as held:
         mine = [spec for spec in specs if held.enter_context(store.running(spec.id))]
         waiting = [spec for spec in mine if store.record(spec.id) is None]
@@ -136,6 +138,16 @@ def _run_unit(specs_json: Sequence[dict[str, Any]], data: Source, folder: Path, 
             for run in on_one_thread(train_stacked, waiting, fleet, test, device=device, checkpoint=checkpoint):
                 store.finish(run.record)
             checkpoint.unlink(missing_ok=True)
+
+
+def _need_here(*paths: Path | None) -> None:
+    """Refuse a worker that does not see what the sweep has read or made: its records would lie where nobody looks."""
+    for path in paths:
+        if path is not None and not path.exists():
+            raise GraceError(
+                f"{path} should be seen by every worker at the same path. Found none on {gethostname()}. Put it into a folder "
+                "that all machines share."
+            )
 
 
 def _engines(dataset: str, data: Source) -> tuple[Fleet, Fleet | None]:

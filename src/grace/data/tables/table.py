@@ -112,10 +112,13 @@ class Table:
         """Least and largest value of some columns, in one pass."""
         if not names:  # polars makes no row of no columns
             return {}
-        low, high = (
-            self.collect(self.whole.select(edge)).row(0) for edge in (pl.col(names).min(), pl.col(names).max())
-        )
-        return {name: (a, b) for name, a, b in zip(names, low, high, strict=True)}
+        both = [
+            edge
+            for i, name in enumerate(names)
+            for edge in (pl.col(name).min().alias(f"low {i}"), pl.col(name).max().alias(f"high {i}"))
+        ]
+        row = self.collect(self.whole.select(both)).row(0)
+        return {name: (row[2 * i], row[2 * i + 1]) for i, name in enumerate(names)}
 
     def without_rows(self) -> GraceError:
         """The error to show where a table has none."""
