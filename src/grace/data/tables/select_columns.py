@@ -20,7 +20,7 @@ from grace.data.tables.end_flags import end_flags
 from grace.data.tables.events import without_rows
 from grace.data.tables.leaks import leaks
 from grace.data.tables.missing import carried, gaps_of, replaced, suspected, texts_for_none
-from grace.data.tables.sample import filled, sample
+from grace.data.tables.sample import filled, sample, with_events
 from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
 from grace.data.tables.table import Edges, Table, is_number
@@ -42,14 +42,16 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
     """
     (table, source, texts), (count, named) = _opened(source), _asked(conditions)
     _check_named(table, source, named)
-    counts = table.engines(source.columns)
+    counts = with_events(table, source, table.engines(source.columns))
     searched = not (named or conditions == NONE)
     edges = _candidates(table, source, named, searched)
     varying = tuple(name for name, (low, high) in edges.items() if low != high)
     gaps = gaps_of(table, tuple(name for name in edges if name not in named))
     columns = replace(source.columns, classes=_classes(table, source.columns), settings=(), incomplete=tuple(gaps))
     drawn = sample(table, replace(source, columns=columns, features=varying), counts)
-    leaking, rows = leaks(drawn) | end_flags(table, columns, drawn, gaps), filled(drawn)
+    leaking = leaks(drawn) | end_flags(table, columns, drawn, (*gaps, *texts), counts)
+    leaking |= {one: leaking[name] for name, ones in texts.items() if name in leaking for one in ones}
+    rows = filled(drawn)
     settings = _settings(rows, {*gaps, *leaking}, texts) if searched else named
     if count > 1 and not settings:
         raise GraceError(
