@@ -93,7 +93,9 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
 
 def _opened(source: TableSource) -> tuple[Table, TableSource, dict[str, tuple[str, ...]]]:
     """The table, cleaned and with a column for each value of its text columns, the source with these features, and these."""
-    table = scan(source.path, source.side).cleaned(source.columns)
+    table = scan(source.path, source.side)
+    table.check_roles(source.in_rows)
+    table = table.cleaned(source.columns)
     texts = categories_of(table, source.columns, source.features)
     features = dict.fromkeys(one for name in source.features for one in texts.get(name, (name,)))
     return with_categories(table, tuple(chain(*texts.values()))), replace(source, features=tuple(features)), texts

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from grace.data.identity import combined, sha256, stamps
-from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.columns import ROLES, Columns, TableSource
 from grace.data.tables.text import MISSING, TEXT, ending, fault_of
 from grace.errors import GraceError
 
@@ -138,10 +138,15 @@ class Table:
             raise GraceError(f"{self.path} should stay as it is while it is read. Found it changed. Read it again.")
         return found
 
+    def check_roles(self, columns: Columns) -> None:
+        """Refuse a table that lacks a column with a role."""
+        for role in ROLES:
+            if name := getattr(columns, role):
+                self._need(name, f"--{role}", numeric=False)
+
     def check(self, columns: Columns, values: tuple[str, ...]) -> None:
         """Refuse a table that lacks a column, or whose column is of the wrong type, or with dates in an unknown unit."""
-        self._need(columns.engine, "--engine", numeric=False)
-        self._need(columns.time, "--time", numeric=False)
+        self.check_roles(columns)
         kind = self.schema[columns.time]
         if not kind.is_temporal():
             self._need(columns.time, "--time")
@@ -152,10 +157,6 @@ class Table:
             )
         if columns.target:
             self._need(columns.target, "--target")
-        if columns.label:
-            self._need(columns.label, "--label", numeric=False)
-        if columns.event:
-            self._need(columns.event, "--event", numeric=False)
         for name in values:
             self._need(name, "--conditions" if name in columns.settings else "--features")
 
