@@ -16,6 +16,7 @@ from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.events import read_units
 from grace.data.tables.missing import gone_of
 from grace.data.tables.table import Table, is_number
+from grace.errors import ReadingError
 
 SAMPLE_ENGINES, SAMPLE_ROWS = 50, 20_000
 
@@ -70,7 +71,13 @@ def sample(table: Table, source: TableSource, counts: pl.DataFrame) -> Fleet:
     if every > 1:
         numbered = rows.with_row_index("row").join(kept.select("engine", "last").lazy(), on="engine")
         rows = numbered.filter((pl.col("row") % every == 0) | (pl.col("shown") == pl.col("last"))).drop("row", "last")
-    found = arrays_of(source, table.collect(rows.sort("engine", "time")))
+    try:
+        found = arrays_of(source, table.collect(rows.sort("engine", "time")))
+    except ReadingError as error:
+        others = counts.filter(~pl.col("engine").cast(pl.String).is_in([str(name) for name in error.faults]))
+        if others.is_empty() or not error.faults:
+            raise
+        return sample(table, source, others)
     values = found["values"][:, : len(source.values)]
     fleet = Fleet.of_rows(source.name, found["engine"], values, source.values)
     rising = found["time"] if "target" not in found else -found["target"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -46,6 +46,7 @@ class Table:
         schema: Names and types of the columns.
         done: What was done to it so far, a line each.
         mixed: Columns of numbers and other texts, with one of these.
+        gone: Engines whose rows are left out.
     """
 
     path: Path
@@ -54,6 +55,7 @@ class Table:
     schema: dict[str, pl.DataType]
     done: tuple[str, ...] = ()
     mixed: Mapping[str, str] = field(default_factory=dict)
+    gone: tuple[str, ...] = ()
 
     @property
     def whole(self) -> pl.LazyFrame:
@@ -94,11 +96,21 @@ class Table:
         gone = {name: missing for name, (_, _, missing, _) in found.items() if name in numbers and missing}
         return replace(
             self,
-            frames=tuple(frame.with_columns(map(_number, numbers)) for frame in self.frames),
+            frames=tuple(frame.with_columns(map(number_of, numbers)) for frame in self.frames),
             schema=self.schema | numbers,
             done=(*self.done, *missing_texts(gone)),
-            mixed={name: text for name, (known, real, _, text) in found.items() if known > real > known / 2},
+            mixed={
+                name: text
+                for name, (known, real, _, text) in found.items()
+                if known > real > (0 if values else known / 2)
+            },
         )
+
+    def without(self, engine: str, names: Collection[Any]) -> Table:
+        """The table without the rows of some engines, whose column is ``engine``."""
+        gone = tuple(str(name) for name in names)
+        frames = tuple(frame.filter(~pl.col(engine).cast(pl.String).is_in(gone)) for frame in self.frames)
+        return replace(self, frames=frames, gone=(*self.gone, *gone))
 
     def engines(self, columns: Columns) -> pl.DataFrame:
         """``engine``, ``len``, its rows, and ``last``, its last time as in the file, of every engine in their order."""
@@ -217,19 +229,21 @@ def _without(name: str, sentinels: tuple[float, ...]) -> pl.Expr:
 
 def _counted_texts(name: str) -> tuple[pl.Expr, ...]:
     """Of a text column: values that are there, those of them that are numbers, texts for none, and one that is neither."""
-    text, number = _stripped(name), _number(name)
+    text, number = text_of(name), number_of(name)
     none = text.is_in(MISSING)
     other = text.is_not_null() & ~none & number.is_null()
     counts = ((text.is_not_null() & ~none).sum(), number.is_not_null().sum(), none.sum(), text.filter(other).first())
     return tuple(expression.alias(f"{name} {index}") for index, expression in enumerate(counts))
 
 
-def _stripped(name: str) -> pl.Expr:
+def text_of(name: str) -> pl.Expr:
+    """A text column without blanks around what it holds; nothing where that is all."""
     return pl.col(name).str.strip_chars().replace("", None)
 
 
-def _number(name: str) -> pl.Expr:
-    text = _stripped(name)
+def number_of(name: str) -> pl.Expr:
+    """A text column as numbers; nothing where it holds none."""
+    text = text_of(name)
     return pl.when(~text.is_in(MISSING)).then(text).cast(pl.Float64, strict=False).alias(name)
 
 
