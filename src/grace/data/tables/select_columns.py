@@ -76,7 +76,7 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
     done = (
         *said_of_categories(texts),
         *texts_for_none(table, features),
-        *replaced(columns.sentinels),
+        *replaced(_scanned(replace(source, columns=replace(columns, sentinels=()))), features, columns.sentinels),
         *carried(shares),
     )
     return replace(
@@ -93,12 +93,16 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
 
 def _opened(source: TableSource) -> tuple[Table, TableSource, dict[str, tuple[str, ...]]]:
     """The table, cleaned and with a column for each value of its text columns, the source with these features, and these."""
-    table = scan(source.path, source.side)
-    table.check_roles(source.in_rows)
-    table = table.cleaned(source.columns)
+    table = _scanned(source)
     texts = categories_of(table, source.columns, source.features)
     features = dict.fromkeys(one for name in source.features for one in texts.get(name, (name,)))
     return with_categories(table, tuple(chain(*texts.values()))), replace(source, features=tuple(features)), texts
+
+
+def _scanned(source: TableSource) -> Table:
+    table = scan(source.path, source.side)
+    table.check_roles(source.in_rows)
+    return table.cleaned(source.columns)
 
 
 def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
