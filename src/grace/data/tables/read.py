@@ -61,6 +61,8 @@ def read_table(
 
 def _read(table: Table, source: TableSource) -> Fleet:
     table.check(source.in_rows, source.values)
+    if source.side == TRAIN and not source.rows:  # else they have been looked at, or training tells
+        table.check_dates(source.columns)
     if source.cache is not None and source.side == TRAIN:
         return stored_fleet(table, source)
     return table.unchanged(lambda: _in_memory(table, source))

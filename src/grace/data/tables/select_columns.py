@@ -125,6 +125,7 @@ def _check_named(table: Table, source: TableSource, named: tuple[str, ...]) -> N
     """Refuse columns that the user named and that cannot be used."""
     columns = replace(source.in_rows, settings=named)
     table.check(columns, (*source.features, *named))
+    table.check_dates(columns)
     if taken := [name for name in source.features if name in source.columns.named]:
         raise GraceError(
             f"`--features` should leave out what a network cannot know. Found {taken[0]}, which has a role already."

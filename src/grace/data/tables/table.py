@@ -14,7 +14,7 @@ import polars as pl
 
 from grace.data.identity import combined, sha256, stamps
 from grace.data.tables.columns import ROLES, Columns, TableSource
-from grace.data.tables.text import MISSING, TEXT, ending, fault_of
+from grace.data.tables.text import MISSING, TEXT, ending, fault_of, refuse_unclear_dates
 from grace.errors import GraceError
 
 T = TypeVar("T")
@@ -155,6 +155,12 @@ class Table:
         for role in ROLES:
             if name := getattr(columns, role):
                 self._need(name, f"--{role}", numeric=False)
+
+    def check_dates(self, columns: Columns) -> None:
+        """Refuse dates as times of which text files do not tell what is the day and what the month."""
+        texts = [file for file in self.files if ending(file) in TEXT]
+        if texts and self.schema[columns.time].is_temporal():
+            refuse_unclear_dates(texts, columns.time)
 
     def check(self, columns: Columns, values: tuple[str, ...]) -> None:
         """Refuse a table that lacks a column, or whose column is of the wrong type, or with dates in an unknown unit."""
