@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 _shown = warnings.showwarning
@@ -14,6 +15,22 @@ class GraceError(Exception):
 
     The command line prints the message after ``error: `` and exits with code 2; a library user catches it.
     """
+
+
+class UnitError(GraceError):
+    """A table with engines that cannot be read; the words are those of the first.
+
+    Attributes:
+        faults: Each of these engines by its name, with its place and what is wrong.
+    """
+
+    def __init__(self, message: str, faults: Mapping[Any, str] | None = None) -> None:
+        super().__init__(message)
+        self.faults = dict(faults or {})
+
+
+class ReadingError(UnitError):
+    """Engines with readings or times that are none, whatever their clocks and targets say."""
 
 
 class GraceWarning(UserWarning):

@@ -127,3 +127,21 @@ def test_train_and_predict_by_commands(frame: pl.DataFrame, written: Write, tmp_
     used = (*network.conventions.features, *network.conventions.settings)
     assert {"valve", "mode = idle", "maker = south"} <= set(used)
     assert command("predict", "net.safetensors", path, cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        (Columns("asset", "t"), "should have the column asset. Found id, t, wear"),
+        (Columns("id", "hour"), "should have the column hour. Found id, t, wear"),
+        (Columns("id", "t", target="rul"), "should have the column rul. Found id, t, wear"),
+        (Columns("id", "t", event="broke"), "should have the column broke. Found id, t, wear"),
+    ],
+)
+def test_a_role_that_is_not_there_is_said_before_texts_are_looked_at(
+    frame: pl.DataFrame, written: Write, columns: Columns, words: str
+) -> None:
+    with pytest.raises(GraceError) as refused:
+        select_columns(TableSource(written(frame), columns))
+    assert words in str(refused.value)
+    assert "Name one with --" in str(refused.value)

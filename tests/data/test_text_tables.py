@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grace.data.load import as_fleet
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.read import read_table
 from grace.data.tables.select_columns import select_columns
 from grace.data.tables.text import Dialect, table_name
 from grace.errors import GraceError
 from tests.command import grace as command
+from tests.command import refused
 
 PLAIN = "id,t,x,y\na,1,1.5,7\na,2,-2.25,8\nb,1,3.0,9e-1\n"
 COLUMNS = Columns("id", "t")
@@ -160,6 +162,48 @@ def test_dates_are_read_day_first(tmp_path: Path, first: str) -> None:
     second = first.replace("31", "01").replace("12", "02").replace("2023", "2024")
     path.write_text(f"id;t;x\na;{first};1,5\na;{second};2,5\n")
     assert read_table(path, Columns("id", "t", unit="days")).rul().tolist() == [32, 0]
+
+
+UNCLEAR = ["03/04/2024", "3/4/2024 10:00", "03-04-2024"]
+
+
+@pytest.mark.parametrize("first", UNCLEAR)
+@pytest.mark.parametrize("name", ["fleet.csv", "fleet.tsv.gz"])
+def test_dates_that_may_be_day_or_month_first_are_asked_about(tmp_path: Path, first: str, name: str) -> None:
+    """3 April to 5 April, or 4 March to 4 May: no row tells; a day above 12 anywhere does, and of 4 April nothing is asked."""
+    path = tmp_path / name
+    header, second, day = "id\tt\tx\n", first.replace("3", "5", 1), first.replace("03", "3").replace("3", "13", 1)
+
+    def write(*dates: str) -> None:
+        text = header + "".join(f"a\t{date}\t{i * i % 7}\n" for i, date in enumerate(dates))
+        path.write_bytes(gzip.compress(text.encode(), mtime=0) if name.endswith(".gz") else text.encode())
+
+    write(first, second)
+    columns = Columns("id", "t", unit="days")
+    words = f"t should tell days from months. Found {first}, which is 3 April or 4 March, and in no row a part above 12"
+    for read in (read_table, select_columns):
+        with pytest.raises(GraceError) as refused:
+            read(TableSource(path, columns, ("x",)))
+        assert words in str(refused.value)
+        assert "Export dates as 2024-12-31" in str(refused.value)
+    assert as_fleet(path, columns, ("x",)).rul()[0] == pytest.approx(2)  # a network has been trained with the day first
+    write(first, day)
+    assert select_columns(TableSource(path, columns, ("x",))).features == ("x",)
+    assert read_table(TableSource(path, columns, ("x",))).rul()[0] == pytest.approx(10)
+    write(first.replace("3", "4", 1), first.replace("3", "4", 1).replace("2024", "2025"))
+    assert read_table(TableSource(path, columns, ("x",))).rul()[0] == pytest.approx(365)
+
+
+def test_unclear_dates_by_command(tmp_path: Path) -> None:
+    (tmp_path / "fleet.csv").write_text("id,t,x\na,03/04/2024,1\na,05/04/2024,2\nb,06/07/2024,1\nb,08/07/2024,0\n")
+    options = ["--table", "fleet.csv", "--engine", "id", "--time", "t", "--time-unit", "days"]
+    for name in (["train"], ["diagnose"], ["data", "check"], ["data", "info"]):
+        assert "which is 3 April or 4 March" in refused(*name, *options, cwd=tmp_path)
+    parts = tmp_path / "parts"  # a folder is one table: one file tells for all
+    parts.mkdir()
+    (parts / "a.csv").write_text("id,t,x\na,03/04/2024,1\na,05/04/2024,2\n")
+    (parts / "b.csv").write_text("id,t,x\nb,13/04/2024,1\nb,15/04/2024,2\n")
+    assert select_columns(TableSource(parts, Columns("id", "t", unit="days"))).features == ("x",)
 
 
 def test_dates_that_are_not_read_are_named_with_the_way_to_write_them(tmp_path: Path) -> None:

@@ -34,6 +34,10 @@ def _predict(
     others beside them; sensors that the network does not use may be left out. The interval is conformal (CV+), made on
     engines that each network was not trained on; RUL is told apart up to the cap (125 by default), so an upper end at the
     cap means "or more".
+
+    \b
+    An engine that cannot be read is left out, with a row that says why and a line on standard error; the others are predicted.
+    A missing reading is carried on, and noted where the network has seen no gap in its column.
     """
     network = work.load_model(model)
     work.show_forecast(work.predict(network, file), network, to)

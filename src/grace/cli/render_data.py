@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import groupby
 from typing import Any
 
 from rich.console import Console
@@ -14,7 +13,9 @@ from grace.data.conditions import uneven_step
 from grace.data.conventions import PUBLISHED, Conventions
 from grace.data.fleet import Fleet
 from grace.data.prepare import Prepared, suspension
+from grace.data.tables.account import account
 from grace.data.tables.columns import TableSource
+from grace.data.tables.spared import said_of_left_out
 
 
 def _facts_of(train: Fleet, test: Fleet) -> dict[str, Any]:
@@ -93,6 +94,7 @@ def _facts_of_table(table: TableSource, fleet: Fleet) -> dict[str, Any]:
         "features": list(table.features),
         "left_out": dict(table.left_out),
         "done": list(table.done),
+        "engines_left_out": {str(name): why for name, why in fleet.left_out.items()},
     }
 
 
@@ -108,26 +110,19 @@ def _lines_of(table: TableSource, fleet: Fleet, conventions: Conventions) -> lis
         _settings(table),
         *_uneven(table, fleet),
         *filter(None, [suspension(fleet, conventions)]),
+        *said_of_left_out(fleet.left_out),
     ]
 
 
 def _lines_of_columns(table: TableSource) -> list[str]:
     columns = table.columns
-    lines = [f"features ({len(table.features)}): {', '.join(table.features)}", *_left_out(table)]
+    lines = [f"features ({len(table.features)}): {', '.join(table.features)}"]
     if columns.label:
         lines.append(f"health labels: column {columns.label}, classes {', '.join(columns.classes or ('0', '1', '2'))}")
-    lines += table.done
+    lines += account(table)
     if table.cache is not None:
         lines.append(f"rows are read from the disk: {table.cache}")
     return lines
-
-
-def _left_out(table: TableSource) -> list[str]:
-    """A line for each reason why columns are left out, and for each why one that was asked for should be."""
-    used = [f"used as asked for, though it gives the end away: {leak}" for leak in table.columns.leaks]
-    reasons = sorted((why, name) for name, why in table.left_out.items() if name not in table.features)
-    groups = groupby(reasons, key=lambda item: item[0])
-    return [*used, *(f"left out: {', '.join(name for _, name in group)} ({why})" for why, group in groups)]
 
 
 def _uneven(table: TableSource, fleet: Fleet) -> list[str]:

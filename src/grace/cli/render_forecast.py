@@ -29,7 +29,8 @@ def show_forecast(found: Forecast, network: TrainedNetwork, path: Path | None) -
         _show(found, network)
     else:
         _write(found, network, path)
-        print(f"{path}: {len(found.engine)} engines")
+        left = f", {len(found.left_out)} left out" if found.left_out else ""
+        print(f"{path}: {len(found.engine)} engines{left}")
 
 
 def _show(found: Forecast, network: TrainedNetwork) -> None:
@@ -43,6 +44,7 @@ def _show(found: Forecast, network: TrainedNetwork) -> None:
     table = Table(
         *(Column(name, justify="right") for name in (engine, time, "RUL", "interval")),
         "health",
+        *(["note"] if _noted(found) else []),
         title=f"{what}, {network.interval.level:.0%} interval",
         title_justify="left",
     )
@@ -55,7 +57,10 @@ def _show(found: Forecast, network: TrainedNetwork) -> None:
             "-" if math.isnan(found.rul[i]) else f"{found.rul[i]:.1f}",
             "unknown" if math.isnan(found.low[i]) else f"{found.low[i]:.0f} to {high}",
             Text(classes[state], _STYLES[state]),
+            *([str(found.note[i])] if _noted(found) else []),
         )
+    for engine, why in found.left_out.items():
+        table.add_row(str(engine), "", "", "", "", f"not predicted: {why}")
     Console().print(table)
 
 
@@ -65,10 +70,13 @@ def _write(found: Forecast, network: TrainedNetwork, path: Path) -> None:
     columns = network.conventions.table
     shown = names if columns is None else (columns.engine, columns.time, *names[2:])
     unit = {} if columns is None else {"unit": columns.unit}
-    rows = [
-        {name: _plain(value) for name, value in zip(shown, row, strict=True)} | unit
-        for row in zip(*(getattr(found, name) for name in names), strict=True)
-    ]
+    every = zip(*(getattr(found, name) for name in names), strict=True)
+    rows = [{name: _plain(value) for name, value in zip(shown, row, strict=True)} | unit for row in every]
+    if _noted(found):
+        rows = [row | {"note": str(note)} for row, note in zip(rows, found.note, strict=True)]
+        unit["note"] = "note"
+    for engine, why in found.left_out.items():
+        rows.append(dict.fromkeys((*shown, *unit)) | {shown[0]: engine, "note": f"not predicted: {why}"})
     if path.suffix == ".json":
         write_text(path, json.dumps(rows, indent=1) + "\n")
     elif path.suffix == ".csv":
@@ -79,6 +87,11 @@ def _write(found: Forecast, network: TrainedNetwork, path: Path) -> None:
         write_text(path, text.getvalue())
     else:
         raise GraceError(f"`--to` should end in .csv or .json. Found {path.name!r}.")
+
+
+def _noted(found: Forecast) -> bool:
+    """Whether there is something to note of an engine: else there is no column for it."""
+    return bool(found.left_out) or any(found.note)
 
 
 def _plain(value: Any) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -41,6 +41,8 @@ class Fleet:
             which were suspended, is a lower bound: their last time minus the row's. None: all are taken as failed.
         time: Time of each row in the unit of RUL, float64 ``[R]``, ascending within an engine; None: the rows are one unit apart.
         last_time: Time of each engine's last row as in the file, ``[E]``; None: the count of its rows.
+        left_out: Engines that could not be read and have no rows here, by name, with the reason.
+        done: What was done to its table as it was read, a line each.
         sha256: Of what it was read from, in hexadecimal: a file's bytes; of several files :func:`grace.data.identity.combined`;
             a frame's columns and values. None for a fleet made in Python and for a part of a fleet.
     """
@@ -57,6 +59,8 @@ class Fleet:
     sha256: str | None = None
     time: NDArray[Any] | StoredRows | None = None
     failed: NDArray[np.bool_] | None = None
+    left_out: Mapping[Any, str] = field(default_factory=dict)
+    done: tuple[str, ...] = ()
 
     @classmethod
     def of_rows(cls, name: str, engine: NDArray[Any], values: NDArray[np.float64], columns: tuple[str, ...]) -> Fleet:

@@ -16,7 +16,7 @@ from grace.data.tables.events import failed_by
 from grace.data.tables.read import read_table
 from grace.data.tables.scan import ENDINGS, Frame, files_of
 from grace.data.tables.text import ending
-from grace.errors import GraceError
+from grace.errors import GraceError, ReadingError, UnitError
 
 SIMULATED = "simulated"
 CMAPSS = Columns("engine", "cycle", settings=SETTINGS)
@@ -49,6 +49,7 @@ def as_fleet(
     columns: Columns | None = None,
     features: tuple[str, ...] = (),
     events: bool = False,
+    leave_out: type[UnitError] | None = None,
 ) -> Fleet:
     """Engines of whatever they come in, whose RUL is not known: no target and no label is read, and of N-CMAPSS the test side.
 
@@ -58,6 +59,7 @@ def as_fleet(
             ``cycle``, ``setting_1`` to ``setting_3``, whose cycles follow without gap.
         features: Columns that have to be there, besides the settings; none: all numeric ones without a role.
         events: Read the column of events, if the roles name one.
+        leave_out: As of :func:`~grace.data.tables.read.read_table`.
     """
     if isinstance(data, Fleet):
         return data
@@ -69,23 +71,27 @@ def as_fleet(
     roles = replace(data.columns if isinstance(data, TableSource) else columns or CMAPSS, target="", label="")
     roles = roles if events else replace(roles, event="")
     if isinstance(data, TableSource):
-        fleet = read_table(replace(data, columns=roles, side=TEST, units=data.units if events else None))
+        source = replace(data, columns=roles, side=TEST, units=data.units if events else None)
+        fleet = read_table(source, leave_out=leave_out)
     else:
-        fleet = read_table(data, roles, features)
-    return _counted(fleet) if native else fleet
+        fleet = read_table(data, roles, features, leave_out)
+    return _counted(fleet, leave_out is UnitError) if native else fleet
 
 
-def _counted(fleet: Fleet) -> Fleet:
-    """A fleet of C-MAPSS's columns, whose RUL follows from the count of rows; gaps are refused."""
+def _counted(fleet: Fleet, leave_out: bool) -> Fleet:
+    """A fleet of C-MAPSS's columns, whose RUL follows from the count of rows; engines with gaps are left out, or refused."""
     steps = np.diff(fleet.rul())
     gap = steps != -1
     gap[fleet.starts[1:-1] - 1] = False
     if gap.any():
-        row = int(np.argmax(gap))
-        raise GraceError(
-            f"{fleet.name}, engine {fleet.engines[fleet.engine_at(np.array(row))]}: the cycles should follow without gap or "
-            f"repeat. Found a step of {-steps[row]:g}. Restore the rows."
-        )
+        owner, first = np.unique(fleet.engine_at(np.flatnonzero(gap)), return_index=True)
+        found = -steps[np.flatnonzero(gap)[first]]
+        rule = "the cycles should follow without gap or repeat. Found a step of"
+        if not leave_out or len(owner) == len(fleet.engines):
+            raise GraceError(f"{fleet.name}, engine {fleet.engines[owner[0]]}: {rule} {found[0]:g}. Restore the rows.")
+        faults = {fleet.engines[e].item(): f"{rule} {step:g}" for e, step in zip(owner, found, strict=True)}
+        fleet = fleet.select(np.setdiff1d(np.arange(len(fleet.engines)), owner))
+        fleet = replace(fleet, left_out=dict(fleet.left_out) | faults)
     return replace(fleet, row_rul=None, last_time=None, time=None)
 
 
@@ -99,7 +105,7 @@ def load_train(dataset: str, data: Source, dial: float = 1.0, seed: int = 0) -> 
         dial: Of the simulation, as its ``seed``.
     """
     if isinstance(data, TableSource):
-        return read_table(data)
+        return read_table(data, leave_out=ReadingError)
     if isinstance(data, WithUnits):
         fleet = load_train(dataset, data.folder, dial, seed)
         return replace(fleet, failed=failed_by(data.units, data.engine, data.event, fleet))

@@ -29,7 +29,7 @@ class Concern(NamedTuple):
 
 
 def concerns(
-    spec: RunSpec, history: Sequence[dict[str, Any]], found: Predictions, truth: Truth, suspension: str = ""
+    spec: RunSpec, history: Sequence[dict[str, Any]], found: Predictions, truth: Truth, of_fleet: Sequence[str] = ()
 ) -> list[Concern]:
     """The doubts about a run that has come to its end.
 
@@ -38,11 +38,11 @@ def concerns(
         history: Its epochs, of an ensemble their means.
         found: Predictions of the engines that were held out, in the epoch that was kept.
         truth: What these are compared with.
-        suspension: What is said of engines that were suspended, or may have been.
+        of_fleet: What is said of its engines: which were suspended, or may have been, and which could not be read.
     """
     made = [*_of_predictions(spec, found, truth), *_of_epochs(spec, history)]
     made = [*made, *_of_engines(spec, len(np.unique(truth.engine))), *_of_columns(spec)]
-    return [*made, *([Concern(suspension)] if suspension else [])]
+    return [*made, *map(Concern, of_fleet)]
 
 
 def _of_predictions(spec: RunSpec, found: Predictions, truth: Truth) -> Iterator[Concern]:

@@ -38,11 +38,13 @@ NETWORK = Format("trained network", 3, {1: lambda body: body | {"spec": spec_rea
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """The networks of a run, one or one a fold, each with the conditions and scaling of its training engines; intervals."""
+    """The networks of a run, one or one a fold, each with the conditions and scaling of its training engines; intervals; and
+    what was done to the table that they were trained on, as in :class:`~grace.training.record.Record`."""
 
     members: tuple[Member, ...]
     spec: RunSpec
     interval: Interval
+    table: tuple[str, ...] = ()
 
     @property
     def conventions(self) -> Conventions:
@@ -68,6 +70,7 @@ def save_model(path: Path, run: Run) -> None:
         ],
         "interval": _stored(run.interval),
         "test": run.record.test,
+        "table": run.record.table,
     }
     save(path, NETWORK, state)
 
@@ -85,7 +88,8 @@ def load_model(path: Path) -> TrainedNetwork:
         members = tuple(_member(spec, one) for one in state["members"])
     except (KeyError, ValueError, RuntimeError) as error:  # RuntimeError: of torch, with a line a tensor
         raise DamagedError(path, f"{type(error).__name__} {error}".splitlines()[0]) from None
-    return TrainedNetwork(members, spec, Interval(interval["level"], float(spec.conventions.cap), **arrays))
+    made = Interval(interval["level"], float(spec.conventions.cap), **arrays)
+    return TrainedNetwork(members, spec, made, tuple(state.get("table", ())))
 
 
 def _member(spec: RunSpec, state: dict[str, Any]) -> Member:

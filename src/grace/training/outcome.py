@@ -17,6 +17,8 @@ from torch import nn
 from grace import __version__
 from grace.core.stats import student
 from grace.data.conditions import Conditioner
+from grace.data.fleet import Fleet
+from grace.data.tables.spared import said_of_left_out
 from grace.data.windows import Truth, Windows
 from grace.models.baselines import input_of
 from grace.training.baselines import Fits
@@ -63,11 +65,12 @@ class Run:
         return self.members[0].model if self.members else None
 
 
-def finished(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int]) -> Run:
-    """The replicas of a run that have come to their end: figures and interval of the networks that were kept."""
+def finished(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int], fleet: Fleet) -> Run:
+    """The replicas of a run on ``fleet`` that have come to their end: figures and interval of the networks that were kept."""
     replicas = [stack.replicas[number] for number in numbers]
     splits, history = tuple(replica.split for replica in replicas), merged([replica.history for replica in replicas])
-    record = partial(_record, spec, stack, replicas, history)
+    left_out = said_of_left_out(fleet.left_out)
+    record = partial(_record, spec, stack, replicas, history, table=[*fleet.done, *left_out])
     if reason := next((replica.reason for replica in replicas if replica.reason), ""):
         return Run(record(status=FAILED, reason=reason), (), None, splits)
     models = [stack.best_model(number) for number in numbers]
@@ -85,7 +88,7 @@ def finished(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int]) -> Run:
     facts: dict[str, Any] = {"validation": chosen.figures(truth)}
     if spec.folds:
         facts["validation"] |= _over_engines(chosen, truth)
-    doubts = concerns(spec, history, chosen, truth, splits[0].suspension)
+    doubts = concerns(spec, history, chosen, truth, [*filter(None, [splits[0].suspension]), *left_out])
     facts["concerns"] = [doubt.line for doubt in doubts]
     facts["interval"] = {"level": LEVEL, "half_width": interval.half_width(ruls)}
     if splits[0].test is not None:

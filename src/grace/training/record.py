@@ -43,6 +43,8 @@ class Record:
         interval: Half width (cycles) and level of the conformal interval, and its coverage on the test engines.
         concerns: What should be known before the figures are believed, a line each.
         predictions: Of each test engine: number, true RUL, predicted RUL (cycles) and predicted health state.
+        table: What was done to the table that was trained on, a line each: how it was written, which columns were left out and
+            why, what stood for missing readings, which engines could not be read. Empty of other data.
         environment: Versions, threads and machine, which are no part of the id; ``engine``, what trained
             it (see :data:`ENGINE`; "1" in records that do not say), and ``stack``, the number of runs that trained together.
         seconds: Wall time, over all sessions of a resumed run.
@@ -61,6 +63,7 @@ class Record:
     interval: dict[str, float | None] = field(default_factory=dict)
     concerns: list[str] = field(default_factory=list)
     predictions: dict[str, list[float]] = field(default_factory=dict)
+    table: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     steps: int = 0

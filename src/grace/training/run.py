@@ -16,7 +16,7 @@ import torch
 from grace.data.fleet import Fleet
 from grace.data.load import as_fleet
 from grace.data.tables.scan import Frame
-from grace.errors import GraceError
+from grace.errors import GraceError, ReadingError
 from grace.files import set_aside
 from grace.formats import DamagedError, Format
 from grace.models.lstm import EAGER, Cell
@@ -73,7 +73,8 @@ def train(
         GraceError: The fleet cannot be trained on or is not the spec's, or the checkpoint is of another run or environment or
             cannot be written. A run that diverges raises nothing: its record says ``failed``.
     """
-    read = partial(as_fleet, columns=spec.conventions.table, features=spec.conventions.features)
+    roles, features = spec.conventions.table, spec.conventions.features
+    read = partial(as_fleet, columns=roles, features=features, leave_out=ReadingError)
     return train_stacked(
         [spec],
         read(fleet, events=True),
@@ -130,7 +131,7 @@ def train_stacked(
         else:
             stack = Fits(ones, splits, device)
         numbers = [[n for n, (owner, _) in enumerate(replicas) if owner is spec] for spec in specs]
-        return [finished(spec, stack, mine) for spec, mine in zip(specs, numbers, strict=True)]
+        return [finished(spec, stack, mine, fleet) for spec, mine in zip(specs, numbers, strict=True)]
 
 
 def _replicas(

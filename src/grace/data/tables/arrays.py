@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from grace.data.tables.columns import TableSource
-from grace.errors import GraceError
+from grace.errors import GraceError, ReadingError
 
 EMPTY = -1
 """Code of an event that is not there."""
@@ -22,7 +22,11 @@ def arrays_of(source: TableSource, frame: pl.DataFrame) -> dict[str, NDArray[Any
     columns = source.in_rows
     for name, role in (("engine", columns.engine), ("time", columns.time)):
         if frame[name].null_count():
-            raise GraceError(f"{source.path}: {role} should be known in every row. Found an empty one. Drop such rows.")
+            words = f"{role} should be known in every row. Found an empty one"
+            mute = frame.filter(pl.col(name).is_null())["engine"].drop_nulls()  # of a row without engine: all, or none
+            raise ReadingError(
+                f"{source.path}: {words}. Drop such rows.", dict.fromkeys(names_of(mute).tolist(), words)
+            )
     found: dict[str, NDArray[Any]] = {
         "engine": names_of(frame["engine"]),
         "time": frame["time"].to_numpy(),
@@ -71,11 +75,18 @@ def _refuse_gaps(source: TableSource, found: dict[str, NDArray[Any]], column: ND
     may_miss = name in (*source.incomplete, source.columns.target)  # of a target: in whole engines, see events.py
     bad = np.isinf(column) if may_miss else ~np.isfinite(column)
     if bad.any():
-        row = int(np.argmax(bad))
-        where = f"engine {found['engine'][row]}, {source.columns.time} {found['shown'][row]}"
-        raise GraceError(
-            f"{source.path}, {where}: {name} should be a finite number. Found {column[row]}. Fill or drop such rows, or leave "
-            "the column out."
+        first = np.flatnonzero(bad)
+        first = first[np.sort(np.unique(found["engine"][first], return_index=True)[1])]
+        faults = {
+            found["engine"][
+                row
+            ].item(): f"{source.columns.time} {found['shown'][row]}: {name} should be a finite number. "
+            f"Found {column[row]}"
+            for row in first
+        }
+        engine, fault = next(iter(faults.items()))
+        raise ReadingError(
+            f"{source.path}, engine {engine}, {fault}. Fill or drop such rows, or leave the column out.", faults
         )
 
 

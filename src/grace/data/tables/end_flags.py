@@ -1,7 +1,9 @@
-"""Flags of an engine's end: what stands in the last rows of engines alone, such as 1 in ``failed``, or a missing reading."""
+"""Flags of an engine's end: what stands in the last rows of engines alone, such as 1 in ``failed``, or a missing reading; and
+what stands in all rows of the engines that failed and in no other."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 import numpy as np
@@ -19,13 +21,17 @@ MIN_FLAGGED = 2
 """Engines that a value has to stand in."""
 
 
-def end_flags(table: Table, columns: Columns, rows: Fleet, gaps: Collection[str]) -> dict[str, str]:
-    """Columns of which one value, a reading or a missing one stands in the last rows of engines alone, with the reason.
+def end_flags(
+    table: Table, columns: Columns, rows: Fleet, gaps: Collection[str], counts: pl.DataFrame
+) -> dict[str, str]:
+    """Columns of which one value, a reading or a missing one stands in the last rows of engines alone, or in all rows of the
+    engines that failed and nowhere else, with the reason.
 
     A value is the least or the largest. It stands in as many last rows of all engines that have it, or in 1 % of their rows or
     fewer (:data:`~grace.data.tables.leaks.LAST`): an alarm that comes on at some time and stays on is no such flag; nor is what
     comes on at one age in all engines, unless it is on in the last row alone. All engines of the table are looked at, since few
-    may have failed; ``rows`` are a sample of them, ``gaps`` columns with missing readings.
+    may have failed; ``rows`` are a sample of them, ``gaps`` columns with missing readings, ``counts`` has a row an engine, and
+    ``failed`` where it is known (:func:`grace.data.tables.sample.with_events`).
     """
     flags = [*_of_readings(table, gaps), *_of_values(table, rows)]
     if not flags:
@@ -44,8 +50,15 @@ def end_flags(table: Table, columns: Columns, rows: Fleet, gaps: Collection[str]
     ]
     engines = table.whole.select(pl.col(columns.engine).alias("engine"), time.alias("time"), *on, *off)
     seen = table.collect(engines.group_by("engine").agg(pl.len().alias("all"), *wanted))
-    found = {name: words for i, (name, words, _) in enumerate(flags) if _at_the_end(seen, i)}
-    return {name: f"{words} in engines' last rows alone: marks their end" for name, words in found.items()}
+    told = pl.col("failed") if "failed" in counts.columns else pl.lit(True).alias("failed")
+    seen = seen.join(counts.select("engine", told), on="engine")
+    found = {}
+    for i, (name, words, _) in enumerate(flags):
+        if _at_the_end(seen, i):
+            found[name] = f"{words} in engines' last rows alone: marks their end"
+        elif _is_the_event(seen, i):
+            found.setdefault(name, "says which engines failed")
+    return found
 
 
 Flag = tuple[str, str, pl.Expr]
@@ -72,7 +85,22 @@ def _at_the_end(seen: pl.DataFrame, flag: int) -> bool:
     found = seen.filter(pl.col(on) > 0, pl.col("all") > 1)
     if len(found) < MIN_FLAGGED or not (found[since] > found[until]).fill_null(False).all():
         return False
-    count, every = (found[name].to_numpy().astype(np.int64) for name in (on, "all"))
-    if count.max() > 1 and found[since].min() > seen[until].max():  # type: ignore[operator]
+    if found[on].max() > 1 and found[since].min() > seen[until].max():  # type: ignore[operator]
         return False  # says the age
-    return by_chance(every) <= CHANCE and bool(np.ptp(count) == 0 or np.mean(count / every) < LAST)
+    return by_chance(found["all"].to_numpy()) <= CHANCE and _same_or_few(found, on)
+
+
+def _same_or_few(found: pl.DataFrame, on: str) -> bool:
+    """Whether a flag is on in as many rows of all engines that failed, and in no more of the others; or in few of any."""
+    failed = found.filter("failed") if found["failed"].sum() >= MIN_FLAGGED else found
+    same = failed[on].n_unique() == 1 and failed[on].max() == found[on].max()
+    return bool(same or (found[on] / found["all"]).mean() < LAST)  # type: ignore[operator]
+
+
+def _is_the_event(seen: pl.DataFrame, flag: int) -> bool:
+    """Whether a flag is on in all rows of the engines that failed and in no other row, in more engines than happens by chance."""
+    failed, on = int(seen["failed"].sum()), pl.when("failed").then("all").otherwise(0)
+    fewer = min(failed, len(seen) - failed, 50)  # of 50 among 100 or more there is no doubt
+    if math.comb(len(seen), fewer) < 1 / CHANCE:
+        return False
+    return bool(seen.select((pl.col(f"rows {flag}") == on).all()).item())

@@ -48,7 +48,12 @@ def leaks(rows: Fleet) -> dict[str, str]:
       last values spread less than any sensor's do (variance below :data:`MIN_SPREAD` squared of the column's, one-sided
       chi-square test at :data:`CHANCE`); and what is the same in another scale.
     - Constants of engines that rank as their lives do.
+
+    Only engines that failed are looked at: of one that was suspended neither RUL nor life is known, and its last row is no end.
     """
+    if not len(rows.failures):
+        return {}
+    rows = rows.select(rows.failures)
     ends, found = _Ends(rows), {}
     columns = {name: rows.taken(np.arange(len(rows.values)), (name,))[:, 0] for name in rows.columns}
     for name, values in columns.items():
@@ -59,7 +64,7 @@ def leaks(rows: Fleet) -> dict[str, str]:
 
 @dataclass(frozen=True, eq=False)
 class _Ends:
-    """What is known of each row of a sample only when the engine has failed."""
+    """What is known of each row of a sample of engines that failed, once they have."""
 
     rows: Fleet
 

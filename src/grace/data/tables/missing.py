@@ -70,9 +70,19 @@ def texts_for_none(table: Table, names: tuple[str, ...]) -> list[str]:
     return missing_texts(counts)
 
 
-def replaced(sentinels: tuple[float, ...]) -> list[str]:
-    """The line that says which numbers were taken for missing readings; none without such."""
-    return [f"taken for missing readings: {', '.join(f'{number:.15g}' for number in sentinels)}"] if sentinels else []
+def replaced(table: Table, names: tuple[str, ...], sentinels: tuple[float, ...]) -> list[str]:
+    """The lines that say which numbers are taken for missing readings, and in how many rows of which columns; none without such.
+
+    ``table`` is the one that still has them.
+    """
+    if not sentinels:
+        return []
+    names = tuple(name for name in names if name in table.schema and table.schema[name].is_numeric())
+    wanted = [pl.any_horizontal(pl.col(name) == number for number in sentinels).sum().alias(name) for name in names]
+    counts = table.collect(table.whole.select(wanted)).row(0) if wanted else ()
+    found = ", ".join(f"{name} ({count:,})" for name, count in zip(names, counts, strict=True) if count)
+    line = f"taken for missing readings: {', '.join(f'{number:.15g}' for number in sentinels)}"
+    return [line, f"rows with such a number: {found or 'none'}"]
 
 
 def suspected(table: Table, edges: Edges) -> list[str]:

@@ -69,7 +69,9 @@ def _key(table: Table, source: TableSource) -> str:
     """A hash of all that the rows depend on: the files' stamps, and the columns."""
     files = stamps(table.files)
     columns = source.in_rows.to_json() | {"test": ""}
-    text = json.dumps([VERSION, files, columns, source.made, source.side])
+    text = json.dumps(
+        [VERSION, files, columns, source.made, source.side, *([sorted(table.gone)] if table.gone else [])]
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

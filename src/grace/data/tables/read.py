@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from grace.data.fleet import Fleet
+from grace.data.tables.account import account
 from grace.data.tables.arrays import arrays_of
 from grace.data.tables.categories import with_categories
 from grace.data.tables.columns import TRAIN, Columns, TableSource
@@ -15,12 +16,16 @@ from grace.data.tables.missing import carry_on
 from grace.data.tables.on_disk import stored_fleet
 from grace.data.tables.rul import check_steps, rul_from_times
 from grace.data.tables.scan import Frame, scan
+from grace.data.tables.spared import spared
 from grace.data.tables.table import Table
-from grace.errors import GraceError
+from grace.errors import GraceError, UnitError
 
 
 def read_table(
-    table: TableSource | str | Path | Frame, columns: Columns | None = None, values: Sequence[str] = ()
+    table: TableSource | str | Path | Frame,
+    columns: Columns | None = None,
+    values: Sequence[str] = (),
+    leave_out: type[UnitError] | None = None,
 ) -> Fleet:
     """Engines of a table: rows in any order, sorted here by engine and time.
 
@@ -34,6 +39,8 @@ def read_table(
         columns: Roles of the columns.
         values: Columns that are read as values, after the settings; none: all numeric ones without a role. ``COLUMN = VALUE`` is
             1 where a text column holds the value.
+        leave_out: Kind of error with which engines are left out and the rest is read, see
+            :func:`~grace.data.tables.spared.spared`; None: any refuses the table.
 
     Raises:
         GraceError: ``columns`` is missing or given beside a source, the table is missing or damaged, a column is missing or of
@@ -45,14 +52,20 @@ def read_table(
     if not source.features:
         numeric = (n for n, kind in opened.schema.items() if kind.is_numeric() and n not in source.columns.named)
         source = replace(source, features=tuple(numeric))
-    opened.check(source.in_rows, source.values)
-    if source.cache is not None and source.side == TRAIN:
-        fleet = stored_fleet(opened, source)
-    else:
-        fleet = opened.unchanged(lambda: _in_memory(opened, source))
+    fleet = _read(opened, source) if leave_out is None else spared(opened, source, _read, leave_out)
+    fleet = replace(fleet, done=account(source))
     if source.units is None or source.columns.target:  # a target says of every engine whether its RUL is known
         return fleet
     return replace(fleet, failed=failed_by(source.units, source.columns.engine, source.columns.event, fleet))
+
+
+def _read(table: Table, source: TableSource) -> Fleet:
+    table.check(source.in_rows, source.values)
+    if source.side == TRAIN and not source.rows:  # else they have been looked at, or training tells
+        table.check_dates(source.columns)
+    if source.cache is not None and source.side == TRAIN:
+        return stored_fleet(table, source)
+    return table.unchanged(lambda: _in_memory(table, source))
 
 
 def _opened(

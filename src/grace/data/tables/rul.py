@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.tables.columns import TableSource
-from grace.errors import GraceError
+from grace.errors import UnitError
 
 MAX_STEP_RATIO = 20
 """Factor within which all engines' steps of time lie; seconds and minutes, hours and days are further apart."""
@@ -38,9 +38,11 @@ def rul_from_times(
 
     def refuse(wrong: NDArray[np.bool_], rule: str, found: Callable[[int], str], remedy: str) -> None:
         if wrong.any():
-            row = int(np.argmax(wrong))
-            engine = engines[np.searchsorted(starts, row, side="right") - 1]
-            raise GraceError(f"{source.path}, engine {engine}: {rule}. Found {found(row)}. {remedy}")
+            owner, rows = np.unique(np.searchsorted(starts, np.flatnonzero(wrong), side="right") - 1, return_index=True)
+            rows = np.flatnonzero(wrong)[rows]
+            faults = {engines[e].item(): f"{rule}. Found {found(int(row))}" for e, row in zip(owner, rows, strict=True)}
+            engine, fault = next(iter(faults.items()))
+            raise UnitError(f"{source.path}, engine {engine}: {fault}. {remedy}", faults)
 
     again, once = inside & (np.diff(time) == 0), f"each {at} should stand once"
     refuse(again, once, lambda row: f"{time[row]:g} twice", "Drop the repeated rows.")
@@ -79,8 +81,9 @@ def check_steps(source: TableSource, engines: NDArray[Any], steps: NDArray[np.fl
     if far.any():
         index = int(np.argmax(far))
         what = f"steps of {columns.time}" if not columns.target else f"a fall of {columns.target} per {columns.time}"
-        raise GraceError(
-            f"{source.path}: all engines should have one unit of time. Found {what} of {steps[index]:g} in engine "
-            f"{engines[index]}, of {middle:g} in the median engine. Convert {columns.time} to {columns.unit} in all of them, or "
-            "sample alike."
+        rule, middle_one = "all engines should have one unit of time", f"of {middle:g} in the median engine"
+        raise UnitError(
+            f"{source.path}: {rule}. Found {what} of {steps[index]:g} in engine {engines[index]}, {middle_one}. Convert "
+            f"{columns.time} to {columns.unit} in all of them, or sample alike.",
+            {engines[e].item(): f"{rule}. Found {what} of {steps[e]:g}, {middle_one}" for e in np.flatnonzero(far)},
         )

@@ -20,7 +20,7 @@ from grace.data.tables.end_flags import end_flags
 from grace.data.tables.events import without_rows
 from grace.data.tables.leaks import leaks
 from grace.data.tables.missing import carried, gaps_of, replaced, suspected, texts_for_none
-from grace.data.tables.sample import filled, sample
+from grace.data.tables.sample import filled, sample, with_events
 from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
 from grace.data.tables.table import Edges, Table, is_number
@@ -42,14 +42,16 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
     """
     (table, source, texts), (count, named) = _opened(source), _asked(conditions)
     _check_named(table, source, named)
-    counts = table.engines(source.columns)
+    counts = with_events(table, source, table.engines(source.columns))
     searched = not (named or conditions == NONE)
     edges = _candidates(table, source, named, searched)
     varying = tuple(name for name, (low, high) in edges.items() if low != high)
     gaps = gaps_of(table, tuple(name for name in edges if name not in named))
     columns = replace(source.columns, classes=_classes(table, source.columns), settings=(), incomplete=tuple(gaps))
     drawn = sample(table, replace(source, columns=columns, features=varying), counts)
-    leaking, rows = leaks(drawn) | end_flags(table, columns, drawn, gaps), filled(drawn)
+    leaking = leaks(drawn) | end_flags(table, columns, drawn, (*gaps, *texts), counts)
+    leaking |= {one: leaking[name] for name, ones in texts.items() if name in leaking for one in ones}
+    rows = filled(drawn)
     settings = _settings(rows, {*gaps, *leaking}, texts) if searched else named
     if count > 1 and not settings:
         raise GraceError(
@@ -74,7 +76,7 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
     done = (
         *said_of_categories(texts),
         *texts_for_none(table, features),
-        *replaced(columns.sentinels),
+        *replaced(_scanned(replace(source, columns=replace(columns, sentinels=()))), features, columns.sentinels),
         *carried(shares),
     )
     return replace(
@@ -91,10 +93,16 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
 
 def _opened(source: TableSource) -> tuple[Table, TableSource, dict[str, tuple[str, ...]]]:
     """The table, cleaned and with a column for each value of its text columns, the source with these features, and these."""
-    table = scan(source.path, source.side).cleaned(source.columns)
+    table = _scanned(source)
     texts = categories_of(table, source.columns, source.features)
     features = dict.fromkeys(one for name in source.features for one in texts.get(name, (name,)))
     return with_categories(table, tuple(chain(*texts.values()))), replace(source, features=tuple(features)), texts
+
+
+def _scanned(source: TableSource) -> Table:
+    table = scan(source.path, source.side)
+    table.check_roles(source.in_rows)
+    return table.cleaned(source.columns)
 
 
 def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
@@ -117,6 +125,7 @@ def _check_named(table: Table, source: TableSource, named: tuple[str, ...]) -> N
     """Refuse columns that the user named and that cannot be used."""
     columns = replace(source.in_rows, settings=named)
     table.check(columns, (*source.features, *named))
+    table.check_dates(columns)
     if taken := [name for name in source.features if name in source.columns.named]:
         raise GraceError(
             f"`--features` should leave out what a network cannot know. Found {taken[0]}, which has a role already."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import polars as pl
 
 from grace.data.identity import combined, sha256, stamps
-from grace.data.tables.columns import Columns, TableSource
-from grace.data.tables.text import MISSING, TEXT, ending, fault_of
+from grace.data.tables.columns import ROLES, Columns, TableSource
+from grace.data.tables.text import MISSING, TEXT, ending, fault_of, refuse_unclear_dates
 from grace.errors import GraceError
 
 T = TypeVar("T")
@@ -46,6 +46,7 @@ class Table:
         schema: Names and types of the columns.
         done: What was done to it so far, a line each.
         mixed: Columns of numbers and other texts, with one of these.
+        gone: Engines whose rows are left out.
     """
 
     path: Path
@@ -54,6 +55,7 @@ class Table:
     schema: dict[str, pl.DataType]
     done: tuple[str, ...] = ()
     mixed: Mapping[str, str] = field(default_factory=dict)
+    gone: tuple[str, ...] = ()
 
     @property
     def whole(self) -> pl.LazyFrame:
@@ -94,11 +96,21 @@ class Table:
         gone = {name: missing for name, (_, _, missing, _) in found.items() if name in numbers and missing}
         return replace(
             self,
-            frames=tuple(frame.with_columns(map(_number, numbers)) for frame in self.frames),
+            frames=tuple(frame.with_columns(map(number_of, numbers)) for frame in self.frames),
             schema=self.schema | numbers,
             done=(*self.done, *missing_texts(gone)),
-            mixed={name: text for name, (known, real, _, text) in found.items() if known > real > known / 2},
+            mixed={
+                name: text
+                for name, (known, real, _, text) in found.items()
+                if known > real > (0 if values else known / 2)
+            },
         )
+
+    def without(self, engine: str, names: Collection[Any]) -> Table:
+        """The table without the rows of some engines, whose column is ``engine``."""
+        gone = tuple(str(name) for name in names)
+        frames = tuple(frame.filter(~pl.col(engine).cast(pl.String).is_in(gone)) for frame in self.frames)
+        return replace(self, frames=frames, gone=(*self.gone, *gone))
 
     def engines(self, columns: Columns) -> pl.DataFrame:
         """``engine``, ``len``, its rows, and ``last``, its last time as in the file, of every engine in their order."""
@@ -141,10 +153,21 @@ class Table:
             raise GraceError(f"{self.path} should stay as it is while it is read. Found it changed. Read it again.")
         return found
 
+    def check_roles(self, columns: Columns) -> None:
+        """Refuse a table that lacks a column with a role."""
+        for role in ROLES:
+            if name := getattr(columns, role):
+                self._need(name, f"--{role}", numeric=False)
+
+    def check_dates(self, columns: Columns) -> None:
+        """Refuse dates as times of which text files do not tell what is the day and what the month."""
+        texts = [file for file in self.files if ending(file) in TEXT]
+        if texts and self.schema[columns.time].is_temporal():
+            refuse_unclear_dates(texts, columns.time)
+
     def check(self, columns: Columns, values: tuple[str, ...]) -> None:
         """Refuse a table that lacks a column, or whose column is of the wrong type, or with dates in an unknown unit."""
-        self._need(columns.engine, "--engine", numeric=False)
-        self._need(columns.time, "--time", numeric=False)
+        self.check_roles(columns)
         kind = self.schema[columns.time]
         if not kind.is_temporal():
             self._need(columns.time, "--time")
@@ -155,10 +178,6 @@ class Table:
             )
         if columns.target:
             self._need(columns.target, "--target")
-        if columns.label:
-            self._need(columns.label, "--label", numeric=False)
-        if columns.event:
-            self._need(columns.event, "--event", numeric=False)
         for name in values:
             self._need(name, "--conditions" if name in columns.settings else "--features")
 
@@ -219,19 +238,21 @@ def _without(name: str, sentinels: tuple[float, ...]) -> pl.Expr:
 
 def _counted_texts(name: str) -> tuple[pl.Expr, ...]:
     """Of a text column: values that are there, those of them that are numbers, texts for none, and one that is neither."""
-    text, number = _stripped(name), _number(name)
+    text, number = text_of(name), number_of(name)
     none = text.is_in(MISSING)
     other = text.is_not_null() & ~none & number.is_null()
     counts = ((text.is_not_null() & ~none).sum(), number.is_not_null().sum(), none.sum(), text.filter(other).first())
     return tuple(expression.alias(f"{name} {index}") for index, expression in enumerate(counts))
 
 
-def _stripped(name: str) -> pl.Expr:
+def text_of(name: str) -> pl.Expr:
+    """A text column without blanks around what it holds; nothing where that is all."""
     return pl.col(name).str.strip_chars().replace("", None)
 
 
-def _number(name: str) -> pl.Expr:
-    text = _stripped(name)
+def number_of(name: str) -> pl.Expr:
+    """A text column as numbers; nothing where it holds none."""
+    text = text_of(name)
     return pl.when(~text.is_in(MISSING)).then(text).cast(pl.Float64, strict=False).alias(name)
 
 

@@ -6,6 +6,8 @@ import csv
 import gzip
 import io
 import re
+from calendar import month_name
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,6 +24,7 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SAMPLE = 1 << 18  # bytes that separator and decimal sign are told from
 _QUOTED = re.compile(r'"[^"]*"')
 _COMMA, _POINT = (re.compile(rf"\s*[+-]?\d+{sign}\d+([eE][+-]?\d+)?\s*") for sign in (",", r"\."))
+_PARTS = r"^\s*(\d{1,2})[/-](\d{1,2})[/-]\d{4}"
 _FOREIGN = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"PK\x03\x04": "a zip archive or a spreadsheet"}
 """First bytes of files that are no text of ours."""
 
@@ -85,15 +88,43 @@ def scan_text(file: Path) -> pl.LazyFrame:
     )
 
 
-def texts_in_place_of_numbers(file: Path, names: tuple[str, ...]) -> dict[str, int]:
-    """How many fields of each of some columns hold one of :data:`MISSING`, for the columns that are there and have such."""
-    found = Dialect.of(file)
-    frame = pl.scan_csv(
+def _as_text(file: Path) -> pl.LazyFrame:
+    """A text table with all its fields as they are written."""
+    return pl.scan_csv(
         file,
-        separator=found.separator,
+        separator=Dialect.of(file).separator,
         infer_schema=False,
         with_column_names=lambda names: [name.strip() for name in names],
     )
+
+
+def refuse_unclear_dates(files: Sequence[Path], name: str) -> None:
+    """Refuse dates in a column of text files that may have the day first or the month: in no row a part above 12 tells which.
+
+    Raises:
+        GraceError: So it is, and it makes a difference.
+    """
+    shown = ""
+    for file in files:
+        parts = pl.col(name).str.extract_groups(_PARTS).struct
+        one, two = parts.field("1").cast(pl.Int8).alias("one"), parts.field("2").cast(pl.Int8).alias("two")
+        rows = _as_text(file).select(name, one, two).filter(pl.col("one") != pl.col("two"))
+        told = rows.filter(pl.max_horizontal("one", "two") > 12)
+        if len(told.head(1).collect(engine="streaming")):
+            return
+        shown = shown or "".join(rows.head(1).collect(engine="streaming")[name])
+    if parts_shown := re.match(_PARTS, shown):
+        one_of, two_of = map(int, parts_shown.groups())
+        both = f"{one_of} {month_name[two_of]} or {two_of} {month_name[one_of]}"
+        raise GraceError(
+            f"{files[0]}: {name} should tell days from months. Found {shown.strip()}, which is {both}, and in no row a part "
+            "above 12 that tells which. Export dates as 2024-12-31."
+        )
+
+
+def texts_in_place_of_numbers(file: Path, names: tuple[str, ...]) -> dict[str, int]:
+    """How many fields of each of some columns hold one of :data:`MISSING`, for the columns that are there and have such."""
+    frame = _as_text(file)
     read = [name for name in frame.collect_schema() if name in names]
     counts = frame.select(pl.col(read).is_in(MISSING).sum()).collect(engine="streaming").row(0) if read else ()
     return {name: int(count) for name, count in zip(read, counts, strict=True) if count}
