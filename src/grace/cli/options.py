@@ -123,7 +123,11 @@ class EngineOptions(_TableOptions):
         scales = {"cap": _whole(self.cap), "health_cuts": self._cuts(), "window": self.window}
         found: dict[str, Any] = {name: value for name, value in scales.items() if value is not None}
         if opened is not None and fleet is not None:
-            roles = {"features": opened.features, "conditions": opened.conditions, "table": opened.columns}
+            roles: dict[str, Any] = {
+                "features": opened.features,
+                "conditions": opened.conditions,
+                "table": opened.columns,
+            }
             return replace(base, **roles).scaled_to(fleet, **found)
         if self.conditions != "auto" and not self.conditions.isdigit():
             raise GraceError(

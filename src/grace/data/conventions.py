@@ -86,6 +86,11 @@ class Conventions:
         """Unit of RUL."""
         return "cycles" if self.table is None else self.table.unit
 
+    @property
+    def cycle(self) -> float:
+        """What counts as a cycle in NASA's score, whose constants suit a cap of 125: of a table the 125th part of its cap."""
+        return 1.0 if self.table is None else self.cap / type(self).cap
+
     def scaled_to(
         self,
         fleet: Fleet,
@@ -96,10 +101,10 @@ class Conventions:
     ) -> Conventions:
         """These conventions with the scales of a table's units that failed, but for those that are given.
 
-        A life is what was recorded of one: the RUL of the unit's first row. The cap is the 80 % quantile of the lives; health cuts are
-        0.56 and 0.24 of the cap, as 70 and 30 cycles are of 125, and a unit near failure is a critical one; all are rounded to
-        two digits. The window is 30 % of the median number of rows of a life, at least 5 rows and at most the window of these
-        conventions. Without a life (units of one row) cap and window stay as they are.
+        A life is what was recorded of one: the RUL of the unit's first row. The cap is the 80 % quantile of the lives; health
+        cuts are 0.56 and 0.24 of the cap, as 70 and 30 cycles are of 125, and a unit near failure is a critical one; all are
+        rounded to two digits. The window is 30 % of the median number of rows of a life, at least 5 rows and at most the window
+        of these conventions. Without a life (units of one row) cap and window stay as they are.
 
         Args:
             fleet: Training engines.
@@ -124,8 +129,8 @@ class Conventions:
         )
 
     def to_json(self) -> dict[str, object]:
-        """The fields as JSON values; without ``table`` and ``from_data`` where there is none, so that ids of older runs stay as they
-        were."""
+        """The fields as JSON values; without ``table`` and ``from_data`` where there is none, so that ids of older runs stay as
+        they were."""
         values = asdict(self) | {"table": self.table and self.table.to_json()}
         return {name: value for name, value in values.items() if value or name not in ("table", "from_data")}
 

@@ -82,8 +82,9 @@ def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0)
     """Refuse a fleet of fewer than two engines that failed, without a feature, with one of them shorter than ``min_history``
     (0: a window), or with a constant sensor.
 
-    Of a table two engines that failed have to be long enough: the others are not trained on (:func:`too_short`). A constant setting is fine (one operating condition); a constant sensor carries nothing and is mostly a fault of
-    the export, so it has to be left out by name.
+    Of a table two engines that failed have to be long enough: the others are not trained on (:func:`too_short`). A constant
+    setting is fine (one operating condition); a constant sensor carries nothing and is mostly a fault of the export, so it has
+    to be left out by name.
     """
     missing = [name for name in conventions.features if name not in fleet.columns]
     if missing:
@@ -115,13 +116,13 @@ def _check_lengths(fleet: Fleet, conventions: Conventions, min_history: int) -> 
     if conventions.table is None and lengths.min() < needed:
         least = int(fleet.failures[np.argmin(lengths)])
         raise GraceError(
-            f"{fleet.name}, engine {fleet.engines[least]} (line {fleet.starts[least] + 1}): should have at least {needed} cycles, "
-            f"one window. Found {fleet.lengths[least]}. Remove it or lower --window."
+            f"{fleet.name}, engine {fleet.engines[least]} (line {fleet.starts[least] + 1}): should have at least {needed} "
+            f"cycles, one window. Found {fleet.lengths[least]}. Remove it or lower --window."
         )
     if (long := int((lengths >= needed).sum())) < 2:
         raise GraceError(
-            f"{fleet.name} should hold at least two engines that failed with {needed} rows or more, one window. Found {long}. Lower "
-            "--window."
+            f"{fleet.name} should hold at least two engines that failed with {needed} rows or more, one window. Found {long}. "
+            "Lower --window."
         )
 
 

@@ -121,9 +121,9 @@ class Windows:
         """The last window of every engine after each of ``cuts`` random cuts: what a test file of these engines would hold.
 
         The cuts are uniform between the 20th cycle (or the last, if that is earlier) and the last: the shortest test engines
-        of C-MAPSS have 19 to 38 cycles. A table may be cut after fewer rows, those of a window. ``max_rul`` is the largest RUL at a cut, cycles; 0 sets none. Without one, a quarter to
-        a third of the cuts of C-MAPSS lie far above the cap, where every model is right: its test engines were cut nearer to
-        failure.
+        of C-MAPSS have 19 to 38 cycles. A table whose window is shorter may be cut as early as that. ``max_rul`` is the largest
+        RUL at a cut, cycles; 0 sets none. Without one, a quarter to a third of the cuts of C-MAPSS lie far above the cap, where
+        every model is right: its test engines were cut nearer to failure.
         """
         shortest = MIN_CUT if conventions.table is None else min(MIN_CUT, conventions.window)
         least = np.minimum(fleet.lengths, shortest)

@@ -265,8 +265,8 @@ def run_spec(
         options: Parameters of the outer axis, over those of the row.
         measure_every: Steps between two Gramians; None: the outer axis' own.
         size: Size of the network.
-        schedule: A schedule or its name; None: the one named as the size. The horizon of a named one, and that of validation unless
-            it is given, look as far beyond the cap of the conventions as by default beyond 125.
+        schedule: A schedule or its name; None: the one named as the size. Of a named one, and of validation unless it is given,
+            the largest RUL is as many caps of the conventions as it is by default.
         rul_scale: Unit of the RUL head and its loss; None: the row's own, else that of the size, see :data:`RUL_SCALE`.
         seed: Seed of the split, the initialisation, the order of batches and the dropout.
         choices: Further fields of :class:`RunSpec`.
