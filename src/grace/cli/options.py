@@ -116,13 +116,14 @@ class EngineOptions(_TableOptions):
         return work.WithUnits(self.data, self.unit_table.absolute(), **names)
 
     def change(
-        self, base: work.Conventions, opened: work.TableSource | None, fleet: work.Fleet | None
+        self, base: work.Conventions, opened: work.TableSource | None, fleet: work.Fleet | None = None
     ) -> work.Conventions:
         """Conventions with what these options say; a table names its features and conditions itself, and ``fleet``, its training
         engines, set the scales that are not named."""
         scales = {"cap": _whole(self.cap), "health_cuts": self._cuts(), "window": self.window}
         found: dict[str, Any] = {name: value for name, value in scales.items() if value is not None}
-        if opened is not None and fleet is not None:
+        if opened is not None:
+            assert fleet is not None
             roles: dict[str, Any] = {
                 "features": opened.features,
                 "conditions": opened.conditions,
@@ -181,7 +182,7 @@ class TrainingOptions(EngineOptions):
         str, typer.Option(help="Part of the backbone that Gramians are measured on: backbone, or upper for speed.")
     ] = "backbone"
 
-    def choices(self, opened: work.TableSource | None, fleet: work.Fleet | None) -> dict[str, Any]:
+    def choices(self, opened: work.TableSource | None, fleet: work.Fleet | None = None) -> dict[str, Any]:
         """Arguments of :func:`grace.training.spec.run_spec`; ``fleet`` as for :meth:`change`."""
         conventions = self.change(work.Conventions(), opened, fleet)
         usual = work.run_spec("", size=self.size, schedule=self.schedule, conventions=conventions)
@@ -233,7 +234,7 @@ def is_gpu(device: str) -> bool:
 
 def _whole(number: float | None) -> int | float | None:
     """A whole number as an int, so that it is the same choice however it is written."""
-    return int(number) if number is not None and number.is_integer() else number
+    return int(number) if number is not None and number % 1 == 0 else number
 
 
 def _listed(text: str) -> list[str]:

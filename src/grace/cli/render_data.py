@@ -81,7 +81,7 @@ def scales_line(conventions: Conventions, lives: int | None = None) -> str:
     """Cap, health cuts and window of a table, where they come from (``lives``: how many), and how they are set."""
     healthy, critical = conventions.health_cuts
     known = "the lives of units that failed" if lives is None else f"{lives:,} lives"
-    source = f" ({LIFE_QUANTILE:.0%} quantile of {known})" if "cap" in conventions.from_data else ""
+    source = f" ({100 * LIFE_QUANTILE:.0f} % quantile of {known})" if "cap" in conventions.from_data else ""
     options = {"cap": "--cap", "health_cuts": "--health", "window": "--window"}
     remedy = ", ".join(options[name] for name in conventions.from_data)
     return (
