@@ -19,7 +19,7 @@ from grace.alignment.problem import FleetProblem
 from grace.bench.sweep import METHODS
 from grace.cli import work
 from grace.cli.main import OLD_NAMES, app
-from grace.cli.options import GridOptions, TrainingOptions, grouped
+from grace.cli.options import EngineOptions, GridOptions, TrainingOptions, grouped
 from grace.data.cmapss.checksums import SUBSETS
 from grace.data.conventions import Conventions
 from grace.data.prepare import MIN_HISTORY
@@ -61,9 +61,8 @@ def test_defaults_of_a_diagnosis_are_those_of_the_function() -> None:
     for name in ("recipe", "inits", "inner", "batch_size", "steps", "seed"):
         assert shown[name] == parameters[name].default
     assert shown["batches"] == parameters["reads"].default
-    base = Conventions()
-    cuts = ",".join(map(str, base.health_cuts))
-    assert (shown["cap"], shown["health"]) == (base.cap, cuts)
+    assert [shown[name] for name in ("cap", "health", "window")] == [None] * 3
+    assert EngineOptions().change(Conventions(), None) == Conventions()
 
 
 MEASURED = ("size", "window", "features", "min_history")

@@ -110,7 +110,7 @@ def test_predict_needs_no_options(trained: Path) -> None:
 def test_horizons_scale_with_the_cap() -> None:
     plan, default = Schedule.named("compact"), TrainingOptions(size="compact").choices(None)
     assert default["schedule"] == plan
-    assert "max_validation_rul" not in default
+    assert default["max_validation_rul"] == 150
     scaled = TrainingOptions(size="compact", cap=250).choices(None)
     assert (scaled["schedule"].max_train_rul, scaled["max_validation_rul"]) == (2 * plan.max_train_rul, 300)
 
@@ -206,14 +206,17 @@ def test_a_table_on_the_disk_trains_to_the_same_network(folder: Path, tmp_path: 
 def test_rows_that_are_not_evenly_spaced_are_said_and_taken_over_time(folder: Path, tmp_path: Path) -> None:
     whole = pl.read_parquet(folder / "fleet.parquet")
     last = pl.col("hour") == pl.col("hour").max().over("asset")
-    whole.filter(last | (pl.col("hour") * 2 % 3 != 0)).write_parquet(tmp_path / "thin.parquet")
+    thin = whole.filter(last | (pl.col("hour") * 2 % 3 != 0))
+    thin.write_parquet(tmp_path / "thin.parquet")
+    width = round(0.3 * float(np.median(thin["asset"].value_counts()["count"])))
+    assert 20 < width < 60
     options = ["--table", "thin.parquet", *ROLES, "--method", "rul-only", "--size", "statistics", "--epochs", "1"]
     shown = call("train", *options, "--schedule", "statistics", "--to", "net.safetensors", cwd=tmp_path)
     fitted = load_model(tmp_path / "net.safetensors").members[0].conditioner
     assert fitted.step in (0.5, 0.75, 1.0)  # two of three rows are left: steps of half an hour and of one
     assert f"rows are not evenly spaced: {fitted.step:g} hours is the typical step" in shown
     shown = call("export", "net.safetensors", cwd=tmp_path)
-    assert f"windows [N, 60, {len(fitted.features) + 1}]" in shown
+    assert f"windows [N, {width}, {len(fitted.features) + 1}]" in shown
     assert "last column of windows: hours since the row before" in shown
     assert "RUL in hours" in call("predict", "net.safetensors", str(folder / "new.csv"), cwd=tmp_path)
 
@@ -249,13 +252,21 @@ def test_refusals_are_one_line(folder: Path, arguments: list[str], words: str) -
     assert {path.name for path in folder.iterdir()} == before
 
 
-def test_engines_too_short_to_train_on_are_named(folder: Path, tmp_path: Path) -> None:
+def test_engines_too_short_to_train_on_are_counted_and_two_long_ones_are_needed(folder: Path, tmp_path: Path) -> None:
     table = pl.read_parquet(folder / "fleet.parquet")
     alone = table.filter(pl.col("asset") == "pump 1")[:1].with_columns(asset=pl.lit("spare"))
     pl.concat([table, alone]).write_parquet(tmp_path / "short.parquet")
-    arguments = ["diagnose", "--table", "short.parquet", *ROLES, "--json"]
-    words = refused(*arguments, cwd=tmp_path)
-    assert "engine spare: should have at least 20 rows, one window. Found 1. Remove it" in words
+    options = ["--table", "short.parquet", *ROLES]
+    said = "1 of 61 units that failed have fewer than 20 rows: they are not trained on"
+    assert said in call("data", "check", *options, cwd=tmp_path)
+    training = [*options, "--method", "rul-only", "--epochs", "1", "--to", "net.safetensors", *TINY]
+    assert said in call("train", *training, cwd=tmp_path)
+    assert "spare" in call("predict", "net.safetensors", "short.parquet", cwd=tmp_path)
+    longest = table.filter(pl.col("asset") == "pump 1")
+    starts = [table.filter(pl.col("asset") == f"pump {i}").sort("hour")[:15] for i in (2, 3, 4)]
+    pl.concat([longest, *starts]).write_parquet(tmp_path / "one.parquet")
+    words = refused("train", "--table", "one.parquet", *ROLES, "--window", "30", cwd=tmp_path)
+    assert "should hold at least two engines that failed with 20 rows or more, one window. Found 1. Lower" in words
 
 
 def test_a_new_table_without_a_column_is_refused(trained: Path, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def _run(
     if together < 0:
         raise GraceError(f"`--stack` should be 0 (all) or a number of runs. Found {together}.")
     if opened is not None:
-        work.show_columns(opened)
+        work.show_columns(opened, specs[0].conventions)
     source = grid.source(None) if opened is None else _for_workers(opened, on, grid.cache)
     if on is not None:
         to, source = to.absolute(), source.absolute() if isinstance(source, Path) else source

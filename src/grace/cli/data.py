@@ -69,8 +69,9 @@ def _check(engines: EngineOptions, dataset: Dataset = None) -> None:
     """
     opened = _opened(engines, dataset, "check")
     if opened is not None:
-        conventions, train = engines.change(work.Conventions(), opened), work.load_train("", opened)
-        work.show_table(opened, train, conventions)
+        train = work.load_train("", opened)
+        conventions = engines.change(work.Conventions(), opened, train)
+        work.show_table(opened, train, conventions, work.MIN_HISTORY)
         work.check_training(train, conventions, work.MIN_HISTORY)
         if (table := work.load_test("", opened)) is not None:
             print(f"{opened.test}: {len(table.values):,} rows, {len(table.engines):,} test engines")
@@ -103,8 +104,8 @@ def _info(
     """
     opened = _opened(engines, dataset, "info")
     if opened is not None:
-        conventions = engines.change(work.Conventions(), opened)
-        work.show_table(opened, work.load_train("", opened), conventions, as_json)
+        train = work.load_train("", opened)
+        work.show_table(opened, train, engines.change(work.Conventions(), opened, train), work.MIN_HISTORY, as_json)
         return
     folder, name = work.subset_name(str(dataset), engines.data)
     work.show_facts(work.read_train(folder, name), work.read_test(folder, name), as_json)

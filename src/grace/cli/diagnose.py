@@ -62,7 +62,6 @@ def _diagnose(
     opened = engines.opened_unless(dataset, "diagnose")
     thresholds = _rule(bands, threshold or [])
     published = thresholds.prescribes
-    conventions = _less(engines.change(work.PUBLISHED if published else work.Conventions(), opened), without or [])
     if opened is not None and labels is not None:
         raise GraceError(
             "`--labels` should be left out with --table, whose rows are sorted. Found both. Use --label COLUMN."
@@ -70,8 +69,11 @@ def _diagnose(
     fleet = work.load_train(dataset or "", engines.source(opened), dial, seed)
     if labels is not None:
         fleet = work.with_labels(fleet, labels)
+    base = work.PUBLISHED if published else work.Conventions()
+    conventions = _less(engines.change(base, opened, fleet), without or [])
+    min_history = 0 if published else work.MIN_HISTORY
     if opened is not None and not as_json:
-        work.show_table(opened, fleet, conventions)
+        work.show_table(opened, fleet, conventions, min_history)
     network = size or ("compact" if published else work.SIZE)
     with (
         work.processes(_jobs(jobs, network)) as executor,
@@ -84,7 +86,7 @@ def _diagnose(
                 size=network,
                 inner=inner,
                 batch_size=batch_size,
-                min_history=0 if published else work.MIN_HISTORY,
+                min_history=min_history,
             ),
             recipe=recipe,
             inits=inits,

@@ -71,10 +71,19 @@ class EngineOptions(_TableOptions):
         Path | None, typer.Option(help="Table of one row an engine that has the columns --engine and --event.")
     ] = None
     window: Annotated[
-        int | None, typer.Option(help="Length of a window, cycles (rows of a table); default 60, the source's is 30.")
+        int | None,
+        typer.Option(
+            help="Length of a window, rows; default 60, the source's is 30; of a table at most 0.3 of a life."
+        ),
     ] = None
-    cap: Annotated[int, typer.Option(help="Largest RUL that is told apart, cycles.")] = 125
-    health: Annotated[str, typer.Option(help="Health cuts HEALTHY,CRITICAL in cycles of RUL.")] = "70,30"
+    cap: Annotated[
+        float | None,
+        typer.Option(help="Largest RUL that is told apart; default 125 cycles, of a table the 80 % quantile of lives."),
+    ] = None
+    health: Annotated[
+        str | None,
+        typer.Option(help="Health cuts HEALTHY,CRITICAL of RUL; default 70,30, of a table 0.56 and 0.24 of the cap."),
+    ] = None
     conditions: Annotated[
         str, typer.Option(help="auto, none, a number, or setting columns of a table with commas.")
     ] = "auto"
@@ -106,24 +115,38 @@ class EngineOptions(_TableOptions):
         names = {name: value for name in ("engine", "event") if (value := getattr(self, name))}
         return work.WithUnits(self.data, self.unit_table.absolute(), **names)
 
-    def change(self, base: work.Conventions, opened: work.TableSource | None) -> work.Conventions:
-        """Conventions with what these options say; a table names its features and conditions itself."""
-        cuts = self.health.split(",")
-        if len(cuts) != 2 or not all(cut.strip().isdigit() for cut in cuts):
-            raise GraceError(
-                f"`--health` should be HEALTHY,CRITICAL in whole cycles, as in 70,30. Found {self.health!r}."
-            )
-        healthy, critical = int(cuts[0]), int(cuts[1])
-        window = base.window if self.window is None else self.window
-        found: dict[str, Any] = {"window": window, "cap": self.cap, "health_cuts": (healthy, critical)}
+    def change(
+        self, base: work.Conventions, opened: work.TableSource | None, fleet: work.Fleet | None = None
+    ) -> work.Conventions:
+        """Conventions with what these options say; a table names its features and conditions itself, and ``fleet``, its training
+        engines, set the scales that are not named."""
+        scales = {"cap": _whole(self.cap), "health_cuts": self._cuts(), "window": self.window}
+        found: dict[str, Any] = {name: value for name, value in scales.items() if value is not None}
         if opened is not None:
-            found |= {"features": opened.features, "conditions": opened.conditions, "table": opened.columns}
-            return replace(base, near_failure=critical, **found)
+            assert fleet is not None
+            roles: dict[str, Any] = {
+                "features": opened.features,
+                "conditions": opened.conditions,
+                "table": opened.columns,
+            }
+            return replace(base, **roles).scaled_to(fleet, **found)
         if self.conditions != "auto" and not self.conditions.isdigit():
             raise GraceError(
                 f"`--conditions` should be auto or a number. Found {self.conditions!r}. Names of columns go with --table."
             )
         return replace(base, conditions=0 if self.conditions == "auto" else int(self.conditions), **found)
+
+    def _cuts(self) -> tuple[int | float | None, ...] | None:
+        """Health cuts as numbers; None where none are named."""
+        if self.health is None:
+            return None
+        try:
+            healthy, critical = (_whole(float(cut)) for cut in self.health.split(","))
+        except ValueError:
+            raise GraceError(
+                f"`--health` should be HEALTHY,CRITICAL in the unit of RUL, as in 70,30. Found {self.health!r}."
+            ) from None
+        return healthy, critical
 
 
 @dataclass(frozen=True)
@@ -159,18 +182,18 @@ class TrainingOptions(EngineOptions):
         str, typer.Option(help="Part of the backbone that Gramians are measured on: backbone, or upper for speed.")
     ] = "backbone"
 
-    def choices(self, opened: work.TableSource | None) -> dict[str, Any]:
-        """Arguments of :func:`grace.training.spec.run_spec`."""
-        plan = work.run_spec("", size=self.size, schedule=self.schedule).schedule
-        plan = plan if self.epochs is None else replace(plan, epochs=self.epochs)
+    def choices(self, opened: work.TableSource | None, fleet: work.Fleet | None = None) -> dict[str, Any]:
+        """Arguments of :func:`grace.training.spec.run_spec`; ``fleet`` as for :meth:`change`."""
+        conventions = self.change(work.Conventions(), opened, fleet)
+        usual = work.run_spec("", size=self.size, schedule=self.schedule, conventions=conventions)
+        plan = usual.schedule if self.epochs is None else replace(usual.schedule, epochs=self.epochs)
         names = ("model", "size", "protocol", "suspended", "rul_scale", "measure_every", "measure_on")
         given = {name: getattr(self, name) for name in names} | {"folds": self.folds or 0}
-        usual = work.Conventions()
-        given |= {"schedule": plan, "conventions": self.change(usual, opened)}
-        if (whole := usual.cap) != self.cap:  # training and validation look as far beyond the cap as by default
-            given["schedule"] = replace(plan, max_train_rul=round(plan.max_train_rul * self.cap / whole))
-            given["max_validation_rul"] = round(work.RunSpec.max_validation_rul * self.cap / whole)
-        return given
+        return given | {
+            "schedule": plan,
+            "conventions": conventions,
+            "max_validation_rul": usual.max_validation_rul,
+        }
 
 
 @dataclass(frozen=True)
@@ -186,7 +209,7 @@ class GridOptions(TrainingOptions):
     seeds: Annotated[str, typer.Option(help="Seeds, with commas between.")] = "42,123,456,789,1024"
 
     def specs(self, opened: work.TableSource | None) -> list[work.RunSpec]:
-        """The runs, seed by seed."""
+        """The runs, seed by seed; a table is read for its scales."""
         try:
             seeds = [int(text) for text in _listed(self.seeds)]
         except ValueError:
@@ -194,7 +217,8 @@ class GridOptions(TrainingOptions):
         names = _listed(self.datasets) if opened is None else [opened.name]
         alone = self.model != TrainingOptions.model and self.methods == GridOptions.methods
         methods = [self.model] if alone else _listed(self.methods)
-        return work.grid(names, methods, seeds, data=self.source(opened), **self.choices(opened))
+        fleet = None if opened is None else work.load_train("", opened)
+        return work.grid(names, methods, seeds, data=self.source(opened), **self.choices(opened, fleet))
 
 
 def is_gpu(device: str) -> bool:
@@ -206,6 +230,11 @@ def is_gpu(device: str) -> bool:
             f"`--device` should be cpu, or cuda where torch finds a GPU. Found {device!r}. Use --device cpu."
         ) from None
     return device != "cpu"
+
+
+def _whole(number: float | None) -> int | float | None:
+    """A whole number as an int, so that it is the same choice however it is written."""
+    return int(number) if number is not None and number % 1 == 0 else number
 
 
 def _listed(text: str) -> list[str]:

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from grace.alignment.show import conventions_line
 from grace.data.conditions import uneven_step
-from grace.data.conventions import PUBLISHED, Conventions
+from grace.data.conventions import LIFE_QUANTILE, PUBLISHED, SCALES, Conventions, lives_of
 from grace.data.fleet import Fleet
-from grace.data.prepare import Prepared, suspension
+from grace.data.prepare import Prepared, suspension, too_short
 from grace.data.tables.account import account
 from grace.data.tables.columns import TableSource
 from grace.data.tables.spared import said_of_left_out
@@ -62,17 +62,33 @@ def show_facts(train: Fleet, test: Fleet, as_json: bool) -> None:
     out.print(conventions_line(facts["conventions"]), style="dim")
 
 
-def show_table(table: TableSource, fleet: Fleet, conventions: Conventions, as_json: bool = False) -> None:
-    """Rows, RUL, settings, features, and which columns are left out and why; in lines or as one JSON object."""
+def show_table(
+    table: TableSource, fleet: Fleet, conventions: Conventions, min_history: int, as_json: bool = False
+) -> None:
+    """Rows, RUL, scales, settings, features, and which columns are left out and why; in lines or as one JSON object."""
     if as_json:
-        print(json.dumps(_facts_of_table(table, fleet), indent=2))
+        print(json.dumps(_facts_of_table(table, fleet, conventions), indent=2))
         return
-    _print([*_lines_of(table, fleet, conventions), *_lines_of_columns(table)])
+    lines = _lines_of(table, fleet, conventions)
+    _print([*lines, *filter(None, [too_short(fleet, conventions, min_history)]), *_lines_of_columns(table)])
 
 
-def show_columns(table: TableSource) -> None:
-    """Settings, features, and which columns are left out and why: what is known before the rows are read."""
-    _print([_settings(table), *_lines_of_columns(table)])
+def show_columns(table: TableSource, conventions: Conventions) -> None:
+    """Scales, settings, features, and which columns are left out and why."""
+    _print([scales_line(conventions), _settings(table), *_lines_of_columns(table)])
+
+
+def scales_line(conventions: Conventions, lives: int | None = None) -> str:
+    """Cap, health cuts and window of a table, where they come from (``lives``: how many), and how they are set."""
+    healthy, critical = conventions.health_cuts
+    known = "the lives of units that failed" if lives is None else f"{lives:,} lives"
+    source = f" ({100 * LIFE_QUANTILE:.0f} % quantile of {known})" if "cap" in conventions.from_data else ""
+    options = {"cap": "--cap", "health_cuts": "--health", "window": "--window"}
+    remedy = ", ".join(options[name] for name in conventions.from_data)
+    return (
+        f"scales: cap {conventions.cap:,} {conventions.unit}{source}, healthy from {healthy:,}, critical below {critical:,}, "
+        f"windows of {conventions.window} rows" + (f"; set with {remedy}" if remedy else "")
+    )
 
 
 def _print(lines: list[str]) -> None:
@@ -81,14 +97,15 @@ def _print(lines: list[str]) -> None:
         out.print(line, markup=False, highlight=False)
 
 
-def _facts_of_table(table: TableSource, fleet: Fleet) -> dict[str, Any]:
-    lengths = fleet.lengths
+def _facts_of_table(table: TableSource, fleet: Fleet, conventions: Conventions) -> dict[str, Any]:
+    lengths, scales = fleet.lengths, conventions.to_json()
     return {
         "table": str(table.path),
         "rows": len(fleet.values),
         "engines": len(lengths),
         "rows_of_an_engine": [int(lengths.min()), int(lengths.max())],
         "largest_rul": float(fleet.rul_at(fleet.starts[:-1]).max()),
+        "scales": {name: scales[name] for name in (*SCALES, "from_data") if name in scales},
         "columns": table.columns.to_json(),
         "conditions": table.conditions or table.found,
         "features": list(table.features),
@@ -107,6 +124,7 @@ def _lines_of(table: TableSource, fleet: Fleet, conventions: Conventions) -> lis
         f"{table.path}: {len(fleet.values):,} rows, {len(lengths):,} engines of {lengths.min():,} to "
         f"{lengths.max():,} rows; {columns.engine} names the engine, {columns.time} orders its rows",
         f"RUL in {unit}: {origin}; up to {largest:,.6g}, {beyond:.0%} of rows above the cap of {conventions.cap:,}",
+        scales_line(conventions, len(lives_of(fleet))),
         _settings(table),
         *_uneven(table, fleet),
         *filter(None, [suspension(fleet, conventions)]),

@@ -69,12 +69,12 @@ def _train(
         raise GraceError(f"`--threads` should be at least 1, or 0 for all cores. Found {threads}.")
     work.set_num_threads(threads or work.available_cores())
     opened = training.opened_unless(dataset, "train")
-    choices = training.choices(opened)
     source = training.source(opened)
     fleet, test = work.load_train(dataset or "", source), work.load_test(dataset or "", source)
+    choices = training.choices(opened, fleet)
     work.check_training(fleet, choices["conventions"], choices["schedule"].min_history)  # before a line is shown
     if opened is not None:
-        work.show_table(opened, fleet, choices["conventions"])
+        work.show_table(opened, fleet, choices["conventions"], choices["schedule"].min_history)
     if training.folds is None and training.protocol == "honest" and len(fleet.failures) < FEW:
         choices["folds"] = FOLDS
     spec = work.run_spec(

@@ -11,7 +11,7 @@ from grace.clock import part
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
-from grace.data.windows import ManyWindows, Windows, training_windows
+from grace.data.windows import ManyWindows, Windows, shortest_history, training_windows
 from grace.errors import GraceError
 
 MIN_HISTORY = 20
@@ -82,8 +82,9 @@ def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0)
     """Refuse a fleet of fewer than two engines that failed, without a feature, with one of them shorter than ``min_history``
     (0: a window), or with a constant sensor.
 
-    A constant setting is fine (one operating condition); a constant sensor carries nothing and is mostly a fault of
-    the export, so it has to be left out by name.
+    Of a table two engines that failed have to be long enough: the others are not trained on (:func:`too_short`). A constant
+    setting is fine (one operating condition); a constant sensor carries nothing and is mostly a fault of the export, so it has
+    to be left out by name.
     """
     missing = [name for name in conventions.features if name not in fleet.columns]
     if missing:
@@ -98,16 +99,31 @@ def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0)
             f"{fleet.name} should hold at least two training engines that failed. Found {found}. RUL is learned from failures: "
             "wait for more, or correct the column of events."
         )
-    least = int(fleet.failures[np.argmin(fleet.lengths[fleet.failures])])
-    needed = min(min_history, conventions.window) or conventions.window
-    if fleet.lengths[least] < needed:
-        line, rows = (f" (line {fleet.starts[least] + 1})", "cycles") if conventions.table is None else ("", "rows")
-        raise GraceError(
-            f"{fleet.name}, engine {fleet.engines[least]}{line}: should have at least {needed} {rows}, one window. Found "
-            f"{fleet.lengths[least]}. "
-            "Remove it or lower --window."
-        )
+    _check_lengths(fleet, conventions, min_history)
     _check_sensors(fleet, conventions)
+
+
+def too_short(fleet: Fleet, conventions: Conventions, min_history: int) -> str:
+    """How many units of a table failed with fewer rows than a training window needs; empty if none did."""
+    lengths, needed = fleet.lengths[fleet.failures], shortest_history(conventions, min_history)
+    count = int((lengths < needed).sum())
+    named = f"{count:,} of {len(lengths):,} units that failed have fewer than {needed} rows"
+    return f"{named}: they are not trained on, and predicted with their first row repeated" if count else ""
+
+
+def _check_lengths(fleet: Fleet, conventions: Conventions, min_history: int) -> None:
+    lengths, needed = fleet.lengths[fleet.failures], shortest_history(conventions, min_history)
+    if conventions.table is None and lengths.min() < needed:
+        least = int(fleet.failures[np.argmin(lengths)])
+        raise GraceError(
+            f"{fleet.name}, engine {fleet.engines[least]} (line {fleet.starts[least] + 1}): should have at least {needed} "
+            f"cycles, one window. Found {fleet.lengths[least]}. Remove it or lower --window."
+        )
+    if (long := int((lengths >= needed).sum())) < 2:
+        raise GraceError(
+            f"{fleet.name} should hold at least two engines that failed with {needed} rows or more, one window. Found {long}. "
+            "Lower --window."
+        )
 
 
 def _check_sensors(fleet: Fleet, conventions: Conventions) -> None:

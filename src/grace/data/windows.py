@@ -116,20 +116,26 @@ class Windows:
 
     @classmethod
     def after_cuts(
-        cls, fleet: Fleet, rows: Rows, conventions: Conventions, cuts: int, rng: np.random.Generator, max_rul: int = 0
+        cls, fleet: Fleet, rows: Rows, conventions: Conventions, cuts: int, rng: np.random.Generator, max_rul: float = 0
     ) -> Windows:
         """The last window of every engine after each of ``cuts`` random cuts: what a test file of these engines would hold.
 
         The cuts are uniform between the 20th cycle (or the last, if that is earlier) and the last: the shortest test engines
-        of C-MAPSS have 19 to 38 cycles. ``max_rul`` is the largest RUL at a cut, cycles; 0 sets none. Without one, a quarter to
-        a third of the cuts of C-MAPSS lie far above the cap, where every model is right: its test engines were cut nearer to
-        failure.
+        of C-MAPSS have 19 to 38 cycles. A table whose window is shorter may be cut as early as that. ``max_rul`` is the largest
+        RUL at a cut, cycles; 0 sets none. Without one, a quarter to a third of the cuts of C-MAPSS lie far above the cap, where
+        every model is right: its test engines were cut nearer to failure.
         """
-        least = np.minimum(fleet.lengths, MIN_CUT)
+        shortest = MIN_CUT if conventions.table is None else min(MIN_CUT, conventions.window)
+        least = np.minimum(fleet.lengths, shortest)
         if max_rul:
             least = np.maximum(least, np.minimum(fleet.rows_above(max_rul) + 1, fleet.lengths))
         kept = rng.integers(least[:, None], fleet.lengths[:, None] + 1, (len(fleet.lengths), cuts))
         return cls.ending_at(fleet, rows, (fleet.starts[:-1, None] + kept - 1).reshape(-1), conventions)
+
+
+def shortest_history(conventions: Conventions, min_history: int) -> int:
+    """Recorded cycles that a training window needs: ``min_history``, at most a window; 0: a window."""
+    return min(min_history, conventions.window) or conventions.window
 
 
 def training_windows(
@@ -137,7 +143,7 @@ def training_windows(
     rows: Rows,
     conventions: Conventions,
     min_history: int = 0,
-    max_rul: int = 0,
+    max_rul: float = 0,
     of: NDArray[np.int64] | None = None,
 ) -> Windows | ManyWindows:
     """Every window of every engine, or of the engines at ``of`` alone, ``stride`` cycles apart counted back from the engine's
@@ -146,7 +152,7 @@ def training_windows(
     A window needs ``min_history`` recorded cycles: fewer than ``window`` lets in windows that are padded at the front, 0 takes
     full windows only. ``max_rul`` is the largest RUL of a window, cycles; 0 takes all.
     """
-    needed = min(min_history, conventions.window) or conventions.window
+    needed = shortest_history(conventions, min_history)
     least = np.full(len(fleet.engines), needed - 1)
     if max_rul:  # RUL never rises: the windows that are near enough to the end of their engine are its last ones
         least = np.maximum(least, fleet.rows_above(max_rul))

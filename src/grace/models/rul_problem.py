@@ -29,7 +29,7 @@ class _Unit(NamedTuple):
     head: str
     loss: str
 
-    def network(self, size: str, features: int, cap: int, timed: bool = False) -> TwoHeads:
+    def network(self, size: str, features: int, cap: float, timed: bool = False) -> TwoHeads:
         """A freshly initialised network whose RUL head speaks the unit, on windows of this many columns; ``timed``: the last of
         them is time."""
         scale, start = (float(cap), CAP_START) if self.head == "cap" else (1.0, None)
@@ -37,7 +37,7 @@ class _Unit(NamedTuple):
             return StatisticsNetwork(found, features, rul_scale=scale, rul_start=start)
         return CNNBiLSTMAttention(size, features, rul_scale=scale, rul_start=start)
 
-    def scale(self, cap: int) -> float:
+    def scale(self, cap: float) -> float:
         """Cycles per unit of the RUL loss."""
         return float(cap) if self.loss == "cap" else 1.0
 
@@ -66,7 +66,7 @@ def task_losses(
     rul: Tensor,
     label: Tensor,
     inners: Sequence[str],
-    cap: int,
+    cap: float,
     unit: str,
     suspended: Tensor | None = None,
     bound: bool = False,
@@ -99,7 +99,7 @@ def task_losses(
     return own / scale, health
 
 
-def _inner(predicted: Tensor, rul: Tensor, inners: Sequence[str], cap: int) -> Tensor:
+def _inner(predicted: Tensor, rul: Tensor, inners: Sequence[str], cap: float) -> Tensor:
     """Inner loss of each network, cycles^2 ``[R]``."""
     if len(inners) == 1:
         return INNER[inners[0]](predicted[0], rul[0], float(cap))[None]
@@ -114,7 +114,7 @@ class RULProblem:
     """RUL loss and health cross entropy on mini-batches of windows; an :class:`~grace.alignment.problem.Problem`."""
 
     windows: Windows | ManyWindows  # training windows
-    cap: int = 125  # largest target, cycles
+    cap: float = 125  # largest target, cycles
     size: str = "statistics"  # size of the network
     unit: str = "cap"  # a name in UNITS
     inner: str = "weighted_mse"  # name of the RUL loss

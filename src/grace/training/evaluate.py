@@ -48,8 +48,11 @@ class Predictions(NamedTuple):
         model.train(training)
         return found
 
-    def figures(self, windows: Truth) -> dict[str, float]:
+    def figures(self, windows: Truth, cycle: float = 1.0) -> dict[str, float]:
         """RMSE (cycles) and NASA score against capped and uncapped labels, and the macro-F1 of the health states.
+
+        ``cycle`` is :attr:`Conventions.cycle <grace.data.conventions.Conventions.cycle>`: the score is exponential in the errors,
+        and of lives in seconds it would overflow.
 
         With ``N`` windows of ``E`` engines the score is summed over windows and divided by ``N / E``: on one window an engine
         it is the plain sum.
@@ -57,9 +60,9 @@ class Predictions(NamedTuple):
         share = len(np.unique(windows.engine)) / len(windows.rul)
         return {
             "rmse": rmse(self.rul, windows.rul),
-            "score": share * nasa_score(self.rul, windows.rul),
+            "score": share * nasa_score(self.rul / cycle, windows.rul / cycle),
             "rmse_uncapped": rmse(self.rul, windows.true_rul),
-            "score_uncapped": share * nasa_score(self.rul, windows.true_rul),
+            "score_uncapped": share * nasa_score(self.rul / cycle, windows.true_rul / cycle),
             "macro_f1": macro_f1(self.health, windows.label),
         }
 

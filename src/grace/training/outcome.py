@@ -85,7 +85,7 @@ def finished(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int], fleet: 
     truth, chosen, ruls = Truth.together([s.truth for s in sides]), Predictions.together(held), [p.rul for p in held]
     cap = float(spec.conventions.cap)
     interval = Interval.of(LEVEL, cap, ruls, [side.rul for side in sides], [side.engine for side in sides])
-    facts: dict[str, Any] = {"validation": chosen.figures(truth)}
+    facts: dict[str, Any] = {"validation": chosen.figures(truth, spec.conventions.cycle)}
     if spec.folds:
         facts["validation"] |= _over_engines(chosen, truth)
     doubts = concerns(spec, history, chosen, truth, [*filter(None, [splits[0].suspension]), *left_out])
@@ -95,7 +95,7 @@ def finished(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int], fleet: 
         every = predicted([split.test for split in splits if split.test is not None])
         found, asked = Predictions.mean(every, spec), splits[0].test.truth
         low, high = interval.ends(np.stack([one.rul for one in every]))
-        facts |= {"test": found.figures(asked), "source": _best_on_test(replicas[0].history)}
+        facts |= {"test": found.figures(asked, spec.conventions.cycle), "source": _best_on_test(replicas[0].history)}
         if spec.model != NETWORK:  # it has no epochs to choose among
             facts["source"] = {"epoch": -1} | {name: facts["test"][name] for name in ("rmse", "score")}
         facts["predictions"] = _predictions(found, asked, low, high)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grace.errors import GraceError
 
@@ -53,7 +53,7 @@ class Schedule:
     ema_decay: float = 0.999
     early_stopping_patience: int = 0
     min_history: int = 0
-    max_train_rul: int = 0
+    max_train_rul: int | float = 0
     offset: float = 0.0
     full_epochs: bool = False
 
@@ -71,6 +71,10 @@ class Schedule:
         if not 0 <= self.ema_decay < 1:
             raise GraceError(f"`ema_decay` should be in [0, 1). Found {self.ema_decay}.")
 
+    def scaled(self, cap: float, usual: float) -> Schedule:
+        """The schedule whose largest RUL is as many ``cap`` as it is ``usual``."""
+        return replace(self, max_train_rul=scaled(self.max_train_rul, cap, usual))
+
     @classmethod
     def named(cls, name: str) -> Schedule:
         """Look up a schedule.
@@ -81,6 +85,11 @@ class Schedule:
         if name not in SCHEDULES:
             raise GraceError(f"`schedule` should be one of {', '.join(SCHEDULES)}. Found {name!r}.")
         return SCHEDULES[name]
+
+
+def scaled(rul: float, cap: float, usual: float) -> int | float:
+    """A horizon that holds beside the cap ``usual``, beside another one; whole where that is."""
+    return round(rul * cap / usual) if isinstance(cap, int) else rul * cap / usual
 
 
 DECAYS = ("plateau", "cosine", "none")

@@ -18,7 +18,7 @@ from grace.models.rul_problem import TASKS, UNITS
 from grace.models.two_heads import UPPER, WHOLE
 from grace.training.fitted import MODELS, NETWORK, fitted, model_of
 from grace.training.migrations import spec_1
-from grace.training.schedule import CUSTOM, SCHEDULES, Schedule
+from grace.training.schedule import CUSTOM, SCHEDULES, Schedule, scaled
 
 PROTOCOLS = ("honest", "source")
 PRECISIONS = ("float32", "bfloat16")
@@ -90,7 +90,7 @@ class RunSpec:
     conventions: Conventions = Conventions()
     validation_share: float = 0.2
     validation_cuts: int = 16
-    max_validation_rul: int = 150
+    max_validation_rul: int | float = 150
     measure_every: int = 10
     measure_on: str = WHOLE
     watch_test: bool = True
@@ -233,7 +233,7 @@ if TYPE_CHECKING:
         conventions: Conventions
         validation_share: float
         validation_cuts: int
-        max_validation_rul: int
+        max_validation_rul: int | float
         measure_on: str
         watch_test: bool
         precision: str
@@ -265,7 +265,8 @@ def run_spec(
         options: Parameters of the outer axis, over those of the row.
         measure_every: Steps between two Gramians; None: the outer axis' own.
         size: Size of the network.
-        schedule: A schedule or its name; None: the one named as the size.
+        schedule: A schedule or its name; None: the one named as the size. Of a named one, and of validation unless it is given,
+            the largest RUL is as many caps of the conventions as it is by default.
         rul_scale: Unit of the RUL head and its loss; None: the row's own, else that of the size, see :data:`RUL_SCALE`.
         seed: Seed of the split, the initialisation, the order of batches and the dropout.
         choices: Further fields of :class:`RunSpec`.
@@ -280,14 +281,19 @@ def run_spec(
     chosen = outer or row.outer
     merged: dict[str, Any] = ({} if outer else dict(row.options)) | dict(options or {})
     Architecture.named(size)  # an unknown size is told as that, before a schedule is looked for under its name
-    plan = size if schedule is None else schedule
+    plan, cap, usual = (
+        size if schedule is None else schedule,
+        choices.get("conventions", Conventions()).cap,
+        Conventions.cap,
+    )
+    choices = {"max_validation_rul": scaled(RunSpec.max_validation_rul, cap, usual)} | choices
     return RunSpec(
         dataset=dataset,
         outer=chosen,
         inner=inner or row.inner,
         options=tuple((key, _frozen(value)) for key, value in sorted(merged.items())),
         size=size,
-        schedule=Schedule.named(plan) if isinstance(plan, str) else plan,
+        schedule=Schedule.named(plan).scaled(cap, usual) if isinstance(plan, str) else plan,
         rul_scale=(row.rul_scale or RUL_SCALE.get(size, "cycles")) if rul_scale is None else rul_scale,
         seed=seed,
         measure_every=build_outer(chosen, **merged).measure_every if measure_every is None else measure_every,

@@ -188,12 +188,12 @@ class Stack:
         better = []
         for place, (number, spec) in enumerate(zip(going, specs, strict=True)):
             replica = self.replicas[number]
-            found = chosen_on[place].figures(replica.split.validation.truth)
+            found = chosen_on[place].figures(replica.split.validation.truth, spec.conventions.cycle)
             entry = {"validation_rmse": found["rmse"]}
             if not spec.trains("rul"):
                 entry["validation_f1"] = found["macro_f1"]
             if on_test and replica.split.test is not None:
-                found = on_test[place].figures(replica.split.test.truth)
+                found = on_test[place].figures(replica.split.test.truth, spec.conventions.cycle)
                 entry |= {"test_rmse": found["rmse"], "test_score": found["score"]}
             better += [number] if replica.judged(entry) else []
         if better:
