@@ -81,7 +81,8 @@ def _of_first_rows(fleet: Fleet, kept: NDArray[np.int64], failed: NDArray[np.boo
     owner = fleet.engine_of_row()
     rows = np.flatnonzero(np.arange(len(owner)) - fleet.starts[owner] < kept[owner])
     last = fleet.starts[:-1] + kept - 1
-    beyond = np.where(failed, 0, fleet.rul_at(last))  # what is not known of a suspended engine
+    cut = kept < fleet.lengths
+    beyond = np.where(cut, fleet.rul_at(last), 0)  # what is not known of an engine that was suspended here
 
     def of_rows(values: Any) -> Any:
         return None if values is None else np.asarray(values[rows])
@@ -97,4 +98,5 @@ def _of_first_rows(fleet: Fleet, kept: NDArray[np.int64], failed: NDArray[np.boo
         sha256=None,
         time=of_rows(fleet.time),
         failed=failed,
+        stops=None if fleet.stops is None or fleet.time is None else np.where(cut, fleet.time[last], fleet.stops),
     )

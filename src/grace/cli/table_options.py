@@ -46,6 +46,7 @@ def opened(options: EngineOptions, features: tuple[str, ...]) -> TableSource:
         str(engine),
         str(time),
         target=target or "",
+        start=options.start or "",
         label=options.label or "",
         unit=options.time_unit,
         sentinels=_numbers(options.sentinels or ""),

@@ -41,6 +41,8 @@ class Fleet:
             which were suspended, is a lower bound: their last time minus the row's. None: all are taken as failed.
         time: Time of each row in the unit of RUL, float64 ``[R]``, ascending within an engine; None: the rows are one unit apart.
         last_time: Time of each engine's last row as in the file, ``[E]``; None: the count of its rows.
+        stops: Time until which each engine's last row holds, in the unit of RUL, ``[E]``, where rows hold over an interval from
+            their ``time`` on; None: what was known last is the last row's time.
         sha256: Of what it was read from, in hexadecimal: a file's bytes; of several files :func:`grace.data.identity.combined`;
             a frame's columns and values. None for a fleet made in Python and for a part of a fleet.
     """
@@ -57,6 +59,7 @@ class Fleet:
     sha256: str | None = None
     time: NDArray[Any] | StoredRows | None = None
     failed: NDArray[np.bool_] | None = None
+    stops: NDArray[Any] | None = None
 
     @classmethod
     def of_rows(cls, name: str, engine: NDArray[Any], values: NDArray[np.float64], columns: tuple[str, ...]) -> Fleet:
@@ -73,6 +76,32 @@ class Fleet:
     def failures(self) -> NDArray[np.int64]:
         """Indices of the engines that failed, int64 ``[F]``."""
         return np.arange(len(self.engines)) if self.failed is None else np.flatnonzero(self.failed)
+
+    @property
+    def held(self) -> NDArray[np.float64]:
+        """Time from each engine's last row to its stop, in the unit of RUL, float64 ``[E]``; 0 without ``stops``."""
+        if self.stops is None or self.time is None:
+            return np.zeros(len(self.engines))
+        return np.asarray(self.stops - self.time[self.starts[1:] - 1], dtype=np.float64)
+
+    def lives(self) -> NDArray[np.float64]:
+        """Age of each engine at the end of its life, or where it was suspended, in the unit of RUL, float64 ``[E]``.
+
+        That is the time of its last row plus the RUL there; age is the own time, or of dates the time since the first row.
+        """
+        last = self.lengths if self.time is None else self.time[self.starts[1:] - 1]
+        return np.asarray(last - self._born() + self.last_rul, dtype=np.float64)
+
+    def entries(self) -> NDArray[np.float64]:
+        """Age of each engine at its first row, in the unit of RUL, float64 ``[E]``; what ended younger was never seen."""
+        first = np.ones(len(self.engines)) if self.time is None else self.time[self.starts[:-1]]
+        return np.asarray(first - self._born(), dtype=np.float64)
+
+    def _born(self) -> NDArray[np.float64]:
+        """Time of each engine at which its age is 0, ``[E]``."""
+        dates = self.last_time is not None and self.last_time.dtype.kind in "mM"
+        first = self.time[self.starts[:-1]] if dates and self.time is not None else np.zeros(len(self.engines))
+        return np.asarray(first, dtype=np.float64)
 
     def engine_of_row(self) -> NDArray[np.int64]:
         """Index (not number) of the engine that each row belongs to, int64 ``[R]``."""
@@ -152,6 +181,7 @@ class Fleet:
             sha256=None,
             time=of_rows(self.time),
             failed=None if self.failed is None else self.failed[index],
+            stops=None if self.stops is None else self.stops[index],
         )
 
     def split(self, share: float = 0.2, seed: int = 0) -> tuple[Fleet, Fleet]:

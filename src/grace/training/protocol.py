@@ -104,7 +104,7 @@ def _tested(spec: RunSpec, test: Fleet, conditioner: Conditioner) -> Windows:
             f"{test.name} should hold a test engine that failed. Found none: all {len(test.engines)} were suspended. Leave "
             "--test-table out."
         )
-    if spec.conventions.table is None or test.last_rul[test.failures].any():
+    if spec.conventions.table is None or (test.last_rul > test.held)[test.failures].any():
         found = Windows.last(test, conditioner.transform(test), spec.conventions)
     else:
         found = _cut(spec, test, conditioner, 0)  # the same cuts for every seed and method

@@ -13,9 +13,9 @@ from grace.errors import GraceError
 
 TRAIN, TEST = "dev", "test"
 """The sides of an N-CMAPSS file; a table has but one."""
-ROLES = ("engine", "time", "target", "label", "event")
+ROLES = ("engine", "time", "target", "label", "event", "start")
 """Fields of :class:`Columns` that name a column which is no value."""
-LATER = ("incomplete", "sentinels", "event", "leaks")
+LATER = ("incomplete", "sentinels", "event", "leaks", "start")
 """Fields of :class:`Columns` that came after records were there."""
 
 
@@ -38,9 +38,11 @@ class Columns:
         event: Column that says whether an engine failed at its last row (1) or was suspended (0), in every row or in the last
             one; empty: nothing says so, and all are taken as failed.
         leaks: Features that were asked for though they give an engine's end away, with the reason.
+        start: Column with the time from which a row holds, until ``time``; RUL of a row counts from it to the engine's last
+            ``time``. Empty: a row is of one time.
 
     Raises:
-        GraceError: A column has two roles.
+        GraceError: A column has two roles, or ``start`` comes with ``target``.
     """
 
     engine: str
@@ -55,6 +57,7 @@ class Columns:
     sentinels: tuple[float, ...] = ()
     event: str = ""
     leaks: tuple[str, ...] = ()
+    start: str = ""
 
     def __post_init__(self) -> None:
         taken: dict[str, str] = {}
@@ -65,6 +68,11 @@ class Columns:
                     f"`--{role}` should be a column of its own. Found {name}, which is `--{taken[name]}` already."
                 )
             taken[name] = role
+        if self.start and self.target:
+            raise GraceError(
+                f"`--start` should be left out with --target: the last stop less the start is the RUL. Found {self.target}. "
+                "Leave one of them out."
+            )
 
     @property
     def named(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from grace.data.tables.columns import TRAIN, Columns, TableSource
 from grace.data.tables.events import failed_by, failed_of
 from grace.data.tables.missing import carry_on
 from grace.data.tables.on_disk import stored_fleet
-from grace.data.tables.rul import check_steps, rul_from_times
+from grace.data.tables.rul import check_steps, rul_of
 from grace.data.tables.scan import Frame, scan
 from grace.data.tables.table import Table
 from grace.errors import GraceError
@@ -26,7 +26,8 @@ def read_table(
 
     RUL is the column ``target``, or else the engine's last time minus the row's, in the unit of time: the recording ends with
     the engine's life, unless the column ``event`` says that it was suspended; so was an engine whose target is empty. Times need
-    not be evenly spaced; a window counts rows, and statistics of it are taken over time where they are not.
+    not be evenly spaced; a window counts rows, and statistics of it are taken over time where they are not. Rows that hold over
+    an interval (``start``) are known from their start on: that is a row's time, and RUL counts from it to the engine's last stop.
 
     Args:
         table: A file, a folder, a frame of polars or pandas, or a :class:`~grace.data.tables.columns.TableSource`, which
@@ -80,7 +81,7 @@ def _in_memory(table: Table, source: TableSource) -> Fleet:
     found = arrays_of(source, frame.sort("engine", "time", maintain_order=True))
     fleet = Fleet.of_rows(source.name, found["engine"], found["values"], source.made)
     carry_on(source, found["values"], fleet.starts)
-    rul, steps = rul_from_times(source, fleet.engines, fleet.starts, found["time"], found.get("target"))
+    rul, steps = rul_of(source, fleet.engines, fleet.starts, found)
     check_steps(source, fleet.engines, steps)
     last = fleet.starts[1:] - 1
     return replace(
@@ -91,5 +92,6 @@ def _in_memory(table: Table, source: TableSource) -> Fleet:
         last_time=found["shown"][last],
         sha256=sha256,
         time=found["time"],
+        stops=found["stop"][last] if "stop" in found else None,
         failed=failed_of(source, fleet.engines, fleet.starts, found),
     )

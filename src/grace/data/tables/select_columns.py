@@ -18,6 +18,7 @@ from grace.data.tables.categories import categories_of, said_of_categories, with
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.end_flags import end_flags
 from grace.data.tables.events import without_rows
+from grace.data.tables.intervals import said_of_gaps
 from grace.data.tables.leaks import leaks
 from grace.data.tables.missing import carried, gaps_of, replaced, suspected, texts_for_none
 from grace.data.tables.sample import filled, sample
@@ -76,6 +77,7 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
         *texts_for_none(table, features),
         *replaced(columns.sentinels),
         *carried(shares),
+        *said_of_gaps(table, source),
     )
     return replace(
         source,
