@@ -21,14 +21,15 @@ LOST = (0.05, 0.6)
 """Share of its life that a suspended engine loses, drawn uniformly between these."""
 
 
-def held_out(fleet: Fleet, seed: int, groups: NDArray[np.int64] | None = None) -> tuple[Fleet, Fleet]:
+def held_out(fleet: Fleet, seed: int, groups: NDArray[Any] | None = None) -> tuple[Fleet, Fleet]:
     """Engines to cut and engines to judge by: :data:`HELD` of those that failed, or of groups of engines, ``groups [E]``, as many
-    as it takes to come nearest to that share, at least one on each side.
+    as it takes to come nearest to that share, at least one on each side; None: the fleet's own groups.
 
     Raises:
         GraceError: Fewer than two groups have an engine that failed.
     """
-    group = np.arange(len(fleet.engines)) if groups is None else groups
+    own = fleet.groups if groups is None else groups
+    group = np.arange(len(fleet.engines)) if own is None else own
     names = np.unique(group[fleet.failures])
     if len(names) < 2:
         raise GraceError(

@@ -16,6 +16,8 @@ from grace.errors import GraceError
 MIN_HISTORY = 20
 """Shortest history that a window needs by default, in trainings and in a diagnosis, cycles (rows of a table)."""
 
+FEW_GROUPS = 4
+"""Groups of which each is named where it is said how many failed."""
 ALL_FAILED = "every unit is taken as failed; if some still run, name --event"
 """What is said of a table that tells of no event."""
 
@@ -63,8 +65,22 @@ def suspension(fleet: Fleet, conventions: Conventions) -> str:
     failed, others = (f"{np.median(ages[side]):g}" if side.any() else "-" for side in (fleet.failed, ~fleet.failed))
     return (
         f"{fleet.failed.sum():,} units failed, at a median age of {failed} {conventions.unit}, and {(~fleet.failed).sum():,} "
-        f"were suspended, at {others}{_late(fleet)}: if suspension tells something of RUL, all figures are biased"
+        f"were suspended, at {others}{_by_group(fleet)}{_late(fleet)}: if suspension tells something of RUL, all figures are "
+        "biased"
     )
+
+
+def _by_group(fleet: Fleet) -> str:
+    """How many failed in each of a few groups, or of more in how many all did; nothing where the same share did in all."""
+    if fleet.groups is None or fleet.failed is None:
+        return ""
+    of = {str(name): fleet.failed[fleet.groups == name] for name in np.unique(fleet.groups)}
+    shares = [float(failed.mean()) for failed in of.values()]
+    if min(shares) == max(shares):
+        return ""
+    if len(of) <= FEW_GROUPS:
+        return "; failed by group: " + ", ".join(f"{name} {side.sum():,} of {len(side):,}" for name, side in of.items())
+    return f"; of {len(of):,} groups all failed in {shares.count(1):,}, none in {shares.count(0):,}"
 
 
 def _late(fleet: Fleet) -> str:
@@ -95,6 +111,11 @@ def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0)
         raise GraceError(
             f"{fleet.name} should hold at least two training engines that failed. Found {found}. RUL is learned from failures: "
             "wait for more, or correct the column of events."
+        )
+    if fleet.groups is not None and len(fleet.together()) < 2:
+        raise GraceError(
+            f"{fleet.name} should hold failures in at least two groups. Found one, {fleet.groups[fleet.failures[0]]}. Whole "
+            "groups are held out: name smaller ones with --group."
         )
     least = int(fleet.failures[np.argmin(fleet.lengths[fleet.failures])])
     needed = min(min_history, conventions.window) or conventions.window

@@ -21,7 +21,8 @@ def arrays_of(source: TableSource, frame: pl.DataFrame) -> dict[str, NDArray[Any
     ``event``; refused where a value is missing or not finite, a label is of no known class, or an event is not 1 or 0."""
     columns = source.in_rows
     times = [("time", columns.start), ("stop", columns.time)] if columns.start else [("time", columns.time)]
-    for name, role in (("engine", columns.engine), *times):
+    engine = f"{columns.engine} and {columns.life_id}" if columns.life_id else columns.engine
+    for name, role in (("engine", engine), *times):
         if frame[name].null_count():
             raise GraceError(f"{source.path}: {role} should be known in every row. Found an empty one. Drop such rows.")
     found: dict[str, NDArray[Any]] = {

@@ -21,6 +21,7 @@ from grace.data.stored import StoredRows
 from grace.data.tables.arrays import arrays_of, names_of
 from grace.data.tables.columns import TableSource
 from grace.data.tables.events import failed_of
+from grace.data.tables.lives import check_clock
 from grace.data.tables.missing import carry_on
 from grace.data.tables.rul import check_steps, rul_of
 from grace.data.tables.table import Table, unreadable
@@ -175,7 +176,9 @@ class _Writer:
     def sort(self, engine: int) -> None:
         """Put one engine's rows into the order of time."""
         begin, end = int(self.starts[engine]), int(self.starts[engine + 1])
-        order = np.argsort(self.rows_of("time", begin, end), kind="stable")
+        time = self.rows_of("time", begin, end)
+        check_clock(self.source, self.engines[engine], time, self.table.schema[self.source.columns.time].is_temporal())
+        order = np.argsort(time, kind="stable")
         for name in self.names:
             self.write(name, np.arange(begin, end), self.rows_of(name, begin, end)[order])
 

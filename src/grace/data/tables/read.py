@@ -10,12 +10,14 @@ from grace.data.fleet import Fleet
 from grace.data.tables.arrays import arrays_of
 from grace.data.tables.categories import with_categories
 from grace.data.tables.columns import TRAIN, Columns, TableSource
-from grace.data.tables.events import failed_by, failed_of
+from grace.data.tables.events import failed_of
+from grace.data.tables.lives import check_clocks, with_lives
 from grace.data.tables.missing import carry_on
 from grace.data.tables.on_disk import stored_fleet
 from grace.data.tables.rul import check_steps, rul_of
 from grace.data.tables.scan import Frame, scan
 from grace.data.tables.table import Table
+from grace.data.tables.units import groups_in_rows, placed, with_units
 from grace.errors import GraceError
 
 
@@ -42,18 +44,22 @@ def read_table(
             each other, or a file changes meanwhile.
     """
     opened, source = _opened(table, columns, tuple(values))
+    opened = with_lives(opened, source.columns.engine, source.columns.life_id)
     opened = with_categories(opened.cleaned(source.columns, source.values), source.values)
     if not source.features:
         numeric = (n for n, kind in opened.schema.items() if kind.is_numeric() and n not in source.columns.named)
         source = replace(source, features=tuple(numeric))
+    source = placed(source, opened.schema)
     opened.check(source.in_rows, source.values)
     if source.cache is not None and source.side == TRAIN:
         fleet = stored_fleet(opened, source)
     else:
         fleet = opened.unchanged(lambda: _in_memory(opened, source))
+    if source.in_rows.grouping:
+        fleet = replace(fleet, groups=groups_in_rows(opened, source, fleet))
     if source.units is None or source.columns.target:  # a target says of every engine whether its RUL is known
         return fleet
-    return replace(fleet, failed=failed_by(source.units, source.columns.engine, source.columns.event, fleet))
+    return with_units(fleet, source.units, source.columns.engine, source.in_units, source.columns.life_id)
 
 
 def _opened(
@@ -78,8 +84,11 @@ def _in_memory(table: Table, source: TableSource) -> Fleet:
     frame = table.collect(table.whole.select(table.selected(source)))
     if frame.is_empty():
         raise table.without_rows()
-    found = arrays_of(source, frame.sort("engine", "time", maintain_order=True))
+    frame = frame.with_row_index("row").sort("engine", "time", maintain_order=True)
+    found = arrays_of(source, frame)
     fleet = Fleet.of_rows(source.name, found["engine"], found["values"], source.made)
+    dates = table.schema[source.columns.time].is_temporal()
+    check_clocks(source, fleet.engines, fleet.starts, found["time"], frame["row"].to_numpy(), dates)
     carry_on(source, found["values"], fleet.starts)
     rul, steps = rul_of(source, fleet.engines, fleet.starts, found)
     check_steps(source, fleet.engines, steps)

@@ -140,38 +140,40 @@ class Table:
 
     def check(self, columns: Columns, values: tuple[str, ...]) -> None:
         """Refuse a table that lacks a column, or whose column is of the wrong type, or with dates in an unknown unit."""
-        self._need(columns.engine, "--engine", numeric=False)
-        self._need(columns.time, "--time", numeric=False)
+        self.need(columns.engine, "--engine", numeric=False)
+        self.need(columns.time, "--time", numeric=False)
         kind = self.schema[columns.time]
         if not kind.is_temporal():
-            self._need(columns.time, "--time")
+            self.need(columns.time, "--time")
         elif columns.unit not in SECONDS or str(kind) == "Time":
             raise GraceError(
                 f"{self.path}: {columns.time} should hold numbers, or dates with --time-unit {', '.join(SECONDS)}. Found "
                 f"{kind} in {columns.unit}. Name the unit that RUL is counted in."
             )
+        if columns.group:
+            self.need(columns.group, "--group", numeric=False)
         if columns.start:
             self._need_start(columns)
         if columns.target:
-            self._need(columns.target, "--target")
+            self.need(columns.target, "--target")
         if columns.label:
-            self._need(columns.label, "--label", numeric=False)
+            self.need(columns.label, "--label", numeric=False)
         if columns.event:
-            self._need(columns.event, "--event", numeric=False)
+            self.need(columns.event, "--event", numeric=False)
         for name in values:
-            self._need(name, "--conditions" if name in columns.settings else "--features")
+            self.need(name, "--conditions" if name in columns.settings else "--features")
 
     def _need_start(self, columns: Columns) -> None:
         """Refuse a column of starts that is not there, or not of numbers or of dates as the stops are."""
         kind = self.schema[columns.time]
-        self._need(columns.start, "--start", numeric=not kind.is_temporal())
+        self.need(columns.start, "--start", numeric=not kind.is_temporal())
         if kind.is_temporal() and self.schema[columns.start] != kind:
             raise GraceError(
                 f"{self.path}: {columns.start} should be {kind}, as {columns.time} is. Found {self.schema[columns.start]}. Write "
                 "both alike."
             )
 
-    def _need(self, name: str, option: str, numeric: bool = True) -> None:
+    def need(self, name: str, option: str, numeric: bool = True) -> None:
         """Refuse a column that is not there or holds no numbers, and a table that holds none for want of rows."""
         if name not in self.schema:
             found = ", ".join(self.schema)[:200]
