@@ -21,14 +21,15 @@ LOST = (0.05, 0.6)
 """Share of its life that a suspended engine loses, drawn uniformly between these."""
 
 
-def held_out(fleet: Fleet, seed: int, groups: NDArray[np.int64] | None = None) -> tuple[Fleet, Fleet]:
+def held_out(fleet: Fleet, seed: int, groups: NDArray[Any] | None = None) -> tuple[Fleet, Fleet]:
     """Engines to cut and engines to judge by: :data:`HELD` of those that failed, or of groups of engines, ``groups [E]``, as many
-    as it takes to come nearest to that share, at least one on each side.
+    as it takes to come nearest to that share, at least one on each side; None: the fleet's own groups.
 
     Raises:
         GraceError: Fewer than two groups have an engine that failed.
     """
-    group = np.arange(len(fleet.engines)) if groups is None else groups
+    own = fleet.groups if groups is None else groups
+    group = np.arange(len(fleet.engines)) if own is None else own
     names = np.unique(group[fleet.failures])
     if len(names) < 2:
         raise GraceError(
@@ -81,7 +82,8 @@ def _of_first_rows(fleet: Fleet, kept: NDArray[np.int64], failed: NDArray[np.boo
     owner = fleet.engine_of_row()
     rows = np.flatnonzero(np.arange(len(owner)) - fleet.starts[owner] < kept[owner])
     last = fleet.starts[:-1] + kept - 1
-    beyond = np.where(failed, 0, fleet.rul_at(last))  # what is not known of a suspended engine
+    cut = kept < fleet.lengths
+    beyond = np.where(cut, fleet.rul_at(last), 0)  # what is not known of an engine that was suspended here
 
     def of_rows(values: Any) -> Any:
         return None if values is None else np.asarray(values[rows])
@@ -97,4 +99,5 @@ def _of_first_rows(fleet: Fleet, kept: NDArray[np.int64], failed: NDArray[np.boo
         sha256=None,
         time=of_rows(fleet.time),
         failed=failed,
+        stops=None if fleet.stops is None or fleet.time is None else np.where(cut, fleet.time[last], fleet.stops),
     )

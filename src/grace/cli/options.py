@@ -45,12 +45,29 @@ class _TableOptions:
     ] = None
     engine: Annotated[str | None, typer.Option(help="Its column that names the engine.")] = None
     time: Annotated[str | None, typer.Option(help="Its column that orders an engine's rows: number or date.")] = None
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="Its column with the time from which a row holds, until --time; default: a row is of one time."
+        ),
+    ] = None
     features: Annotated[str | None, typer.Option(help="Columns with commas; default all that vary.")] = None
     label: Annotated[str | None, typer.Option(help="Column of a table with own health labels, three classes.")] = None
     target: Annotated[str | None, typer.Option(help="Column with each row's RUL; default last time minus time.")] = None
     event: Annotated[
         str | None,
         typer.Option(help="Column that is 1 where an engine failed at its last row, 0 where it was suspended."),
+    ] = None
+    group: Annotated[
+        str | None,
+        typer.Option(help="Column with the group of an engine; a group is trained on or held out as a whole."),
+    ] = None
+    life_id: Annotated[
+        str | None, typer.Option(help="Column that tells several lives of one engine apart; each is a unit.")
+    ] = None
+    duration: Annotated[
+        str | None,
+        typer.Option(help="Column of --unit-table with the age at which each engine failed or was suspended."),
     ] = None
     time_unit: Annotated[str, typer.Option(help="Unit that RUL is counted in, e.g. hours.")] = "cycles"
     test_table: Annotated[Path | None, typer.Option(help="Table of test engines, with the same columns.")] = None
@@ -68,7 +85,10 @@ class EngineOptions(_TableOptions):
 
     data: Data = None
     unit_table: Annotated[
-        Path | None, typer.Option(help="Table of one row an engine that has the columns --engine and --event.")
+        Path | None,
+        typer.Option(
+            help="Table of one row an engine: the columns --engine and --event, perhaps --group and --duration."
+        ),
     ] = None
     window: Annotated[
         int | None,
@@ -92,7 +112,7 @@ class EngineOptions(_TableOptions):
         """The table, opened; None without one, refused with options of a table alone."""
         if self.table is not None:
             return work.opened(self, tuple(dict.fromkeys(_listed(self.features or ""))))
-        of_units = ("engine", "event") if self.unit_table is not None else ()
+        of_units = ("engine", "event", "group") if self.unit_table is not None else ()
         for name in (field.name for field in fields(_TableOptions) if field.name not in of_units):
             if getattr(self, name) is not None and name != "time_unit":
                 option = name.replace("_", "-")
@@ -112,7 +132,7 @@ class EngineOptions(_TableOptions):
         """What is read: the table, or the folder of the files, with the table of units where one is named."""
         if opened is not None or self.unit_table is None:
             return opened or self.data
-        names = {name: value for name in ("engine", "event") if (value := getattr(self, name))}
+        names = {name: value for name in ("engine", "event", "group") if (value := getattr(self, name))}
         return work.WithUnits(self.data, self.unit_table.absolute(), **names)
 
     def change(

@@ -39,6 +39,10 @@ def opened(options: EngineOptions, features: tuple[str, ...]) -> TableSource:
             f"`--unit-table` should be left out with --target, which says of each row whether its RUL is known. Found {target}. "
             "Leave one of them out."
         )
+    if options.duration and options.unit_table is None:
+        raise GraceError(
+            f"`--duration` should come with --unit-table, whose column it is. Found {options.duration} alone. Name the table."
+        )
     if options.test_table is not None:
         scan(options.test_table)  # refused here, before anything is trained
     test = options.test_table or (table if flights else None)
@@ -46,11 +50,15 @@ def opened(options: EngineOptions, features: tuple[str, ...]) -> TableSource:
         str(engine),
         str(time),
         target=target or "",
+        start=options.start or "",
         label=options.label or "",
         unit=options.time_unit,
         sentinels=_numbers(options.sentinels or ""),
         test="" if test is None else table_name(test),
-        event=options.event or ("event" if options.unit_table is not None else ""),
+        event=_event(options),
+        group=options.group or "",
+        life_id=options.life_id or "",
+        duration=options.duration or "",
     )
     source = TableSource(table, columns, features, test=test, units=options.unit_table, cache=options.cache)
     found = select_columns(source, options.conditions, ask=options.sentinels != "none")
@@ -59,6 +67,14 @@ def opened(options: EngineOptions, features: tuple[str, ...]) -> TableSource:
     made = Path(mkdtemp(prefix="grace-"))
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     return replace(found, cache=made)
+
+
+def _event(options: EngineOptions) -> str:
+    """The column of events: that of the option, or ``event`` of a table of units that has it or is named for nothing else."""
+    if options.event or options.unit_table is None:
+        return options.event or ""
+    other = options.group or options.duration
+    return "event" if not other or "event" in scan(options.unit_table).schema else ""
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -41,6 +41,10 @@ class Fleet:
             which were suspended, is a lower bound: their last time minus the row's. None: all are taken as failed.
         time: Time of each row in the unit of RUL, float64 ``[R]``, ascending within an engine; None: the rows are one unit apart.
         last_time: Time of each engine's last row as in the file, ``[E]``; None: the count of its rows.
+        stops: Time until which each engine's last row holds, in the unit of RUL, ``[E]``, where rows hold over an interval from
+            their ``time`` on; None: what was known last is the last row's time.
+        groups: Group of each engine, ``[E]``: those of one group are near replicates, and stand on one side of every split. None:
+            each engine is on its own.
         left_out: Engines that could not be read and have no rows here, by name, with the reason.
         done: What was done to its table as it was read, a line each.
         sha256: Of what it was read from, in hexadecimal: a file's bytes; of several files :func:`grace.data.identity.combined`;
@@ -59,6 +63,8 @@ class Fleet:
     sha256: str | None = None
     time: NDArray[Any] | StoredRows | None = None
     failed: NDArray[np.bool_] | None = None
+    stops: NDArray[Any] | None = None
+    groups: NDArray[Any] | None = None
     left_out: Mapping[Any, str] = field(default_factory=dict)
     done: tuple[str, ...] = ()
 
@@ -78,6 +84,32 @@ class Fleet:
         """Indices of the engines that failed, int64 ``[F]``."""
         return np.arange(len(self.engines)) if self.failed is None else np.flatnonzero(self.failed)
 
+    @property
+    def held(self) -> NDArray[np.float64]:
+        """Time from each engine's last row to its stop, in the unit of RUL, float64 ``[E]``; 0 without ``stops``."""
+        if self.stops is None or self.time is None:
+            return np.zeros(len(self.engines))
+        return np.asarray(self.stops - self.time[self.starts[1:] - 1], dtype=np.float64)
+
+    def lives(self) -> NDArray[np.float64]:
+        """Age of each engine at the end of its life, or where it was suspended, in the unit of RUL, float64 ``[E]``.
+
+        That is the time of its last row plus the RUL there; age is the own time, or of dates the time since the first row.
+        """
+        last = self.lengths if self.time is None else self.time[self.starts[1:] - 1]
+        return np.asarray(last - self._born() + self.last_rul, dtype=np.float64)
+
+    def entries(self) -> NDArray[np.float64]:
+        """Age of each engine at its first row, in the unit of RUL, float64 ``[E]``; what ended younger was never seen."""
+        first = np.ones(len(self.engines)) if self.time is None else self.time[self.starts[:-1]]
+        return np.asarray(first - self._born(), dtype=np.float64)
+
+    def _born(self) -> NDArray[np.float64]:
+        """Time of each engine at which its age is 0, ``[E]``."""
+        dates = self.last_time is not None and self.last_time.dtype.kind in "mM"
+        first = self.time[self.starts[:-1]] if dates and self.time is not None else np.zeros(len(self.engines))
+        return np.asarray(first, dtype=np.float64)
+
     def engine_of_row(self) -> NDArray[np.int64]:
         """Index (not number) of the engine that each row belongs to, int64 ``[R]``."""
         return np.repeat(np.arange(len(self.engines)), self.lengths)
@@ -91,7 +123,10 @@ class Fleet:
         if self.row_rul is not None:
             return self.row_rul[rows]
         engine = self.engine_at(rows)
-        return np.asarray(self.last_rul[engine] + (self.starts[engine + 1] - 1) - rows)
+        last = self.starts[engine + 1] - 1
+        if self.time is not None:
+            return np.asarray(self.last_rul[engine] + self.time[last] - self.time[rows])
+        return np.asarray(self.last_rul[engine] + last - rows)
 
     def rul(self) -> NDArray[Any]:
         """Uncapped RUL of each row, cycles, ``[R]``."""
@@ -156,30 +191,42 @@ class Fleet:
             sha256=None,
             time=of_rows(self.time),
             failed=None if self.failed is None else self.failed[index],
+            stops=None if self.stops is None else self.stops[index],
+            groups=None if self.groups is None else self.groups[index],
         )
+
+    def together(self) -> list[NDArray[np.int64]]:
+        """Indices of what is held out together: each engine that failed, or all engines of each group in which one did."""
+        if self.groups is None:
+            return list(self.failures[:, None])
+        return [np.flatnonzero(self.groups == name) for name in dict.fromkeys(self.groups[self.failures])]
 
     def split(self, share: float = 0.2, seed: int = 0) -> tuple[Fleet, Fleet]:
         """Training and validation engines, drawn at random and in their order: a share of those that failed, at least one on
-        each side, is held out; suspended ones are trained on.
+        each side, is held out; suspended ones are trained on. With ``groups`` it is a share of the groups in which one
+        failed, and a suspended engine goes with its group.
 
         Raises:
-            GraceError: Fewer than two engines that failed, or a share outside (0, 1).
+            GraceError: Fewer than two engines that failed, or groups in which one did, or a share outside (0, 1).
         """
-        count = len(self.failures)
+        parts = self.together()
+        count = len(parts)
         if count < 2:
-            raise GraceError(f"A split should have at least two engines that failed. Found {count}.")
+            what = "engines that failed" if self.groups is None else "groups in which an engine failed"
+            raise GraceError(f"A split should have at least two {what}. Found {count}.")
         if not 0 < share < 1:
             raise GraceError(f"`share` should be in (0, 1). Found {share}.")
         held = min(max(round(count * share), 1), count - 1)
-        out = np.sort(self.failures[np.random.default_rng(seed).permutation(count)[:held]])
+        out = np.sort(np.concatenate([parts[i] for i in np.random.default_rng(seed).permutation(count)[:held]]))
         return self.select(np.setdiff1d(np.arange(len(self.engines)), out)), self.select(out)
 
     def digest(self) -> str:
-        """``sha256``, or where there is none SHA-256 of the arrays; which engines failed counts where it is known."""
+        """``sha256``, or where there is none SHA-256 of the arrays; which engines failed, and their groups, count where known."""
         found = self._digest() if self.sha256 is None else self.sha256
-        if self.failed is None:
-            return found
-        return hashlib.sha256(json.dumps([found, np.asarray(self.failed).tolist()]).encode()).hexdigest()
+        for known in (self.failed, self.groups):
+            if known is not None:
+                found = hashlib.sha256(json.dumps([found, np.asarray(known).tolist()]).encode()).hexdigest()
+        return found
 
     def _digest(self) -> str:
         engines = [np.asarray(v).tolist() for v in (self.engines, self.starts, self.last_rul)]

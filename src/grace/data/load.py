@@ -12,10 +12,10 @@ from grace.data.cmapss.fleets import read_plain, read_test, read_train, subset_n
 from grace.data.fleet import SETTINGS, Fleet
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.tables.columns import TEST, Columns, TableSource
-from grace.data.tables.events import failed_by
 from grace.data.tables.read import read_table
 from grace.data.tables.scan import ENDINGS, Frame, files_of
 from grace.data.tables.text import ending
+from grace.data.tables.units import with_units
 from grace.errors import GraceError, ReadingError, UnitError
 
 SIMULATED = "simulated"
@@ -32,12 +32,14 @@ class WithUnits:
         units: Table of one row an engine.
         engine: Its column of engine numbers.
         event: Its column of events: 1 failed at the last row, 0 suspended.
+        group: Its column of groups; empty: there is none.
     """
 
     folder: Path | None
     units: Path
     engine: str = "engine"
     event: str = "event"
+    group: str = ""
 
 
 Source = Path | TableSource | WithUnits | None
@@ -69,9 +71,9 @@ def as_fleet(
     if isinstance(data, str | Path):
         data = TableSource(Path(data), columns or CMAPSS, features)
     roles = replace(data.columns if isinstance(data, TableSource) else columns or CMAPSS, target="", label="")
-    roles = roles if events else replace(roles, event="")
+    roles = roles if events else replace(roles, event="", group="", duration="")
     if isinstance(data, TableSource):
-        source = replace(data, columns=roles, side=TEST, units=data.units if events else None)
+        source = replace(data, columns=roles, side=TEST, units=data.units if events else None, of_units=())
         fleet = read_table(source, leave_out=leave_out)
     else:
         fleet = read_table(data, roles, features, leave_out)
@@ -108,7 +110,8 @@ def load_train(dataset: str, data: Source, dial: float = 1.0, seed: int = 0) -> 
         return read_table(data, leave_out=ReadingError)
     if isinstance(data, WithUnits):
         fleet = load_train(dataset, data.folder, dial, seed)
-        return replace(fleet, failed=failed_by(data.units, data.engine, data.event, fleet))
+        named = {"event": data.event} | ({"group": data.group} if data.group else {})
+        return with_units(fleet, data.units, data.engine, named)
     if dataset == SIMULATED:
         return simulate(Simulation(dial=dial, seed=seed))[0]
     return read_train(*subset_name(dataset, data))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from grace.clock import part
 from grace.data.conditions import Conditioner
@@ -17,6 +16,8 @@ from grace.errors import GraceError
 MIN_HISTORY = 20
 """Shortest history that a window needs by default, in trainings and in a diagnosis, cycles (rows of a table)."""
 
+FEW_GROUPS = 4
+"""Groups of which each is named where it is said how many failed."""
 ALL_FAILED = "every unit is taken as failed; if some still run, name --event"
 """What is said of a table that tells of no event."""
 
@@ -52,30 +53,43 @@ class Prepared:
 
 
 def suspension(fleet: Fleet, conventions: Conventions) -> str:
-    """How many engines of a fleet failed, how many were suspended, and how they differ in age; of a table that tells of no
+    """How many engines of a fleet failed, how many were suspended, how they differ in age at the end
+    (:meth:`Fleet.lives <grace.data.fleet.Fleet.lives>`), and how many were first seen at some age; of a table that tells of no
     event :data:`ALL_FAILED`, and nothing where there is nothing to say.
-
-    Age is the time of an engine's last row, or of dates the time since its first one.
     """
     table = conventions.table
     if fleet.failed is None or fleet.failed.all():
         told = table is None or table.event or table.target
         return "" if told else ALL_FAILED
-    ages = _ages(fleet)
+    ages = fleet.lives()
     failed, others = (f"{np.median(ages[side]):g}" if side.any() else "-" for side in (fleet.failed, ~fleet.failed))
     return (
         f"{fleet.failed.sum():,} units failed, at a median age of {failed} {conventions.unit}, and {(~fleet.failed).sum():,} "
-        f"were suspended, at {others}: if suspension tells something of RUL, all figures are biased"
+        f"were suspended, at {others}{_by_group(fleet)}{_late(fleet)}: if suspension tells something of RUL, all figures are "
+        "biased"
     )
 
 
-def _ages(fleet: Fleet) -> NDArray[np.float64]:
-    """Age of each engine at its last row, in the unit of RUL, ``[E]``."""
-    if fleet.time is None:
-        return fleet.lengths.astype(np.float64)
-    last = np.asarray(fleet.time[fleet.starts[1:] - 1], dtype=np.float64)
-    dates = fleet.last_time is not None and fleet.last_time.dtype.kind in "mM"
-    return last - fleet.time[fleet.starts[:-1]] if dates else last
+def _by_group(fleet: Fleet) -> str:
+    """How many failed in each of a few groups, or of more in how many all did; nothing where the same share did in all."""
+    if fleet.groups is None or fleet.failed is None:
+        return ""
+    of = {str(name): fleet.failed[fleet.groups == name] for name in np.unique(fleet.groups)}
+    shares = [float(failed.mean()) for failed in of.values()]
+    if min(shares) == max(shares):
+        return ""
+    if len(of) <= FEW_GROUPS:
+        return "; failed by group: " + ", ".join(f"{name} {side.sum():,} of {len(side):,}" for name, side in of.items())
+    return f"; of {len(of):,} groups all failed in {shares.count(1):,}, none in {shares.count(0):,}"
+
+
+def _late(fleet: Fleet) -> str:
+    """How many engines were first seen at an age above their first step of time; of a single row 0 is the step."""
+    first = fleet.starts[:-1]
+    second = np.minimum(first + 1, fleet.starts[1:] - 1)
+    step = np.ones(len(first)) if fleet.time is None else fleet.time[second] - fleet.time[first]
+    late = int((fleet.entries() > step).sum())
+    return f"; {late:,} were first seen at some age" if late else ""
 
 
 def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0) -> None:
@@ -98,6 +112,11 @@ def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0)
         raise GraceError(
             f"{fleet.name} should hold at least two training engines that failed. Found {found}. RUL is learned from failures: "
             "wait for more, or correct the column of events."
+        )
+    if fleet.groups is not None and len(fleet.together()) < 2:
+        raise GraceError(
+            f"{fleet.name} should hold failures in at least two groups. Found one, {fleet.groups[fleet.failures[0]]}. Whole "
+            "groups are held out: name smaller ones with --group."
         )
     _check_lengths(fleet, conventions, min_history)
     _check_sensors(fleet, conventions)

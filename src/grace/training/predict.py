@@ -25,7 +25,7 @@ from grace.training.outcome import Member
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """Of ``E`` engines, after their last recorded cycle.
+    """Of ``E`` engines, after their last recorded cycle; of rows that hold over an interval at the stop of the last one.
 
     Attributes:
         engine: Engine numbers or names, ``[E]``.
@@ -75,6 +75,8 @@ def predict(network: TrainedNetwork, engines: Fleet | Path | str | Frame) -> For
     every = [_last(network, member, fleet) for member in network.members]
     found, (low, high) = Predictions.mean(every, network.spec), network.interval.ends(np.stack([p.rul for p in every]))
     sides = np.stack([found.rul, low, high]).astype(np.float64)
+    if fleet.stops is not None:
+        sides = _at_the_stop(sides, fleet, network.conventions.cap)
     if not network.spec.trains("rul"):
         sides[:] = np.nan
     last = fleet.lengths if fleet.last_time is None else fleet.last_time
@@ -96,6 +98,14 @@ def _notes(fleet: Fleet, features: tuple[str, ...], window: int) -> NDArray[np.s
         )
         notes[engine] = "; ".join(text for text, count in zip(said, gone, strict=True) if count)
     return notes.astype(np.str_)
+
+
+def _at_the_stop(sides: NDArray[np.float64], fleet: Fleet, cap: float) -> NDArray[np.float64]:
+    """RUL and interval ``[3, E]``, which hold at the start of each engine's last row, at its stop: less by the time between, at
+    least 0; an upper end at the cap, "the cap or more", stays there."""
+    found = np.maximum(sides - fleet.held, 0.0)
+    found[2] = np.where(sides[2] >= cap, cap, found[2])
+    return found
 
 
 def _last(network: TrainedNetwork, member: Member, fleet: Fleet) -> Predictions:

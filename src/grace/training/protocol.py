@@ -30,10 +30,11 @@ class Split:
         chosen: Whether the epoch is chosen on ``validation``; of a fold, which is scored, nothing is.
         suspension: What :func:`~grace.data.prepare.suspension` says of the whole fleet.
 
-    Nothing is chosen or scored on engines that were suspended, whose RUL is not known. All of them are on the side of ``train``:
-    the conditioner reads their rows. Their windows are trained on where ``spec.suspended`` is ``bound``, in whose RUL loss a
-    prediction below what the engine ran costs (:func:`grace.models.rul_problem.task_losses`); where it is ``ignore``, in no RUL
-    loss, and only if the fleet has health labels of its own.
+    Nothing is chosen or scored on engines that were suspended, whose RUL is not known. All of them are on the side of ``train``,
+    but for those of a group that is held out, which are on no side: the conditioner reads their rows. Their windows are trained
+    on where ``spec.suspended`` is ``bound``, in whose RUL loss a prediction below what the engine ran costs
+    (:func:`grace.models.rul_problem.task_losses`); where it is ``ignore``, in no RUL loss, and only if the fleet has health
+    labels of its own.
     """
 
     train: Windows | ManyWindows
@@ -61,15 +62,17 @@ class Split:
     @classmethod
     def folds(cls, spec: RunSpec, fleet: Fleet, test: Fleet | None) -> list[Split]:
         """``spec.folds`` splits, or one an engine where fewer failed: each holds out its fold of the engines that did, which are
-        drawn.
+        drawn; of a fleet with groups, of the groups in which one did.
 
         Raises:
             GraceError: The fleet cannot be trained on.
         """
         _check(spec, fleet)
-        order = fleet.failures[np.random.default_rng(spec.seed).permutation(len(fleet.failures))]
-        parts = np.array_split(order, min(spec.folds, len(order)))
-        sides = [(np.setdiff1d(np.arange(len(fleet.engines)), part), np.sort(part)) for part in parts]
+        alone = fleet.together()
+        order = np.random.default_rng(spec.seed).permutation(len(alone))
+        drawn = np.array_split(order, min(spec.folds, len(order)))
+        parts = [np.sort(np.concatenate([alone[index] for index in fold])) for fold in drawn]
+        sides = [(np.setdiff1d(np.arange(len(fleet.engines)), part), part) for part in parts]
         made = (cls._made(spec, fleet.select(others), fleet.select(held), test) for others, held in sides)
         said = suspension(fleet, spec.conventions)
         return [replace(split, chosen=False, suspension=said) for split in made]
@@ -81,6 +84,10 @@ class Split:
         conventions, plan = spec.conventions, spec.schedule
         conditioner = Conditioner.fit(training, conventions, timed=statistics_of(spec.size) is not None)
         tested = None if test is None else _tested(spec, test, conditioner)
+        if held is not None and len(held.failures) < len(
+            held.engines
+        ):  # a suspended engine of a group that is held out
+            held = held.select(held.failures)
         validation = tested if held is None else _cut(spec, held, conditioner, spec.seed)
         assert validation is not None
         rows = conditioner.transform(training)
@@ -104,7 +111,7 @@ def _tested(spec: RunSpec, test: Fleet, conditioner: Conditioner) -> Windows:
             f"{test.name} should hold a test engine that failed. Found none: all {len(test.engines)} were suspended. Leave "
             "--test-table out."
         )
-    if spec.conventions.table is None or test.last_rul[test.failures].any():
+    if spec.conventions.table is None or (test.last_rul > test.held)[test.failures].any():
         found = Windows.last(test, conditioner.transform(test), spec.conventions)
     else:
         found = _cut(spec, test, conditioner, 0)  # the same cuts for every seed and method

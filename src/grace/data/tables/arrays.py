@@ -17,10 +17,12 @@ EMPTY = -1
 
 
 def arrays_of(source: TableSource, frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
-    """Arrays of rows that a table selected: ``engine``, ``time``, ``shown``, ``values [N, C]``, ``target``, ``label``, ``event``;
-    refused where a value is missing or not finite, a label is of no known class, or an event is not 1 or 0."""
+    """Arrays of rows that a table selected: ``engine``, ``time``, ``stop``, ``shown``, ``values [N, C]``, ``target``, ``label``,
+    ``event``; refused where a value is missing or not finite, a label is of no known class, or an event is not 1 or 0."""
     columns = source.in_rows
-    for name, role in (("engine", columns.engine), ("time", columns.time)):
+    times = [("time", columns.start), ("stop", columns.time)] if columns.start else [("time", columns.time)]
+    engine = f"{columns.engine} and {columns.life_id}" if columns.life_id else columns.engine
+    for name, role in (("engine", engine), *times):
         if frame[name].null_count():
             words = f"{role} should be known in every row. Found an empty one"
             mute = frame.filter(pl.col(name).is_null())["engine"].drop_nulls()  # of a row without engine: all, or none
@@ -29,13 +31,13 @@ def arrays_of(source: TableSource, frame: pl.DataFrame) -> dict[str, NDArray[Any
             )
     found: dict[str, NDArray[Any]] = {
         "engine": names_of(frame["engine"]),
-        "time": frame["time"].to_numpy(),
+        **{name: frame[name].to_numpy() for name, _ in times},
         "shown": frame["shown"].to_numpy(),
         "values": _values(source, frame),
     }
     if columns.target:
         found["target"] = frame["target"].to_numpy()
-    named = [*zip(source.made, found["values"].T, strict=True), (columns.time, found["time"])]
+    named = [*zip(source.made, found["values"].T, strict=True), *((role, found[name]) for name, role in times)]
     for name, column in named if not columns.target else [*named, (columns.target, found["target"])]:
         _refuse_gaps(source, found, column, name)
     if columns.label:

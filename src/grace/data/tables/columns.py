@@ -13,9 +13,11 @@ from grace.errors import GraceError
 
 TRAIN, TEST = "dev", "test"
 """The sides of an N-CMAPSS file; a table has but one."""
-ROLES = ("engine", "time", "target", "label", "event")
+ASSET = "(engine of several lives)"
+"""Column that a table gets where engines have several lives: the engine, whose lives are of one group."""
+ROLES = ("engine", "time", "target", "label", "event", "start", "group", "life_id", "duration")
 """Fields of :class:`Columns` that name a column which is no value."""
-LATER = ("incomplete", "sentinels", "event", "leaks")
+LATER = ("incomplete", "sentinels", "event", "leaks", "start", "group", "life_id", "duration")
 """Fields of :class:`Columns` that came after records were there."""
 
 
@@ -38,9 +40,16 @@ class Columns:
         event: Column that says whether an engine failed at its last row (1) or was suspended (0), in every row or in the last
             one; empty: nothing says so, and all are taken as failed.
         leaks: Features that were asked for though they give an engine's end away, with the reason.
+        start: Column with the time from which a row holds, until ``time``; RUL of a row counts from it to the engine's last
+            ``time``. Empty: a row is of one time.
+        group: Column with the group of each engine, the same in all of its rows; engines of one group are near replicates, and
+            stand on one side of every split. Empty: each is on its own, but for lives of one engine.
+        life_id: Column that tells several lives of one engine apart, each of which is an engine ``ENGINE/LIFE``.
+        duration: Column of the table of units with the age at which each engine failed or was suspended, in the unit of RUL;
+            empty: that is the age at its last row.
 
     Raises:
-        GraceError: A column has two roles.
+        GraceError: A column has two roles, or ``start`` comes with ``target``.
     """
 
     engine: str
@@ -55,21 +64,37 @@ class Columns:
     sentinels: tuple[float, ...] = ()
     event: str = ""
     leaks: tuple[str, ...] = ()
+    start: str = ""
+    group: str = ""
+    life_id: str = ""
+    duration: str = ""
 
     def __post_init__(self) -> None:
         taken: dict[str, str] = {}
         roles = [(role, getattr(self, role)) for role in ROLES]
         for role, name in (*roles, *(("conditions", name) for name in self.settings)):
+            option = role.replace("_", "-")
             if name and name in taken:
                 raise GraceError(
-                    f"`--{role}` should be a column of its own. Found {name}, which is `--{taken[name]}` already."
+                    f"`--{option}` should be a column of its own. Found {name}, which is `--{taken[name]}` already."
                 )
-            taken[name] = role
+            taken[name] = option
+        for role in ("start", "duration"):
+            if getattr(self, role) and self.target:
+                raise GraceError(
+                    f"`--{role}` should be left out with --target, which says what RUL is. Found {self.target}. Leave one of "
+                    "them out."
+                )
 
     @property
     def named(self) -> tuple[str, ...]:
-        """The columns that are no values: those of :data:`ROLES` that are given."""
-        return tuple(name for name in (getattr(self, role) for role in ROLES) if name)
+        """The columns that are no values: those of :data:`ROLES` that are given, and :data:`ASSET`."""
+        return tuple(name for name in (*(getattr(self, role) for role in ROLES), self.life_id and ASSET) if name)
+
+    @property
+    def grouping(self) -> str:
+        """The column that says of which group a row's engine is; empty where nothing does."""
+        return self.group or (self.life_id and ASSET)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; without those of :data:`LATER` that say nothing, so that ids stay as they were."""
@@ -94,7 +119,9 @@ class TableSource:
         features: Columns that the network sees; :func:`grace.data.tables.select_columns.select_columns` finds them.
         side: ``dev`` or ``test`` of an N-CMAPSS file.
         test: Table of test engines with the same columns, or None; N-CMAPSS names itself.
-        units: Table of one row an engine, which holds the column of events in place of the rows; None: the rows do.
+        units: Table of one row an engine; None: there is none.
+        of_units: Those of ``event``, ``group`` and ``duration`` that it holds in place of the rows, see
+            :func:`grace.data.tables.units.placed`.
         cache: Folder for the rows of a table that is larger than memory; None, or the side ``test``, is read into memory.
         conditions: Number of operating conditions that was asked for; 0 finds it.
         found: Operating conditions found in a sample of rows; what is fitted later sees all rows of the training engines.
@@ -109,6 +136,7 @@ class TableSource:
     side: str = TRAIN
     test: Path | None = None
     units: Path | None = None
+    of_units: tuple[str, ...] = ()
     cache: Path | None = None
     conditions: int = 0
     found: int = field(default=0, compare=False)
@@ -123,8 +151,13 @@ class TableSource:
 
     @property
     def in_rows(self) -> Columns:
-        """The columns, without that of events where another table holds it."""
-        return self.columns if self.units is None else replace(self.columns, event="")
+        """The columns, without those that the table of units holds."""
+        return replace(self.columns, **dict.fromkeys(self.of_units, ""))  # type: ignore[arg-type]
+
+    @property
+    def in_units(self) -> dict[str, str]:
+        """Role and column of what the table of units holds."""
+        return {role: getattr(self.columns, role) for role in self.of_units}
 
     @property
     def values(self) -> tuple[str, ...]:

@@ -1,23 +1,16 @@
-"""Which engines failed and which were suspended: a column of events in the rows of a table, or of one row an engine."""
+"""Which engines failed and which were suspended: a column of events in the rows of a table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from grace.data.fleet import Fleet
-from grace.data.tables.arrays import EMPTY, events_of, names_of
+from grace.data.tables.arrays import EMPTY
 from grace.data.tables.columns import TableSource
-from grace.data.tables.scan import scan
 from grace.errors import GraceError
-
-SHOWN = 5
-"""Engines that are named where some are missing."""
 
 
 def failed_of(
@@ -84,61 +77,3 @@ def _at_end(
             "Drop what comes after a failure, or correct the column."
         )
     return np.asarray(last == 1)
-
-
-def failed_by(units: Path, engine: str, event: str, fleet: Fleet) -> NDArray[np.bool_]:
-    """What a table of one row an engine says of the engines of a fleet: whether they failed, bool ``[E]``.
-
-    Raises:
-        GraceError: See :func:`read_units`, or it lacks an engine of the fleet.
-    """
-    known = read_units(units, engine, event)
-    gone = [str(name) for name in fleet.engines if str(name) not in known]
-    if gone:
-        raise GraceError(
-            f"{units} should have one row for each engine of {fleet.name}. Found none for {_named(gone)}. Add it, or drop the "
-            "engine's rows."
-        )
-    return np.array([known[str(name)] for name in fleet.engines])
-
-
-def read_units(units: Path, engine: str, event: str) -> dict[str, bool]:
-    """Whether each engine of a table of one row an engine failed, by its name.
-
-    Raises:
-        GraceError: The table cannot be read, lacks a column, names an engine twice, or an event is not 1 or 0.
-    """
-    table = scan(units)
-    for name, option in ((engine, "--engine"), (event, "--event")):
-        if name not in table.schema:
-            there = ", ".join(table.schema)[:200]
-            raise GraceError(f"{units} should have the column {name}. Found {there}. Name one with {option}.")
-    frame = table.collect(table.whole.select(engine=pl.col(engine), event=pl.col(event)))
-    if frame.is_empty():
-        raise table.without_rows()
-    names = [str(name) for name in names_of(frame["engine"])]
-    events = events_of(units, event, np.array(names), frame["event"])
-    found: dict[str, bool] = {}
-    for name, code in zip(names, events, strict=True):
-        if code == EMPTY:
-            raise GraceError(
-                f"{units}, engine {name}: {event} should be 1 (failed) or 0 (suspended). Found none. Fill it."
-            )
-        if name in found:
-            how = "the same event" if found[name] == bool(code) else "different events"
-            raise GraceError(
-                f"{units} should have one row an engine. Found engine {name} twice, with {how}. Keep one of its rows."
-            )
-        found[name] = bool(code)
-    return found
-
-
-def without_rows(units: Path, engine: str, event: str, engines: NDArray[Any]) -> list[str]:
-    """The line that names engines of a table of one row an engine that have no rows elsewhere; none without such."""
-    gone = sorted(set(read_units(units, engine, event)) - {str(name) for name in engines})
-    return [f"{units}: engines without rows: {_named(gone)}"] if gone else []
-
-
-def _named(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN])}{more}"

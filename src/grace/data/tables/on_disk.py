@@ -21,13 +21,16 @@ from grace.data.stored import StoredRows
 from grace.data.tables.arrays import arrays_of, names_of
 from grace.data.tables.columns import TableSource
 from grace.data.tables.events import failed_of
+from grace.data.tables.lives import check_clock
 from grace.data.tables.missing import carry_on
-from grace.data.tables.rul import check_steps, rul_from_times
+from grace.data.tables.rul import check_steps, rul_of
 from grace.data.tables.table import Table, unreadable
 from grace.data.tables.text import TEXT, ending
 from grace.files import unwritable
 
 VERSION = 3
+PASSING = ("stop", "target", "event")
+"""What is kept of a row only until its RUL is known."""
 
 
 def stored_fleet(table: Table, source: TableSource) -> Fleet:
@@ -62,6 +65,7 @@ def stored_fleet(table: Table, source: TableSource) -> Fleet:
         sha256=str(index["sha256"]),
         time=rows("time"),
         failed=index.get("failed"),
+        stops=index.get("stops"),
     )
 
 
@@ -154,7 +158,7 @@ class _Writer:
         self.ordered[index[time <= before]] = False
         self.latest[here] = np.maximum(self.latest[here], np.maximum.reduceat(time, first))
         self.filled[here] += count
-        for name in ("values", "time", "target", "label", "event"):
+        for name in ("values", "time", "stop", "target", "label", "event"):
             if name in found:
                 self.write(name, places, found[name][order])
 
@@ -174,24 +178,27 @@ class _Writer:
     def sort(self, engine: int) -> None:
         """Put one engine's rows into the order of time."""
         begin, end = int(self.starts[engine]), int(self.starts[engine + 1])
-        order = np.argsort(self.rows_of("time", begin, end), kind="stable")
+        time = self.rows_of("time", begin, end)
+        check_clock(self.source, self.engines[engine], time, self.table.schema[self.source.columns.time].is_temporal())
+        order = np.argsort(time, kind="stable")
         for name in self.names:
             self.write(name, np.arange(begin, end), self.rows_of(name, begin, end)[order])
 
     def finish(self) -> dict[str, Any]:
-        """Write ``rul.npy``, in place of targets and events, and carry missing readings on.
+        """Write ``rul.npy``, in place of stops, targets and events, and carry missing readings on.
 
         Returns:
-            ``last_rul``, RUL of each engine's last row ``[E]``, and ``failed`` where some engines were suspended.
+            ``last_rul``, RUL of each engine's last row ``[E]``, ``stops`` where rows hold over an interval, and ``failed`` where
+            some engines were suspended.
         """
-        last, steps, failed = [], [], []
+        last, steps, failed, stops = [], [], [], []
         for first, stop in self.blocks():
             begin, end = int(self.starts[first]), int(self.starts[stop])
-            time = self.rows_of("time", begin, end)
             starts, engines = self.starts[first : stop + 1] - begin, self.engines[first:stop]
-            said = {name: self.rows_of(name, begin, end) for name in ("target", "event") if name in self.names}
-            rul, own = rul_from_times(self.source, engines, starts, time, said.get("target"))
-            failed.append(failed_of(self.source, engines, starts, said | {"time": time}))
+            said = {name: self.rows_of(name, begin, end) for name in ("time", *PASSING) if name in self.names}
+            rul, own = rul_of(self.source, engines, starts, said)
+            failed.append(failed_of(self.source, engines, starts, said))
+            stops.append(said["stop"][starts[1:] - 1] if "stop" in said else None)
             self.write("rul", np.arange(begin, end), rul)
             if self.source.incomplete:
                 values = self.rows_of("values", begin, end)
@@ -200,9 +207,11 @@ class _Writer:
             steps.append(own)
             last.append(rul[starts[1:] - 1])
         check_steps(self.source, self.engines, np.concatenate(steps))
-        for name in ("target", "event"):
+        for name in PASSING:
             (self.folder / f"{name}.npy").unlink(missing_ok=True)
         found = {"last_rul": np.concatenate(last)}
+        if self.source.columns.start:
+            found["stops"] = np.concatenate([part for part in stops if part is not None])
         if all(part is None for part in failed):
             return found
         counts = (stop - first for first, stop in self.blocks())

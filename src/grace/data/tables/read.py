@@ -11,13 +11,15 @@ from grace.data.tables.account import account
 from grace.data.tables.arrays import arrays_of
 from grace.data.tables.categories import with_categories
 from grace.data.tables.columns import TRAIN, Columns, TableSource
-from grace.data.tables.events import failed_by, failed_of
+from grace.data.tables.events import failed_of
+from grace.data.tables.lives import check_clocks, with_lives
 from grace.data.tables.missing import carry_on
 from grace.data.tables.on_disk import stored_fleet
-from grace.data.tables.rul import check_steps, rul_from_times
+from grace.data.tables.rul import check_steps, rul_of
 from grace.data.tables.scan import Frame, scan
 from grace.data.tables.spared import spared
 from grace.data.tables.table import Table
+from grace.data.tables.units import groups_in_rows, placed, with_units
 from grace.errors import GraceError, UnitError
 
 
@@ -31,7 +33,8 @@ def read_table(
 
     RUL is the column ``target``, or else the engine's last time minus the row's, in the unit of time: the recording ends with
     the engine's life, unless the column ``event`` says that it was suspended; so was an engine whose target is empty. Times need
-    not be evenly spaced; a window counts rows, and statistics of it are taken over time where they are not.
+    not be evenly spaced; a window counts rows, and statistics of it are taken over time where they are not. Rows that hold over
+    an interval (``start``) are known from their start on: that is a row's time, and RUL counts from it to the engine's last stop.
 
     Args:
         table: A file, a folder, a frame of polars or pandas, or a :class:`~grace.data.tables.columns.TableSource`, which
@@ -48,15 +51,19 @@ def read_table(
             each other, or a file changes meanwhile.
     """
     opened, source = _opened(table, columns, tuple(values))
+    opened = with_lives(opened, source.columns.engine, source.columns.life_id)
     opened = with_categories(opened.cleaned(source.columns, source.values), source.values)
     if not source.features:
         numeric = (n for n, kind in opened.schema.items() if kind.is_numeric() and n not in source.columns.named)
         source = replace(source, features=tuple(numeric))
+    source = placed(source, opened.schema)
     fleet = _read(opened, source) if leave_out is None else spared(opened, source, _read, leave_out)
     fleet = replace(fleet, done=account(source))
+    if source.in_rows.grouping:
+        fleet = replace(fleet, groups=groups_in_rows(opened, source, fleet))
     if source.units is None or source.columns.target:  # a target says of every engine whether its RUL is known
         return fleet
-    return replace(fleet, failed=failed_by(source.units, source.columns.engine, source.columns.event, fleet))
+    return with_units(fleet, source.units, source.columns.engine, source.in_units, source.columns.life_id)
 
 
 def _read(table: Table, source: TableSource) -> Fleet:
@@ -90,10 +97,13 @@ def _in_memory(table: Table, source: TableSource) -> Fleet:
     frame = table.collect(table.whole.select(table.selected(source)))
     if frame.is_empty():
         raise table.without_rows()
-    found = arrays_of(source, frame.sort("engine", "time", maintain_order=True))
+    frame = frame.with_row_index("row").sort("engine", "time", maintain_order=True)
+    found = arrays_of(source, frame)
     fleet = Fleet.of_rows(source.name, found["engine"], found["values"], source.made)
+    dates = table.schema[source.columns.time].is_temporal()
+    check_clocks(source, fleet.engines, fleet.starts, found["time"], frame["row"].to_numpy(), dates)
     carry_on(source, found["values"], fleet.starts)
-    rul, steps = rul_from_times(source, fleet.engines, fleet.starts, found["time"], found.get("target"))
+    rul, steps = rul_of(source, fleet.engines, fleet.starts, found)
     check_steps(source, fleet.engines, steps)
     last = fleet.starts[1:] - 1
     return replace(
@@ -104,5 +114,6 @@ def _in_memory(table: Table, source: TableSource) -> Fleet:
         last_time=found["shown"][last],
         sha256=sha256,
         time=found["time"],
+        stops=found["stop"][last] if "stop" in found else None,
         failed=failed_of(source, fleet.engines, fleet.starts, found),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -10,10 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.tables.columns import TableSource
+from grace.data.tables.intervals import rul_from_intervals
 from grace.errors import UnitError
 
 MAX_STEP_RATIO = 20
 """Factor within which all engines' steps of time lie; seconds and minutes, hours and days are further apart."""
+
+
+def rul_of(
+    source: TableSource, engines: NDArray[Any], starts: NDArray[np.int64], rows: Mapping[str, NDArray[Any]]
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """RUL of each row of whole engines, and the step of time of each: :func:`rul_from_times`, or of rows that hold over an
+    interval :func:`~grace.data.tables.intervals.rul_from_intervals`, whose steps say nothing of the unit (NaN)."""
+    if "stop" in rows:
+        return rul_from_intervals(source, engines, starts, rows), np.full(len(engines), np.nan)
+    return rul_from_times(source, engines, starts, rows["time"], rows.get("target"))
 
 
 def rul_from_times(

@@ -13,9 +13,9 @@ import polars as pl
 from grace.data.fleet import Fleet
 from grace.data.tables.arrays import arrays_of, names_of
 from grace.data.tables.columns import Columns, TableSource
-from grace.data.tables.events import read_units
 from grace.data.tables.missing import gone_of
 from grace.data.tables.table import Table, is_number
+from grace.data.tables.units import read_units
 from grace.errors import ReadingError
 
 SAMPLE_ENGINES, SAMPLE_ROWS = 50, 20_000
@@ -32,8 +32,9 @@ def with_events(table: Table, source: TableSource, counts: pl.DataFrame) -> pl.D
         known = table.collect(_of_engines(table, columns, ~gone_of(table, columns.target)))
         found = dict(known.iter_rows())
         return counts if all(found.values()) else _told(counts, found)
-    if source.units is not None:
-        return _told(counts, read_units(source.units, columns.engine, columns.event))
+    if source.units is not None and "event" in source.of_units:
+        units = read_units(source.units, columns.engine, source.in_units, columns.life_id)
+        return _told(counts, dict(units.select("engine", pl.col("event") == 1).iter_rows()))
     if columns.event:
         return _told(
             counts, dict(table.collect(_of_engines(table, columns, _is_one(table, columns.event))).iter_rows())

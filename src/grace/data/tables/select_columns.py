@@ -17,13 +17,15 @@ from grace.data.tables.arrays import names_of
 from grace.data.tables.categories import categories_of, said_of_categories, with_categories
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.end_flags import end_flags
-from grace.data.tables.events import without_rows
+from grace.data.tables.intervals import said_of_gaps
 from grace.data.tables.leaks import leaks
+from grace.data.tables.lives import with_lives
 from grace.data.tables.missing import carried, gaps_of, replaced, suspected, texts_for_none
 from grace.data.tables.sample import filled, sample, with_events
 from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
 from grace.data.tables.table import Edges, Table, is_number
+from grace.data.tables.units import placed, without_rows
 from grace.errors import GraceError
 
 MEANINGS = ("healthy", "degrading", "critical")
@@ -76,8 +78,9 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
     done = (
         *said_of_categories(texts),
         *texts_for_none(table, features),
-        *replaced(_scanned(replace(source, columns=replace(columns, sentinels=()))), features, columns.sentinels),
+        *replaced(_uncleaned(source), features, columns.sentinels),
         *carried(shares),
+        *said_of_gaps(table, source),
     )
     return replace(
         source,
@@ -87,22 +90,34 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
         found=len(fitted.centres),
         rows=total,
         left_out=left_out,
-        done=(*table.done, *done, *_without_rows(source, counts), *(suspected(table, edges) if ask else ())),
+        done=(
+            *table.done,
+            *done,
+            *without_rows(source, names_of(counts["engine"])),
+            *(suspected(table, edges) if ask else ()),
+        ),
     )
 
 
 def _opened(source: TableSource) -> tuple[Table, TableSource, dict[str, tuple[str, ...]]]:
     """The table, cleaned and with a column for each value of its text columns, the source with these features, and these."""
-    table = _scanned(source)
+    table = scan(source.path, source.side)
+    source = placed(source, table.schema)
+    table = _cleaned(table, source)
     texts = categories_of(table, source.columns, source.features)
     features = dict.fromkeys(one for name in source.features for one in texts.get(name, (name,)))
     return with_categories(table, tuple(chain(*texts.values()))), replace(source, features=tuple(features)), texts
 
 
-def _scanned(source: TableSource) -> Table:
-    table = scan(source.path, source.side)
+def _cleaned(table: Table, source: TableSource) -> Table:
     table.check_roles(source.in_rows)
-    return table.cleaned(source.columns)
+    return with_lives(table, source.columns.engine, source.columns.life_id).cleaned(source.columns)
+
+
+def _uncleaned(source: TableSource) -> Table:
+    """The table with its sentinels."""
+    without = replace(source, columns=replace(source.columns, sentinels=()))
+    return _cleaned(scan(source.path, source.side), without)
 
 
 def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
@@ -113,12 +128,6 @@ def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
     if text.isdigit():
         return int(text), ()
     return 0, tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-
-
-def _without_rows(source: TableSource, counts: pl.DataFrame) -> list[str]:
-    if source.units is None:
-        return []
-    return without_rows(source.units, source.columns.engine, source.columns.event, names_of(counts["engine"]))
 
 
 def _check_named(table: Table, source: TableSource, named: tuple[str, ...]) -> None:

@@ -84,7 +84,7 @@ class Table:
 
         Of ``values``, the time, the target and the event; without values of all columns but engine and label.
         """
-        wanted = (*values, columns.time, columns.target, columns.event) if values else tuple(self.schema)
+        wanted = (*values, columns.time, columns.start, columns.target, columns.event) if values else tuple(self.schema)
         wanted = tuple(
             n for n in wanted if self.schema.get(n) == pl.String and n not in (columns.engine, columns.label)
         )
@@ -157,7 +157,7 @@ class Table:
         """Refuse a table that lacks a column with a role."""
         for role in ROLES:
             if name := getattr(columns, role):
-                self._need(name, f"--{role}", numeric=False)
+                self.need(name, f"--{role.replace('_', '-')}", numeric=False)
 
     def check_dates(self, columns: Columns) -> None:
         """Refuse dates as times of which text files do not tell what is the day and what the month."""
@@ -170,18 +170,30 @@ class Table:
         self.check_roles(columns)
         kind = self.schema[columns.time]
         if not kind.is_temporal():
-            self._need(columns.time, "--time")
+            self.need(columns.time, "--time")
         elif columns.unit not in SECONDS or str(kind) == "Time":
             raise GraceError(
                 f"{self.path}: {columns.time} should hold numbers, or dates with --time-unit {', '.join(SECONDS)}. Found "
                 f"{kind} in {columns.unit}. Name the unit that RUL is counted in."
             )
+        if columns.start:
+            self._need_start(columns)
         if columns.target:
-            self._need(columns.target, "--target")
+            self.need(columns.target, "--target")
         for name in values:
-            self._need(name, "--conditions" if name in columns.settings else "--features")
+            self.need(name, "--conditions" if name in columns.settings else "--features")
 
-    def _need(self, name: str, option: str, numeric: bool = True) -> None:
+    def _need_start(self, columns: Columns) -> None:
+        """Refuse a column of starts that is not there, or not of numbers or of dates as the stops are."""
+        kind = self.schema[columns.time]
+        self.need(columns.start, "--start", numeric=not kind.is_temporal())
+        if kind.is_temporal() and self.schema[columns.start] != kind:
+            raise GraceError(
+                f"{self.path}: {columns.start} should be {kind}, as {columns.time} is. Found {self.schema[columns.start]}. Write "
+                "both alike."
+            )
+
+    def need(self, name: str, option: str, numeric: bool = True) -> None:
         """Refuse a column that is not there or holds no numbers, and a table that holds none for want of rows."""
         if name not in self.schema:
             found = ", ".join(self.schema)[:200]
@@ -201,7 +213,9 @@ class Table:
             )
 
     def selected(self, source: TableSource) -> list[pl.Expr]:
-        """Expressions for engine, time (a number), shown time, values, and target, label and event where they are named.
+        """Expressions for engine, time (a number), shown time, values, and stop, target, label and event where they are named.
+
+        Where rows hold over an interval ``time`` is its start and ``stop`` its end, which is also what is shown.
 
         All are of the table's types: files of one folder may hold whole numbers in one and fractions in another. A value is of
         single precision where the file has no more: a number is never rounded.
@@ -215,8 +229,9 @@ class Table:
             ("event", columns.event),
         )
         precision = [pl.Float32 if str(schema[name]) in SINGLE_PRECISION else pl.Float64 for name in source.values]
+        times = {"time": columns.start, "stop": columns.time} if columns.start else {"time": columns.time}
         return [
-            _time_as_number(columns, schema[columns.time]).alias("time"),
+            *(as_number(name, schema[name], columns.unit).alias(role) for role, name in times.items()),
             *(pl.col(name).cast(self._type(role, name)).alias(role) for role, name in named if name),
             *(pl.col(n).cast(precision[i]).alias(f"value {i}") for i, n in enumerate(source.values)),
         ]
@@ -262,15 +277,15 @@ def missing_texts(counts: Mapping[str, int]) -> list[str]:
     return [f"texts such as NA, n/a and - are missing numbers in: {named}"] if named else []
 
 
-def _time_as_number(columns: Columns, kind: pl.DataType) -> pl.Expr:
-    """The time of each row in the unit of RUL: numbers as they are, dates and durations of type ``kind`` from 1970 or 0."""
-    time = pl.col(columns.time)
+def as_number(name: str, kind: pl.DataType, unit: str) -> pl.Expr:
+    """A column of times in the unit of RUL: numbers as they are, dates and durations of type ``kind`` from 1970 or 0."""
+    time = pl.col(name)
     if not kind.is_temporal():
         return time.cast(pl.Int64) if kind.is_integer() else time.cast(pl.Float64)
     micros = (
         time.dt.total_microseconds() if str(kind).startswith("Duration") else time.cast(pl.Datetime("us")).dt.epoch()
     )
-    return micros.cast(pl.Float64) / (1e6 * SECONDS[columns.unit])
+    return micros.cast(pl.Float64) / (1e6 * SECONDS[unit])
 
 
 def _frame_sha256(frame: pl.DataFrame) -> str:

@@ -1,0 +1,163 @@
+"""What a table of one row an engine says of the engines of a fleet: event, group and length of life."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from grace.data.fleet import Fleet
+from grace.data.tables.arrays import EMPTY, events_of, names_of
+from grace.data.tables.columns import TableSource
+from grace.data.tables.lives import with_lives
+from grace.data.tables.scan import scan
+from grace.data.tables.table import Table
+from grace.errors import GraceError
+
+SHOWN = 5
+"""Engines that are named where some are missing."""
+EARLIER = 1e-9
+"""Share of a life by which it may end before the last row, for rounding."""
+
+
+def placed(source: TableSource, rows: Collection[str]) -> TableSource:
+    """The source with :attr:`TableSource.of_units <grace.data.tables.columns.TableSource>` settled: a column that the table of
+    units has, or that is not among the columns ``rows`` of the rows, is read there."""
+    if source.units is None or source.of_units:
+        return source
+    there = scan(source.units).schema
+    named = {role: getattr(source.columns, role) for role in ("event", "group")}
+    of = tuple(role for role, name in named.items() if name and (name in there or name not in rows))
+    return replace(source, of_units=of + ("duration",) * bool(source.columns.duration))
+
+
+def with_units(fleet: Fleet, units: Path, engine: str, named: Mapping[str, str], life_id: str = "") -> Fleet:
+    """The fleet with what a table of units says of it: the columns of the roles ``event``, ``group`` and ``duration`` that are
+    ``named``.
+
+    Raises:
+        GraceError: The table cannot be read, lacks a column or an engine, names an engine twice, an event is not 1 or 0, a
+            group is empty, or a life ends before its engine's last row.
+    """
+    frame = read_units(units, engine, named, life_id)
+    places = {name: row for row, name in enumerate(frame["engine"])}
+    gone = [str(name) for name in fleet.engines if str(name) not in places]
+    if gone:
+        raise GraceError(
+            f"{units} should have one row for each engine of {fleet.name}. Found none for {_named(gone)}. Add it, or drop the "
+            "engine's rows."
+        )
+    facts = frame[[places[str(name)] for name in fleet.engines]]
+    if "event" in named:
+        fleet = replace(fleet, failed=facts["event"].to_numpy() == 1)
+    if "group" in named:
+        fleet = replace(fleet, groups=facts["group"].to_numpy().astype(np.str_))
+    return fleet if "duration" not in named else _of_lives(fleet, units, named["duration"], facts["duration"])
+
+
+def read_units(units: Path, engine: str, named: Mapping[str, str], life_id: str = "") -> pl.DataFrame:
+    """A table of units: ``engine``, its name as text, and the roles of ``named``; an event is 1 or 0.
+
+    Raises:
+        GraceError: See :func:`with_units`.
+    """
+    table = with_lives(scan(units), engine, life_id)
+    for name, option in ((engine, "engine"), *((name, role) for role, name in named.items())):
+        if name not in table.schema:
+            there = ", ".join(table.schema)[:200]
+            raise GraceError(f"{units} should have the column {name}. Found {there}. Name one with --{option}.")
+    frame = table.collect(table.whole.select(pl.col(engine).alias("engine"), *_chosen(table, named)))
+    if frame.is_empty():
+        raise table.without_rows()
+    frame = frame.with_columns(engine=pl.Series([str(name) for name in names_of(frame["engine"])]))
+    if "event" in named:
+        frame = frame.with_columns(event=_events(units, named["event"], frame))
+    _refuse_twice(units, frame)
+    for role in ("group", "duration"):
+        if role in named and frame[role].null_count():
+            name = frame["engine"][int(frame[role].is_null().arg_max() or 0)]
+            raise GraceError(f"{units}, engine {name}: {named[role]} should be known. Found none. Fill it.")
+    return frame
+
+
+def _chosen(table: Table, named: Mapping[str, str]) -> list[pl.Expr]:
+    kinds = {"group": pl.String(), "duration": pl.Float64()}
+    if "duration" in named:
+        table.need(named["duration"], "--duration")
+    return [pl.col(name).cast(kinds.get(role, table.schema[name])).alias(role) for role, name in named.items()]
+
+
+def _events(units: Path, event: str, frame: pl.DataFrame) -> NDArray[np.int8]:
+    names = frame["engine"].to_numpy()
+    found = events_of(units, event, names, frame["event"])
+    if (found == EMPTY).any():
+        raise GraceError(
+            f"{units}, engine {names[np.argmax(found == EMPTY)]}: {event} should be 1 (failed) or 0 (suspended). Found none. "
+            "Fill it."
+        )
+    return found
+
+
+def _refuse_twice(units: Path, frame: pl.DataFrame) -> None:
+    twice = frame.filter(pl.col("engine").is_duplicated())
+    if twice.is_empty():
+        return
+    name = twice["engine"][0]
+    how = ""
+    if "event" in frame.columns:
+        events = twice.filter(pl.col("engine") == name)["event"].n_unique()
+        how = ", with the same event" if events == 1 else ", with different events"
+    raise GraceError(f"{units} should have one row an engine. Found engine {name} twice{how}. Keep one of its rows.")
+
+
+def _of_lives(fleet: Fleet, units: Path, name: str, duration: pl.Series) -> Fleet:
+    """The fleet whose engines end their lives, or were suspended, at the ages ``duration [E]``."""
+    life, seen = duration.to_numpy(), fleet.lives()
+    early = ~(life >= seen * (1 - EARLIER))
+    if early.any():
+        row = int(np.argmax(early))
+        raise GraceError(
+            f"{units}, engine {fleet.engines[row]}: {name} should be at least its age at its last row, {seen[row]:g}. Found "
+            f"{life[row]:g}. Correct it, or its unit."
+        )
+    return replace(fleet, last_rul=fleet.last_rul + np.maximum(life - seen, 0.0), row_rul=None)
+
+
+def groups_in_rows(table: Table, source: TableSource, fleet: Fleet) -> NDArray[Any]:
+    """The group of each engine by a column of the rows, ``[E]``; refused where one has several, or none."""
+    columns = source.in_rows
+    rows = table.whole.select(engine=pl.col(columns.engine), group=pl.col(columns.grouping).cast(pl.String))
+    group = pl.col("group")
+    every = group.drop_nulls().unique().sort().head(2).alias("known")
+    found = table.collect(rows.group_by("engine").agg(every, gone=group.null_count()))
+    known = dict(zip(map(str, names_of(found["engine"])), found.select("known", "gone").rows(), strict=True))
+    groups = []
+    for engine in map(str, fleet.engines):
+        names, gone = known[engine]
+        if len(names) != 1 or gone:
+            several = f"{names[0]} and {names[1]}" if len(names) > 1 else "an empty one"
+            raise GraceError(
+                f"{source.path}, engine {engine}: {columns.grouping} should be the same in every row. Found {several}. Correct "
+                "it, or name another column with --group."
+            )
+        groups.append(names[0])
+    return np.array(groups, dtype=np.str_)
+
+
+def without_rows(source: TableSource, engines: NDArray[Any]) -> list[str]:
+    """The line that names engines of a table of units that have no rows; none without such."""
+    if source.units is None:
+        return []
+    known = read_units(source.units, source.columns.engine, source.in_units, source.columns.life_id)["engine"]
+    gone = sorted(set(known) - {str(name) for name in engines})
+    return [f"{source.units}: engines without rows: {_named(gone)}"] if gone else []
+
+
+def _named(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"
