@@ -90,9 +90,14 @@ class Split:
         chosen = (training, rows, conventions, plan.min_history, plan.max_train_rul)
         every = training_windows(*chosen)
         whole = len(training.failures) == len(training.engines) or spec.suspended == "bound"
-        if whole or (training.labels is not None and spec.trains("health")):
-            return cls(every, validation, tested, conditioner)
-        return cls(training_windows(*chosen, training.failures), validation, tested, conditioner, every=every)
+        whole = whole or (training.labels is not None and spec.trains("health"))
+        train = every if whole else training_windows(*chosen, training.failures)
+        if not len(train):  # of a table: shorter ones may be among those that failed
+            raise GraceError(
+                f"{training.name} should hold an engine to train on that failed with a window of rows. Found none beside those "
+                "held out. Lower --window."
+            )
+        return cls(train, validation, tested, conditioner, every=None if whole else every)
 
 
 def _check(spec: RunSpec, fleet: Fleet) -> None:
