@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 import grace
+from grace.alignment.problem import FleetProblem
 from grace.core.weighted_mse import INNER
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
@@ -22,6 +23,7 @@ from grace.data.tables.read import read_table
 from grace.data.windows import UNKNOWN, Windows
 from grace.errors import GraceError
 from grace.models.rul_problem import RULProblem, task_losses
+from grace.models.window_statistics import StatisticsArchitecture
 from grace.training.baselines import baseline_errors
 from grace.training.model_file import load_model, save_model
 from grace.training.predict import predict
@@ -126,12 +128,12 @@ def test_what_is_in_the_batches(fleet: Fleet, whole: Fleet) -> None:
 
 
 def test_ignored_engines_serve_the_scaling_alone(fleet: Fleet) -> None:
-    """The networks are those of the failures alone, once their scaling is the same."""
+    """The networks on windows are those of the failures alone, once their scaling is the same."""
     other = np.array(fleet.values)
     rows = ~np.isin(fleet.engine_of_row(), fleet.failures)
     other[rows] = other[rows][::-1]  # the same moments, other recordings
     moved = replace(fleet, values=other, sha256=None)
-    spec = spec_of("baseline")
+    spec = spec_of("baseline", size="tiny")
     ours, theirs = (train(spec, one) for one in (fleet, moved))
     assert ours.members[0].conditioner.mean == pytest.approx(theirs.members[0].conditioner.mean)
     for one, two in zip(ours.record.history, theirs.record.history, strict=True):
@@ -139,6 +141,30 @@ def test_ignored_engines_serve_the_scaling_alone(fleet: Fleet) -> None:
     alone = fleet.select(fleet.failures)
     assert not np.allclose(train(spec, alone).members[0].conditioner.mean, ours.members[0].conditioner.mean)
     assert (Split.of(spec, fleet, None).train.ends != 0).all()  # type: ignore[union-attr]
+
+
+def test_statistics_are_standardised_by_the_windows_of_all_engines(fleet: Fleet) -> None:
+    spec = spec_of("baseline")
+    run, split = train(spec, fleet), Split.of(spec, fleet, None)
+    every = Split.of(spec_of(suspended="bound"), fleet, None).train
+    assert isinstance(every, Windows)
+    assert isinstance(split.train, Windows)
+
+    def mean_of(windows: Windows) -> torch.Tensor:
+        made = StatisticsArchitecture().of(torch.from_numpy(windows.batch(np.arange(len(windows)))))
+        return made.mean(0)
+
+    found = run.members[0].model.get_buffer("mean")
+    assert torch.allclose(found, mean_of(every), atol=1e-4)
+    assert not torch.allclose(found, mean_of(split.train), atol=1e-2)
+    problem = FleetProblem(fleet, Conventions(window=30))
+    prepared = problem.prepared
+    assert isinstance(prepared.every, Windows)
+    assert torch.allclose(problem.model().get_buffer("mean"), mean_of(prepared.every), atol=1e-4)
+    told = replace(fleet, last_rul=np.where(fleet.failed, fleet.last_rul, 60))  # what they say of RUL is in no loss
+    assert [entry["losses"] for entry in train(spec, told).record.history] == [e["losses"] for e in run.record.history]
+    alone = fleet.select(fleet.failures)
+    assert Split.of(spec, alone, None).every is Split.of(spec_of(suspended="bound"), fleet, None).every is None
 
 
 def test_the_bound_lifts_predictions_that_are_too_low(fleet: Fleet) -> None:

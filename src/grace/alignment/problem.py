@@ -90,14 +90,16 @@ class FleetProblem(RULProblem):
     ) -> None:
         conventions = conventions or Conventions()
         prepared = Prepared.of(fleet, conventions, min_history, timed=statistics_of(size) is not None)
-        super().__init__(prepared.windows, conventions.cap, size, inner=inner, batch_size=batch_size)
+        super().__init__(
+            prepared.windows, conventions.cap, size, inner=inner, batch_size=batch_size, every=prepared.every
+        )
         vars(self).update(fleet=fleet, conventions=conventions, min_history=min_history, prepared=prepared)
 
     def read_in(self, unit: str) -> tuple[RULProblem, Facts]:
         """The problem with the RUL head in a recipe's unit, and its facts."""
         prepared, conventions = self.prepared, self.conventions
-        made = self._resident
-        probed = RULProblem(self.windows, self.cap, self.size, unit, self.inner, self.batch_size, made=made)
+        how = (self.windows, self.cap, self.size, unit, self.inner, self.batch_size)
+        probed = RULProblem(*how, every=self.every, made=self._resident)
         measured_as = {
             "labels": "cut from RUL" if self.fleet.labels is None else "own",
             "min_history": self.min_history or conventions.window,

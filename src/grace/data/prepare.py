@@ -25,13 +25,15 @@ ALL_FAILED = "every unit is taken as failed; if some still run, name --event"
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """Training windows, conditions and scaling to apply to other engines, and facts: operating conditions found, the share of
-    windows with an RUL below ``near_failure``, and the share in each health state."""
+    windows with an RUL below ``near_failure``, the share in each health state, and where engines were suspended the windows
+    of all, by whose statistics a network standardises its input."""
 
     windows: Windows | ManyWindows
     conditioner: Conditioner
     conditions: int
     near_failure_share: float
     class_shares: tuple[float, ...]
+    every: Windows | ManyWindows | None = None
 
     @classmethod
     @part("conditions, scaling, split")
@@ -43,13 +45,16 @@ class Prepared:
         """
         check_training(fleet, conventions, min_history)
         conditioner = Conditioner.fit(fleet, conventions, timed)
-        windows = training_windows(fleet, conditioner.transform(fleet), conventions, min_history, of=fleet.failures)
+        rows = conditioner.transform(fleet)
+        windows = training_windows(fleet, rows, conventions, min_history, of=fleet.failures)
+        whole = len(fleet.failures) == len(fleet.engines)
+        every = None if whole else training_windows(fleet, rows, conventions, min_history)
         near, shares = 0, np.zeros(3, dtype=np.int64)
         for piece in windows.pieces():
             near += int((piece.true_rul < conventions.near_failure).sum())
             shares += np.bincount(piece.label, minlength=3)
         classes = tuple(map(float, shares / len(windows)))
-        return cls(windows, conditioner, len(conditioner.centres), near / len(windows), classes)
+        return cls(windows, conditioner, len(conditioner.centres), near / len(windows), classes, every)
 
 
 def suspension(fleet: Fleet, conventions: Conventions) -> str:

@@ -121,6 +121,9 @@ class RULProblem:
     batch_size: int = 128  # windows in a batch
     device: str = "cpu"  # where the windows lie
     bound: bool = False  # windows of suspended engines are a lower bound in the RUL loss
+    every: Windows | ManyWindows | None = (
+        None  # windows whose statistics standardise a network's input; None: `windows`
+    )
     made: InitVar[ResidentWindows | None] = None  # the windows as `resident` gives them, where they are there already
     _resident: ResidentWindows = field(init=False, repr=False)
 
@@ -144,7 +147,7 @@ class RULProblem:
         return UNITS[self.unit].scale(self.cap)
 
     def model(self) -> TwoHeads:
-        """A freshly initialised network; one on statistics standardises them by those of the training windows."""
+        """A freshly initialised network; one on statistics standardises them by those of ``every``."""
         columns = self.windows.rows.shape[1]
         found = UNITS[self.unit].network(self.size, columns, self.cap, self.windows.timed).to(self.device)
         if isinstance(found, StatisticsNetwork):
@@ -154,10 +157,11 @@ class RULProblem:
     @cached_property
     @part("statistics")
     def _moments(self) -> Moments:
-        """Of the statistics of the training windows."""
-        found = Architecture.named(self.size)
-        assert isinstance(found, StatisticsArchitecture)
-        return Moments.of(self._resident.batch(self._resident.spread())[0], found.bins)
+        """Of the statistics of ``every``."""
+        architecture = Architecture.named(self.size)
+        assert isinstance(architecture, StatisticsArchitecture)
+        found = self._resident if self.every is None else resident(self.every, self.size, self.device)
+        return Moments.of(found.batch(found.spread())[0], architecture.bins)
 
     def shared(self, model: Any, part: str = WHOLE) -> list[nn.Parameter]:
         """Parameters of the backbone or of a part of it, both heads excluded."""

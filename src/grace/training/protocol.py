@@ -29,10 +29,12 @@ class Split:
         conditioner: Conditions and scaling, fitted on the engines of ``train``.
         chosen: Whether the epoch is chosen on ``validation``; of a fold, which is scored, nothing is.
         suspension: What :func:`~grace.data.prepare.suspension` says of the whole fleet.
+        every: Windows of all engines of ``train``, by whose statistics a network standardises its input; None: ``train``.
 
     Nothing is chosen or scored on engines that were suspended, whose RUL is not known. All of them are on the side of ``train``,
-    but for those of a group that is held out, which are on no side: the conditioner reads their rows. Their windows are trained
-    on where ``spec.suspended`` is ``bound``, in whose RUL loss a prediction below what the engine ran costs
+    but for those of a group that is held out, which are on no side: the conditioner reads their rows, and their windows
+    standardise the statistics of a network. They are trained on where ``spec.suspended`` is ``bound``, in whose RUL loss a
+    prediction below what the engine ran costs
     (:func:`grace.models.rul_problem.task_losses`); where it is ``ignore``, in no RUL loss, and only if the fleet has health
     labels of its own.
     """
@@ -43,6 +45,7 @@ class Split:
     conditioner: Conditioner
     chosen: bool = True
     suspension: str = ""
+    every: Windows | ManyWindows | None = None
 
     @classmethod
     def of(cls, spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
@@ -91,10 +94,17 @@ class Split:
         validation = tested if held is None else _cut(spec, held, conditioner, spec.seed)
         assert validation is not None
         rows = conditioner.transform(training)
-        every = spec.suspended == "bound" or (training.labels is not None and spec.trains("health"))
-        of = None if every else training.failures
-        train = training_windows(training, rows, conventions, plan.min_history, plan.max_train_rul, of)
-        return cls(train, validation, tested, conditioner)
+        chosen = (training, rows, conventions, plan.min_history, plan.max_train_rul)
+        every = training_windows(*chosen)
+        whole = len(training.failures) == len(training.engines) or spec.suspended == "bound"
+        whole = whole or (training.labels is not None and spec.trains("health"))
+        train = every if whole else training_windows(*chosen, training.failures)
+        if not len(train):  # of a table: shorter ones may be among those that failed
+            raise GraceError(
+                f"{training.name} should hold an engine to train on that failed with a window of rows. Found none beside those "
+                "held out. Lower --window."
+            )
+        return cls(train, validation, tested, conditioner, every=None if whole else every)
 
 
 def _check(spec: RunSpec, fleet: Fleet) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from grace.data.conventions import Conventions
 from grace.errors import GraceError
 
 
@@ -71,25 +72,23 @@ class Schedule:
         if not 0 <= self.ema_decay < 1:
             raise GraceError(f"`ema_decay` should be in [0, 1). Found {self.ema_decay}.")
 
-    def scaled(self, cap: float, usual: float) -> Schedule:
-        """The schedule whose largest RUL is as many ``cap`` as it is ``usual``."""
-        return replace(self, max_train_rul=scaled(self.max_train_rul, cap, usual))
-
     @classmethod
-    def named(cls, name: str) -> Schedule:
-        """Look up a schedule.
+    def named(cls, name: str, cap: float = Conventions.cap) -> Schedule:
+        """Look up a schedule; its largest RUL is as many times ``cap`` as it is the default one.
 
         Raises:
             GraceError: An unknown name.
         """
         if name not in SCHEDULES:
             raise GraceError(f"`schedule` should be one of {', '.join(SCHEDULES)}. Found {name!r}.")
-        return SCHEDULES[name]
+        plan = SCHEDULES[name]
+        return replace(plan, max_train_rul=horizon(plan.max_train_rul, cap))
 
 
-def scaled(rul: float, cap: float, usual: float) -> int | float:
-    """A horizon that holds beside the cap ``usual``, beside another one; whole where that is."""
-    return round(rul * cap / usual) if isinstance(cap, int) else rul * cap / usual
+def horizon(rul: float, cap: float) -> int | float:
+    """A largest RUL that is meant beside the default cap, beside another one; whole where that is."""
+    found = rul * cap / Conventions.cap
+    return round(found) if isinstance(cap, int) else found
 
 
 DECAYS = ("plateau", "cosine", "none")

@@ -18,7 +18,7 @@ from grace.models.rul_problem import TASKS, UNITS
 from grace.models.two_heads import UPPER, WHOLE
 from grace.training.fitted import MODELS, NETWORK, fitted, model_of
 from grace.training.migrations import spec_1
-from grace.training.schedule import CUSTOM, SCHEDULES, Schedule, scaled
+from grace.training.schedule import CUSTOM, SCHEDULES, Schedule, horizon
 
 PROTOCOLS = ("honest", "source")
 PRECISIONS = ("float32", "bfloat16")
@@ -130,11 +130,9 @@ class RunSpec:
         object.__setattr__(self, "options", tuple(options.items()))
         controller = build_outer(self.outer, **options)
         if self.folds:  # nothing is chosen on an epoch, neither by the validation engines nor on the side
-            object.__setattr__(self, "watch_test", False)
-            object.__setattr__(self, "validation_share", type(self).validation_share)
+            vars(self).update(watch_test=False, validation_share=type(self).validation_share)
         if not controller.needs_gramian:
-            object.__setattr__(self, "measure_every", type(controller).measure_every)
-            object.__setattr__(self, "measure_on", WHOLE)
+            vars(self).update(measure_every=type(controller).measure_every, measure_on=WHOLE)
 
     @property
     def method(self) -> str:
@@ -265,8 +263,7 @@ def run_spec(
         options: Parameters of the outer axis, over those of the row.
         measure_every: Steps between two Gramians; None: the outer axis' own.
         size: Size of the network.
-        schedule: A schedule or its name; None: the one named as the size. Of a named one, and of validation unless it is given,
-            the largest RUL is as many caps of the conventions as it is by default.
+        schedule: A schedule or its name; None: the one named as the size. A named one's horizon follows the cap, as validation's.
         rul_scale: Unit of the RUL head and its loss; None: the row's own, else that of the size, see :data:`RUL_SCALE`.
         seed: Seed of the split, the initialisation, the order of batches and the dropout.
         choices: Further fields of :class:`RunSpec`.
@@ -278,25 +275,22 @@ def run_spec(
     if model != NETWORK:
         choices, method_name = choices | {"model": model}, None
     row = Method.named(method_name or ("baseline" if outer or inner else "grace"))
-    chosen = outer or row.outer
     merged: dict[str, Any] = ({} if outer else dict(row.options)) | dict(options or {})
     Architecture.named(size)  # an unknown size is told as that, before a schedule is looked for under its name
-    plan, cap, usual = (
-        size if schedule is None else schedule,
-        choices.get("conventions", Conventions()).cap,
-        Conventions.cap,
-    )
-    choices = {"max_validation_rul": scaled(RunSpec.max_validation_rul, cap, usual)} | choices
+    plan, cap = schedule or size, choices.get("conventions", Conventions()).cap
+    choices = {"max_validation_rul": horizon(RunSpec.max_validation_rul, cap)} | choices
     return RunSpec(
         dataset=dataset,
-        outer=chosen,
+        outer=outer or row.outer,
         inner=inner or row.inner,
         options=tuple((key, _frozen(value)) for key, value in sorted(merged.items())),
         size=size,
-        schedule=Schedule.named(plan).scaled(cap, usual) if isinstance(plan, str) else plan,
+        schedule=Schedule.named(plan, cap) if isinstance(plan, str) else plan,
         rul_scale=(row.rul_scale or RUL_SCALE.get(size, "cycles")) if rul_scale is None else rul_scale,
         seed=seed,
-        measure_every=build_outer(chosen, **merged).measure_every if measure_every is None else measure_every,
+        measure_every=build_outer(outer or row.outer, **merged).measure_every
+        if measure_every is None
+        else measure_every,
         **choices,
     )
 

@@ -268,6 +268,7 @@ def _initial_networks(
                 size,
                 device,
                 spec.suspended == "bound",
+                split.every,
                 train_on[spec.seed],
             )
             seed = spec.seed + STARTS * spec.start
