@@ -14,6 +14,7 @@ import pytest
 
 import grace
 from grace.data.load import as_fleet, load_train
+from grace.data.prepare import without_short
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.read import read_table
 from grace.data.tables.select_columns import select_columns
@@ -84,7 +85,7 @@ BAD: dict[str, tuple[Callable[[], pl.DataFrame], str]] = {
 def test_one_engine_that_cannot_be_read_is_left_out_alone(network: TrainedNetwork, name: str) -> None:
     made, why = BAD[name]
     others = grace.predict(network, table().filter(pl.col("id") != 3))
-    with pytest.warns(GraceWarning, match="frame: 1 engine left out, which cannot be read: 3 "):
+    with pytest.warns(GraceWarning, match="frame: 1 engine left out, which cannot be used: 3 "):
         found = grace.predict(network, made())
     assert found.left_out == {3: why}
     assert found.engine.tolist() == others.engine.tolist() == [0, 1, 2, *range(4, 12)]
@@ -128,7 +129,7 @@ def test_by_command(folder: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert done.stderr.count("\n") == 1
         assert (
-            "note: new: 1 engine left out, which cannot be read: 3 (t 7: wear should be a finite number" in done.stderr
+            "note: new: 1 engine left out, which cannot be used: 3 (t 7: wear should be a finite number" in done.stderr
         )
         assert done.stdout == f"{name}: 11 engines, 1 left out\n"
     rows = list(csv.DictReader((tmp_path / "rul.csv").read_text().splitlines()))
@@ -149,7 +150,7 @@ def test_a_training_leaves_out_what_it_cannot_read_and_says_so(written: Write, t
     path = written(BAD["infinite"][0]())
     done = command("train", "--table", path, *OPTIONS, *SMALL, cwd=tmp_path, columns=200)
     assert done.returncode == 0, done.stderr
-    line = "1 engine left out, which cannot be read: 3 (t 7: wear should be a finite number. Found inf)"
+    line = "1 engine left out, which cannot be used: 3 (t 7: wear should be a finite number. Found inf)"
     assert done.stdout.count(line) == 2  # before the training, and in its notes
     shown = json.loads(command("data", "info", "--table", path, *OPTIONS, "--json", cwd=tmp_path).stdout)
     assert shown["engines_left_out"] == {"3": "t 7: wear should be a finite number. Found inf"}
@@ -167,6 +168,31 @@ def test_a_training_leaves_out_what_it_cannot_read_and_says_so(written: Write, t
     python = grace.train(spec, path).record
     assert line in python.table
     assert record.validation == python.validation
+
+
+def test_engines_too_short_to_train_on_are_left_out(written: Write, tmp_path: Path) -> None:
+    """Three engines that failed have 10 rows, of which one would be of a window of 20; a suspended one may be short."""
+    short = (pl.col("id") > 2) & (pl.col("id") < 6) & (pl.col("t") >= 10) | (pl.col("id") == 7) & (pl.col("t") >= 5)
+    frame = table().filter(~short).with_columns(event=(pl.col("id") != 7).cast(pl.Int8))
+    path, columns = written(frame), replace(COLUMNS, event="event")
+    done = command("train", "--table", path, *OPTIONS, "--event", "event", *SMALL, cwd=tmp_path, columns=250)
+    assert done.returncode == 0, done.stderr
+    words = "should have at least 20 rows, one window. Found 10"
+    line = f"3 engines left out, which cannot be used: 3 ({words}), 4 ({words}), 5 ({words})"
+    assert done.stdout.count(line) == 2
+    assert "8 units failed" in done.stdout
+    assert (
+        line
+        in command("data", "check", "--table", path, *OPTIONS, "--event", "event", cwd=tmp_path, columns=250).stdout
+    )
+    fleet = load_train("", select_columns(TableSource(path, columns)))
+    left = without_short(fleet, grace.Conventions(features=("wear",), table=columns), 20)
+    assert left.engines.tolist() == [0, 1, 2, 6, 7, 8, 9, 10, 11]
+    assert left.sha256 == fleet.sha256
+    assert without_short(fleet, grace.Conventions(), 20) is fleet
+    assert (
+        without_short(fleet, grace.Conventions(features=("wear",), table=columns, window=90), 90) is fleet
+    )  # nobody left
 
 
 @pytest.mark.parametrize("cached", [False, True])
@@ -205,6 +231,6 @@ def test_of_many_five_are_named() -> None:
     (line,) = said_of_left_out({f"pump {i}": "bad" for i in range(9)})
     assert (
         line
-        == "9 engines left out, which cannot be read: " + ", ".join(f"pump {i} (bad)" for i in range(5)) + " and 4 more"
+        == "9 engines left out, which cannot be used: " + ", ".join(f"pump {i} (bad)" for i in range(5)) + " and 4 more"
     )
     assert said_of_left_out({}) == []

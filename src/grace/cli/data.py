@@ -70,6 +70,7 @@ def _check(engines: EngineOptions, dataset: Dataset = None) -> None:
     opened = _opened(engines, dataset, "check")
     if opened is not None:
         conventions, train = engines.change(work.Conventions(), opened), work.load_train("", opened)
+        train = work.without_short(train, conventions, work.MIN_HISTORY)
         work.show_table(opened, train, conventions)
         work.check_training(train, conventions, work.MIN_HISTORY)
         if (table := work.load_test("", opened)) is not None:
@@ -104,7 +105,8 @@ def _info(
     opened = _opened(engines, dataset, "info")
     if opened is not None:
         conventions = engines.change(work.Conventions(), opened)
-        work.show_table(opened, work.load_train("", opened), conventions, as_json)
+        train = work.without_short(work.load_train("", opened), conventions, work.MIN_HISTORY)
+        work.show_table(opened, train, conventions, as_json)
         return
     folder, name = work.subset_name(str(dataset), engines.data)
     work.show_facts(work.read_train(folder, name), work.read_test(folder, name), as_json)

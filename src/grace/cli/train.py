@@ -72,10 +72,11 @@ def _train(
     choices = training.choices(opened)
     source = training.source(opened)
     fleet, test = work.load_train(dataset or "", source), work.load_test(dataset or "", source)
-    work.check_training(fleet, choices["conventions"], choices["schedule"].min_history)  # before a line is shown
+    read = work.without_short(fleet, choices["conventions"], choices["schedule"].min_history)
+    work.check_training(read, choices["conventions"], choices["schedule"].min_history)  # before a line is shown
     if opened is not None:
-        work.show_table(opened, fleet, choices["conventions"])
-    if training.folds is None and training.protocol == "honest" and len(fleet.failures) < FEW:
+        work.show_table(opened, read, choices["conventions"])
+    if training.folds is None and training.protocol == "honest" and len(read.failures) < FEW:
         choices["folds"] = FOLDS
     spec = work.run_spec(
         fleet.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,22 @@ def _ages(fleet: Fleet) -> NDArray[np.float64]:
     return last - fleet.time[fleet.starts[:-1]] if dates else last
 
 
+def without_short(fleet: Fleet, conventions: Conventions, min_history: int) -> Fleet:
+    """A fleet of a table without the engines that failed and have fewer rows than ``min_history``, the shortest history of a
+    window; they are named as left out. Of C-MAPSS, and where fewer than two would be left, the fleet itself."""
+    short = fleet.failures[fleet.lengths[fleet.failures] < _needed(conventions, min_history)]
+    if conventions.table is None or not len(short) or len(fleet.failures) - len(short) < 2:
+        return fleet
+    words = f"should have at least {_needed(conventions, min_history)} rows, one window. Found"
+    left = {fleet.engines[engine].item(): f"{words} {fleet.lengths[engine]}" for engine in short}
+    others = fleet.select(np.setdiff1d(np.arange(len(fleet.engines)), short))
+    return replace(others, sha256=fleet.sha256, left_out=dict(fleet.left_out) | left)
+
+
+def _needed(conventions: Conventions, min_history: int) -> int:
+    return min(min_history, conventions.window) or conventions.window
+
+
 def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0) -> None:
     """Refuse a fleet of fewer than two engines that failed, without a feature, with one of them shorter than ``min_history``
     (0: a window), or with a constant sensor.
@@ -99,7 +115,7 @@ def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0)
             "wait for more, or correct the column of events."
         )
     least = int(fleet.failures[np.argmin(fleet.lengths[fleet.failures])])
-    needed = min(min_history, conventions.window) or conventions.window
+    needed = _needed(conventions, min_history)
     if fleet.lengths[least] < needed:
         line, rows = (f" (line {fleet.starts[least] + 1})", "cycles") if conventions.table is None else ("", "rows")
         raise GraceError(

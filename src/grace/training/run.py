@@ -15,6 +15,7 @@ import torch
 
 from grace.data.fleet import Fleet
 from grace.data.load import as_fleet
+from grace.data.prepare import without_short
 from grace.data.tables.scan import Frame
 from grace.errors import GraceError, ReadingError
 from grace.files import set_aside
@@ -120,6 +121,7 @@ def train_stacked(
             "Runs of a stack should be at least one, and differ in method, options and seed alone. Found "
             f"{len(stacks(specs))} kinds among {len(specs)} runs. Train each kind in a stack of its own."
         )
+    fleet = without_short(fleet, specs[0].conventions, specs[0].schedule.min_history)
     seconds = (SELDOM if len(specs) > 1 else OFTEN) if every is None else every
     replicas, splits = _replicas(specs, fleet, test)
     with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):

@@ -47,6 +47,7 @@ from grace.data.load import load_test as load_test
 from grace.data.load import load_train as load_train
 from grace.data.prepare import MIN_HISTORY as MIN_HISTORY
 from grace.data.prepare import check_training as check_training
+from grace.data.prepare import without_short as without_short
 from grace.data.simulated.fleet import Simulation as Simulation
 from grace.data.simulated.fleet import simulate as simulate
 from grace.data.tables.columns import TableSource as TableSource
