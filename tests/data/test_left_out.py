@@ -84,7 +84,7 @@ BAD: dict[str, tuple[Callable[[], pl.DataFrame], str]] = {
 def test_one_engine_that_cannot_be_read_is_left_out_alone(network: TrainedNetwork, name: str) -> None:
     made, why = BAD[name]
     others = grace.predict(network, table().filter(pl.col("id") != 3))
-    with pytest.warns(GraceWarning, match="frame: 1 engine left out, which cannot be read: 3 "):
+    with pytest.warns(GraceWarning, match="frame: 1 engine left out, which cannot be used: 3 "):
         found = grace.predict(network, made())
     assert found.left_out == {3: why}
     assert found.engine.tolist() == others.engine.tolist() == [0, 1, 2, *range(4, 12)]
@@ -128,7 +128,7 @@ def test_by_command(folder: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert done.stderr.count("\n") == 1
         assert (
-            "note: new: 1 engine left out, which cannot be read: 3 (t 7: wear should be a finite number" in done.stderr
+            "note: new: 1 engine left out, which cannot be used: 3 (t 7: wear should be a finite number" in done.stderr
         )
         assert done.stdout == f"{name}: 11 engines, 1 left out\n"
     rows = list(csv.DictReader((tmp_path / "rul.csv").read_text().splitlines()))
@@ -149,7 +149,7 @@ def test_a_training_leaves_out_what_it_cannot_read_and_says_so(written: Write, t
     path = written(BAD["infinite"][0]())
     done = command("train", "--table", path, *OPTIONS, *SMALL, cwd=tmp_path, columns=200)
     assert done.returncode == 0, done.stderr
-    line = "1 engine left out, which cannot be read: 3 (t 7: wear should be a finite number. Found inf)"
+    line = "1 engine left out, which cannot be used: 3 (t 7: wear should be a finite number. Found inf)"
     assert done.stdout.count(line) == 2  # before the training, and in its notes
     shown = json.loads(command("data", "info", "--table", path, *OPTIONS, "--json", cwd=tmp_path).stdout)
     assert shown["engines_left_out"] == {"3": "t 7: wear should be a finite number. Found inf"}
@@ -205,6 +205,6 @@ def test_of_many_five_are_named() -> None:
     (line,) = said_of_left_out({f"pump {i}": "bad" for i in range(9)})
     assert (
         line
-        == "9 engines left out, which cannot be read: " + ", ".join(f"pump {i} (bad)" for i in range(5)) + " and 4 more"
+        == "9 engines left out, which cannot be used: " + ", ".join(f"pump {i} (bad)" for i in range(5)) + " and 4 more"
     )
     assert said_of_left_out({}) == []

@@ -134,6 +134,10 @@ def test_text_columns_of_frames_and_parquet_become_numbers_too(tmp_path: Path) -
         (PLAIN.encode("utf-16"), r"should be text in UTF-8\. Found UTF-16\. Export it as \.csv in UTF-8"),
         (b"PK\x03\x04junk", r"Found a zip archive or a spreadsheet\. Export it as \.csv"),
         ("id,t,x\na,1,2\nä,2,3\n".encode("latin-1"), r"Found no UTF-8 in line 3\. Save it in that encoding"),
+        (
+            "id,t,Öl\na,1,2\na,2,3\n".encode("latin-1"),
+            r"should be text in UTF-8\. Found none in line 1\. Save it in that",
+        ),
         (b"id,t,x\na,1,2\na,2,3,4\n", r"Found 4 fields in line 3, 3 in the first\. Correct the line"),
         (b"\x1f\x8bjunk", r"fleet\.csv should be a readable table\. Found: "),
         (b"", r"should be a readable table\. Found: empty"),

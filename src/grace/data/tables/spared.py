@@ -100,5 +100,5 @@ def said_of_left_out(left: Mapping[Any, str]) -> list[str]:
     named = ", ".join(f"{name} ({fault})" for name, fault in list(left.items())[:SHOWN])
     more = f" and {len(left) - SHOWN:,} more" if len(left) > SHOWN else ""
     return (
-        [f"{len(left):,} engine{'s' * (len(left) > 1)} left out, which cannot be read: {named}{more}"] if left else []
+        [f"{len(left):,} engine{'s' * (len(left) > 1)} left out, which cannot be used: {named}{more}"] if left else []
     )

@@ -60,6 +60,12 @@ class Dialect:
         for first, what in _FOREIGN.items():
             if head.startswith(first):
                 raise GraceError(f"{file} should be text in UTF-8. Found {what}. Export it as .csv in UTF-8.")
+        try:
+            head.partition(b"\n")[0].decode("utf-8")
+        except UnicodeDecodeError:  # polars reads names with signs for what it does not know
+            raise GraceError(
+                f"{file} should be text in UTF-8. Found none in line 1. Save it in that encoding."
+            ) from None
         lines = head.decode("utf-8-sig", errors="replace").splitlines()
         names = _QUOTED.sub("", lines[0]) if lines else ""
         separator = max(SEPARATORS, key=names.count)
