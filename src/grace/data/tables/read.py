@@ -17,7 +17,7 @@ from grace.data.tables.on_disk import stored_fleet
 from grace.data.tables.rul import check_steps, rul_of
 from grace.data.tables.scan import Frame, scan
 from grace.data.tables.table import Table
-from grace.data.tables.units import groups_in_rows, placed, with_units
+from grace.data.tables.units import groups_in_rows, placed, with_facts, with_units
 from grace.errors import GraceError
 
 
@@ -44,7 +44,7 @@ def read_table(
             each other, or a file changes meanwhile.
     """
     opened, source = _opened(table, columns, tuple(values))
-    opened = with_lives(opened, source.columns.engine, source.columns.life_id)
+    opened = with_facts(with_lives(opened, source.columns.engine, source.columns.life_id), source)
     opened = with_categories(opened.cleaned(source.columns, source.values), source.values)
     if not source.features:
         numeric = (n for n, kind in opened.schema.items() if kind.is_numeric() and n not in source.columns.named)

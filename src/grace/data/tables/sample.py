@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from grace.data.fleet import Fleet
-from grace.data.tables.arrays import arrays_of
+from grace.data.tables.arrays import arrays_of, without_name
 from grace.data.tables.columns import TableSource
 from grace.data.tables.table import Table
 
@@ -21,6 +21,8 @@ def sample(table: Table, source: TableSource, counts: pl.DataFrame) -> Fleet:
 
     In place of RUL it has what rises as life goes on: the time, or RUL with a minus.
     """
+    if counts["engine"].null_count():
+        raise without_name(source)
     drawn = np.unique(np.linspace(0, len(counts) - 1, SAMPLE_ENGINES).round().astype(np.int64))
     kept = counts[drawn]
     every = math.ceil(int(kept["len"].sum()) / SAMPLE_ROWS)

@@ -25,7 +25,7 @@ from grace.data.tables.sample import filled, sample
 from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
 from grace.data.tables.table import Edges, Table, is_number
-from grace.data.tables.units import placed, without_rows
+from grace.data.tables.units import placed, with_facts, without_rows
 from grace.errors import GraceError
 
 MEANINGS = ("healthy", "degrading", "critical")
@@ -99,9 +99,8 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
 
 def _opened(source: TableSource) -> tuple[Table, TableSource, dict[str, tuple[str, ...]]]:
     """The table, cleaned and with a column for each value of its text columns, the source with these features, and these."""
-    table = with_lives(scan(source.path, source.side), source.columns.engine, source.columns.life_id).cleaned(
-        source.columns
-    )
+    table = with_lives(scan(source.path, source.side), source.columns.engine, source.columns.life_id)
+    table = with_facts(table, source).cleaned(source.columns)
     source = placed(source, table.schema)
     texts = categories_of(table, source.columns, source.features)
     features = dict.fromkeys(one for name in source.features for one in texts.get(name, (name,)))
