@@ -142,7 +142,7 @@ ALIKE = pl.when(pl.col("flight") > 40).then(pl.col("flight") - 40).otherwise(pl.
         (_set(gone=FIFTH.cast(int)), ROLES, "engine 1: gone should be 1 at the last row alone, or in every row. Found 1"),
         (_set(gone=pl.lit(0)), ROLES, "Found no failed and 12 suspended"),
         (_set(gone=(pl.col("asset") == 3).cast(int)), ROLES, "Found 1 failed and 11 suspended"),
-        (_set(flight=ALIKE), ROLES, "1: flight should not start again. Found 1 after 40, 1 such fall. If these are several lives"),
+        (_set(flight=ALIKE), ROLES, "1: flight should not start again. Found 1 after 40, 1 such fall. If these are several"),
         (_set_back, DATED, "Found 2024-10-27 02:00:00 after 2024-10-27 02:40:00, 1 such fall. If the clock was set back"),
         (_zones, DATED, "the column clock should hold numbers. Found String"),
         (_set(since=pl.col("until")), INTERVALS, "engine 1: since should be before until in every row. Found 1020 to 1020."),

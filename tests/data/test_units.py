@@ -121,3 +121,13 @@ def test_names_of_either_type_meet(fleet: Fleet, written: Write, names: str) -> 
     mass = found.taken(found.starts[:-1], ("mass",))[:, 0]
     number = np.array([int(str(name).removeprefix("pump ")) for name in found.engines])
     assert mass.tolist() == (1.5 * (number - 1)).tolist()
+
+
+def test_frames_with_a_table_of_units(written: Write) -> None:
+    units = written(UNITS, "units.csv")
+    for table in (ROWS, ROWS.lazy(), pytest.importorskip("pandas").DataFrame(ROWS.to_dict(as_series=False))):
+        found = read_table(table, COLUMNS, ("x", "mass", "kind = b"), units=units)
+        assert (found.lives().tolist(), found.failures.tolist()) == ([7, 9], [0])
+        assert found.taken(found.starts[:-1], ("mass", "kind = b")).tolist() == [[1.5, 0], [2.5, 1]]
+    with pytest.raises(GraceError, match=r"`duration` should come with a table of units.*Found life alone"):
+        read_table(ROWS, replace(COLUMNS, event=""))

@@ -22,7 +22,10 @@ from grace.errors import GraceError
 
 
 def read_table(
-    table: TableSource | str | Path | Frame, columns: Columns | None = None, values: Sequence[str] = ()
+    table: TableSource | str | Path | Frame,
+    columns: Columns | None = None,
+    values: Sequence[str] = (),
+    units: str | Path | None = None,
 ) -> Fleet:
     """Engines of a table: rows in any order, sorted here by engine and time.
 
@@ -37,13 +40,14 @@ def read_table(
         columns: Roles of the columns.
         values: Columns that are read as values, after the settings; none: all numeric ones without a role. ``COLUMN = VALUE`` is
             1 where a text column holds the value.
+        units: Table of one row an engine that has those of ``event``, ``group``, ``duration`` and ``values`` that the rows lack.
 
     Raises:
-        GraceError: ``columns`` is missing or given beside a source, the table is missing or damaged, a column is missing or of
-            the wrong type, a value is missing, a time stands twice in an engine, the target or the engines' times contradict
-            each other, or a file changes meanwhile.
+        GraceError: ``columns`` is missing, or something is given beside a source, the table is missing or damaged, a column is
+            missing or of the wrong type, a value is missing, a time stands twice in an engine or its clock starts again, the
+            target or the engines' times contradict each other, or a file changes meanwhile.
     """
-    opened, source = _opened(table, columns, tuple(values))
+    opened, source = _opened(table, columns, tuple(values), None if units is None else Path(units))
     opened = with_facts(with_lives(opened, source.columns.engine, source.columns.life_id), source)
     opened = with_categories(opened.cleaned(source.columns, source.values), source.values)
     if not source.features:
@@ -63,12 +67,12 @@ def read_table(
 
 
 def _opened(
-    table: TableSource | str | Path | Frame, columns: Columns | None, values: tuple[str, ...]
+    table: TableSource | str | Path | Frame, columns: Columns | None, values: tuple[str, ...], units: Path | None
 ) -> tuple[Table, TableSource]:
     if isinstance(table, TableSource):
-        if columns is not None or values:
+        if columns is not None or values or units is not None:
             raise GraceError(
-                "`columns` and `values` should be left out beside a TableSource, which has its own. Found them."
+                "`columns`, `values` and `units` should be left out beside a TableSource, which has its own. Found them."
             )
         return scan(table.path, table.side), table
     if columns is None:
@@ -76,7 +80,7 @@ def _opened(
             "`columns` should say what the columns are. Found none. Give grace.Columns(engine=NAME, time=NAME) of this table."
         )
     opened = scan(table)
-    return opened, TableSource(opened.path, columns, values)
+    return opened, TableSource(opened.path, columns, values, units=units)
 
 
 def _in_memory(table: Table, source: TableSource) -> Fleet:

@@ -29,7 +29,16 @@ EARLIER = 1e-9
 
 def placed(source: TableSource, rows: Collection[str]) -> TableSource:
     """The source with :attr:`TableSource.of_units <grace.data.tables.columns.TableSource>` settled: a column that the table of
-    units has, or that is not among the columns ``rows`` of the rows, is read there."""
+    units has, or that is not among the columns ``rows`` of the rows, is read there; lengths of lives always are.
+
+    Raises:
+        GraceError: There are lengths of lives to read, and no table of units.
+    """
+    if source.columns.duration and source.units is None:
+        raise GraceError(
+            f"`duration` should come with a table of units, whose column it is. Found {source.columns.duration} alone. Name the "
+            "table with `units`."
+        )
     if source.units is None or source.of_units:
         return source
     there = scan(source.units).schema
