@@ -117,11 +117,8 @@ def _facts_of_table(table: TableSource, fleet: Fleet, conventions: Conventions) 
 
 def _lines_of(table: TableSource, fleet: Fleet, conventions: Conventions) -> list[str]:
     columns, lengths, unit = table.columns, fleet.lengths, table.columns.unit
-    origin = (
-        f"column {columns.target}"
-        if columns.target
-        else f"last {columns.time} of the engine minus {columns.start or columns.time}"
-    )
+    end = f"{columns.duration} of {table.units}" if columns.duration else f"last {columns.time} of the engine"
+    origin = f"column {columns.target}" if columns.target else f"{end} minus {columns.start or columns.time}"
     largest = max(float(fleet.rul_at(fleet.starts[:-1]).max()), 0.0)
     beyond = float(fleet.rows_above(conventions.cap).sum() / len(fleet.values))
     return [

@@ -73,7 +73,7 @@ def _event(options: EngineOptions) -> str:
     """The column of events: that of the option, or ``event`` of a table of units that has it or is named for nothing else."""
     if options.event or options.unit_table is None:
         return options.event or ""
-    other = options.group or options.duration
+    other = options.group or options.duration or options.features
     return "event" if not other or "event" in scan(options.unit_table).schema else ""
 
 

@@ -21,11 +21,12 @@ def arrays_of(source: TableSource, frame: pl.DataFrame) -> dict[str, NDArray[Any
     ``event``; refused where a value is missing or not finite, a label is of no known class, or an event is not 1 or 0."""
     columns = source.in_rows
     times = [("time", columns.start), ("stop", columns.time)] if columns.start else [("time", columns.time)]
-    engine = f"{columns.engine} and {columns.life_id}" if columns.life_id else columns.engine
-    for name, role in (("engine", engine), *times):
+    for name, role in (("engine", ""), *times):
         if frame[name].null_count():
+            if name == "engine":
+                raise without_name(source)
             words = f"{role} should be known in every row. Found an empty one"
-            mute = frame.filter(pl.col(name).is_null())["engine"].drop_nulls()  # of a row without engine: all, or none
+            mute = frame.filter(pl.col(name).is_null())["engine"].drop_nulls()
             raise ReadingError(
                 f"{source.path}: {words}. Drop such rows.", dict.fromkeys(names_of(mute).tolist(), words)
             )
@@ -45,6 +46,16 @@ def arrays_of(source: TableSource, frame: pl.DataFrame) -> dict[str, NDArray[Any
     if columns.event:
         found["event"] = events_of(source.path, columns.event, found["engine"], frame["event"])
     return found
+
+
+def without_name(source: TableSource) -> GraceError:
+    """The error to show where a row says of no engine, or of no life of one, that it is its own."""
+    columns = source.columns
+    return _unknown(source, f"{columns.engine} and {columns.life_id}" if columns.life_id else columns.engine)
+
+
+def _unknown(source: TableSource, name: str) -> GraceError:
+    return GraceError(f"{source.path}: {name} should be known in every row. Found an empty one. Drop such rows.")
 
 
 def events_of(path: Path, name: str, engine: NDArray[Any], event: pl.Series) -> NDArray[np.int8]:

@@ -11,7 +11,8 @@ from grace.data.tables.table import Table, is_number
 
 MAX_VALUES = 8
 """Values that a column of categories has, at most; one of more names things."""
-_IS = " = "
+IS = " = "
+"""What stands between a column and its value in the name of a column of 0 and 1."""
 
 
 def with_categories(table: Table, names: tuple[str, ...]) -> Table:
@@ -29,8 +30,8 @@ def with_categories(table: Table, names: tuple[str, ...]) -> Table:
 
 def _of_value(table: Table, name: str) -> pl.Expr | None:
     for column, kind in table.schema.items():
-        if name.startswith(column + _IS) and not is_number(kind):
-            return (_text(column) == name[len(column + _IS) :]).fill_null(False)
+        if name.startswith(column + IS) and not is_number(kind):
+            return (_text(column) == name[len(column + IS) :]).fill_null(False)
     return None
 
 
@@ -53,7 +54,7 @@ def categories_of(table: Table, columns: Columns, asked: tuple[str, ...]) -> dic
         rows = table.whole.select(value=_text(name), engine=pl.col(columns.engine)).filter(pl.col("value") != "")
         counts = table.collect(rows.group_by("value").agg(pl.col("engine").n_unique())).sort("value")
         if 2 <= len(counts) <= MAX_VALUES and (asked or counts["engine"].min() > 1):  # type: ignore[operator]
-            found[name] = tuple(f"{name}{_IS}{value}" for value in counts["value"])
+            found[name] = tuple(f"{name}{IS}{value}" for value in counts["value"])
     return found
 
 

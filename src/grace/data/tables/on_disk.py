@@ -16,7 +16,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from grace.data.fleet import CHUNK, Fleet
-from grace.data.identity import stamps
 from grace.data.stored import StoredRows
 from grace.data.tables.arrays import arrays_of, names_of
 from grace.data.tables.columns import TableSource
@@ -71,7 +70,7 @@ def stored_fleet(table: Table, source: TableSource) -> Fleet:
 
 def _key(table: Table, source: TableSource) -> str:
     """A hash of all that the rows depend on: the files' stamps, and the columns."""
-    files = stamps(table.files)
+    files = table.stamps()
     columns = source.in_rows.to_json() | {"test": ""}
     text = json.dumps(
         [VERSION, files, columns, source.made, source.side, *([sorted(table.gone)] if table.gone else [])]

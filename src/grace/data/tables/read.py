@@ -19,7 +19,7 @@ from grace.data.tables.rul import check_steps, rul_of
 from grace.data.tables.scan import Frame, scan
 from grace.data.tables.spared import spared
 from grace.data.tables.table import Table
-from grace.data.tables.units import groups_in_rows, placed, with_units
+from grace.data.tables.units import groups_in_rows, placed, with_facts, with_units
 from grace.errors import GraceError, UnitError
 
 
@@ -28,6 +28,7 @@ def read_table(
     columns: Columns | None = None,
     values: Sequence[str] = (),
     leave_out: type[UnitError] | None = None,
+    units: str | Path | None = None,
 ) -> Fleet:
     """Engines of a table: rows in any order, sorted here by engine and time.
 
@@ -42,16 +43,17 @@ def read_table(
         columns: Roles of the columns.
         values: Columns that are read as values, after the settings; none: all numeric ones without a role. ``COLUMN = VALUE`` is
             1 where a text column holds the value.
+        units: Table of one row an engine that has those of ``event``, ``group``, ``duration`` and ``values`` that the rows lack.
         leave_out: Kind of error with which engines are left out and the rest is read, see
             :func:`~grace.data.tables.spared.spared`; None: any refuses the table.
 
     Raises:
-        GraceError: ``columns`` is missing or given beside a source, the table is missing or damaged, a column is missing or of
-            the wrong type, a value is missing, a time stands twice in an engine, the target or the engines' times contradict
-            each other, or a file changes meanwhile.
+        GraceError: ``columns`` is missing, or something is given beside a source, the table is missing or damaged, a column is
+            missing or of the wrong type, a value is missing, a time stands twice in an engine or its clock starts again, the
+            target or the engines' times contradict each other, or a file changes meanwhile.
     """
-    opened, source = _opened(table, columns, tuple(values))
-    opened = with_lives(opened, source.columns.engine, source.columns.life_id)
+    opened, source = _opened(table, columns, tuple(values), None if units is None else Path(units))
+    opened = with_facts(with_lives(opened, source.columns.engine, source.columns.life_id), source)
     opened = with_categories(opened.cleaned(source.columns, source.values), source.values)
     if not source.features:
         numeric = (n for n, kind in opened.schema.items() if kind.is_numeric() and n not in source.columns.named)
@@ -76,12 +78,12 @@ def _read(table: Table, source: TableSource) -> Fleet:
 
 
 def _opened(
-    table: TableSource | str | Path | Frame, columns: Columns | None, values: tuple[str, ...]
+    table: TableSource | str | Path | Frame, columns: Columns | None, values: tuple[str, ...], units: Path | None
 ) -> tuple[Table, TableSource]:
     if isinstance(table, TableSource):
-        if columns is not None or values:
+        if columns is not None or values or units is not None:
             raise GraceError(
-                "`columns` and `values` should be left out beside a TableSource, which has its own. Found them."
+                "`columns`, `values` and `units` should be left out beside a TableSource, which has its own. Found them."
             )
         return scan(table.path, table.side), table
     if columns is None:
@@ -89,7 +91,7 @@ def _opened(
             "`columns` should say what the columns are. Found none. Give grace.Columns(engine=NAME, time=NAME) of this table."
         )
     opened = scan(table)
-    return opened, TableSource(opened.path, columns, values)
+    return opened, TableSource(opened.path, columns, values, units=units)
 
 
 def _in_memory(table: Table, source: TableSource) -> Fleet:

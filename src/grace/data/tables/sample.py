@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from grace.data.fleet import Fleet
-from grace.data.tables.arrays import arrays_of, names_of
+from grace.data.tables.arrays import arrays_of, names_of, without_name
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.missing import gone_of
 from grace.data.tables.table import Table, is_number
@@ -65,7 +65,9 @@ def sample(table: Table, source: TableSource, counts: pl.DataFrame) -> Fleet:
     Where ``counts`` tells which engines failed, half of the engines or more are such as long as there are any. In place of RUL
     it has what rises as life goes on: the time, or RUL with a minus.
     """
-    kept = _drawn(counts.drop_nulls("engine"))
+    if counts["engine"].null_count():
+        raise without_name(source)
+    kept = _drawn(counts)
     every = math.ceil(int(kept["len"].sum()) / SAMPLE_ROWS)
     rows = table.whole.filter(pl.col(source.columns.engine).is_in(kept["engine"].to_list()))
     rows = rows.select(table.selected(source))

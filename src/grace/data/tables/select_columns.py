@@ -25,7 +25,7 @@ from grace.data.tables.sample import filled, sample, with_events
 from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
 from grace.data.tables.table import Edges, Table, is_number
-from grace.data.tables.units import placed, without_rows
+from grace.data.tables.units import placed, with_facts, without_rows
 from grace.errors import GraceError
 
 MEANINGS = ("healthy", "degrading", "critical")
@@ -111,7 +111,8 @@ def _opened(source: TableSource) -> tuple[Table, TableSource, dict[str, tuple[st
 
 def _cleaned(table: Table, source: TableSource) -> Table:
     table.check_roles(source.in_rows)
-    return with_lives(table, source.columns.engine, source.columns.life_id).cleaned(source.columns)
+    lives = with_lives(table, source.columns.engine, source.columns.life_id)
+    return with_facts(lives, source).cleaned(source.columns)
 
 
 def _uncleaned(source: TableSource) -> Table:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from grace.data.identity import combined, sha256, stamps
+from grace.data.identity import Stamp, combined, sha256, stamps
 from grace.data.tables.columns import ROLES, Columns, TableSource
 from grace.data.tables.text import MISSING, TEXT, ending, fault_of, refuse_unclear_dates
 from grace.errors import GraceError
@@ -47,6 +47,7 @@ class Table:
         done: What was done to it so far, a line each.
         mixed: Columns of numbers and other texts, with one of these.
         gone: Engines whose rows are left out.
+        beside: Files that some of the columns were joined from.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class Table:
     done: tuple[str, ...] = ()
     mixed: Mapping[str, str] = field(default_factory=dict)
     gone: tuple[str, ...] = ()
+    beside: tuple[Path, ...] = ()
 
     @property
     def whole(self) -> pl.LazyFrame:
@@ -141,15 +143,19 @@ class Table:
         if not self.files:
             return _frame_sha256(self.collect(self.whole))
         try:
-            return combined(map(sha256, self.files))
+            return combined(map(sha256, (*self.files, *self.beside)))
         except OSError as error:
             raise unreadable(self.path, error) from None
 
+    def stamps(self) -> tuple[Stamp, ...]:
+        """Of all its files, for what is kept of it."""
+        return stamps((*self.files, *self.beside))
+
     def unchanged(self, read: Callable[[], T]) -> T:
         """What ``read`` makes of the table; refused where a file was written or replaced meanwhile."""
-        before = stamps(self.files)
+        before = self.stamps()
         found = read()
-        if stamps(self.files) != before:
+        if self.stamps() != before:
             raise GraceError(f"{self.path} should stay as it is while it is read. Found it changed. Read it again.")
         return found
 

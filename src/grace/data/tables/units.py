@@ -1,4 +1,4 @@
-"""What a table of one row an engine says of the engines of a fleet: event, group and length of life."""
+"""What a table of one row an engine says of the engines of a fleet: event, group, length of life, and facts."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from grace.data.fleet import Fleet
+from grace.data.fleet import MISSING, Fleet
 from grace.data.tables.arrays import EMPTY, events_of, names_of
+from grace.data.tables.categories import IS
 from grace.data.tables.columns import TableSource
 from grace.data.tables.lives import with_lives
 from grace.data.tables.scan import scan
 from grace.data.tables.table import Table
 from grace.errors import GraceError
 
+_KEY = "(unit)"
 SHOWN = 5
 """Engines that are named where some are missing."""
 EARLIER = 1e-9
@@ -27,13 +29,54 @@ EARLIER = 1e-9
 
 def placed(source: TableSource, rows: Collection[str]) -> TableSource:
     """The source with :attr:`TableSource.of_units <grace.data.tables.columns.TableSource>` settled: a column that the table of
-    units has, or that is not among the columns ``rows`` of the rows, is read there."""
+    units has, or that is not among the columns ``rows`` of the rows, is read there; lengths of lives always are.
+
+    Raises:
+        GraceError: There are lengths of lives to read, and no table of units.
+    """
+    if source.columns.duration and source.units is None:
+        raise GraceError(
+            f"`duration` should come with a table of units, whose column it is. Found {source.columns.duration} alone. Name the "
+            "table with `units`."
+        )
     if source.units is None or source.of_units:
         return source
     there = scan(source.units).schema
     named = {role: getattr(source.columns, role) for role in ("event", "group")}
     of = tuple(role for role, name in named.items() if name and (name in there or name not in rows))
     return replace(source, of_units=of + ("duration",) * bool(source.columns.duration))
+
+
+def with_facts(table: Table, source: TableSource) -> Table:
+    """The table with those facts of a table of units in each row that ``source.features`` names, and the rows do not have.
+
+    Raises:
+        GraceError: The table of units cannot be read, or names an engine twice.
+    """
+    if source.units is None:
+        return table
+    engine, life_id = source.columns.engine, source.columns.life_id
+    units = with_lives(scan(source.units), engine, life_id)
+    names = [n for n in units.schema if n not in (*table.schema, *source.columns.named) and _asked(n, source.features)]
+    if not names or engine not in units.schema:
+        return table
+    key = pl.col(engine).cast(pl.String).alias(_KEY)
+    facts = units.collect(units.whole.select(key, *names))
+    _refuse_twice(source.units, facts.select(engine=_KEY))
+    frames = (
+        frame.with_columns(key).join(facts.lazy(), on=_KEY, how="left", maintain_order="left") for frame in table.frames
+    )
+    return replace(
+        table,
+        frames=tuple(frame.drop(_KEY) for frame in frames),
+        schema=table.schema | {name: units.schema[name] for name in names},
+        beside=units.files,
+    )
+
+
+def _asked(name: str, features: Collection[str]) -> bool:
+    """Whether a column, or one made of it, is among the features."""
+    return any(feature == name or feature.startswith((name + IS, name + MISSING)) for feature in features)
 
 
 def with_units(fleet: Fleet, units: Path, engine: str, named: Mapping[str, str], life_id: str = "") -> Fleet:
