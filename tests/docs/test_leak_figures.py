@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
 
-import grace
-from grace.data.conventions import Conventions
-from grace.data.load import load_train
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.select_columns import select_columns
-from tests.data.conftest import Write
+from tests.command import grace as command
 from tests.data.test_leaks import families, real
 from tests.docs.figures import missing, text
 
@@ -74,13 +74,15 @@ def test_suspended_batteries_change_nothing() -> None:
 
 
 @pytest.mark.slow
-def test_what_leaving_it_out_costs(written: Write) -> None:
-    path, columns, rmse = written(phme().drop("life_s"), "phme.parquet"), Columns("unit", "time_s", unit="seconds"), []
-    for features in ((), ("flow_ml_min", "p_down_psi", "p_up_psi")):
-        source = select_columns(TableSource(path, columns, features))
-        scales = Conventions(
-            cap=250, health_cuts=(140, 60), near_failure=60, features=source.features, table=source.columns
-        )
-        spec = grace.run_spec("phme", "tree", model="tree", folds=10, conventions=scales)
-        rmse.append(grace.train(spec, load_train("", source)).record.validation["rmse"])
-    assert f"an RMSE of {rmse[0]:.2f} s without it, {rmse[1]:.2f} s with" in text("docs/log.md")
+def test_what_leaving_it_out_costs(tmp_path: Path) -> None:
+    """The two commands of the log."""
+    phme().drop("life_s").write_parquet(tmp_path / "phme.parquet")
+    start = text("docs/log.md").index("grace train --table phme.parquet")
+    line = text("docs/log.md")[start:].partition("`")[0].removeprefix("grace ").split()
+    rmse = []
+    for features in ([], ["--features", "flow_ml_min,p_down_psi,p_up_psi"]):
+        done = command(*line, *features, "--to", "tree.safetensors", cwd=tmp_path, columns=150)
+        found = re.search(r"out of fold +│ +([0-9.]+) ", done.stdout)
+        assert found is not None, done.stderr
+        rmse.append(found[1])
+    assert f"an RMSE of {rmse[0]} s without it, {rmse[1]} s with" in text("docs/log.md")
