@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from grace.data.tables.columns import TableSource
 from grace.data.tables.intervals import rul_from_intervals
+from grace.data.tables.table import SECONDS
 from grace.errors import GraceError
 
 MAX_STEP_RATIO = 20
@@ -54,7 +55,8 @@ def rul_from_times(
             raise GraceError(f"{source.path}, engine {engine}: {rule}. Found {found(row)}. {remedy}")
 
     again, once = inside & (np.diff(time) == 0), f"each {at} should stand once"
-    refuse(again, once, lambda row: f"{time[row]:g} twice", "Drop the repeated rows.")
+    back = " Where a clock was set back, export times in UTC." if source.columns.unit in SECONDS else ""
+    refuse(again, once, lambda row: f"{time[row]:g} twice", f"Drop the repeated rows.{back}")
     gone = np.zeros(len(time), dtype=np.bool_) if target is None else np.isnan(target)
     if target is not None:
         remedy = "Give the RUL of each row, or leave --target out."
