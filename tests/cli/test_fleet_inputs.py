@@ -124,6 +124,12 @@ def _set_back(table: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _hours(table: pl.DataFrame) -> pl.DataFrame:
+    """A row an hour, so that where the clock goes back two have the same time."""
+    clock = pl.lit(BEGAN) + pl.duration(hours=pl.col("flight"))
+    return table.with_columns(clock=pl.when(pl.col("flight") > 14).then(clock - pl.duration(hours=1)).otherwise(clock))
+
+
 def _zones(table: pl.DataFrame) -> pl.DataFrame:
     """A clock as text, with the offset of its zone in some rows alone."""
     text = pl.col("clock").dt.to_string("%Y-%m-%dT%H:%M:%S")
@@ -144,6 +150,8 @@ ALIKE = pl.when(pl.col("flight") > 40).then(pl.col("flight") - 40).otherwise(pl.
         (_set(gone=(pl.col("asset") == 3).cast(int)), ROLES, "Found 1 failed and 11 suspended"),
         (_set(flight=ALIKE), ROLES, "1: flight should not start again. Found 1 after 40, 1 such fall. If these are several"),
         (_set_back, DATED, "Found 2024-10-27 02:00:00 after 2024-10-27 02:40:00, 1 such fall. If the clock was set back"),
+        (_hours, DATED, "engine 1: each clock should stand once. Found"),
+        (_hours, DATED, "Drop the repeated rows. Where a clock was set back, export times in UTC."),
         (_zones, DATED, "the column clock should hold numbers. Found String"),
         (_set(since=pl.col("until")), INTERVALS, "engine 1: since should be before until in every row. Found 1020 to 1020."),
         (_set(since=pl.col("since") - 1), INTERVALS, "engine 1: intervals should not overlap. Found 1009 to 1020, then from 101"),

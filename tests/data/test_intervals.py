@@ -23,8 +23,10 @@ from grace.data.tables.read import read_table
 from grace.data.tables.select_columns import select_columns
 from grace.errors import GraceError
 from grace.training.predict import _at_the_stop
+from grace.training.protocol import Split
+from grace.training.spec import run_spec
 from studies.cuts import suspended
-from tests.data.conftest import Write
+from tests.data.conftest import Write, as_table
 from tests.data.test_real_fleets import fleets_dir as fleets_dir
 
 COLUMNS = Columns("disk", "stop", event="failed", start="start")
@@ -166,6 +168,19 @@ def test_an_answer_counts_from_the_last_stop() -> None:
     assert fleet.last_time.tolist() == [6, 130]  # and this is what stands beside it
     sides = np.array([[40.0, 50.0], [0.5, 10.0], [70.0, 125.0]])  # RUL, lower and upper end, at the starts 5 and 110
     assert _at_the_stop(sides, fleet, 125).tolist() == [[39, 30], [0, 0], [69, 125]]
+
+
+def test_intervals_of_test_engines(fleet: Fleet) -> None:
+    """Test engines that ran to their failure are cut at random; of those that were seen earlier the last row is taken."""
+    table = as_table(fleet).with_columns(stop=pl.col("flight") + 1)
+    columns = Columns("asset", "stop", start="flight")
+    spec = run_spec("x", "rul-only", conventions=Conventions(window=20, features=("s2", "s3"), table=columns))
+    found = read_table(table, columns, ("s2", "s3"))
+    assert (found.last_rul == 1).all()
+    whole = Split.of(spec, found, found).test
+    seen = Split.of(spec, found, replace(found, last_rul=found.last_rul + 9, row_rul=None)).test
+    assert (len(whole), len(seen)) == (12 * spec.validation_cuts, 12)  # type: ignore[arg-type]
+    assert seen.true_rul.tolist() == [10] * 12  # type: ignore[union-attr]
 
 
 def test_a_cut_row_stops_where_it_is_cut() -> None:

@@ -36,7 +36,7 @@ class Fleet:
         columns: Names of the ``C`` columns.
         last_rul: True remaining useful life at each engine's last row, cycles, ``[E]``; 0 for engines that ran to failure.
         labels: The user's own health label of each row, int64 ``[R]``, or None to derive labels from RUL.
-        row_rul: RUL of each row where it does not follow from the count of rows, ``[R]``; never rises within an engine.
+        row_rul: RUL of each row where it does not follow from ``last_rul`` and ``time``, ``[R]``; never rises within an engine.
         failed: Whether each engine failed at its last row, or its RUL is known otherwise, bool ``[E]``; the RUL of the others,
             which were suspended, is a lower bound: their last time minus the row's. None: all are taken as failed.
         time: Time of each row in the unit of RUL, float64 ``[R]``, ascending within an engine; None: the rows are one unit apart.

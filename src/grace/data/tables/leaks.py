@@ -76,6 +76,8 @@ class _Ends:
     def last(self) -> NDArray[np.int64]:
         """Last rows of the engines that end with their life, ``[E]`` or fewer."""
         last = self.rows.starts[1:] - 1
+        if self.rows.stops is not None:  # each row holds for a while, the last one too
+            return np.asarray(last)
         return np.asarray(last[self.rul[last] <= self.rul.min()])
 
     @cached_property
@@ -83,7 +85,8 @@ class _Ends:
         rising = np.asarray(self.rows.rul(), dtype=np.float64)
         if not np.array_equal(rising, self.time):  # RUL with a minus
             return -rising
-        return np.asarray(rising[self.rows.starts[1:] - 1][self.owner] - rising)
+        ends = rising[self.rows.starts[1:] - 1] if self.rows.stops is None else self.rows.stops
+        return np.asarray(ends[self.owner] - rising)
 
     @cached_property
     def time(self) -> Values:

@@ -14,7 +14,8 @@ from grace.data.tables.table import SECONDS, Table
 from grace.errors import GraceError
 
 MIN_ROWS = 5
-"""Rows between two falls of the time, in the median, from which each stretch is asked about; shuffled rows have two or three."""
+"""Rows between two falls of the time, in the median and in two of the stretches, from which they are asked about; shuffled rows
+have two or three."""
 SET_BACK = 2.0
 """Hours by which a clock of dates is set back at most, when summer time ends or time zones change."""
 
@@ -44,7 +45,8 @@ def check_clock(source: TableSource, engine: Any, time: NDArray[Any], dates: boo
     """
     falls = np.flatnonzero(np.diff(time) < 0)
     begins, ends = np.append(0, falls + 1), np.append(falls, len(time) - 1)
-    if not len(falls) or np.median(ends - begins + 1) < MIN_ROWS:
+    lengths = ends - begins + 1
+    if np.median(lengths) < MIN_ROWS or (lengths >= MIN_ROWS).sum() < 2:
         return
     order = np.argsort(time[begins], kind="stable")
     if (time[begins][order][1:] >= np.maximum.accumulate(time[ends][order])[:-1]).all():
@@ -59,7 +61,7 @@ def check_clock(source: TableSource, engine: Any, time: NDArray[Any], dates: boo
     name = source.columns.start or source.columns.time
     raise GraceError(
         f"{source.path}, engine {engine}: {name} should not start again. Found {after} after {before}, {len(falls)} such "
-        f"fall{'s' * (len(falls) > 1)}. {lives}; {zone}; if it is one life, sort its rows."
+        f"fall{'s' * (len(falls) > 1)}. {lives}; {zone}; if it is one life, sort its rows and drop repeated ones."
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from grace.data.tables.columns import TableSource
 from grace.data.tables.intervals import rul_from_intervals
+from grace.data.tables.table import SECONDS
 from grace.errors import UnitError
 
 MAX_STEP_RATIO = 20
@@ -56,7 +57,8 @@ def rul_from_times(
             raise UnitError(f"{source.path}, engine {engine}: {fault}. {remedy}", faults)
 
     again, once = inside & (np.diff(time) == 0), f"each {at} should stand once"
-    refuse(again, once, lambda row: f"{time[row]:g} twice", "Drop the repeated rows.")
+    back = " Where a clock was set back, export times in UTC." if source.columns.unit in SECONDS else ""
+    refuse(again, once, lambda row: f"{time[row]:g} twice", f"Drop the repeated rows.{back}")
     gone = np.zeros(len(time), dtype=np.bool_) if target is None else np.isnan(target)
     if target is not None:
         remedy = "Give the RUL of each row, or leave --target out."

@@ -87,7 +87,8 @@ def sample(table: Table, source: TableSource, counts: pl.DataFrame) -> Fleet:
     rising = np.where(np.isnan(rising), found["time"], rising)  # suspended: no target
     failed = names_of(kept.filter("failed")["engine"]) if "failed" in kept.columns else None
     failed = None if failed is None else np.isin(fleet.engines, failed)
-    return replace(fleet, row_rul=rising, time=found["time"], failed=failed)
+    stops = found["stop"][fleet.starts[1:] - 1] if "stop" in found else None
+    return replace(fleet, row_rul=rising, time=found["time"], failed=failed, stops=stops)
 
 
 def _drawn(counts: pl.DataFrame) -> pl.DataFrame:
