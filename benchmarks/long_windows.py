@@ -1,8 +1,8 @@
 """Windows of 60 rows against 30 % of the rows of a life, out of fold: python benchmarks/long_windows.py --data FLEETS
 
-Real families with lives of many rows, scales by Conventions.scaled_to, RUL alone by the network on statistics, ten folds, one seed.
-Statistics are over the last 1/12, 1/4, 1/2 and all of a window's rows: 5, 15, 30 and 60 of 60. RMSE at random cuts in units of the
-cap. The table stands in docs/log.md.
+Real families with lives of many rows, scales by Conventions.scaled_to, RUL alone by the network on statistics, ten folds, one
+seed. Statistics are over the last 1/12, 1/4, 1/2 and all of a window's rows: 5, 15, 30 and 60 of 60. RMSE at random cuts in
+units of the cap. The table stands in docs/log.md.
 """
 
 from __future__ import annotations
