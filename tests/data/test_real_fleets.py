@@ -77,3 +77,40 @@ def test_disks_that_write_when_something_happens_are_taken_over_time(fleets_dir:
     assert prepared.windows.timed
     assert prepared.conditioner.step == pytest.approx(typical, rel=0.5)
     assert np.isfinite(np.asarray(prepared.windows.rows)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "time", "cap", "cuts", "window"),
+    [
+        ("battery_tju/cycles", "cycle", 400, (220, 96), 60),
+        ("battery_hust/cycles", "cycle", 2200, (1200, 530), 60),
+        ("bearing_femto/features", "t_s", 24_000, (13_000, 5800), 60),
+        ("filter_esrel22/runs", "time_s", 220, (120, 53), 60),
+        ("filter_phme20/runs", "time_s", 300, (170, 72), 60),
+    ],
+)
+def test_scales_of_the_real_families(
+    fleets_dir: Path, name: str, time: str, cap: int, cuts: tuple[int, int], window: int
+) -> None:
+    source, fleet = opened(fleets_dir / f"{name}.csv.gz", "unit", time)
+    found = Conventions(features=source.features, table=source.columns).scaled_to(fleet)
+    assert (found.cap, found.health_cuts, found.window) == (cap, cuts, window)
+    ends = pl.read_csv(fleets_dir / f"{name}.csv.gz", infer_schema_length=None).group_by("unit")
+    lives = ends.agg(life=pl.col(time).max() - pl.col(time).min())["life"]
+    assert cap == pytest.approx(float(np.quantile(lives, 0.8)), rel=0.05)
+
+
+def test_scales_of_disks_of_a_few_rows(fleets_dir: Path) -> None:
+    """Of failed disks half have 13 rows or fewer, some one: their window is 5 rows, and no disk stops the reading."""
+    rows = pl.read_csv(fleets_dir / "hdd_backblaze" / "st3000dm001.csv.gz", infer_schema_length=None)
+    kept = rows.filter(pl.col("fails").max().over("serial_number") == 1)
+    step = pl.col("tstop").diff().over("serial_number").median().over("serial_number")
+    kept = kept.filter(step.is_null() | step.is_between(50, 800))
+    columns = Columns("serial_number", "tstop", unit="hours", event="fails")
+    fleet = read_table(kept, columns, ("smart_5", "smart_197"))
+    found = Conventions(features=("smart_5", "smart_197"), table=columns).scaled_to(fleet)
+    median = float(np.median(fleet.lengths))
+    assert found.window == max(5, round(0.3 * median))
+    assert fleet.lengths.min() < found.window
+    prepared = Prepared.of(fleet, found, 20)
+    assert len(prepared.windows) == np.maximum(fleet.lengths - (found.window - 1), 0).sum()
