@@ -139,7 +139,7 @@ class TrainingOptions(EngineOptions):
     rul_scale: Annotated[
         str | None,
         typer.Option(
-            help="RUL head and loss: cycles (the source), cap-head or cap; default the method's own, else the one of --size."
+            help="RUL head and loss: cycles (the source), cap-head, cap or hazard; default the method's own, else the one of --size."
         ),
     ] = None
     protocol: Protocol = "honest"
@@ -150,7 +150,10 @@ class TrainingOptions(EngineOptions):
         ),
     ] = None
     suspended: Annotated[
-        str, typer.Option(help="Windows of suspended engines: ignore, or bound: no RUL below what they have run.")
+        str,
+        typer.Option(
+            help="Windows of suspended engines: ignore, bound (no RUL below what they ran) or hazard (a likelihood over time)."
+        ),
     ] = "ignore"
     measure_every: Annotated[
         int | None, typer.Option(help="Steps between Gramians, where the method needs them; default 10, torchjd: 1.")

@@ -155,6 +155,7 @@ class StatisticsNetwork(TwoHeads):
         features: Columns of a window; of a ``timed`` architecture with the time.
         rul_scale: See :class:`~grace.models.two_heads.TwoHeads`.
         rul_start: Likewise.
+        intervals: Likewise.
     """
 
     function = _StatisticsNetworks
@@ -168,6 +169,7 @@ class StatisticsNetwork(TwoHeads):
         features: int = 17,
         rul_scale: float = 1.0,
         rul_start: float | None = None,
+        intervals: int = 0,
     ) -> None:
         super().__init__()
         a = self.architecture = architecture
@@ -177,7 +179,7 @@ class StatisticsNetwork(TwoHeads):
         self.trunk = nn.Sequential(*layers)
         self.register_buffer("mean", torch.zeros(a.count(features)))
         self.register_buffer("scale", torch.ones(a.count(features)))
-        self.add_heads(a.trunk[-1], a.rul, a.health, rul_scale, rul_start)
+        self.add_heads(a.trunk[-1], a.rul, a.health, rul_scale, rul_start, intervals)
 
     def standardise(self, statistics: Tensor) -> None:
         """Take mean and standard deviation from the statistics of training windows, ``[N, S]``."""

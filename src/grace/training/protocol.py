@@ -31,8 +31,8 @@ class Split:
         suspension: What :func:`~grace.data.prepare.suspension` says of the whole fleet.
 
     Nothing is chosen or scored on engines that were suspended, whose RUL is not known. All of them are on the side of ``train``:
-    the conditioner reads their rows. Their windows are trained on where ``spec.suspended`` is ``bound``, in whose RUL loss a
-    prediction below what the engine ran costs (:func:`grace.models.rul_problem.task_losses`); where it is ``ignore``, in no RUL
+    the conditioner reads their rows. Their windows are trained on where ``spec.suspended`` is ``bound`` or ``hazard``,
+    in whose RUL loss what the engine ran is a lower bound (:func:`grace.models.rul_problem.task_losses`); where it is ``ignore``, in no RUL
     loss, and only if the fleet has health labels of its own.
     """
 
@@ -84,7 +84,7 @@ class Split:
         validation = tested if held is None else _cut(spec, held, conditioner, spec.seed)
         assert validation is not None
         rows = conditioner.transform(training)
-        every = spec.suspended == "bound" or (training.labels is not None and spec.trains("health"))
+        every = spec.suspended != "ignore" or (training.labels is not None and spec.trains("health"))
         of = None if every else training.failures
         train = training_windows(training, rows, conventions, plan.min_history, plan.max_train_rul, of)
         return cls(train, validation, tested, conditioner)

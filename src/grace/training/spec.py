@@ -14,7 +14,7 @@ from grace.data.tables.columns import Columns
 from grace.errors import GraceError
 from grace.formats import DamagedError, Format, built, checksum
 from grace.models.cnn_bilstm_attention import Architecture
-from grace.models.rul_problem import TASKS, UNITS
+from grace.models.rul_problem import HAZARD, SUSPENDED, TASKS, UNITS, check_unit
 from grace.models.two_heads import UPPER, WHOLE
 from grace.training.fitted import MODELS, NETWORK, fitted, model_of
 from grace.training.migrations import spec_1
@@ -57,7 +57,7 @@ class RunSpec:
         protocol: ``honest``: chosen on validation engines, the test read once. ``source``: best epoch on the test set.
         folds: Networks of an ensemble, each trained to its last epoch on all engines but one fold of them. 0: one network.
         start: Number of the initialisation of a seed, 0 the first; another start where one comes to nothing.
-        suspended: What the windows of suspended engines say, ``ignore`` or ``bound``: :class:`~grace.training.protocol.Split`.
+        suspended: What the windows of suspended engines say, ``ignore``, ``bound`` or ``hazard``: :class:`~grace.training.protocol.Split`.
         conventions: How recordings become windows, targets and labels.
         validation_share: Share of the training engines that nothing is trained on.
         validation_cuts: Random cycles at which each of them is cut.
@@ -107,7 +107,7 @@ class RunSpec:
             ("rul_scale", tuple(UNITS)),
             ("protocol", PROTOCOLS),
             ("precision", PRECISIONS),
-            ("suspended", ("ignore", "bound")),
+            ("suspended", SUSPENDED),
             ("measure_on", (WHOLE, UPPER)),
         ):
             if getattr(self, name) not in known:
@@ -121,6 +121,7 @@ class RunSpec:
             raise GraceError(f"`folds` should be 0 (one network) or from 2 to {MAX_FOLDS}. Found {self.folds}.")
         if self.folds and self.protocol != "honest":
             raise GraceError(f"`folds` should be 0 with the protocol {self.protocol}. Found {self.folds}.")
+        check_unit(self.rul_scale, self.suspended)
         Architecture.named(self.size)
         self._resolve()
 
@@ -266,7 +267,7 @@ def run_spec(
         measure_every: Steps between two Gramians; None: the outer axis' own.
         size: Size of the network.
         schedule: A schedule or its name; None: the one named as the size.
-        rul_scale: Unit of the RUL head and its loss; None: the row's own, else that of the size, see :data:`RUL_SCALE`.
+        rul_scale: Unit of the RUL head and its loss; None: of ``suspended`` hazard, of the row, or of the size.
         seed: Seed of the split, the initialisation, the order of batches and the dropout.
         choices: Further fields of :class:`RunSpec`.
 
@@ -281,6 +282,7 @@ def run_spec(
     merged: dict[str, Any] = ({} if outer else dict(row.options)) | dict(options or {})
     Architecture.named(size)  # an unknown size is told as that, before a schedule is looked for under its name
     plan = size if schedule is None else schedule
+    unit = HAZARD if choices.get("suspended") == HAZARD else row.rul_scale or RUL_SCALE.get(size, "cycles")
     return RunSpec(
         dataset=dataset,
         outer=chosen,
@@ -288,7 +290,7 @@ def run_spec(
         options=tuple((key, _frozen(value)) for key, value in sorted(merged.items())),
         size=size,
         schedule=Schedule.named(plan) if isinstance(plan, str) else plan,
-        rul_scale=(row.rul_scale or RUL_SCALE.get(size, "cycles")) if rul_scale is None else rul_scale,
+        rul_scale=unit if rul_scale is None else rul_scale,
         seed=seed,
         measure_every=build_outer(chosen, **merged).measure_every if measure_every is None else measure_every,
         **choices,
