@@ -139,7 +139,7 @@ class TrainingOptions(EngineOptions):
     rul_scale: Annotated[
         str | None,
         typer.Option(
-            help="RUL head and loss: cycles (the source), cap-head, cap or hazard; default the method's own, else the one of --size."
+            help="RUL head and loss: cycles (the source), cap-head, cap, hazard; default the method's own, else that of --size."
         ),
     ] = None
     protocol: Protocol = "honest"
@@ -152,7 +152,7 @@ class TrainingOptions(EngineOptions):
     suspended: Annotated[
         str,
         typer.Option(
-            help="Windows of suspended engines: ignore, bound (no RUL below what they ran) or hazard (a likelihood over time)."
+            help="Windows of suspended engines: ignore, bound (no RUL below what they ran), hazard (a likelihood over time)."
         ),
     ] = "ignore"
     measure_every: Annotated[

@@ -1,9 +1,9 @@
 r"""A discrete hazard over time: what the RUL head emits where RUL is learned from failures and from engines that still run.
 
-``[0, cap]`` is cut into ``K`` equal intervals. The head emits ``K`` logits; ``h_k``, their sigmoid, is the probability to fail in
-interval ``k`` if it is reached, and survival at the end of it is :math:`S_{k+1} = \prod_{j \le k} (1 - h_j)`, with ``S_0 = 1`` and
-``S_K`` the probability of the cap or more. Within an interval survival is linear: failures are uniform there (Brown 1975; Tutz and
-Schmid, Modeling Discrete Time-to-Event Data, 2016; as a network's loss Gensheimer and Narasimhan, PeerJ 7:e6257, 2019).
+``[0, cap]`` is cut into ``K`` equal intervals. The head emits ``K`` logits; ``h_k``, their sigmoid, is the probability to fail
+in interval ``k`` if it is reached, and survival at its end is :math:`S_{k+1} = \prod_{j \le k} (1 - h_j)`, with ``S_0 = 1``
+and ``S_K`` the probability of the cap or more. Within an interval survival is linear: failures are uniform there (Brown 1975;
+Tutz and Schmid, Modeling Discrete Time-to-Event Data, 2016; as a network's loss Gensheimer and Narasimhan, PeerJ 7:e6257, 2019).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ INTERVALS = 16
 
 
 def start(intervals: int) -> Tensor:
-    """Logits ``[K]`` by which failure in each interval, and none before the cap, are equally likely: ``h_k = 1 / (K + 1 - k)``."""
+    """Logits ``[K]`` by which failure in each interval and none before the cap are equally likely, ``h_k = 1 / (K + 1 - k)``."""
     return -torch.arange(intervals, 0, -1, dtype=torch.get_default_dtype()).log()
 
 
@@ -41,7 +41,8 @@ def surprise(hazards: Tensor, rul: Tensor, cap: float, suspended: Tensor | None 
     With ``k`` the interval that RUL lies in, and ``s`` the share of it that lies before:
 
     .. math::
-        -\log S_k h_k \text{ (failed)}, \qquad -\log S_k (1 - s h_k) \text{ (suspended)}, \qquad -\log S_K \text{ (at the cap or above)}
+        -\log S_k h_k \text{ (failed)}, \quad -\log S_k (1 - s h_k) \text{ (suspended)}, \quad
+        -\log S_K \text{ (at the cap or above)}
 
     Args:
         hazards: Logits.

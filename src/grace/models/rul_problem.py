@@ -54,8 +54,8 @@ UNITS = {
     HAZARD: _Unit(HAZARD, "nats"),
 }
 """Units by name. ``cycles``: the source. ``cap``: the head emits shares of the cap, and starts at half of it; the loss is in
-units of the cap, which divides its gradient by cap^2. ``cap-head``: that head with the source's loss in cycles^2. ``hazard``: the head emits hazards
-and the loss is their negative log likelihood, :mod:`grace.models.hazard`."""
+units of the cap, which divides its gradient by cap^2. ``cap-head``: that head with the source's loss in cycles^2. ``hazard``:
+the head emits hazards, and the loss is their negative log likelihood, :mod:`grace.models.hazard`."""
 
 
 def check_unit(unit: str, suspended: str) -> None:
@@ -93,14 +93,16 @@ def task_losses(
 ) -> tuple[Tensor, Tensor]:
     r"""RUL loss (in its unit, squared) and health cross entropy (nats) of ``R`` networks, ``[R]`` each.
 
-    RUL, predicted and true, is ``[R, B]`` in cycles (of ``hazard`` what is predicted are logits ``[R, B, K]``), logits are ``[R, B, C]``, labels int64 ``[R, B]``; each network has its own
-    inner loss, by name. Of ``suspended`` windows, bool ``[R, B]``, RUL is a lower bound ``b``: the inner loss is the mean
-    over the other windows of a batch, and with ``bound`` the mean over the ``S`` suspended ones is added to it,
+    RUL, predicted and true, is ``[R, B]`` in cycles (predicted by ``hazard``: logits ``[R, B, K]``), logits are ``[R, B, C]``,
+    labels int64 ``[R, B]``; each network has its own inner loss, by name. Of ``suspended`` windows, bool ``[R, B]``, RUL
+    is a lower bound ``b``: the inner loss is the mean over the other windows of a batch, and with ``bound`` the mean over the
+    ``S`` suspended ones is added to it,
 
     .. math:: \frac{1}{S} \sum_s \max(b_s - \hat y_s, 0)^2.
 
-    Of ``hazard`` the RUL loss is the mean negative log likelihood (nats) of the windows that failed, or with ``bound`` of all,
-    :func:`~grace.models.hazard.surprise`, each weighted as the inner loss weights its error. The cross entropy is the mean over the windows whose label is known.
+    Of ``hazard`` the RUL loss is the negative log likelihood (nats, :func:`~grace.models.hazard.surprise`), weighted as the inner
+    loss weights its errors: the mean over windows that failed, to which with ``bound`` that over suspended ones is added. The
+    cross entropy is the mean over the windows whose label is known.
     """
     scale = UNITS[unit].scale(cap) ** 2
     each = nn.functional.cross_entropy(
@@ -126,12 +128,14 @@ def task_losses(
 def _likelihood(
     hazards: Tensor, rul: Tensor, inners: Sequence[str], cap: int, suspended: Tensor | None, bound: bool
 ) -> Tensor:
-    """Weighted mean of the negative log likelihood of each network, nats ``[R]``."""
+    """Weighted mean negative log likelihood of each network, nats ``[R]``, of failed windows and of suspended ones."""
     weight = torch.stack([WEIGHT[name](row, float(cap)) for name, row in zip(inners, rul, strict=True)])
     found = weight * surprise(hazards, rul, float(cap), suspended)
-    if suspended is None or bound:
+    if suspended is None:
         return found.mean(1)
-    return torch.where(suspended, 0.0, found).sum(1) / (~suspended).sum(1).clamp(min=1)
+    sides = (~suspended, suspended) if bound else (~suspended,)
+    means = [torch.where(side, found, 0.0).sum(1) / side.sum(1).clamp(min=1) for side in sides]
+    return torch.stack(means).sum(0)
 
 
 def _inner(predicted: Tensor, rul: Tensor, inners: Sequence[str], cap: int) -> Tensor:

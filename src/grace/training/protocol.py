@@ -31,9 +31,9 @@ class Split:
         suspension: What :func:`~grace.data.prepare.suspension` says of the whole fleet.
 
     Nothing is chosen or scored on engines that were suspended, whose RUL is not known. All of them are on the side of ``train``:
-    the conditioner reads their rows. Their windows are trained on where ``spec.suspended`` is ``bound`` or ``hazard``,
-    in whose RUL loss what the engine ran is a lower bound (:func:`grace.models.rul_problem.task_losses`); where it is ``ignore``, in no RUL
-    loss, and only if the fleet has health labels of its own.
+    the conditioner reads their rows. Their windows are trained on where ``spec.suspended`` is ``bound`` or ``hazard``, and what
+    the engine ran is a lower bound in the RUL loss (:func:`grace.models.rul_problem.task_losses`); where it is ``ignore``, in no
+    RUL loss, and only if the fleet has health labels of its own.
     """
 
     train: Windows | ManyWindows

@@ -57,14 +57,13 @@ class RunSpec:
         protocol: ``honest``: chosen on validation engines, the test read once. ``source``: best epoch on the test set.
         folds: Networks of an ensemble, each trained to its last epoch on all engines but one fold of them. 0: one network.
         start: Number of the initialisation of a seed, 0 the first; another start where one comes to nothing.
-        suspended: What the windows of suspended engines say, ``ignore``, ``bound`` or ``hazard``: :class:`~grace.training.protocol.Split`.
+        suspended: What windows of suspended engines say, see :data:`grace.models.rul_problem.SUSPENDED`.
         conventions: How recordings become windows, targets and labels.
         validation_share: Share of the training engines that nothing is trained on.
         validation_cuts: Random cycles at which each of them is cut.
         max_validation_rul: Largest RUL at such a cut, cycles; 0: none.
         measure_every: Steps between two measurements of the Gramian; for methods that need none always 10.
-        measure_on: Part of the backbone that it is measured on, see :data:`grace.models.two_heads.TwoHeads.parts`; for methods
-            that need none the whole.
+        measure_on: Part of the backbone for it, :data:`grace.models.two_heads.TwoHeads.parts`; for methods that need none all.
         watch_test: Record the test RMSE of every epoch on the side, for comparison with the source's protocol only.
         precision: ``float32``, or ``bfloat16`` for mixed precision.
         train_sha256: SHA-256 of the training data, see :meth:`grace.Fleet.digest`; empty until it is known.
