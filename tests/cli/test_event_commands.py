@@ -67,8 +67,14 @@ def test_train_says_how_many_failed(folder: Path, fleet: Fleet, tmp_path: Path) 
     assert line in again
     figures = [[text for text in one.splitlines() if "│ out of fold" in text] for one in (shown, again)]
     assert figures[0] == figures[1] != []
-    bound = said("train", *by_rows, "--suspended", "bound", "--to", "bound.safetensors", cwd=tmp_path)
-    assert [text for text in bound.splitlines() if "│ out of fold" in text] != figures[0]
+    for how in ("bound", "hazard"):
+        other = said("train", *by_rows, "--suspended", how, "--to", f"{how}.safetensors", cwd=tmp_path)
+        assert [text for text in other.splitlines() if "│ out of fold" in text] != figures[0]
+    assert "RUL in cycles" in said("predict", "hazard.safetensors", str(folder / "plain.csv"), cwd=tmp_path)
+    done = grace("train", *by_rows, "--suspended", "hazard", "--rul-scale", "cap", "--to", "no", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "`suspended` hazard should stand with a `rul_scale` of its kind. Found cap." in done.stderr
+    assert not (tmp_path / "no").exists()
     assert "RUL in cycles" in said("predict", "rows.safetensors", str(folder / "plain.csv"), cwd=tmp_path)
 
 
@@ -118,7 +124,7 @@ def test_a_sweep_over_cmapss_with_a_table_of_units(cmapss_dir: Path, tmp_path: P
         ),
         (pl.lit(1), ["--unit-table", "none.csv"], "none.csv should be a table. Found none."),
         (pl.lit(1), ["--unit-table", "units.csv", "--target", "s2"], "`--unit-table` should be left out with --target"),
-        (pl.lit(1), ["--suspended", "hazard"], "`suspended` should be one of ignore, bound. Found 'hazard'."),
+        (pl.lit(1), ["--suspended", "weibull"], "`suspended` should be one of ignore, bound, hazard. Found 'weibull'."),
     ],
 )
 def test_refusals_are_one_line(folder: Path, tmp_path: Path, change: pl.Expr, options: list[str], words: str) -> None:

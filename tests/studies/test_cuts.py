@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grace import Simulation, simulate
 from grace.data.fleet import Fleet
 from grace.errors import GraceError
 from studies.cuts import HELD, LOST, held_out, suspended
@@ -109,3 +111,24 @@ def test_empty_cells_say_so() -> None:
         suspended(fleet_of([9] * 9), 5, 0)
     with pytest.raises(GraceError, match=r"failures in at least two groups. Found 1"):
         held_out(fleet_of([9] * 4), 0, np.zeros(4, dtype=np.int64))
+
+
+def product_limit_mean(fleet: Fleet, until: int) -> float:
+    """Area under the product-limit (Kaplan-Meier) survival of lives, up to ``until`` rows."""
+    life, failed = fleet.lengths, np.ones(len(fleet.lengths), dtype=bool) if fleet.failed is None else fleet.failed
+    times = np.unique(life[failed])
+    factors = [1 - (failed & (life == time)).sum() / (life >= time).sum() for time in times]
+    edges, survival = np.append(np.minimum(np.append(0, times), until), until), np.append(1, np.cumprod(factors))
+    return float((np.diff(edges) * survival).sum())
+
+
+def test_suspension_by_these_cuts_is_no_chance_of_its_own() -> None:
+    """Every suspended engine ends before it fails, so that a likelihood makes lives too long: docs/training.md."""
+    whole = simulate(Simulation(engines=60, conditions=1))[0]
+    longest = int(whole.lengths.max())
+    assert product_limit_mean(whole, longest) == pytest.approx(whole.lengths.mean())
+    for known, said in ((8, 33), (25, 12)):
+        found = [product_limit_mean(suspended(whole, known, draw), longest) for draw in range(5)]
+        assert round(100 * (np.mean(found) / whole.lengths.mean() - 1)) == said
+        page = " ".join((Path(__file__).parents[2] / "docs" / "training.md").read_text().split())
+        assert f"{said} % too long with {known} failures" in page

@@ -15,7 +15,7 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.prepare import MIN_HISTORY, Prepared
 from grace.errors import GraceError
-from grace.models.rul_problem import TASKS, RULProblem, statistics_of
+from grace.models.rul_problem import TASKS, RULProblem, statistics_of, usual_size
 
 REFERENCE_EPOCHS = 500  # the source's full training
 
@@ -63,7 +63,8 @@ class FleetProblem(RULProblem):
     Args:
         fleet: Training engines, run to failure.
         conventions: How recordings become windows, targets and labels.
-        size: Size of the network: ``statistics``, ``compact``, ``paper`` or ``tiny``.
+        size: Size of the network: ``statistics``, ``quantiles``, ``compact``, ``paper`` or ``tiny``; None: see
+            :func:`~grace.models.rul_problem.usual_size`.
         inner: RUL loss: ``mse`` or ``weighted_mse``.
         batch_size: Windows in a batch.
         min_history: Shortest history of a window, cycles; what is missing is padded at the front, as in a training. 0 takes full
@@ -83,12 +84,13 @@ class FleetProblem(RULProblem):
         fleet: Fleet,
         conventions: Conventions | None = None,
         *,
-        size: str = "statistics",
+        size: str | None = None,
         inner: str = "weighted_mse",
         batch_size: int = 128,
         min_history: int = MIN_HISTORY,
     ) -> None:
         conventions = conventions or Conventions()
+        size = size or usual_size(conventions)
         prepared = Prepared.of(fleet, conventions, min_history, timed=statistics_of(size) is not None)
         super().__init__(
             prepared.windows, conventions.cap, size, inner=inner, batch_size=batch_size, every=prepared.every

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from grace.cli import work
-from grace.cli.options import EngineOptions, Engines, OptionalJobs, OptionalSize, Profile, grouped
+from grace.cli.options import EngineOptions, Engines, OptionalJobs, Profile, Size, grouped
 from grace.errors import GraceError
 
 app = typer.Typer(rich_markup_mode=None)
@@ -24,7 +24,7 @@ def _diagnose(
     recipe: Annotated[str, typer.Option(help="joint, init, warmup, warmup-each or published.")] = "joint",
     inits: Annotated[int, typer.Option(help="Initialisations; the interval is over them.")] = 8,
     batches: Annotated[int, typer.Option(help="Batches read in each.")] = 50,
-    size: OptionalSize = None,
+    size: Size = None,
     inner: Annotated[str, typer.Option(help="RUL loss: weighted_mse or mse.")] = "weighted_mse",
     batch_size: Annotated[int, typer.Option(help="Windows in a batch.")] = 128,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps, in place of the recipe's own.")] = None,
@@ -74,7 +74,7 @@ def _diagnose(
     min_history = 0 if published else work.MIN_HISTORY
     if opened is not None and not as_json:
         work.show_table(opened, fleet, conventions, min_history)
-    network = size or ("compact" if published else work.SIZE)
+    network = size or ("compact" if published else work.usual_size(conventions))
     with (
         work.processes(_jobs(jobs, network)) as executor,
         work.progress_bar(f"{fleet.name}: {recipe}", "initialisations") as on_progress,
@@ -105,7 +105,7 @@ def _diagnose(
 
 def _jobs(asked: int | None, size: str) -> int:
     """Processes, by default one a core; a network on statistics is diagnosed before a second process has started."""
-    return asked if asked is not None else int(size == work.SIZE)
+    return asked if asked is not None else int(size in ("statistics", "quantiles"))
 
 
 def _less(conventions: work.Conventions, without: list[str]) -> work.Conventions:

@@ -30,9 +30,8 @@ Protocol = Annotated[str, typer.Option(help="honest, or source: best epoch on th
 Profile = Annotated[
     bool, typer.Option("--profile", help="Show at the end where the time of this process went, on standard error.")
 ]
-_SIZE = typer.Option(help="Network: statistics (by default), compact, paper or tiny.")
-Size = Annotated[str, _SIZE]
-OptionalSize = Annotated[str | None, _SIZE]
+_SIZE = typer.Option(help="Network: default statistics, of a table quantiles; or compact, paper, tiny.")
+Size = Annotated[str | None, _SIZE]
 
 
 @dataclass(frozen=True)
@@ -176,13 +175,13 @@ class TrainingOptions(EngineOptions):
     model: Annotated[
         str, typer.Option(help="network, or what needs none: tree, ridge or age, in place of methods.")
     ] = "network"
-    size: Size = "statistics"
+    size: Size = None
     schedule: Annotated[str | None, typer.Option(help="Schedule by name, in place of the one of --size.")] = None
     epochs: Annotated[int | None, typer.Option(help="Epochs, in place of the schedule's.")] = None
     rul_scale: Annotated[
         str | None,
         typer.Option(
-            help="RUL head and loss: cycles (the source), cap-head or cap; default the method's own, else the one of --size."
+            help="RUL head and loss: cycles (the source), cap-head, cap, hazard; default the method's own, else that of --size."
         ),
     ] = None
     protocol: Protocol = "honest"
@@ -193,7 +192,10 @@ class TrainingOptions(EngineOptions):
         ),
     ] = None
     suspended: Annotated[
-        str, typer.Option(help="Windows of suspended engines: ignore, or bound: no RUL below what they have run.")
+        str,
+        typer.Option(
+            help="Windows of suspended engines: ignore, bound (no RUL below what they ran), hazard (a likelihood over time)."
+        ),
     ] = "ignore"
     measure_every: Annotated[
         int | None, typer.Option(help="Steps between Gramians, where the method needs them; default 10, torchjd: 1.")

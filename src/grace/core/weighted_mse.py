@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from grace.errors import GraceError
@@ -46,7 +47,7 @@ def moderate_weighted_mse_loss(
         raise GraceError(
             f"Parameters should hold 0 <= `floor` <= `ceiling`. Found `floor = {floor}`, `ceiling = {ceiling}`."
         )
-    weight = floor + (ceiling - floor) * (1 - y_true / max_rul).clamp(0, 1)
+    weight = _near_failure(y_true, max_rul, floor, ceiling)
     return (weight * (y_pred - y_true).square()).mean()
 
 
@@ -55,6 +56,16 @@ INNER: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "weighted_mse": moderate_weighted_mse_loss,
 }
 """The inner axis by name."""
+
+WEIGHT: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "mse": lambda y_true, max_rul: torch.ones_like(y_true),
+    "weighted_mse": lambda y_true, max_rul: _near_failure(y_true, max_rul, 1.0, 2.0),
+}
+"""Weight of each sample ``[B]`` in the inner loss of that name, for losses that are no squared error; of RUL ``[B]``."""
+
+
+def _near_failure(y_true: Tensor, max_rul: float, floor: float, ceiling: float) -> Tensor:
+    return floor + (ceiling - floor) * (1 - y_true / max_rul).clamp(0, 1)
 
 
 def _check(y_pred: Tensor, y_true: Tensor, max_rul: float) -> None:

@@ -66,6 +66,7 @@ class CNNBiLSTMAttention(TwoHeads):
         features: Columns of a window.
         rul_scale: See :class:`~grace.models.two_heads.TwoHeads`.
         rul_start: Likewise.
+        intervals: Likewise.
 
     Raises:
         GraceError: An unknown size.
@@ -83,6 +84,7 @@ class CNNBiLSTMAttention(TwoHeads):
         features: int = 17,
         rul_scale: float = 1.0,
         rul_start: float | None = None,
+        intervals: int = 0,
     ) -> None:
         super().__init__()
         a = Architecture.named(size)
@@ -98,7 +100,7 @@ class CNNBiLSTMAttention(TwoHeads):
         self.attention = nn.MultiheadAttention(width, a.heads, dropout=0.1 if a.dropout else 0.0, batch_first=True)
         self.norm = nn.LayerNorm(width)
         self.dense = nn.Sequential(*dense((width, *a.shared), a.dropout))
-        self.add_heads(a.shared[-1], a.rul, a.health, rul_scale, rul_start)
+        self.add_heads(a.shared[-1], a.rul, a.health, rul_scale, rul_start, intervals)
 
 
 def _convolutions(channels: tuple[int, ...], a: Architecture) -> nn.Sequential:

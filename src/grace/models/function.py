@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from grace.models.hazard import restricted_mean
 from grace.models.lstm import EAGER, Cell, lstm
 
 if TYPE_CHECKING:
@@ -59,11 +60,18 @@ class Networks(ABC):
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """RUL and logits."""
+        rul, logits = self.emitted(x)
+        return restricted_mean(rul, self.shape.rul_scale) if self.shape.intervals else rul, logits
+
+    def emitted(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the RUL loss reads, RUL ``[R, B]`` or the logits of hazards ``[R, B, K]``, and health logits."""
         z = self.represent(x)
         with _full_precision(z.device.type):
             z = z.to(self.p["rul_head.0.weight"].dtype)
-            rul = self._through("rul_head", z).squeeze(-1)
-            return self.shape.rul_scale * rul, self._through("health_head", z)
+            rul = self._through("rul_head", z)
+            return rul if self.shape.intervals else self.shape.rul_scale * rul.squeeze(-1), self._through(
+                "health_head", z
+            )
 
     @abstractmethod
     def represent(self, x: Tensor) -> Tensor:

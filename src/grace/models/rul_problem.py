@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from grace.clock import part
-from grace.core.weighted_mse import INNER
+from grace.core.weighted_mse import INNER, WEIGHT
+from grace.data.conventions import Conventions
 from grace.data.resident import Batch, ResidentWindows
 from grace.data.windows import UNKNOWN, ManyWindows, Windows
 from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import Architecture, CNNBiLSTMAttention
+from grace.models.hazard import INTERVALS, surprise
 from grace.models.two_heads import WHOLE, TwoHeads
 from grace.models.window_statistics import Moments, StatisticsArchitecture, StatisticsNetwork
 
@@ -24,7 +26,7 @@ CAP_START = 0.5  # a head in units of the cap starts in the middle of its range,
 
 
 class _Unit(NamedTuple):
-    """What the RUL head emits and what its loss is squared in: ``cycles`` or ``cap``."""
+    """What the RUL head emits and what its loss is in: ``cycles`` or ``cap``, squared, or hazards and nats."""
 
     head: str
     loss: str
@@ -32,19 +34,45 @@ class _Unit(NamedTuple):
     def network(self, size: str, features: int, cap: float, timed: bool = False) -> TwoHeads:
         """A freshly initialised network whose RUL head speaks the unit, on windows of this many columns; ``timed``: the last of
         them is time."""
-        scale, start = (float(cap), CAP_START) if self.head == "cap" else (1.0, None)
+        scale, start = (1.0, None) if self.head == "cycles" else (float(cap), CAP_START)
+        intervals = INTERVALS if self.head == HAZARD else 0
         if found := statistics_of(size, timed):
-            return StatisticsNetwork(found, features, rul_scale=scale, rul_start=start)
-        return CNNBiLSTMAttention(size, features, rul_scale=scale, rul_start=start)
+            return StatisticsNetwork(found, features, scale, start, intervals)
+        return CNNBiLSTMAttention(size, features, scale, start, intervals)
 
     def scale(self, cap: float) -> float:
         """Cycles per unit of the RUL loss."""
         return float(cap) if self.loss == "cap" else 1.0
 
 
-UNITS = {"cycles": _Unit("cycles", "cycles"), "cap-head": _Unit("cap", "cycles"), "cap": _Unit("cap", "cap")}
+HAZARD = "hazard"
+SUSPENDED = ("ignore", "bound", HAZARD)
+"""What windows of suspended engines say in the RUL loss: nothing, or a lower bound, as a squared error or by survival."""
+UNITS = {
+    "cycles": _Unit("cycles", "cycles"),
+    "cap-head": _Unit("cap", "cycles"),
+    "cap": _Unit("cap", "cap"),
+    HAZARD: _Unit(HAZARD, "nats"),
+}
 """Units by name. ``cycles``: the source. ``cap``: the head emits shares of the cap, and starts at half of it; the loss is in
-units of the cap, which divides its gradient by cap^2. ``cap-head``: that head with the source's loss in cycles^2."""
+units of the cap, which divides its gradient by cap^2. ``cap-head``: that head with the source's loss in cycles^2. ``hazard``:
+the head emits hazards, and the loss is their negative log likelihood, :mod:`grace.models.hazard`."""
+
+
+def check_unit(unit: str, suspended: str) -> None:
+    """Refuse a unit that does not go with what suspended windows say."""
+    if (suspended == HAZARD and unit != HAZARD) or (suspended == "bound" and unit == HAZARD):
+        raise GraceError(
+            f"`suspended` {suspended} should stand with a `rul_scale` of its kind. Found {unit}. Leave `rul_scale` out, or take "
+            "hazard for both."
+        )
+
+
+def usual_size(conventions: Conventions) -> str:
+    """The size of network unless another is named: ``statistics``, or of a table of the user's own ``quantiles``.
+
+    Each was chosen out of fold: docs/training.md."""
+    return "statistics" if conventions.table is None else "quantiles"
 
 
 def statistics_of(size: str, timed: bool = False) -> StatisticsArchitecture | None:
@@ -73,18 +101,24 @@ def task_losses(
 ) -> tuple[Tensor, Tensor]:
     r"""RUL loss (in its unit, squared) and health cross entropy (nats) of ``R`` networks, ``[R]`` each.
 
-    RUL, predicted and true, is ``[R, B]`` in cycles, logits are ``[R, B, C]``, labels int64 ``[R, B]``; each network has its own
-    inner loss, by name. Of ``suspended`` windows, bool ``[R, B]``, RUL is a lower bound ``b``: the inner loss is the mean
-    over the other windows of a batch, and with ``bound`` the mean over the ``S`` suspended ones is added to it,
+    RUL, predicted and true, is ``[R, B]`` in cycles (predicted by ``hazard``: logits ``[R, B, K]``), logits are ``[R, B, C]``,
+    labels int64 ``[R, B]``; each network has its own inner loss, by name. Of ``suspended`` windows, bool ``[R, B]``, RUL
+    is a lower bound ``b``: the inner loss is the mean over the other windows of a batch, and with ``bound`` the mean over the
+    ``S`` suspended ones is added to it,
 
     .. math:: \frac{1}{S} \sum_s \max(b_s - \hat y_s, 0)^2.
 
-    The cross entropy is the mean over the windows whose label is known.
+    Of ``hazard`` the RUL loss is the negative log likelihood (nats, :func:`~grace.models.hazard.surprise`), weighted as the inner
+    loss weights its errors: the mean over windows that failed, to which with ``bound`` that over suspended ones is added. The
+    cross entropy is the mean over the windows whose label is known.
     """
     scale = UNITS[unit].scale(cap) ** 2
     each = nn.functional.cross_entropy(
         logits.flatten(0, 1), label.flatten(), reduction="none", ignore_index=UNKNOWN
     ).view_as(rul)
+    if unit == HAZARD:
+        known = (label != UNKNOWN).sum(1).clamp(min=1)
+        return _likelihood(predicted, rul, inners, cap, suspended, bound), each.sum(1) / known
     if suspended is None:
         health = each.mean(1)
         return _inner(predicted, rul, inners, cap) / scale, health
@@ -97,6 +131,19 @@ def task_losses(
         short = torch.where(suspended, rul - predicted, 0.0).clamp(min=0).square().sum(1)
         own = own + short / few.clamp(min=1)
     return own / scale, health
+
+
+def _likelihood(
+    hazards: Tensor, rul: Tensor, inners: Sequence[str], cap: float, suspended: Tensor | None, bound: bool
+) -> Tensor:
+    """Weighted mean negative log likelihood of each network, nats ``[R]``, of failed windows and of suspended ones."""
+    weight = torch.stack([WEIGHT[name](row, float(cap)) for name, row in zip(inners, rul, strict=True)])
+    found = weight * surprise(hazards, rul, float(cap), suspended)
+    if suspended is None:
+        return found.mean(1)
+    sides = (~suspended, suspended) if bound else (~suspended,)
+    means = [torch.where(side, found, 0.0).sum(1) / side.sum(1).clamp(min=1) for side in sides]
+    return torch.stack(means).sum(0)
 
 
 def _inner(predicted: Tensor, rul: Tensor, inners: Sequence[str], cap: float) -> Tensor:
@@ -175,9 +222,9 @@ class RULProblem:
 
     @part("steps: forward")
     def losses(self, model: Any, batch: Batch) -> tuple[Tensor, ...]:
-        """RUL loss (in units of ``scale`` squared) and health cross entropy (nats)."""
+        """RUL loss (in units of ``scale`` squared, or nats) and health cross entropy (nats)."""
         x, *known = batch
-        predicted, logits = (found[None] for found in model(x))
+        predicted, logits = (found[None] for found in (model.emitted if self.unit == HAZARD else model)(x))
         rul, label, *some = (side[None] for side in known)
         how = (predicted, logits, rul, label, [self.inner], self.cap, self.unit)
         ours, theirs = task_losses(*how, some[0] if some else None, self.bound)

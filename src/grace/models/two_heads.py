@@ -9,7 +9,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from grace.errors import GraceError
 from grace.models.function import Networks, Tensors
+from grace.models.hazard import start, survival
 from grace.models.lstm import EAGER, Cell
 
 WHOLE, UPPER = "backbone", "upper"
@@ -24,6 +26,8 @@ class TwoHeads(nn.Module):
         rul_start: Bias of the RUL head's last layer at the start, in units of its output, or None for torch's default.
             With the default, the final ReLU is dead at the start (zero output and zero gradient for every sample) in
             about half of the initialisations.
+        intervals: Intervals of ``[0, rul_scale]`` whose hazards the RUL head emits, see :mod:`grace.models.hazard`; RUL is then
+            their restricted mean. 0: it emits RUL.
 
     Shapes:
         windows ``[B, T, F]`` -> RUL ``[B]`` in cycles (never negative), health logits ``[B, 3]``.
@@ -41,19 +45,41 @@ class TwoHeads(nn.Module):
         health: tuple[int, ...],
         rul_scale: float,
         rul_start: float | None,
+        intervals: int,
     ) -> None:
         """Build the heads, after the backbone: the order in which weights are drawn is part of a seed's meaning."""
-        last = nn.Linear((width, *rul)[-1], 1)
-        self.rul_head = nn.Sequential(*dense((width, *rul), 0.0), last, nn.ReLU())
+        last = nn.Linear((width, *rul)[-1], intervals or 1)
+        self.rul_head = nn.Sequential(*dense((width, *rul), 0.0), last, *([] if intervals else [nn.ReLU()]))
         self.health_head = nn.Sequential(*dense((width, *health), 0.0), nn.Linear((width, *health)[-1], CLASSES))
-        self.rul_scale = rul_scale
-        if rul_start is not None:
+        self.rul_scale, self.intervals = rul_scale, intervals
+        if intervals:
+            last.bias = nn.Parameter(start(intervals))
+        elif rul_start is not None:
             nn.init.constant_(last.bias, rul_start)
 
     def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
         """Predict RUL in cycles ``[B]`` and health logits ``[B, 3]`` from windows ``[B, T, F]``."""
         rul, logits = self._one()(windows[None])
         return rul[0], logits[0]
+
+    def emitted(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """What the RUL loss reads, RUL ``[B]`` or logits of hazards ``[B, K]``, and health logits ``[B, 3]``."""
+        rul, logits = self._one().emitted(windows[None])
+        return rul[0], logits[0]
+
+    def survival(self, windows: Tensor) -> Tensor:
+        """Probability to survive so long, at the ``K + 1`` edges ``0, rul_scale / K, ..., rul_scale`` of the intervals,
+        ``[B, T, F] -> [B, K + 1]``; linear between.
+
+        Raises:
+            GraceError: The RUL head emits RUL, and no hazards.
+        """
+        if not self.intervals:
+            raise GraceError(
+                "A network that tells survival should have hazards for its RUL head. Found one that emits RUL. Train it with "
+                "--suspended hazard."
+            )
+        return survival(self.emitted(windows)[0])
 
     def represent(self, windows: Tensor) -> Tensor:
         """The backbone's output, which both heads read: ``[B, T, F] -> [B, width]``."""

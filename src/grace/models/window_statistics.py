@@ -163,6 +163,7 @@ class StatisticsNetwork(TwoHeads):
         features: Columns of a window; of a ``timed`` architecture with the time.
         rul_scale: See :class:`~grace.models.two_heads.TwoHeads`.
         rul_start: Likewise.
+        intervals: Likewise.
     """
 
     function = _StatisticsNetworks
@@ -177,6 +178,7 @@ class StatisticsNetwork(TwoHeads):
         features: int = 17,
         rul_scale: float = 1.0,
         rul_start: float | None = None,
+        intervals: int = 0,
     ) -> None:
         super().__init__()
         a = self.architecture = architecture
@@ -189,7 +191,7 @@ class StatisticsNetwork(TwoHeads):
         self.register_buffer("scale", torch.ones(count))
         if a.bins:
             self.register_buffer("edges", torch.linspace(-2, 2, a.bins + 1)[:, None].repeat(1, count))
-        self.add_heads(a.trunk[-1], a.rul, a.health, rul_scale, rul_start)
+        self.add_heads(a.trunk[-1], a.rul, a.health, rul_scale, rul_start, intervals)
 
     def standardise(self, statistics: Tensor) -> None:
         """Take mean, standard deviation and edges of bins from the statistics of training windows, ``[N, S]``."""

@@ -33,10 +33,9 @@ class Split:
 
     Nothing is chosen or scored on engines that were suspended, whose RUL is not known. All of them are on the side of ``train``,
     but for those of a group that is held out, which are on no side: the conditioner reads their rows, and their windows
-    standardise the statistics of a network. They are trained on where ``spec.suspended`` is ``bound``, in whose RUL loss a
-    prediction below what the engine ran costs
-    (:func:`grace.models.rul_problem.task_losses`); where it is ``ignore``, in no RUL loss, and only if the fleet has health
-    labels of its own.
+    standardise the statistics of a network. They are trained on where ``spec.suspended`` is ``bound`` or ``hazard``, and what
+    the engine ran is a lower bound in the RUL loss (:func:`grace.models.rul_problem.task_losses`); where it is ``ignore``, in no
+    RUL loss, and only if the fleet has health labels of its own.
     """
 
     train: Windows | ManyWindows
@@ -96,7 +95,7 @@ class Split:
         rows = conditioner.transform(training)
         chosen = (training, rows, conventions, plan.min_history, plan.max_train_rul)
         every = training_windows(*chosen)
-        whole = len(training.failures) == len(training.engines) or spec.suspended == "bound"
+        whole = len(training.failures) == len(training.engines) or spec.suspended != "ignore"
         whole = whole or (training.labels is not None and spec.trains("health"))
         train = every if whole else training_windows(*chosen, training.failures)
         if not len(train):  # of a table: shorter ones may be among those that failed

@@ -14,7 +14,7 @@ from grace.data.tables.columns import Columns
 from grace.errors import GraceError
 from grace.formats import DamagedError, Format, built, checksum
 from grace.models.cnn_bilstm_attention import Architecture
-from grace.models.rul_problem import TASKS, UNITS
+from grace.models.rul_problem import HAZARD, SUSPENDED, TASKS, UNITS, check_unit
 from grace.models.two_heads import UPPER, WHOLE
 from grace.training.fitted import MODELS, NETWORK, fitted, model_of
 from grace.training.migrations import spec_1
@@ -25,8 +25,6 @@ PRECISIONS = ("float32", "bfloat16")
 SEEDS = (42, 123, 456, 789, 1024)
 """The source's seeds."""
 
-SIZE = "statistics"
-"""The size unless another is named."""
 RUL_SCALE = {"statistics": "cap-head", "quantiles": "cap-head"}
 """What a size takes for ``rul_scale`` unless another is named; the others take ``cycles``. Its schedule has its name."""
 
@@ -57,14 +55,13 @@ class RunSpec:
         protocol: ``honest``: chosen on validation engines, the test read once. ``source``: best epoch on the test set.
         folds: Networks of an ensemble, each trained to its last epoch on all engines but one fold of them. 0: one network.
         start: Number of the initialisation of a seed, 0 the first; another start where one comes to nothing.
-        suspended: What the windows of suspended engines say, ``ignore`` or ``bound``: :class:`~grace.training.protocol.Split`.
+        suspended: What windows of suspended engines say, see :data:`grace.models.rul_problem.SUSPENDED`.
         conventions: How recordings become windows, targets and labels.
         validation_share: Share of the training engines that nothing is trained on.
         validation_cuts: Random cycles at which each of them is cut.
         max_validation_rul: Largest RUL at such a cut, cycles; 0: none.
         measure_every: Steps between two measurements of the Gramian; for methods that need none always 10.
-        measure_on: Part of the backbone that it is measured on, see :data:`grace.models.two_heads.TwoHeads.parts`; for methods
-            that need none the whole.
+        measure_on: Part of the backbone for it, :data:`grace.models.two_heads.TwoHeads.parts`; for methods that need none all.
         watch_test: Record the test RMSE of every epoch on the side, for comparison with the source's protocol only.
         precision: ``float32``, or ``bfloat16`` for mixed precision.
         train_sha256: SHA-256 of the training data, see :meth:`grace.Fleet.digest`; empty until it is known.
@@ -107,7 +104,7 @@ class RunSpec:
             ("rul_scale", tuple(UNITS)),
             ("protocol", PROTOCOLS),
             ("precision", PRECISIONS),
-            ("suspended", ("ignore", "bound")),
+            ("suspended", SUSPENDED),
             ("measure_on", (WHOLE, UPPER)),
         ):
             if getattr(self, name) not in known:
@@ -121,6 +118,7 @@ class RunSpec:
             raise GraceError(f"`folds` should be 0 (one network) or from 2 to {MAX_FOLDS}. Found {self.folds}.")
         if self.folds and self.protocol != "honest":
             raise GraceError(f"`folds` should be 0 with the protocol {self.protocol}. Found {self.folds}.")
+        check_unit(self.rul_scale, self.suspended)
         Architecture.named(self.size)
         self._resolve()
 
@@ -247,7 +245,7 @@ def run_spec(
     inner: str | None = None,
     options: Mapping[str, object] | None = None,
     measure_every: int | None = None,
-    size: str = SIZE,
+    size: str | None = None,
     schedule: str | Schedule | None = None,
     rul_scale: str | None = None,
     seed: int = SEEDS[0],
@@ -262,9 +260,9 @@ def run_spec(
         inner: Replaces the row's inner axis.
         options: Parameters of the outer axis, over those of the row.
         measure_every: Steps between two Gramians; None: the outer axis' own.
-        size: Size of the network.
+        size: Size of the network; None: :func:`~grace.models.rul_problem.usual_size`.
         schedule: A schedule or its name; None: the one named as the size. A named one's horizon follows the cap, as validation's.
-        rul_scale: Unit of the RUL head and its loss; None: the row's own, else that of the size, see :data:`RUL_SCALE`.
+        rul_scale: Unit of the RUL head and its loss; None: of ``suspended`` hazard, of the row, or of the size.
         seed: Seed of the split, the initialisation, the order of batches and the dropout.
         choices: Further fields of :class:`RunSpec`.
 
@@ -276,9 +274,12 @@ def run_spec(
         choices, method_name = choices | {"model": model}, None
     row = Method.named(method_name or ("baseline" if outer or inner else "grace"))
     merged: dict[str, Any] = ({} if outer else dict(row.options)) | dict(options or {})
+    conventions = choices.get("conventions", Conventions())
+    size = size or usual_size(conventions)
     Architecture.named(size)  # an unknown size is told as that, before a schedule is looked for under its name
-    plan, cap = schedule or size, choices.get("conventions", Conventions()).cap
+    plan, cap = schedule or size, conventions.cap
     choices = {"max_validation_rul": horizon(RunSpec.max_validation_rul, cap)} | choices
+    unit = HAZARD if choices.get("suspended") == HAZARD else row.rul_scale or RUL_SCALE.get(size, "cycles")
     return RunSpec(
         dataset=dataset,
         outer=outer or row.outer,
@@ -286,7 +287,7 @@ def run_spec(
         options=tuple((key, _frozen(value)) for key, value in sorted(merged.items())),
         size=size,
         schedule=Schedule.named(plan, cap) if isinstance(plan, str) else plan,
-        rul_scale=(row.rul_scale or RUL_SCALE.get(size, "cycles")) if rul_scale is None else rul_scale,
+        rul_scale=unit if rul_scale is None else rul_scale,
         seed=seed,
         measure_every=build_outer(outer or row.outer, **merged).measure_every
         if measure_every is None

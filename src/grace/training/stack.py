@@ -173,10 +173,10 @@ class Stack:
         """Losses ``[n, K]`` of the replicas at ``rows``."""
         (x, rul, label, *some), one = batch, self.specs[0]
         with _precision(self.device, one.precision):
-            predicted, logits = network(x)
+            predicted, logits = network.emitted(x)
             inners = [self.specs[row].inner for row in rows]
             how = (predicted, logits, rul, label, inners, one.conventions.cap, one.rul_scale)
-            return torch.stack(task_losses(*how, some[0] if some else None, one.suspended == "bound"), 1)
+            return torch.stack(task_losses(*how, some[0] if some else None, one.suspended != "ignore"), 1)
 
     @part("evaluation of epochs")
     def _evaluate(self, going: list[int]) -> None:
@@ -267,7 +267,7 @@ def _initial_networks(
                 spec.inner,
                 size,
                 device,
-                spec.suspended == "bound",
+                spec.suspended != "ignore",
                 split.every,
                 train_on[spec.seed],
             )

@@ -55,6 +55,7 @@ from grace.demos import dial as dial
 from grace.demos import two_regimes as two_regimes
 from grace.files import write_text as write_text
 from grace.formats import rounded as rounded
+from grace.models.rul_problem import usual_size as usual_size
 from grace.report.figures import draw as draw
 from grace.report.library import bundling as bundling
 from grace.report.page import page as page
@@ -69,6 +70,5 @@ from grace.training.predict import predict as predict
 from grace.training.record import FAILED as FAILED
 from grace.training.run import train as train
 from grace.training.schedule import Schedule as Schedule
-from grace.training.spec import SIZE as SIZE
 from grace.training.spec import RunSpec as RunSpec
 from grace.training.spec import run_spec as run_spec
