@@ -14,7 +14,7 @@ from grace.data.tables.columns import Columns
 from grace.errors import GraceError
 from grace.formats import DamagedError, Format, built, checksum
 from grace.models.cnn_bilstm_attention import Architecture
-from grace.models.rul_problem import HAZARD, SUSPENDED, TASKS, UNITS, check_unit
+from grace.models.rul_problem import HAZARD, SUSPENDED, TASKS, UNITS, check_unit, usual_size
 from grace.models.two_heads import UPPER, WHOLE
 from grace.training.fitted import MODELS, NETWORK, fitted, model_of
 from grace.training.migrations import spec_1
