@@ -26,7 +26,7 @@ from pages import measure_into_page
 
 from grace.core.metrics import rmse
 from grace.core.pools import on_one_thread
-from grace.core.stats import student
+from grace.core.stats import Estimate, student
 from grace.data.cmapss.fleets import read_train
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
@@ -41,6 +41,7 @@ from grace.training.spec import RunSpec, run_spec
 
 ROOT = Path(__file__).parents[1]
 FLEETS = Path(os.environ.get("GRACE_FLEETS", ROOT.parent / "shared" / "fleets"))
+SIDES = ("out_of_fold", "held_out")
 FOLDS, CUTS, DRAWS, CAP, LEAST = 10, 16, 5, 0.8, 20
 STATES = (0.56, 0.24)
 """Health cuts as shares of the cap: C-MAPSS's 70 and 30 of 125."""
@@ -138,34 +139,45 @@ def on_units(run: Run, spec: RunSpec, judged: Fleet, draw: int) -> float:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Means over draws, and differences paired by draw, in percent of the RMSE that ``ignore`` has there."""
-    # a page's table takes the draws that all three have
+    """Means over draws, and paired by draw by how much the others' RMSE differs from that of ``ignore``, in percent (of the
+    mean logarithm; its interval from three draws on)."""
     lines = [
         "| | F | draws | RMSE out of fold, ignore | bound | hazard | RMSE held out, ignore | bound | hazard |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for family, known in CELLS:
-        cell = {said: _by_draw(rows, family, known, said) for said in SUSPENDED}
-        draws = sorted(set.intersection(*(set(found) for found in cell.values())))
-        if draws:
-            sides = [" | ".join(_side(cell, draws, side)) for side in ("out_of_fold", "held_out")]
-            lines.append(f"| {family} | {known} | {len(draws)} | {' | '.join(sides)} |")
+        if cell := of_all_ways(rows, family, known):
+            sides = " | ".join(_side(cell, side) for side in SIDES)
+            lines.append(f"| {family} | {known} | {len(cell)} | {sides} |")
+    every = [draw for family, known in CELLS for draw in of_all_ways(rows, family, known)]
+    changes = [" | ".join(_text(every, said, side) for said in ("bound", "hazard")) for side in SIDES]
+    lines.append(f"| all pairs | | {len(every)} | | {' | | '.join(changes)} |")
     return "\n".join(lines) + "\n"
 
 
-def _by_draw(rows: list[dict[str, Any]], family: str, known: int, said: str) -> dict[int, dict[str, Any]]:
-    return {row["draw"]: row for row in rows if (row["family"], row["known"], row["said"]) == (family, known, said)}
+def of_all_ways(rows: list[dict[str, Any]], family: str, known: int) -> list[dict[str, dict[str, Any]]]:
+    """Rows of a cell by what was said, of each draw that has all of them."""
+    draws: dict[int, dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        if (row["family"], row["known"]) == (family, known):
+            draws.setdefault(row["draw"], {})[row["said"]] = row
+    return [draw for draw in draws.values() if len(draw) == len(SUSPENDED)]
 
 
-def _side(cell: dict[str, dict[int, dict[str, Any]]], draws: list[int], side: str) -> list[str]:
-    """RMSE of ``ignore``, and the others' difference to it."""
-    usual, *others = (np.array([found[draw][side] for draw in draws]) for found in cell.values())
-    changes = [100 * (other / usual - 1) for other in others]
-    return [f"{usual.mean():.1f}", *(_text(change) for change in changes)]
+def change(draws: list[dict[str, dict[str, Any]]], said: str, side: str) -> Estimate:
+    """Mean logarithm of the RMSE over that of ``ignore``, and its interval."""
+    return student([float(np.log(draw[said][side] / draw["ignore"][side])) for draw in draws])
 
 
-def _text(change: NDArray[np.float64]) -> str:
-    return student(change).text(0, "+") + " %"
+def _side(draws: list[dict[str, dict[str, Any]]], side: str) -> str:
+    usual = np.mean([draw["ignore"][side] for draw in draws])
+    return " | ".join([f"{usual:.1f}", *(_text(draws, said, side) for said in ("bound", "hazard"))])
+
+
+def _text(draws: list[dict[str, dict[str, Any]]], said: str, side: str) -> str:
+    found = change(draws, said, side)
+    mean, low, high = (100 * (np.exp(value) - 1) for value in (found.mean, found.low, found.high))
+    return f"{mean:+.0f} %" if len(draws) < 3 else f"{mean:+.0f} % [{low:+.0f}, {high:+.0f}]"
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ def rows(name: str) -> list[dict[str, Any]]:
     return list(json.loads((ROOT / "results" / f"{name}.json").read_text()))
 
 
-@pytest.mark.parametrize("name", ["out_of_fold", "small_fleets", "irregular", "intervals", "suspended"])
+@pytest.mark.parametrize(
+    "name", ["out_of_fold", "small_fleets", "irregular", "intervals", "suspended", "suspended_families"]
+)
 def test_the_table_is_that_of_the_measurements(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
     table = importlib.import_module(name).table(rows(name))
@@ -103,3 +105,20 @@ def test_what_is_said_of_suspended_engines() -> None:
     assert (errors[8, "bound"] < errors[8, "ignore"]).all()
     means = [errors[25, said].mean() for said in ("nothing", "ignore")]
     assert f"the test RMSE is {means[0]:.2f} in place of {means[1]:.2f} cycles" in pages["your-own-engines.md"]
+
+
+def test_what_is_said_of_suspended_units_of_real_families(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
+    module, found = importlib.import_module("suspended_families"), rows("suspended_families")
+    every = [draw for family, known in module.CELLS for draw in module.of_all_ways(found, family, known)]
+    page = " ".join((ROOT / "docs" / "training.md").read_text().split())
+    assert f"All {len(every)} pairs together, and four comparisons were looked at:" in page
+    for said in ("hazard", "bound"):
+        texts = []
+        for side in module.SIDES:
+            change = module.change(every, said, side)
+            ends = (100 * (np.exp(value) - 1) for value in (change.mean, change.low, change.high))
+            texts.append("{:+.0f} % [{:+.0f}, {:+.0f}]".format(*ends))
+        assert f"`{said}` {texts[0]} out of fold and {texts[1]} on the units held out" in page
+    assert module.change(every, "hazard", "out_of_fold").low > 0
+    assert module.change(every, "bound", "out_of_fold").high > 0
