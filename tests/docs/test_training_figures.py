@@ -23,7 +23,7 @@ def rows(name: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "name", ["out_of_fold", "small_fleets", "irregular", "intervals", "suspended", "suspended_families"]
+    "name", ["out_of_fold", "small_fleets", "irregular", "intervals", "suspended", "suspended_families", "families"]
 )
 def test_the_table_is_that_of_the_measurements(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
@@ -122,3 +122,17 @@ def test_what_is_said_of_suspended_units_of_real_families(monkeypatch: pytest.Mo
         assert f"`{said}` {texts[0]} out of fold and {texts[1]} on the units held out" in page
     assert module.change(every, "hazard", "out_of_fold").low > 0
     assert module.change(every, "bound", "out_of_fold").high > 0
+
+
+def test_what_is_said_of_the_sizes_on_real_families(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
+    module, found = importlib.import_module("families"), rows("families")
+    estimates = {(f, o): e for o in ("tree", "statistics") for f, e in module.differences(found, o).items()}
+    family = Family.of(list(estimates.values()))
+    page = " ".join((ROOT / "docs" / "training.md").read_text().split())
+    assert family.words in page
+    kept = {key: estimates[key].mean < 0 for key, p in zip(estimates, family.adjusted, strict=True) if p <= 0.05}
+    lower = (("filter_esrel22", "tree"), ("filter_phme20", "statistics"), ("hdd_backblaze", "statistics"))
+    assert kept == dict.fromkeys(lower, True)
+    ahead = {f for f in module.FAMILIES if module.rmse(found, f, "quantiles") <= module.rmse(found, f, "tree")}
+    assert ahead == module.FAMILIES.keys() - {"battery_tju", "hdd_backblaze"}
