@@ -149,7 +149,7 @@ def _uneven(table: TableSource, fleet: Fleet) -> list[str]:
     if not step:
         return []
     typical = f"{step:g} {table.columns.unit} is the typical step"
-    return [f"rows are not evenly spaced: {typical}; statistics of windows (--size statistics) are taken over time"]
+    return [f"rows are not evenly spaced: {typical}; statistics of windows are taken over time"]
 
 
 def _settings(table: TableSource) -> str:

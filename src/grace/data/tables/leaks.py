@@ -12,7 +12,8 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, rankdata
+from scipy.special import chdtri
+from scipy.stats import rankdata
 
 from grace.data.fleet import Fleet
 
@@ -189,7 +190,7 @@ def _sides(values: Values, ends: _Ends) -> tuple[Values, Values]:
 def _alike(last: Values, every: Values) -> bool:
     """Whether last values spread less than a sensor's do; a column of few levels spreads by a step at least."""
     free, step = len(last) - 1, float(np.diff(np.unique(every)).min())
-    limit = MIN_SPREAD**2 * every.var() * chi2.ppf(CHANCE, free) / free
+    limit = MIN_SPREAD**2 * every.var() * chdtri(free, 1 - CHANCE) / free
     return bool(last.var(ddof=1) + step**2 / 12 < limit)
 
 
