@@ -24,7 +24,7 @@ class UnitError(GraceError):
         faults: Each of these engines by its name, with its place and what is wrong.
     """
 
-    def __init__(self, message: str, faults: Mapping[Any, str] | None = None) -> None:
+    def __init__(self, message: str, faults: Mapping[int | str, str] | None = None) -> None:
         super().__init__(message)
         self.faults = dict(faults or {})
 

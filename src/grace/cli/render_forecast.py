@@ -19,6 +19,8 @@ from grace.files import write_text
 from grace.training.model_file import TrainedNetwork
 from grace.training.predict import Forecast
 
+_SMALL = 20
+"""Cap below which RUL is shown with two digits more: lives in days, say."""
 _HEALTH: tuple[str, ...] = ("healthy", "degrading", "critical")
 _STYLES = ("green", "yellow", "red")
 
@@ -48,19 +50,20 @@ def _show(found: Forecast, network: TrainedNetwork) -> None:
         title=f"{what}, {network.interval.level:.0%} interval",
         title_justify="left",
     )
+    digits = 0 if cap >= _SMALL else 2
     for i in range(len(found.engine)):
-        high = f"{found.high[i]:.0f}" if found.high[i] < cap else f"{cap} or more"
+        high = f"{found.high[i]:.{digits}f}" if found.high[i] < cap else f"{cap:g} or more"
         state = int(found.health[i])
         table.add_row(
             str(found.engine[i]),
             str(found.cycle[i]),
-            "-" if math.isnan(found.rul[i]) else f"{found.rul[i]:.1f}",
-            "unknown" if math.isnan(found.low[i]) else f"{found.low[i]:.0f} to {high}",
+            "-" if math.isnan(found.rul[i]) else f"{found.rul[i]:.{digits + 1}f}",
+            "unknown" if math.isnan(found.low[i]) else f"{found.low[i]:.{digits}f} to {high}",
             Text(classes[state], _STYLES[state]),
             *([str(found.note[i])] if _noted(found) else []),
         )
-    for engine, why in found.left_out.items():
-        table.add_row(str(engine), "", "", "", "", f"not predicted: {why}")
+    for name, why in found.left_out.items():
+        table.add_row(str(name), "", "", "", "", f"not predicted: {why}")
     Console().print(table)
 
 

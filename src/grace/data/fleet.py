@@ -65,7 +65,7 @@ class Fleet:
     failed: NDArray[np.bool_] | None = None
     stops: NDArray[Any] | None = None
     groups: NDArray[Any] | None = None
-    left_out: Mapping[Any, str] = field(default_factory=dict)
+    left_out: Mapping[int | str, str] = field(default_factory=dict)
     done: tuple[str, ...] = ()
 
     @classmethod

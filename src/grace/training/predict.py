@@ -46,7 +46,7 @@ class Forecast:
     high: NDArray[np.float64]
     health: NDArray[np.int64]
     note: NDArray[np.str_]
-    left_out: Mapping[Any, str]
+    left_out: Mapping[int | str, str]
 
 
 def predict(network: TrainedNetwork, engines: Fleet | Path | str | Frame) -> Forecast:

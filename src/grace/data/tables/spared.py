@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -32,7 +31,7 @@ def spared(table: Table, source: TableSource, read: Read, faults_of: type[UnitEr
         UnitError: No engine is left.
     """
     gaps: tuple[str, ...] = ()
-    left: dict[Any, str] = {}
+    left: dict[int | str, str] = {}
     while True:
         try:
             table = _as_numbers(table, source)
@@ -61,15 +60,15 @@ def _as_numbers(table: Table, source: TableSource) -> Table:
     first = [pl.col(name).filter(here).first() for name, here in bad.items()]
     rows = table.whole.filter(pl.any_horizontal(bad.values())).group_by(engine, maintain_order=True).agg(first)
     found = table.collect(rows)
-    faults: dict[Any, str] = {}
+    faults: dict[int | str, str] = {}
     for name in names:
         some = found.filter(pl.col(name).is_not_null())
         engines = names_of(some[source.columns.engine]).tolist()
         words = (f"{name} should hold numbers. Found {text!r}" for text in some[name])
         faults |= dict(zip(engines, words, strict=True))
     if faults:
-        engine, fault = next(iter(faults.items()))
-        raise ReadingError(f"{source.path}, engine {engine}: {fault}. Correct it, or drop the engine.", faults)
+        first_of, fault = next(iter(faults.items()))
+        raise ReadingError(f"{source.path}, engine {first_of}: {fault}. Correct it, or drop the engine.", faults)
     numbers = dict.fromkeys(names, pl.Float64())
     frames = tuple(frame.with_columns(map(number_of, names)) for frame in table.frames)
     return replace(table, frames=frames, schema=table.schema | numbers, mixed={})
@@ -86,7 +85,7 @@ def _with_gaps(table: Table, source: TableSource) -> tuple[TableSource, tuple[st
 
 def _refuse_unread(source: TableSource, fleet: Fleet, gaps: tuple[str, ...]) -> None:
     """Refuse engines of which a column was never read, of those that should have no gap."""
-    last, faults = fleet.starts[1:] - 1, dict[Any, str]()
+    last, faults = fleet.starts[1:] - 1, dict[int | str, str]()
     for name, values in zip(gaps, fleet.taken(last, gaps).T, strict=True):
         words = f"{name} should be a finite number. Found nan in every row"
         faults |= {engine.item(): words for engine in fleet.engines[np.isnan(values)]}
@@ -95,7 +94,7 @@ def _refuse_unread(source: TableSource, fleet: Fleet, gaps: tuple[str, ...]) -> 
         raise ReadingError(f"{source.path}, engine {engine}: {fault}. Drop the engine.", faults)
 
 
-def said_of_left_out(left: Mapping[Any, str]) -> list[str]:
+def said_of_left_out(left: Mapping[int | str, str]) -> list[str]:
     """The line that names engines that were left out, with the reasons; none without such."""
     named = ", ".join(f"{name} ({fault})" for name, fault in list(left.items())[:SHOWN])
     more = f" and {len(left) - SHOWN:,} more" if len(left) > SHOWN else ""
