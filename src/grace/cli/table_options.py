@@ -34,15 +34,7 @@ def opened(options: EngineOptions, features: tuple[str, ...]) -> TableSource:
         if not value:
             known = ", ".join(scan(table).schema)[:200]
             raise GraceError(f"`--table` should come with {name}, the name of a column. Found none. Columns: {known}.")
-    if target and options.unit_table is not None:
-        raise GraceError(
-            f"`--unit-table` should be left out with --target, which says of each row whether its RUL is known. Found {target}. "
-            "Leave one of them out."
-        )
-    if options.duration and options.unit_table is None:
-        raise GraceError(
-            f"`--duration` should come with --unit-table, whose column it is. Found {options.duration} alone. Name the table."
-        )
+    _check_unit_table(options, target)
     if options.test_table is not None:
         scan(options.test_table)  # refused here, before anything is trained
     test = options.test_table or (table if flights else None)
@@ -67,6 +59,19 @@ def opened(options: EngineOptions, features: tuple[str, ...]) -> TableSource:
     made = Path(mkdtemp(prefix="grace-"))
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     return replace(found, cache=made)
+
+
+def _check_unit_table(options: EngineOptions, target: str | None) -> None:
+    """Refuse a table of units beside a column that says the same, and a column of one that is not there."""
+    if target and options.unit_table is not None:
+        raise GraceError(
+            f"`--unit-table` should be left out with --target, which says of each row whether its RUL is known. Found {target}. "
+            "Leave one of them out."
+        )
+    if options.duration and options.unit_table is None:
+        raise GraceError(
+            f"`--duration` should come with --unit-table, whose column it is. Found {options.duration} alone. Name the table."
+        )
 
 
 def _event(options: EngineOptions) -> str:

@@ -14,7 +14,7 @@ from grace.data.tables.table import Table, as_number
 from grace.errors import GraceError
 
 ROUNDING = 1e-9
-"""Share of the time up to which a gap is none."""
+"""Share of a time up to which a difference of two is none."""
 
 
 def rul_from_intervals(

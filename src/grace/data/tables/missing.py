@@ -144,12 +144,10 @@ def texts_for_none(table: Table, names: tuple[str, ...]) -> list[str]:
 
 
 def replaced(table: Table, names: tuple[str, ...], sentinels: tuple[float, ...]) -> list[str]:
-    """The lines that say which numbers are taken for missing readings, and in how many rows of which columns; none without such.
+    """The lines that say which numbers are taken for missing readings, and in how many rows of which columns.
 
     ``table`` is the one that still has them.
     """
-    if not sentinels:
-        return []
     names = tuple(name for name in names if name in table.schema and table.schema[name].is_numeric())
     wanted = [pl.any_horizontal(pl.col(name) == number for number in sentinels).sum().alias(name) for name in names]
     counts = table.collect(table.whole.select(wanted)).row(0) if wanted else ()

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet, missing
+from grace.data.health_labels import STATES
 from grace.data.tables.arrays import names_of
 from grace.data.tables.categories import categories_of, said_of_categories, with_categories
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.end_flags import end_flags
 from grace.data.tables.intervals import said_of_gaps
 from grace.data.tables.leaks import leaks
-from grace.data.tables.lives import with_lives
 from grace.data.tables.missing import carried, cleaned, gaps_of, replaced, suspected, texts_for_none
 from grace.data.tables.sample import filled, sample, with_events
 from grace.data.tables.scan import scan
@@ -28,7 +28,6 @@ from grace.data.tables.table import Edges, Table, is_number
 from grace.data.tables.units import placed, with_facts, without_rows
 from grace.errors import GraceError
 
-MEANINGS = ("healthy", "degrading", "critical")
 AUTO, NONE = "auto", "none"
 
 
@@ -129,7 +128,7 @@ def _done(seen: _Seen, features: tuple[str, ...], ask: bool) -> tuple[str, ...]:
         *table.done,
         *said_of_categories(seen.texts),
         *texts_for_none(table, features),
-        *replaced(_uncleaned(source), features, source.columns.sentinels),
+        *(replaced(_with_sentinels(source), features, sentinels) if (sentinels := source.columns.sentinels) else ()),
         *carried({name: seen.gaps[name] / total for name in features if name in seen.gaps}),
         *said_of_gaps(table, source),
         *without_rows(source, names_of(seen.counts["engine"])),
@@ -141,22 +140,16 @@ def _opened(source: TableSource) -> tuple[Table, TableSource, dict[str, tuple[st
     """The table, cleaned and with a column for each value of its text columns, the source with these features, and these."""
     table = scan(source.path, source.side)
     source = placed(source, table.schema)
-    table = _cleaned(table, source)
+    table.check_roles(source.in_rows)
+    table = cleaned(with_facts(table, source), source.columns)
     texts = categories_of(table, source.columns, source.features)
     features = dict.fromkeys(one for name in source.features for one in texts.get(name, (name,)))
     return with_categories(table, tuple(chain(*texts.values()))), replace(source, features=tuple(features)), texts
 
 
-def _cleaned(table: Table, source: TableSource) -> Table:
-    table.check_roles(source.in_rows)
-    lives = with_lives(table, source.columns.engine, source.columns.life_id)
-    return cleaned(with_facts(lives, source), source.columns)
-
-
-def _uncleaned(source: TableSource) -> Table:
-    """The table with its sentinels."""
-    without = replace(source, columns=replace(source.columns, sentinels=()))
-    return _cleaned(scan(source.path, source.side), without)
+def _with_sentinels(source: TableSource) -> Table:
+    """The table cleaned of all but its sentinels."""
+    return cleaned(with_facts(scan(source.path, source.side), source), replace(source.columns, sentinels=()))
 
 
 def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
@@ -215,7 +208,7 @@ def _classes(table: Table, columns: Columns) -> tuple[str, ...]:
             f"{table.path}: {columns.label} should hold three classes. Found {len(names)}: {', '.join(names)[:120]}. "
             "Merge or split them, or leave --label out for classes by RUL."
         )
-    return MEANINGS if set(names) == set(MEANINGS) else tuple(names)
+    return STATES if set(names) == set(STATES) else tuple(names)
 
 
 def _life(rows: Fleet) -> NDArray[np.float64]:

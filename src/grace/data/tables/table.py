@@ -96,13 +96,9 @@ class Table:
         """Least and largest value of some columns, in one pass."""
         if not names:  # polars makes no row of no columns
             return {}
-        both = [
-            edge
-            for i, name in enumerate(names)
-            for edge in (pl.col(name).min().alias(f"low {i}"), pl.col(name).max().alias(f"high {i}"))
-        ]
-        row = self.collect(self.whole.select(both)).row(0)
-        return {name: (row[2 * i], row[2 * i + 1]) for i, name in enumerate(names)}
+        low, high = (pl.col(names).min().name.prefix("low "), pl.col(names).max().name.prefix("high "))
+        row = self.collect(self.whole.select(low, high)).row(0)
+        return dict(zip(names, zip(row[: len(names)], row[len(names) :], strict=True), strict=True))
 
     def without_rows(self) -> GraceError:
         """The error to show where a table has none."""

@@ -16,14 +16,13 @@ from grace.data.tables.account import some_of
 from grace.data.tables.arrays import EMPTY, events_of, names_of
 from grace.data.tables.categories import IS
 from grace.data.tables.columns import TableSource
+from grace.data.tables.intervals import ROUNDING
 from grace.data.tables.lives import with_lives
 from grace.data.tables.scan import scan
 from grace.data.tables.table import Table
 from grace.errors import GraceError
 
 _KEY = "(unit)"
-EARLIER = 1e-9
-"""Share of a life by which it may end before the last row, for rounding."""
 
 
 def placed(source: TableSource, rows: Collection[str]) -> TableSource:
@@ -47,14 +46,16 @@ def placed(source: TableSource, rows: Collection[str]) -> TableSource:
 
 
 def with_facts(table: Table, source: TableSource) -> Table:
-    """The table with those facts of a table of units in each row that ``source.features`` names, and the rows do not have.
+    """The table with its lives told apart (:func:`~grace.data.tables.lives.with_lives`), and with those facts of a table of units
+    in each row that ``source.features`` names, and the rows do not have.
 
     Raises:
         GraceError: The table of units cannot be read, or names an engine twice.
     """
+    engine, life_id = source.columns.engine, source.columns.life_id
+    table = with_lives(table, engine, life_id)
     if source.units is None:
         return table
-    engine, life_id = source.columns.engine, source.columns.life_id
     units = with_lives(scan(source.units), engine, life_id)
     names = [n for n in units.schema if n not in (*table.schema, *source.columns.named) and _asked(n, source.features)]
     if not names or engine not in units.schema:
@@ -153,7 +154,7 @@ def _refuse_twice(units: Path, frame: pl.DataFrame) -> None:
 def _of_lives(fleet: Fleet, units: Path, name: str, duration: pl.Series) -> Fleet:
     """The fleet whose engines end their lives, or were suspended, at the ages ``duration [E]``."""
     life, seen = duration.to_numpy(), fleet.lives()
-    early = ~(life >= seen * (1 - EARLIER))
+    early = ~(life >= seen * (1 - ROUNDING))
     if early.any():
         row = int(np.argmax(early))
         raise GraceError(
