@@ -147,12 +147,8 @@ class EngineOptions(_TableOptions):
         found: dict[str, Any] = {name: value for name, value in scales.items() if value is not None}
         if opened is not None:
             assert fleet is not None
-            roles: dict[str, Any] = {
-                "features": opened.features,
-                "conditions": opened.conditions,
-                "table": opened.columns,
-            }
-            return replace(base, **roles).scaled_to(fleet, **found)
+            base = replace(base, features=opened.features, conditions=opened.conditions, table=opened.columns)
+            return base.scaled_to(fleet, **found)
         if self.conditions != "auto" and not self.conditions.isdigit():
             raise GraceError(
                 f"`--conditions` should be auto or a number. Found {self.conditions!r}. Names of columns go with --table."

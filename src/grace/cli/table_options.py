@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 from grace.cli.options import EngineOptions
 from grace.data.cmapss import ncmapss
@@ -38,19 +39,17 @@ def opened(options: EngineOptions, features: tuple[str, ...]) -> TableSource:
     if options.test_table is not None:
         scan(options.test_table)  # refused here, before anything is trained
     test = options.test_table or (table if flights else None)
+    names = ("start", "label", "group", "life_id", "duration")
+    roles: dict[str, Any] = {name: getattr(options, name) or "" for name in names}
     columns = Columns(
         str(engine),
         str(time),
         target=target or "",
-        start=options.start or "",
-        label=options.label or "",
         unit=options.time_unit,
         sentinels=_numbers(options.sentinels or ""),
         test="" if test is None else table_name(test),
         event=_event(options),
-        group=options.group or "",
-        life_id=options.life_id or "",
-        duration=options.duration or "",
+        **roles,
     )
     source = TableSource(table, columns, features, test=test, units=options.unit_table, cache=options.cache)
     found = select_columns(source, options.conditions, ask=options.sentinels != "none")

@@ -93,13 +93,9 @@ def _refuse_gaps(source: TableSource, found: dict[str, NDArray[Any]], column: ND
     if bad.any():
         first = np.flatnonzero(bad)
         first = first[np.sort(np.unique(found["engine"][first], return_index=True)[1])]
-        faults = {
-            found["engine"][
-                row
-            ].item(): f"{source.columns.time} {found['shown'][row]}: {name} should be a finite number. "
-            f"Found {column[row]}"
-            for row in first
-        }
+        at, rule = source.columns.time, f"{name} should be a finite number. Found"
+        words = (f"{at} {found['shown'][row]}: {rule} {column[row]}" for row in first)
+        faults = dict(zip(found["engine"][first].tolist(), words, strict=True))
         engine, fault = next(iter(faults.items()))
         raise ReadingError(
             f"{source.path}, engine {engine}, {fault}. Fill or drop such rows, or leave the column out.", faults

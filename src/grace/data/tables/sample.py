@@ -29,21 +29,20 @@ def with_events(table: Table, source: TableSource, counts: pl.DataFrame) -> pl.D
     """
     columns = source.columns
     if columns.target:
-        known = table.collect(_of_engines(table, columns, ~gone_of(table, columns.target)))
-        found = dict(known.iter_rows())
+        found = _said(table, columns, ~gone_of(table, columns.target))
         return counts if all(found.values()) else _told(counts, found)
     if source.units is not None and "event" in source.of_units:
         units = read_units(source.units, columns.engine, source.in_units, columns.life_id)
         return _told(counts, dict(units.select("engine", pl.col("event") == 1).iter_rows()))
     if columns.event:
         failed = event_text(pl.col(columns.event)).is_in([text for text, code in EVENTS.items() if code == 1])
-        return _told(counts, dict(table.collect(_of_engines(table, columns, failed.fill_null(False))).iter_rows()))
+        return _told(counts, _said(table, columns, failed.fill_null(False)))
     return counts
 
 
-def _of_engines(table: Table, columns: Columns, said: pl.Expr) -> pl.LazyFrame:
-    """Whether something is said in any row of each engine, of which names are as :func:`names_of` has them."""
-    return table.whole.group_by(pl.col(columns.engine)).agg(said.any())
+def _said(table: Table, columns: Columns, said: pl.Expr) -> dict[Any, bool]:
+    """Whether something is said in any row of each engine."""
+    return dict(table.collect(table.whole.group_by(columns.engine).agg(said.any())).iter_rows())
 
 
 def _told(counts: pl.DataFrame, failed: Mapping[Any, bool]) -> pl.DataFrame:
