@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 _shown = warnings.showwarning
@@ -35,6 +35,12 @@ class ReadingError(UnitError):
 
 class GraceWarning(UserWarning):
     """What was left out or set aside, in one line; the command line prints it after ``note: ``."""
+
+
+def check_one_of(name: str, value: str, known: Collection[str]) -> None:
+    """Refuse a value of an argument ``name`` that is not among those known."""
+    if value not in known:
+        raise GraceError(f"`{name}` should be one of {', '.join(known)}. Found {value!r}.")
 
 
 def show_notes() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from grace.errors import GraceError
+from grace.errors import GraceError, check_one_of
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,7 @@ class Recipe:
         Raises:
             GraceError: An unknown name, steps that are not positive, or a recipe that takes none.
         """
-        if name not in RECIPES:
-            raise GraceError(f"`recipe` should be one of {', '.join(RECIPES)}. Found {name!r}.")
+        check_one_of("recipe", name, RECIPES)
         recipe = RECIPES[name]
         if steps is None:
             return recipe

@@ -12,7 +12,7 @@ import numpy as np
 
 from grace.controllers.titles import TITLES
 from grace.core.stats import RATE, UNCLEAR, Estimate, Family, paired, rmse_error, student
-from grace.errors import GraceError
+from grace.errors import GraceError, check_one_of
 from grace.training.record import DONE, Record
 
 PROTOCOLS = ("honest", "source")
@@ -113,10 +113,8 @@ def engine_error(records: Sequence[Record], capped: bool = True) -> float:
 
 def values_by_seed(records: Iterable[Record], metric: str, protocol: str) -> dict[str, dict[str, dict[int, float]]]:
     """A figure of finished runs by data set, method and seed; arguments and errors as :func:`summarise`."""
-    if metric not in METRICS:
-        raise GraceError(f"`metric` should be one of {', '.join(METRICS)}. Found {metric!r}.")
-    if protocol not in PROTOCOLS:
-        raise GraceError(f"`protocol` should be one of {', '.join(PROTOCOLS)}. Found {protocol!r}.")
+    check_one_of("metric", metric, METRICS)
+    check_one_of("protocol", protocol, PROTOCOLS)
     values: dict[str, dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for record in records:
         if record.status != DONE or (protocol == "honest" and record.spec["protocol"] != "honest"):

@@ -11,7 +11,7 @@ from grace.bench.published import ANCHORS, SOURCE
 from grace.bench.summary import Row, summarise
 from grace.controllers.titles import TITLES
 from grace.core.stats import RATE, UNCLEAR, Family
-from grace.errors import GraceError
+from grace.errors import check_one_of
 from grace.training.record import DONE, Record
 
 TITLE = {
@@ -44,8 +44,7 @@ def report(
     Raises:
         GraceError: An unknown format, or see :func:`grace.bench.summary.summarise`.
     """
-    if format_name not in FORMATS:
-        raise GraceError(f"`format` should be one of {', '.join(FORMATS)}. Found {format_name!r}.")
+    check_one_of("format", format_name, FORMATS)
     to = f"to {TITLES.get(reference, reference)} [95 %]"
     head = ("data set", "method", "seeds", "mean [95 %]", "SD", "SE, engines", to, "verdict (BH)", "rank", "published*")
     parts = []

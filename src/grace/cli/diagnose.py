@@ -11,7 +11,7 @@ import typer
 
 from grace.cli import work
 from grace.cli.options import EngineOptions, Engines, OptionalJobs, Profile, Size, grouped
-from grace.errors import GraceError
+from grace.errors import GraceError, check_one_of
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -118,8 +118,7 @@ def _less(conventions: work.Conventions, without: list[str]) -> work.Conventions
 
 
 def _rule(bands: str, overrides: list[str]) -> work.Thresholds:
-    if bands not in work.RULES:
-        raise GraceError(f"`--bands` should be one of {', '.join(work.RULES)}. Found {bands!r}.")
+    check_one_of("--bands", bands, work.RULES)
     if not overrides:
         return work.RULES[bands]
     names = [f.name for f in fields(work.SOURCE) if f.name != "prescribes"]

@@ -34,6 +34,10 @@ _SIZE = typer.Option(help="Network: default statistics, of a table quantiles; or
 Size = Annotated[str | None, _SIZE]
 
 
+_OF_UNITS = ("engine", "event", "group")
+"""Options of a table that go with a table of units beside C-MAPSS files, too."""
+
+
 @dataclass(frozen=True)
 class _TableOptions:
     """A table of the user's own and the roles of its columns."""
@@ -111,7 +115,7 @@ class EngineOptions(_TableOptions):
         """The table, opened; None without one, refused with options of a table alone."""
         if self.table is not None:
             return work.opened(self, tuple(dict.fromkeys(_listed(self.features or ""))))
-        of_units = ("engine", "event", "group") if self.unit_table is not None else ()
+        of_units = _OF_UNITS if self.unit_table is not None else ()
         for name in (field.name for field in fields(_TableOptions) if field.name not in of_units):
             if getattr(self, name) is not None and name != "time_unit":
                 option = name.replace("_", "-")
@@ -131,7 +135,7 @@ class EngineOptions(_TableOptions):
         """What is read: the table, or the folder of the files, with the table of units where one is named."""
         if opened is not None or self.unit_table is None:
             return opened or self.data
-        names = {name: value for name in ("engine", "event", "group") if (value := getattr(self, name))}
+        names = {name: value for name in _OF_UNITS if (value := getattr(self, name))}
         return work.WithUnits(self.data, self.unit_table.absolute(), **names)
 
     def change(
@@ -143,12 +147,8 @@ class EngineOptions(_TableOptions):
         found: dict[str, Any] = {name: value for name, value in scales.items() if value is not None}
         if opened is not None:
             assert fleet is not None
-            roles: dict[str, Any] = {
-                "features": opened.features,
-                "conditions": opened.conditions,
-                "table": opened.columns,
-            }
-            return replace(base, **roles).scaled_to(fleet, **found)
+            base = replace(base, features=opened.features, conditions=opened.conditions, table=opened.columns)
+            return base.scaled_to(fleet, **found)
         if self.conditions != "auto" and not self.conditions.isdigit():
             raise GraceError(
                 f"`--conditions` should be auto or a number. Found {self.conditions!r}. Names of columns go with --table."

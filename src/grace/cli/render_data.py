@@ -12,6 +12,7 @@ from grace.alignment.show import conventions_line
 from grace.data.conditions import uneven_step
 from grace.data.conventions import LIFE_QUANTILE, PUBLISHED, SCALES, Conventions, lives_of
 from grace.data.fleet import Fleet
+from grace.data.health_labels import STATES
 from grace.data.prepare import Prepared, suspension, too_short
 from grace.data.tables.account import account
 from grace.data.tables.columns import TableSource
@@ -31,7 +32,7 @@ def _facts_of(train: Fleet, test: Fleet) -> dict[str, Any]:
         "conditions": prepared.conditions,
         "windows": len(prepared.windows),
         "near_failure_share": prepared.near_failure_share,
-        "class_shares": dict(zip(("healthy", "degrading", "critical"), prepared.class_shares, strict=True)),
+        "class_shares": dict(zip(STATES, prepared.class_shares, strict=True)),
         "test_share_over_cap": float((test.last_rul > conventions.cap).mean()),
         "conventions": conventions.to_json(),
     }

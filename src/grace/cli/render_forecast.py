@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from grace.data.health_labels import STATES
 from grace.errors import GraceError
 from grace.files import write_text
 from grace.training.model_file import TrainedNetwork
@@ -21,7 +22,6 @@ from grace.training.predict import Forecast
 
 _SMALL = 20
 """Cap below which RUL is shown with two digits more: lives in days, say."""
-_HEALTH: tuple[str, ...] = ("healthy", "degrading", "critical")
 _STYLES = ("green", "yellow", "red")
 
 
@@ -39,10 +39,10 @@ def _show(found: Forecast, network: TrainedNetwork) -> None:
     """A row an engine."""
     columns, cap = network.conventions.table, network.conventions.cap
     what, engine, time = "RUL after the last recorded cycle", "engine", "cycle"
-    classes = _HEALTH
+    classes: tuple[str, ...] = STATES
     if columns is not None:
         what, engine, time = f"RUL in {columns.unit} after the last row", columns.engine, columns.time
-        classes = columns.classes or _HEALTH
+        classes = columns.classes or STATES
     table = Table(
         *(Column(name, justify="right") for name in (engine, time, "RUL", "interval")),
         "health",

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 from grace.cli.options import EngineOptions
 from grace.data.cmapss import ncmapss
@@ -34,6 +35,33 @@ def opened(options: EngineOptions, features: tuple[str, ...]) -> TableSource:
         if not value:
             known = ", ".join(scan(table).schema)[:200]
             raise GraceError(f"`--table` should come with {name}, the name of a column. Found none. Columns: {known}.")
+    _check_unit_table(options, target)
+    if options.test_table is not None:
+        scan(options.test_table)  # refused here, before anything is trained
+    test = options.test_table or (table if flights else None)
+    names = ("start", "label", "group", "life_id", "duration")
+    roles: dict[str, Any] = {name: getattr(options, name) or "" for name in names}
+    columns = Columns(
+        str(engine),
+        str(time),
+        target=target or "",
+        unit=options.time_unit,
+        sentinels=_numbers(options.sentinels or ""),
+        test="" if test is None else table_name(test),
+        event=_event(options),
+        **roles,
+    )
+    source = TableSource(table, columns, features, test=test, units=options.unit_table, cache=options.cache)
+    found = select_columns(source, options.conditions, ask=options.sentinels != "none")
+    if found.cache is not None or found.rows * len(found.values) * 8 <= _IN_MEMORY:
+        return found
+    made = Path(mkdtemp(prefix="grace-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return replace(found, cache=made)
+
+
+def _check_unit_table(options: EngineOptions, target: str | None) -> None:
+    """Refuse a table of units beside a column that says the same, and a column of one that is not there."""
     if target and options.unit_table is not None:
         raise GraceError(
             f"`--unit-table` should be left out with --target, which says of each row whether its RUL is known. Found {target}. "
@@ -43,30 +71,6 @@ def opened(options: EngineOptions, features: tuple[str, ...]) -> TableSource:
         raise GraceError(
             f"`--duration` should come with --unit-table, whose column it is. Found {options.duration} alone. Name the table."
         )
-    if options.test_table is not None:
-        scan(options.test_table)  # refused here, before anything is trained
-    test = options.test_table or (table if flights else None)
-    columns = Columns(
-        str(engine),
-        str(time),
-        target=target or "",
-        start=options.start or "",
-        label=options.label or "",
-        unit=options.time_unit,
-        sentinels=_numbers(options.sentinels or ""),
-        test="" if test is None else table_name(test),
-        event=_event(options),
-        group=options.group or "",
-        life_id=options.life_id or "",
-        duration=options.duration or "",
-    )
-    source = TableSource(table, columns, features, test=test, units=options.unit_table, cache=options.cache)
-    found = select_columns(source, options.conditions, ask=options.sentinels != "none")
-    if found.cache is not None or found.rows * len(found.values) * 8 <= _IN_MEMORY:
-        return found
-    made = Path(mkdtemp(prefix="grace-"))
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return replace(found, cache=made)
 
 
 def _event(options: EngineOptions) -> str:

@@ -137,7 +137,7 @@ def _sound(once: Callable[[work.RunSpec], work.Run], spec: work.RunSpec) -> tupl
 
 def _what(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """In which of its settings a remedy differs."""
-    pairs = [(name, before[name], after[name]) for name in ("start",)]
+    pairs = [("start", before["start"], after["start"])]
     pairs += [(name, value, after["schedule"][name]) for name, value in before["schedule"].items()]
     return ", ".join(f"{name} {new}" for name, old, new in pairs if old != new)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from grace.errors import GraceError
+from grace.errors import check_one_of
 
 EPOCHS = {"chosen": "rmse", "last": "last"}
 
@@ -34,10 +34,8 @@ def _validity(
     from grace.validity.study import JOINT, ValidityStudy
     from grace.validity.tables import report
 
-    if method not in JOINT:
-        raise GraceError(f"`--method` should be one of {', '.join(JOINT)}. Found {method!r}.")
-    if epoch not in EPOCHS:
-        raise GraceError(f"`--epoch` should be one of {', '.join(EPOCHS)}. Found {epoch!r}.")
+    check_one_of("--method", method, JOINT)
+    check_one_of("--epoch", epoch, EPOCHS)
     study = ValidityStudy.read()
     if figures is not None:
         draw(study, method, figures)

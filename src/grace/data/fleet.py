@@ -159,6 +159,11 @@ class Fleet:
         for start in range(0, len(self.values), size):
             yield np.arange(start, min(start + size, len(self.values)))
 
+    def need(self, names: tuple[str, ...]) -> None:
+        """Refuse a fleet that lacks a column."""
+        if gone := [name for name in names if name not in self.columns]:
+            raise GraceError(f"{self.name} should have the column {gone[0]}. Found {', '.join(self.columns)}.")
+
     def taken(self, rows: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[np.float64]:
         """Some columns of some rows, float64 ``[N, len(names)]``."""
         if not names:
@@ -179,21 +184,11 @@ class Fleet:
                 return values.select(self.starts[index], starts)
             return values[np.concatenate([np.arange(self.starts[i], self.starts[i + 1]) for i in index])]
 
-        return replace(
-            self,
-            engines=self.engines[index],
-            starts=starts,
-            values=of_rows(self.values),
-            last_rul=self.last_rul[index],
-            labels=of_rows(self.labels),
-            row_rul=of_rows(self.row_rul),
-            last_time=None if self.last_time is None else self.last_time[index],
-            sha256=None,
-            time=of_rows(self.time),
-            failed=None if self.failed is None else self.failed[index],
-            stops=None if self.stops is None else self.stops[index],
-            groups=None if self.groups is None else self.groups[index],
-        )
+        found: dict[str, Any] = {n: of_rows(getattr(self, n)) for n in ("values", "labels", "row_rul", "time")}
+        for name in ("engines", "last_rul", "last_time", "failed", "stops", "groups"):
+            each = getattr(self, name)
+            found[name] = None if each is None else each[index]
+        return replace(self, starts=starts, sha256=None, **found)
 
     def together(self) -> list[NDArray[np.int64]]:
         """Indices of what is held out together: each engine that failed, or all engines of each group in which one did."""

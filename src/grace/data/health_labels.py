@@ -14,6 +14,7 @@ from grace.data.identity import combined
 from grace.errors import GraceError
 
 HEALTHY, DEGRADING, CRITICAL = 0, 1, 2
+STATES = ("healthy", "degrading", "critical")
 _CLASSES = ("0", "1", "2")
 
 

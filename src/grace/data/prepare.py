@@ -105,9 +105,7 @@ def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0)
     setting is fine (one operating condition); a constant sensor carries nothing and is mostly a fault of the export, so it has
     to be left out by name.
     """
-    missing = [name for name in conventions.features if name not in fleet.columns]
-    if missing:
-        raise GraceError(f"{fleet.name} should have the column {missing[0]}. Found {', '.join(fleet.columns)}.")
+    fleet.need(conventions.features)
     if len(fleet.engines) < 2:
         raise GraceError(
             f"{fleet.name} should hold at least two training engines. Found one. Engines are what is split and counted."

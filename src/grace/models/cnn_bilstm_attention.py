@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from grace.errors import GraceError
+from grace.errors import GraceError, check_one_of
 from grace.models.function import CNNBiLSTMAttentions
 from grace.models.two_heads import UPPER, WHOLE, TwoHeads, dense
 from grace.models.window_statistics import StatisticsArchitecture
@@ -35,8 +35,7 @@ class Architecture:
         """Look up a size by name; an unknown one is a GraceError."""
         if isinstance(size, Architecture):
             return size
-        if size not in SIZES:
-            raise GraceError(f"`size` should be one of {', '.join(SIZES)}. Found {size!r}.")
+        check_one_of("size", size, SIZES)
         return SIZES[size]
 
 

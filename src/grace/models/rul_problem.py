@@ -15,7 +15,7 @@ from grace.core.weighted_mse import INNER, WEIGHT
 from grace.data.conventions import Conventions
 from grace.data.resident import Batch, ResidentWindows
 from grace.data.windows import UNKNOWN, ManyWindows, Windows
-from grace.errors import GraceError
+from grace.errors import GraceError, check_one_of
 from grace.models.cnn_bilstm_attention import Architecture, CNNBiLSTMAttention
 from grace.models.hazard import INTERVALS, surprise
 from grace.models.two_heads import WHOLE, TwoHeads
@@ -176,10 +176,8 @@ class RULProblem:
 
     def __post_init__(self, made: ResidentWindows | None) -> None:
         Architecture.named(self.size)
-        if self.inner not in INNER:
-            raise GraceError(f"`inner` should be one of {', '.join(INNER)}. Found {self.inner!r}.")
-        if self.unit not in UNITS:
-            raise GraceError(f"`unit` should be one of {', '.join(UNITS)}. Found {self.unit!r}.")
+        check_one_of("inner", self.inner, INNER)
+        check_one_of("unit", self.unit, UNITS)
         if self.batch_size < 2:
             raise GraceError(f"`batch_size` should be at least 2. Found {self.batch_size}.")
         found = resident(self.windows, self.size, self.device) if made is None else made

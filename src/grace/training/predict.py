@@ -16,7 +16,7 @@ from grace.data.load import as_fleet
 from grace.data.tables.scan import Frame
 from grace.data.tables.spared import said_of_left_out
 from grace.data.windows import Windows
-from grace.errors import GraceError, GraceWarning, UnitError
+from grace.errors import GraceWarning, UnitError
 from grace.models.baselines import input_of
 from grace.training.evaluate import Predictions
 from grace.training.model_file import TrainedNetwork
@@ -69,9 +69,7 @@ def predict(network: TrainedNetwork, engines: Fleet | Path | str | Frame) -> For
     """
     features = network.members[0].conditioner.features
     fleet = as_fleet(engines, network.conventions.table, features, leave_out=UnitError)
-    unknown = [name for name in features if name not in fleet.columns]
-    if unknown:
-        raise GraceError(f"{fleet.name} should have the column {unknown[0]}. Found {', '.join(fleet.columns)}.")
+    fleet.need(features)
     every = [_last(network, member, fleet) for member in network.members]
     found, (low, high) = Predictions.mean(every, network.spec), network.interval.ends(np.stack([p.rul for p in every]))
     sides = np.stack([found.rul, low, high]).astype(np.float64)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from grace.data.conventions import Conventions
-from grace.errors import GraceError
+from grace.errors import GraceError, check_one_of
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,7 @@ class Schedule:
         for name in ("learning_rate", "clip"):
             if not (value := getattr(self, name)) > 0:
                 raise GraceError(f"`{name}` should be positive. Found {value}.")
-        if self.decay not in DECAYS:
-            raise GraceError(f"`decay` should be one of {', '.join(DECAYS)}. Found {self.decay!r}.")
+        check_one_of("decay", self.decay, DECAYS)
         if not 0 <= self.offset < math.inf:
             raise GraceError(f"`offset` should be at least 0. Found {self.offset}.")
         if not 0 <= self.ema_decay < 1:
@@ -79,8 +78,7 @@ class Schedule:
         Raises:
             GraceError: An unknown name.
         """
-        if name not in SCHEDULES:
-            raise GraceError(f"`schedule` should be one of {', '.join(SCHEDULES)}. Found {name!r}.")
+        check_one_of("schedule", name, SCHEDULES)
         plan = SCHEDULES[name]
         return replace(plan, max_train_rul=horizon(plan.max_train_rul, cap))
 

@@ -11,7 +11,7 @@ from grace.core.weighted_mse import INNER
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.tables.columns import Columns
-from grace.errors import GraceError
+from grace.errors import GraceError, check_one_of
 from grace.formats import DamagedError, Format, built, checksum
 from grace.models.cnn_bilstm_attention import Architecture
 from grace.models.rul_problem import HAZARD, SUSPENDED, TASKS, UNITS, check_unit, usual_size
@@ -100,15 +100,14 @@ class RunSpec:
             object.__setattr__(self, name, value)
         for name, known in (
             ("model", MODELS),
-            ("inner", tuple(INNER)),
-            ("rul_scale", tuple(UNITS)),
+            ("inner", INNER),
+            ("rul_scale", UNITS),
             ("protocol", PROTOCOLS),
             ("precision", PRECISIONS),
             ("suspended", SUSPENDED),
             ("measure_on", (WHOLE, UPPER)),
         ):
-            if getattr(self, name) not in known:
-                raise GraceError(f"`{name}` should be one of {', '.join(known)}. Found {getattr(self, name)!r}.")
+            check_one_of(name, getattr(self, name), known)
         for name, low in (("measure_every", 1), ("validation_cuts", 1), ("max_validation_rul", 0), ("start", 0)):
             if (value := getattr(self, name)) < low:
                 raise GraceError(f"`{name}` should be at least {low}. Found {value}.")
@@ -274,6 +273,7 @@ def run_spec(
         choices, method_name = choices | {"model": model}, None
     row = Method.named(method_name or ("baseline" if outer or inner else "grace"))
     merged: dict[str, Any] = ({} if outer else dict(row.options)) | dict(options or {})
+    outer = outer or row.outer
     conventions = choices.get("conventions", Conventions())
     size = size or usual_size(conventions)
     Architecture.named(size)  # an unknown size is told as that, before a schedule is looked for under its name
@@ -282,16 +282,14 @@ def run_spec(
     unit = HAZARD if choices.get("suspended") == HAZARD else row.rul_scale or RUL_SCALE.get(size, "cycles")
     return RunSpec(
         dataset=dataset,
-        outer=outer or row.outer,
+        outer=outer,
         inner=inner or row.inner,
         options=tuple((key, _frozen(value)) for key, value in sorted(merged.items())),
         size=size,
         schedule=Schedule.named(plan, cap) if isinstance(plan, str) else plan,
         rul_scale=unit if rul_scale is None else rul_scale,
         seed=seed,
-        measure_every=build_outer(outer or row.outer, **merged).measure_every
-        if measure_every is None
-        else measure_every,
+        measure_every=build_outer(outer, **merged).measure_every if measure_every is None else measure_every,
         **choices,
     )
 

@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from grace.data.fleet import CHUNK
 from grace.errors import GraceError
 
 ENGINE, TIME, TARGET = "unit", "cycle", "RUL"
-CHUNK = 1 << 18
 VALUES = ("W", "X_s")
 """Flight conditions and measured sensors. What no engine measures is not read: virtual sensors and health parameters."""
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from grace.data.tables.columns import TableSource
+
+SHOWN = 5
+"""Names of many that a line gives."""
 
 
 def account(source: TableSource) -> tuple[str, ...]:
@@ -20,3 +24,9 @@ def account(source: TableSource) -> tuple[str, ...]:
         *(f"left out: {', '.join(name for _, name in group)} ({why})" for why, group in groups),
         *source.done,
     )
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first :data:`SHOWN` of some names, and how many more there are."""
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,9 @@ from grace.errors import GraceError, ReadingError
 
 EMPTY = -1
 """Code of an event that is not there."""
+EVENTS = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0, "": EMPTY, "nan": EMPTY}
+"""Codes of what a column of events may hold."""
+Events = TypeVar("Events", pl.Expr, pl.Series)
 
 
 def arrays_of(source: TableSource, frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
@@ -50,19 +53,19 @@ def arrays_of(source: TableSource, frame: pl.DataFrame) -> dict[str, NDArray[Any
 
 def without_name(source: TableSource) -> GraceError:
     """The error to show where a row says of no engine, or of no life of one, that it is its own."""
-    columns = source.columns
-    return _unknown(source, f"{columns.engine} and {columns.life_id}" if columns.life_id else columns.engine)
-
-
-def _unknown(source: TableSource, name: str) -> GraceError:
+    name = " and ".join(filter(None, (source.columns.engine, source.columns.life_id)))
     return GraceError(f"{source.path}: {name} should be known in every row. Found an empty one. Drop such rows.")
+
+
+def event_text(event: Events) -> Events:
+    """A column of events as the texts of :data:`EVENTS`."""
+    text: Events = event.cast(pl.String).str.strip_chars().str.to_lowercase()
+    return text
 
 
 def events_of(path: Path, name: str, engine: NDArray[Any], event: pl.Series) -> NDArray[np.int8]:
     """Events of the engines ``engine [N]`` as 1, 0 or :data:`EMPTY`; refused where one is something else."""
-    text = event.cast(pl.String).str.strip_chars().str.to_lowercase()
-    codes = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0, "": EMPTY, "nan": EMPTY, None: EMPTY}
-    found = [codes.get(value) for value in text]
+    found = [EVENTS.get(value) for value in event_text(event).fill_null("")]
     if None in found:
         row = found.index(None)
         raise GraceError(
@@ -90,13 +93,9 @@ def _refuse_gaps(source: TableSource, found: dict[str, NDArray[Any]], column: ND
     if bad.any():
         first = np.flatnonzero(bad)
         first = first[np.sort(np.unique(found["engine"][first], return_index=True)[1])]
-        faults = {
-            found["engine"][
-                row
-            ].item(): f"{source.columns.time} {found['shown'][row]}: {name} should be a finite number. "
-            f"Found {column[row]}"
-            for row in first
-        }
+        at, rule = source.columns.time, f"{name} should be a finite number. Found"
+        words = (f"{at} {found['shown'][row]}: {rule} {column[row]}" for row in first)
+        faults = dict(zip(found["engine"][first].tolist(), words, strict=True))
         engine, fault = next(iter(faults.items()))
         raise ReadingError(
             f"{source.path}, engine {engine}, {fault}. Fill or drop such rows, or leave the column out.", faults

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 
 import polars as pl
 
@@ -21,11 +21,8 @@ def with_categories(table: Table, names: tuple[str, ...]) -> Table:
     Of a value that no network has seen, and of a missing one, all are 0.
     """
     made = {name: _of_value(table, name) for name in names if name not in table.schema}
-    found = [one.alias(name) for name, one in made.items() if one is not None]
-    if not found:
-        return table
-    schema = table.schema | {name: pl.Boolean() for name, one in made.items() if one is not None}
-    return replace(table, frames=tuple(frame.with_columns(found) for frame in table.frames), schema=schema)
+    found = {name: one.alias(name) for name, one in made.items() if one is not None}
+    return table.with_columns(found.values(), dict.fromkeys(found, pl.Boolean()))
 
 
 def _of_value(table: Table, name: str) -> pl.Expr | None:
@@ -58,7 +55,7 @@ def categories_of(table: Table, columns: Columns, asked: tuple[str, ...]) -> dic
     return found
 
 
-def said_of_categories(found: dict[str, tuple[str, ...]]) -> list[str]:
+def said_of_categories(found: Mapping[str, tuple[str, ...]]) -> list[str]:
     """The line that says which text columns became columns of 0 and 1; none without such."""
     named = ", ".join(f"{name} ({len(values)})" for name, values in found.items())
     return [f"text columns as 0 and 1, one column a value: {named}"] if found else []

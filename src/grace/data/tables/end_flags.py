@@ -39,17 +39,12 @@ def end_flags(
     time = pl.col(columns.time)
     on = [pl.when(here).then(time).alias(f"on {i}") for i, (_, _, here) in enumerate(flags)]
     off = [pl.when(~here).then(time).alias(f"off {i}") for i, (_, _, here) in enumerate(flags)]
-    wanted = [
-        how
-        for i in range(len(flags))
-        for how in (
-            pl.col(f"on {i}").count().alias(f"rows {i}"),
-            (pl.col(f"on {i}").min() - pl.col("time").min()).alias(f"from {i}"),
-            (pl.col(f"off {i}").max() - pl.col("time").min()).alias(f"until {i}"),
-        )
-    ]
+    every, first = range(len(flags)), pl.col("time").min()
+    rows_on = [pl.col(f"on {i}").count().alias(f"rows {i}") for i in every]
+    since = [(pl.col(f"on {i}").min() - first).alias(f"from {i}") for i in every]
+    until = [(pl.col(f"off {i}").max() - first).alias(f"until {i}") for i in every]
     engines = table.whole.select(pl.col(columns.engine).alias("engine"), time.alias("time"), *on, *off)
-    seen = table.collect(engines.group_by("engine").agg(pl.len().alias("all"), *wanted))
+    seen = table.collect(engines.group_by("engine").agg(pl.len().alias("all"), *rows_on, *since, *until))
     told = pl.col("failed") if "failed" in counts.columns else pl.lit(True).alias("failed")
     seen = seen.join(counts.select("engine", told), on="engine")
     found = {}

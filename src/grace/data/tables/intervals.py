@@ -14,7 +14,7 @@ from grace.data.tables.table import Table, as_number
 from grace.errors import GraceError
 
 ROUNDING = 1e-9
-"""Share of the time up to which a gap is none."""
+"""Share of a time up to which a difference of two is none."""
 
 
 def rul_from_intervals(
@@ -52,9 +52,8 @@ def said_of_gaps(table: Table, source: TableSource) -> list[str]:
     names = {"start": columns.start, "stop": columns.time}
     times = [as_number(name, table.schema[name], columns.unit).alias(role) for role, name in names.items()]
     rows = table.whole.select(pl.col(columns.engine).alias("engine"), *times)
-    whole = (pl.col("stop").max() - pl.col("start").min()).alias("whole")
-    held = (pl.col("stop") - pl.col("start")).sum().alias("held")
-    found = table.collect(rows.group_by("engine").agg(whole, held))
+    start, stop = pl.col("start"), pl.col("stop")
+    found = table.collect(rows.group_by("engine").agg(whole=stop.max() - start.min(), held=(stop - start).sum()))
     gap = (found["whole"] - found["held"]).to_numpy()
     some = gap > ROUNDING * found["whole"].to_numpy()
     if not some.any():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,11 +28,7 @@ def with_lives(table: Table, engine: str, life_id: str) -> Table:
         table.need(name, option, numeric=False)
     asset = pl.col(engine).cast(pl.String)
     named = [pl.concat_str(asset, pl.col(life_id).cast(pl.String), separator="/").alias(engine), asset.alias(ASSET)]
-    return replace(
-        table,
-        frames=tuple(frame.with_columns(named) for frame in table.frames),
-        schema=table.schema | {engine: pl.String(), ASSET: pl.String()},
-    )
+    return table.with_columns(named, {engine: pl.String(), ASSET: pl.String()})
 
 
 def check_clock(source: TableSource, engine: Any, time: NDArray[Any], dates: bool) -> None:

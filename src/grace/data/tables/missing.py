@@ -1,4 +1,5 @@
-"""Missing readings: the last one of the engine is carried on, and a column beside it says how many rows ago it was read.
+"""Missing readings: what stands for them becomes nothing, the last one of the engine is carried on, and a column beside it says
+how many rows ago it was read.
 
 Before an engine's first reading there is nothing to carry: the value stays NaN, which the scaling takes for the mean of the
 training engines' readings (:class:`grace.data.conditions.Conditioner`). Nothing later than a row ever reaches it.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +17,84 @@ import polars as pl
 from numpy.typing import NDArray
 
 from grace.data.fleet import missing
-from grace.data.tables.columns import TableSource
-from grace.data.tables.table import Edges, Table, missing_texts
-from grace.data.tables.text import TEXT, ending, texts_in_place_of_numbers
+from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.table import Edges, Table
+from grace.data.tables.text import MISSING, TEXT, ending, texts_in_place_of_numbers
 from grace.errors import GraceError
 
 SENTINELS = (-999, -9999, 65535)
 """Numbers that loggers write where they read nothing."""
+
+
+def cleaned(table: Table, columns: Columns, values: tuple[str, ...] = ()) -> Table:
+    """The table with numbers for texts (:func:`_numbers_for_texts`), and nothing in place of the sentinels of ``columns``."""
+    table = _numbers_for_texts(table, columns, values)
+    wanted = values or tuple(name for name in table.schema if name not in columns.named)
+    names = [name for name in wanted if table.schema.get(name, pl.String()).is_numeric()]
+    if not columns.sentinels:
+        return table
+    return table.with_columns((_without(name, columns.sentinels) for name in names), {})
+
+
+def _numbers_for_texts(table: Table, columns: Columns, values: tuple[str, ...]) -> Table:
+    """Text columns that hold numbers, and nothing but :data:`~grace.data.tables.text.MISSING` beside them, as numbers.
+
+    Of ``values``, the time, the target and the event; without values of all columns but engine and label.
+    """
+    wanted = (*values, columns.time, columns.start, columns.target, columns.event) if values else tuple(table.schema)
+    texts = [n for n in wanted if table.schema.get(n) == pl.String and n not in (columns.engine, columns.label)]
+    if not texts:
+        return table
+    counts = table.collect(table.whole.select(e for name in texts for e in _counted_texts(name))).row(0)
+    found = {name: counts[4 * i : 4 * i + 4] for i, name in enumerate(texts)}
+    numbers = [name for name, (known, real, _, _) in found.items() if known == real > 0]
+    gone = {name: found[name][2] for name in numbers if found[name][2]}
+    mixed = {
+        name: text for name, (known, real, _, text) in found.items() if known > real > (0 if values else known / 2)
+    }
+    return replace(as_numbers(table, numbers), done=(*table.done, *_missing_texts(gone)), mixed=mixed)
+
+
+def as_numbers(table: Table, names: list[str]) -> Table:
+    """The table with some text columns as numbers."""
+    return table.with_columns(map(_number_of, names), dict.fromkeys(names, pl.Float64()))
+
+
+def _without(name: str, sentinels: tuple[float, ...]) -> pl.Expr:
+    """A column with nothing in place of some numbers."""
+    column = pl.col(name)
+    return pl.when(pl.any_horizontal(column == number for number in sentinels)).then(None).otherwise(column).alias(name)
+
+
+def _counted_texts(name: str) -> tuple[pl.Expr, ...]:
+    """Of a text column: values that are there, those of them that are numbers, texts for none, and one that is neither."""
+    text, number = _text_of(name), _number_of(name)
+    none, other = text.is_in(MISSING), text.filter(no_number(name)).first()
+    counts = ((text.is_not_null() & ~none).sum(), number.is_not_null().sum(), none.sum(), other)
+    return tuple(expression.alias(f"{name} {index}") for index, expression in enumerate(counts))
+
+
+def _text_of(name: str) -> pl.Expr:
+    """A text column without blanks around what it holds; nothing where that is all."""
+    return pl.col(name).str.strip_chars().replace("", None)
+
+
+def _number_of(name: str) -> pl.Expr:
+    """A text column as numbers; nothing where it holds none."""
+    text = _text_of(name)
+    return pl.when(~text.is_in(MISSING)).then(text).cast(pl.Float64, strict=False).alias(name)
+
+
+def no_number(name: str) -> pl.Expr:
+    """Whether a text column holds a text that is no number, and stands for no missing one."""
+    text = _text_of(name)
+    return text.is_not_null() & ~text.is_in(MISSING) & _number_of(name).is_null()
+
+
+def _missing_texts(counts: Mapping[str, int]) -> list[str]:
+    """The line that names columns in which texts stand for missing numbers, with their counts; none without such."""
+    named = ", ".join(f"{name} ({count:,})" for name, count in counts.items())
+    return [f"texts such as NA, n/a and - are missing numbers in: {named}"] if named else []
 
 
 def carry_on(source: TableSource, values: NDArray[Any], starts: NDArray[np.int64]) -> None:
@@ -67,16 +140,14 @@ def texts_for_none(table: Table, names: tuple[str, ...]) -> list[str]:
     for file in table.files:
         if ending(file) in TEXT:
             counts.update(texts_in_place_of_numbers(file, names))
-    return missing_texts(counts)
+    return _missing_texts(counts)
 
 
 def replaced(table: Table, names: tuple[str, ...], sentinels: tuple[float, ...]) -> list[str]:
-    """The lines that say which numbers are taken for missing readings, and in how many rows of which columns; none without such.
+    """The lines that say which numbers are taken for missing readings, and in how many rows of which columns.
 
     ``table`` is the one that still has them.
     """
-    if not sentinels:
-        return []
     names = tuple(name for name in names if name in table.schema and table.schema[name].is_numeric())
     wanted = [pl.any_horizontal(pl.col(name) == number for number in sentinels).sum().alias(name) for name in names]
     counts = table.collect(table.whole.select(wanted)).row(0) if wanted else ()

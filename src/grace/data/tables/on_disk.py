@@ -43,7 +43,7 @@ def stored_fleet(table: Table, source: TableSource) -> Fleet:
     if not folder.is_dir():
         with _made_whole(folder) as part:
             table.unchanged(_Writer(table, source, part).run)
-    index = np.load(folder / "index.npz")
+    index = dict(np.load(folder / "index.npz"))
 
     def rows(name: str) -> StoredRows | None:
         path = folder / f"{name}.npy"
@@ -53,18 +53,12 @@ def stored_fleet(table: Table, source: TableSource) -> Fleet:
     assert values is not None
     return Fleet(
         name=source.name,
-        engines=index["engines"],
-        starts=index["starts"],
         values=values,
         columns=source.made,
-        last_rul=index["last_rul"],
         labels=rows("label"),
         row_rul=rows("rul"),
-        last_time=index["last_time"],
-        sha256=str(index["sha256"]),
         time=rows("time"),
-        failed=index.get("failed"),
-        stops=index.get("stops"),
+        **index | {"sha256": str(index["sha256"])},
     )
 
 

@@ -12,8 +12,8 @@ from grace.data.tables.arrays import arrays_of
 from grace.data.tables.categories import with_categories
 from grace.data.tables.columns import TRAIN, Columns, TableSource
 from grace.data.tables.events import failed_of
-from grace.data.tables.lives import check_clocks, with_lives
-from grace.data.tables.missing import carry_on
+from grace.data.tables.lives import check_clocks
+from grace.data.tables.missing import carry_on, cleaned
 from grace.data.tables.on_disk import stored_fleet
 from grace.data.tables.rul import check_steps, rul_of
 from grace.data.tables.scan import Frame, scan
@@ -53,8 +53,8 @@ def read_table(
             target or the engines' times contradict each other, or a file changes meanwhile.
     """
     opened, source = _opened(table, columns, tuple(values), None if units is None else Path(units))
-    opened = with_facts(with_lives(opened, source.columns.engine, source.columns.life_id), source)
-    opened = with_categories(opened.cleaned(source.columns, source.values), source.values)
+    opened = with_facts(opened, source)
+    opened = with_categories(cleaned(opened, source.columns, source.values), source.values)
     if not source.features:
         numeric = (n for n, kind in opened.schema.items() if kind.is_numeric() and n not in source.columns.named)
         source = replace(source, features=tuple(numeric))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -46,29 +47,38 @@ def rul_from_times(
     """
     inside = np.ones(len(time) - 1, dtype=np.bool_)  # whether a row and the next are of one engine
     inside[starts[1:-1] - 1] = False
-    at, left = source.columns.time, source.columns.target
-
-    def refuse(wrong: NDArray[np.bool_], rule: str, found: Callable[[int], str], remedy: str) -> None:
-        if wrong.any():
-            owner, rows = np.unique(np.searchsorted(starts, np.flatnonzero(wrong), side="right") - 1, return_index=True)
-            rows = np.flatnonzero(wrong)[rows]
-            faults = {engines[e].item(): f"{rule}. Found {found(int(row))}" for e, row in zip(owner, rows, strict=True)}
-            engine, fault = next(iter(faults.items()))
-            raise UnitError(f"{source.path}, engine {engine}: {fault}. {remedy}", faults)
-
+    at, left, refuse = source.columns.time, source.columns.target, partial(_refuse, source, engines, starts)
     again, once = inside & (np.diff(time) == 0), f"each {at} should stand once"
     back = " Where a clock was set back, export times in UTC." if source.columns.unit in SECONDS else ""
     refuse(again, once, lambda row: f"{time[row]:g} twice", f"Drop the repeated rows.{back}")
-    gone = np.zeros(len(time), dtype=np.bool_) if target is None else np.isnan(target)
-    if target is not None:
-        remedy = "Give the RUL of each row, or leave --target out."
-        refuse(target < 0, f"{left} should be at least 0", lambda row: f"{target[row]:g}", remedy)
-        rises, rule = inside & (np.diff(target) > 0), f"{left} should never rise as {at} goes on"
-        remedy = f"Check the column and the order of {at}."
-        refuse(rises, rule, lambda row: f"{target[row + 1]:g} after {target[row]:g}", remedy)
-    left_at_most = np.repeat(time[starts[1:] - 1], np.diff(starts)) - time
-    rul = left_at_most if target is None else np.where(gone, left_at_most, target) if gone.any() else target
-    return np.asarray(rul), _steps(starts, time, target)
+    least, steps = np.repeat(time[starts[1:] - 1], np.diff(starts)) - time, _steps(starts, time, target)
+    if target is None:
+        return np.asarray(least), steps
+    remedy = "Give the RUL of each row, or leave --target out."
+    refuse(target < 0, f"{left} should be at least 0", lambda row: f"{target[row]:g}", remedy)
+    rises, rule = inside & (np.diff(target) > 0), f"{left} should never rise as {at} goes on"
+    remedy = f"Check the column and the order of {at}."
+    refuse(rises, rule, lambda row: f"{target[row + 1]:g} after {target[row]:g}", remedy)
+    gone = np.isnan(target)
+    return np.asarray(np.where(gone, least, target) if gone.any() else target), steps
+
+
+def _refuse(
+    source: TableSource,
+    engines: NDArray[Any],
+    starts: NDArray[np.int64],
+    wrong: NDArray[np.bool_],
+    rule: str,
+    found: Callable[[int], str],
+    remedy: str,
+) -> None:
+    """Refuse the engines that have a row in which a rule is broken, each with what was found in the first one."""
+    if wrong.any():
+        rows = np.flatnonzero(wrong)
+        owner, first = np.unique(np.searchsorted(starts, rows, side="right") - 1, return_index=True)
+        faults = {engines[e].item(): f"{rule}. Found {found(int(rows[i]))}" for e, i in zip(owner, first, strict=True)}
+        engine, fault = next(iter(faults.items()))
+        raise UnitError(f"{source.path}, engine {engine}: {fault}. {remedy}", faults)
 
 
 def _steps(starts: NDArray[np.int64], time: NDArray[Any], target: NDArray[Any] | None) -> NDArray[np.float64]:

@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 
 from grace.data.fleet import Fleet
-from grace.data.tables.arrays import arrays_of, names_of, without_name
+from grace.data.tables.arrays import EVENTS, arrays_of, event_text, names_of, without_name
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.missing import gone_of
-from grace.data.tables.table import Table, is_number
+from grace.data.tables.table import Table
 from grace.data.tables.units import read_units
 from grace.errors import ReadingError
 
@@ -29,27 +29,20 @@ def with_events(table: Table, source: TableSource, counts: pl.DataFrame) -> pl.D
     """
     columns = source.columns
     if columns.target:
-        known = table.collect(_of_engines(table, columns, ~gone_of(table, columns.target)))
-        found = dict(known.iter_rows())
+        found = _said(table, columns, ~gone_of(table, columns.target))
         return counts if all(found.values()) else _told(counts, found)
     if source.units is not None and "event" in source.of_units:
         units = read_units(source.units, columns.engine, source.in_units, columns.life_id)
         return _told(counts, dict(units.select("engine", pl.col("event") == 1).iter_rows()))
     if columns.event:
-        return _told(
-            counts, dict(table.collect(_of_engines(table, columns, _is_one(table, columns.event))).iter_rows())
-        )
+        failed = event_text(pl.col(columns.event)).is_in([text for text, code in EVENTS.items() if code == 1])
+        return _told(counts, _said(table, columns, failed.fill_null(False)))
     return counts
 
 
-def _of_engines(table: Table, columns: Columns, said: pl.Expr) -> pl.LazyFrame:
-    """Whether something is said in any row of each engine, of which names are as :func:`names_of` has them."""
-    return table.whole.group_by(pl.col(columns.engine)).agg(said.any())
-
-
-def _is_one(table: Table, event: str) -> pl.Expr:
-    text = pl.col(event).cast(pl.String).str.strip_chars().str.to_lowercase()
-    return (pl.col(event) == 1 if is_number(table.schema[event]) else text.is_in(["1", "1.0", "true"])).fill_null(False)
+def _said(table: Table, columns: Columns, said: pl.Expr) -> dict[Any, bool]:
+    """Whether something is said in any row of each engine."""
+    return dict(table.collect(table.whole.group_by(columns.engine).agg(said.any())).iter_rows())
 
 
 def _told(counts: pl.DataFrame, failed: Mapping[Any, bool]) -> pl.DataFrame:
@@ -101,11 +94,9 @@ def _drawn(counts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _evenly(counts: pl.DataFrame, most: int) -> pl.DataFrame:
-    return (
-        counts[np.unique(np.linspace(0, max(len(counts) - 1, 0), most).round().astype(np.int64))]
-        if len(counts)
-        else counts
-    )
+    if counts.is_empty():
+        return counts
+    return counts[np.unique(np.linspace(0, len(counts) - 1, most).round().astype(np.int64))]
 
 
 def filled(rows: Fleet) -> Fleet:

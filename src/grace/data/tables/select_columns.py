@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet, missing
+from grace.data.health_labels import STATES
 from grace.data.tables.arrays import names_of
 from grace.data.tables.categories import categories_of, said_of_categories, with_categories
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.end_flags import end_flags
 from grace.data.tables.intervals import said_of_gaps
 from grace.data.tables.leaks import leaks
-from grace.data.tables.lives import with_lives
-from grace.data.tables.missing import carried, gaps_of, replaced, suspected, texts_for_none
+from grace.data.tables.missing import carried, cleaned, gaps_of, replaced, suspected, texts_for_none
 from grace.data.tables.sample import filled, sample, with_events
 from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
@@ -28,7 +28,6 @@ from grace.data.tables.table import Edges, Table, is_number
 from grace.data.tables.units import placed, with_facts, without_rows
 from grace.errors import GraceError
 
-MEANINGS = ("healthy", "degrading", "critical")
 AUTO, NONE = "auto", "none"
 
 
@@ -42,60 +41,98 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
     Raises:
         GraceError: The table cannot be opened, a column is missing, of the wrong type or named twice, or no feature is left.
     """
-    (table, source, texts), (count, named) = _opened(source), _asked(conditions)
-    _check_named(table, source, named)
-    counts = with_events(table, source, table.engines(source.columns))
+    count, named = _asked(conditions)
     searched = not (named or conditions == NONE)
-    edges = _candidates(table, source, named, searched)
-    varying = tuple(name for name, (low, high) in edges.items() if low != high)
-    gaps = gaps_of(table, tuple(name for name in edges if name not in named))
-    columns = replace(source.columns, classes=_classes(table, source.columns), settings=(), incomplete=tuple(gaps))
-    drawn = sample(table, replace(source, columns=columns, features=varying), counts)
-    leaking = leaks(drawn) | end_flags(table, columns, drawn, (*gaps, *texts), counts)
-    leaking |= {one: leaking[name] for name, ones in texts.items() if name in leaking for one in ones}
-    rows = filled(drawn)
-    settings = _settings(rows, {*gaps, *leaking}, texts) if searched else named
+    seen = _looked_at(source, named, searched)
+    drawn = sample(seen.table, replace(seen.source, features=seen.varying), seen.counts)
+    leaking, rows = _leaking(seen, drawn), filled(drawn)
+    settings = _settings(rows, {*seen.gaps, *leaking}, seen.texts) if searched else named
     if count > 1 and not settings:
         raise GraceError(
-            f"{table.path}: {count} conditions should come from setting columns. Found none that look like them. Name them with "
+            f"{source.path}: {count} conditions should come from setting columns. Found none that look like them. Name them with "
             "--conditions COLUMN,COLUMN."
         )
-    asked = {name: leaking[name] for name in (*source.features, *named) if name in leaking}
-    columns = replace(columns, settings=settings, leaks=tuple(f"{name} ({why})" for name, why in asked.items()))
+    left_out = {name: leaking[name] for name in (*seen.source.features, *named) if name in leaking}
+    used = tuple(f"{name} ({why})" for name, why in left_out.items())
+    columns = replace(seen.source.columns, settings=settings, leaks=used)
     fitted = _fitted(rows, columns, count)
-    left_out: Mapping[str, str] = asked
-    if not source.features:
-        reasons = dict.fromkeys(fitted.constant(rows), "constant within each condition") | leaking
-        reasons |= dict.fromkeys(columns.settings, "set the operating condition")
-        reasons |= dict.fromkeys(edges.keys() - varying, "constant")
-        left_out = _left_out(table, {*columns.named, *texts}, reasons)
-    features = source.features or tuple(name for name in varying if name not in left_out)
-    incomplete = tuple(name for name in features if name in gaps)
+    if not seen.source.features:
+        within = dict.fromkeys(fitted.constant(rows), "constant within each condition")
+        left_out = _left_out(seen, columns, within | leaking)
+    found = replace(seen.source, columns=columns, conditions=count, found=len(fitted.centres), left_out=left_out)
+    return _with_features(seen, found, ask)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A table before settings and features are chosen.
+
+    Attributes:
+        table: Cleaned, with a column for each value of its text columns.
+        source: With these as features, the classes of its labels, and all columns with missing readings as incomplete.
+        texts: The columns of each text column.
+        counts: A row an engine, see :func:`~grace.data.tables.sample.with_events`.
+        edges: Least and largest value of what may be chosen.
+        gaps: How many readings are missing in which of these.
+    """
+
+    table: Table
+    source: TableSource
+    texts: Mapping[str, tuple[str, ...]]
+    counts: pl.DataFrame
+    edges: Edges
+    gaps: Mapping[str, int]
+
+    @property
+    def varying(self) -> tuple[str, ...]:
+        """What may be chosen and is no constant."""
+        return tuple(name for name, (low, high) in self.edges.items() if low != high)
+
+
+def _looked_at(source: TableSource, named: tuple[str, ...], searched: bool) -> _Seen:
+    table, source, texts = _opened(source)
+    _check_named(table, source, named)
+    counts = with_events(table, source, table.engines(source.columns))
+    edges = _candidates(table, source, named, searched)
+    gaps = gaps_of(table, tuple(name for name in edges if name not in named))
+    columns = replace(source.columns, classes=_classes(table, source.columns), settings=(), incomplete=tuple(gaps))
+    return _Seen(table, replace(source, columns=columns), texts, counts, edges, gaps)
+
+
+def _leaking(seen: _Seen, drawn: Fleet) -> dict[str, str]:
+    """Columns that give the end away, with the reason; of a text column those of all its values."""
+    flags = end_flags(seen.table, seen.source.columns, drawn, (*seen.gaps, *seen.texts), seen.counts)
+    found = leaks(drawn) | flags
+    return found | {one: found[name] for name, ones in seen.texts.items() if name in found for one in ones}
+
+
+def _with_features(seen: _Seen, source: TableSource, ask: bool) -> TableSource:
+    """The source with its features, the features' missing readings, and what was done."""
+    features = source.features or tuple(name for name in seen.varying if name not in source.left_out)
     if not features:
-        raise GraceError(f"{table.path}: some column should vary within a condition. Found none. Name --features.")
-    total = int(counts["len"].sum())
-    shares = {name: gaps[name] / total for name in incomplete}
-    done = (
-        *said_of_categories(texts),
-        *texts_for_none(table, features),
-        *replaced(_uncleaned(source), features, columns.sentinels),
-        *carried(shares),
-        *said_of_gaps(table, source),
-    )
+        raise GraceError(f"{source.path}: some column should vary within a condition. Found none. Name --features.")
+    incomplete = tuple(name for name in features if name in seen.gaps)
     return replace(
         source,
-        columns=replace(columns, incomplete=incomplete),
+        columns=replace(source.columns, incomplete=incomplete),
         features=(*features, *map(missing, incomplete)),
-        conditions=count,
-        found=len(fitted.centres),
-        rows=total,
-        left_out=left_out,
-        done=(
-            *table.done,
-            *done,
-            *without_rows(source, names_of(counts["engine"])),
-            *(suspected(table, edges) if ask else ()),
-        ),
+        rows=int(seen.counts["len"].sum()),
+        done=_done(seen, features, ask),
+    )
+
+
+def _done(seen: _Seen, features: tuple[str, ...], ask: bool) -> tuple[str, ...]:
+    """What was done to a table, and what is asked of it, a line each."""
+    table, source, total = seen.table, seen.source, int(seen.counts["len"].sum())
+    return (
+        *table.done,
+        *said_of_categories(seen.texts),
+        *texts_for_none(table, features),
+        *(replaced(_with_sentinels(source), features, sentinels) if (sentinels := source.columns.sentinels) else ()),
+        *carried({name: seen.gaps[name] / total for name in features if name in seen.gaps}),
+        *said_of_gaps(table, source),
+        *without_rows(source, names_of(seen.counts["engine"])),
+        *(suspected(table, seen.edges) if ask else ()),
     )
 
 
@@ -103,22 +140,16 @@ def _opened(source: TableSource) -> tuple[Table, TableSource, dict[str, tuple[st
     """The table, cleaned and with a column for each value of its text columns, the source with these features, and these."""
     table = scan(source.path, source.side)
     source = placed(source, table.schema)
-    table = _cleaned(table, source)
+    table.check_roles(source.in_rows)
+    table = cleaned(with_facts(table, source), source.columns)
     texts = categories_of(table, source.columns, source.features)
     features = dict.fromkeys(one for name in source.features for one in texts.get(name, (name,)))
     return with_categories(table, tuple(chain(*texts.values()))), replace(source, features=tuple(features)), texts
 
 
-def _cleaned(table: Table, source: TableSource) -> Table:
-    table.check_roles(source.in_rows)
-    lives = with_lives(table, source.columns.engine, source.columns.life_id)
-    return with_facts(lives, source).cleaned(source.columns)
-
-
-def _uncleaned(source: TableSource) -> Table:
-    """The table with its sentinels."""
-    without = replace(source, columns=replace(source.columns, sentinels=()))
-    return _cleaned(scan(source.path, source.side), without)
+def _with_sentinels(source: TableSource) -> Table:
+    """The table cleaned of all but its sentinels."""
+    return cleaned(with_facts(scan(source.path, source.side), source), replace(source.columns, sentinels=()))
 
 
 def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
@@ -177,7 +208,7 @@ def _classes(table: Table, columns: Columns) -> tuple[str, ...]:
             f"{table.path}: {columns.label} should hold three classes. Found {len(names)}: {', '.join(names)[:120]}. "
             "Merge or split them, or leave --label out for classes by RUL."
         )
-    return MEANINGS if set(names) == set(MEANINGS) else tuple(names)
+    return STATES if set(names) == set(STATES) else tuple(names)
 
 
 def _life(rows: Fleet) -> NDArray[np.float64]:
@@ -194,9 +225,11 @@ def _fitted(rows: Fleet, columns: Columns, count: int) -> Conditioner:
     return Conditioner.fit(rows, Conventions(features=rows.columns, conditions=count, table=known))
 
 
-def _left_out(table: Table, used: Collection[str], why: Mapping[str, str]) -> dict[str, str]:
+def _left_out(seen: _Seen, columns: Columns, why: Mapping[str, str]) -> dict[str, str]:
     """Why columns are not used, in the order of the table."""
-    texts = {name: f"numbers and texts such as {text!r}" for name, text in table.mixed.items()}
-    kinds = {name: kind for name, kind in table.schema.items() if name not in used}
+    why = {**why, **dict.fromkeys(columns.settings, "set the operating condition")}
+    why |= dict.fromkeys(seen.edges.keys() - seen.varying, "constant")
+    texts = {name: f"numbers and texts such as {text!r}" for name, text in seen.table.mixed.items()}
+    kinds = {name: kind for name, kind in seen.table.schema.items() if name not in (*columns.named, *seen.texts)}
     known = {n: why.get(n) if is_number(kind) else texts.get(n, "no numbers") for n, kind in kinds.items()}
     return {name: reason for name, reason in known.items() if reason is not None}

@@ -9,15 +9,13 @@ import numpy as np
 import polars as pl
 
 from grace.data.fleet import Fleet
+from grace.data.tables.account import some_of
 from grace.data.tables.arrays import names_of
 from grace.data.tables.columns import TableSource
-from grace.data.tables.missing import gaps_of
-from grace.data.tables.table import Table, is_number, number_of, text_of
-from grace.data.tables.text import MISSING
+from grace.data.tables.missing import as_numbers, gaps_of, no_number
+from grace.data.tables.table import Table, is_number
 from grace.errors import ReadingError, UnitError
 
-SHOWN = 5
-"""Engines that are named where some are left out."""
 Read = Callable[[Table, TableSource], Fleet]
 
 
@@ -34,7 +32,7 @@ def spared(table: Table, source: TableSource, read: Read, faults_of: type[UnitEr
     left: dict[int | str, str] = {}
     while True:
         try:
-            table = _as_numbers(table, source)
+            table = _mixed_as_numbers(table, source)
             source, gaps = (source, gaps) if gaps or source.rows else _with_gaps(table, source)
             fleet = read(table, source)
             _refuse_unread(source, fleet, gaps)
@@ -48,18 +46,14 @@ def spared(table: Table, source: TableSource, read: Read, faults_of: type[UnitEr
                 raise
 
 
-def _as_numbers(table: Table, source: TableSource) -> Table:
+def _mixed_as_numbers(table: Table, source: TableSource) -> Table:
     """The table with columns of numbers and a few texts as numbers; refused where an engine has such a text."""
     names = [name for name in (source.columns.time, *source.values) if name in table.mixed]
     if not names:
         return table
-    bad = {
-        name: text_of(name).is_not_null() & ~text_of(name).is_in(MISSING) & number_of(name).is_null() for name in names
-    }
-    engine = pl.col(source.columns.engine)
-    first = [pl.col(name).filter(here).first() for name, here in bad.items()]
-    rows = table.whole.filter(pl.any_horizontal(bad.values())).group_by(engine, maintain_order=True).agg(first)
-    found = table.collect(rows)
+    bad = table.whole.filter(pl.any_horizontal(map(no_number, names)))
+    first = [pl.col(name).filter(no_number(name)).first() for name in names]
+    found = table.collect(bad.group_by(source.columns.engine, maintain_order=True).agg(first))
     faults: dict[int | str, str] = {}
     for name in names:
         some = found.filter(pl.col(name).is_not_null())
@@ -67,11 +61,9 @@ def _as_numbers(table: Table, source: TableSource) -> Table:
         words = (f"{name} should hold numbers. Found {text!r}" for text in some[name])
         faults |= dict(zip(engines, words, strict=True))
     if faults:
-        first_of, fault = next(iter(faults.items()))
-        raise ReadingError(f"{source.path}, engine {first_of}: {fault}. Correct it, or drop the engine.", faults)
-    numbers = dict.fromkeys(names, pl.Float64())
-    frames = tuple(frame.with_columns(map(number_of, names)) for frame in table.frames)
-    return replace(table, frames=frames, schema=table.schema | numbers, mixed={})
+        engine, fault = next(iter(faults.items()))
+        raise ReadingError(f"{source.path}, engine {engine}: {fault}. Correct it, or drop the engine.", faults)
+    return replace(as_numbers(table, names), mixed={})
 
 
 def _with_gaps(table: Table, source: TableSource) -> tuple[TableSource, tuple[str, ...]]:
@@ -96,8 +88,5 @@ def _refuse_unread(source: TableSource, fleet: Fleet, gaps: tuple[str, ...]) -> 
 
 def said_of_left_out(left: Mapping[int | str, str]) -> list[str]:
     """The line that names engines that were left out, with the reasons; none without such."""
-    named = ", ".join(f"{name} ({fault})" for name, fault in list(left.items())[:SHOWN])
-    more = f" and {len(left) - SHOWN:,} more" if len(left) > SHOWN else ""
-    return (
-        [f"{len(left):,} engine{'s' * (len(left) > 1)} left out, which cannot be used: {named}{more}"] if left else []
-    )
+    named = some_of([f"{name} ({fault})" for name, fault in left.items()])
+    return [f"{len(left):,} engine{'s' * (len(left) > 1)} left out, which cannot be used: {named}"] if left else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ import polars as pl
 
 from grace.data.identity import Stamp, combined, sha256, stamps
 from grace.data.tables.columns import ROLES, Columns, TableSource
-from grace.data.tables.text import MISSING, TEXT, ending, fault_of, refuse_unclear_dates
+from grace.data.tables.text import TEXT, ending, fault_of, refuse_unclear_dates
 from grace.errors import GraceError
 
 T = TypeVar("T")
@@ -71,41 +71,11 @@ class Table:
         except (OSError, pl.exceptions.PolarsError) as error:
             raise unreadable(self.path, error) from None
 
-    def cleaned(self, columns: Columns, values: tuple[str, ...] = ()) -> Table:
-        """The table with numbers for texts (:meth:`_with_numbers`), and nothing in place of the sentinels of ``columns``."""
-        table = self._with_numbers(columns, values)
-        wanted = values or tuple(name for name in table.schema if name not in columns.named)
-        names = [name for name in wanted if table.schema.get(name, pl.String()).is_numeric()]
-        if not columns.sentinels or not names:
-            return table
-        known = [_without(name, columns.sentinels) for name in names]
-        return replace(table, frames=tuple(frame.with_columns(known) for frame in table.frames))
-
-    def _with_numbers(self, columns: Columns, values: tuple[str, ...]) -> Table:
-        """Text columns that hold numbers, and nothing but :data:`~grace.data.tables.text.MISSING` beside them, as numbers.
-
-        Of ``values``, the time, the target and the event; without values of all columns but engine and label.
-        """
-        wanted = (*values, columns.time, columns.start, columns.target, columns.event) if values else tuple(self.schema)
-        wanted = tuple(
-            n for n in wanted if self.schema.get(n) == pl.String and n not in (columns.engine, columns.label)
-        )
-        if not wanted:
-            return self
-        counts = self.collect(self.whole.select(e for name in wanted for e in _counted_texts(name))).row(0)
-        found = {name: counts[4 * i : 4 * i + 4] for i, name in enumerate(wanted)}
-        numbers = {name: pl.Float64() for name, (known, real, _, _) in found.items() if known == real > 0}
-        gone = {name: missing for name, (_, _, missing, _) in found.items() if name in numbers and missing}
+    def with_columns(self, made: Iterable[pl.Expr], kinds: dict[str, pl.DataType]) -> Table:
+        """The table with further columns, or others in place of its own, of types ``kinds`` where these are other ones."""
+        made = list(made)
         return replace(
-            self,
-            frames=tuple(frame.with_columns(map(number_of, numbers)) for frame in self.frames),
-            schema=self.schema | numbers,
-            done=(*self.done, *missing_texts(gone)),
-            mixed={
-                name: text
-                for name, (known, real, _, text) in found.items()
-                if known > real > (0 if values else known / 2)
-            },
+            self, frames=tuple(frame.with_columns(made) for frame in self.frames), schema=self.schema | kinds
         )
 
     def without(self, engine: str, names: Collection[Any]) -> Table:
@@ -126,13 +96,9 @@ class Table:
         """Least and largest value of some columns, in one pass."""
         if not names:  # polars makes no row of no columns
             return {}
-        both = [
-            edge
-            for i, name in enumerate(names)
-            for edge in (pl.col(name).min().alias(f"low {i}"), pl.col(name).max().alias(f"high {i}"))
-        ]
-        row = self.collect(self.whole.select(both)).row(0)
-        return {name: (row[2 * i], row[2 * i + 1]) for i, name in enumerate(names)}
+        low, high = (pl.col(names).min().name.prefix("low "), pl.col(names).max().name.prefix("high "))
+        row = self.collect(self.whole.select(low, high)).row(0)
+        return dict(zip(names, zip(row[: len(names)], row[len(names) :], strict=True), strict=True))
 
     def without_rows(self) -> GraceError:
         """The error to show where a table has none."""
@@ -249,38 +215,6 @@ class Table:
             return kind
         gaps = self.collect(self.whole.select(pl.col(name).null_count())).item()
         return pl.Float64() if gaps else kind
-
-
-def _without(name: str, sentinels: tuple[float, ...]) -> pl.Expr:
-    """A column with nothing in place of some numbers."""
-    column = pl.col(name)
-    return pl.when(pl.any_horizontal(column == number for number in sentinels)).then(None).otherwise(column).alias(name)
-
-
-def _counted_texts(name: str) -> tuple[pl.Expr, ...]:
-    """Of a text column: values that are there, those of them that are numbers, texts for none, and one that is neither."""
-    text, number = text_of(name), number_of(name)
-    none = text.is_in(MISSING)
-    other = text.is_not_null() & ~none & number.is_null()
-    counts = ((text.is_not_null() & ~none).sum(), number.is_not_null().sum(), none.sum(), text.filter(other).first())
-    return tuple(expression.alias(f"{name} {index}") for index, expression in enumerate(counts))
-
-
-def text_of(name: str) -> pl.Expr:
-    """A text column without blanks around what it holds; nothing where that is all."""
-    return pl.col(name).str.strip_chars().replace("", None)
-
-
-def number_of(name: str) -> pl.Expr:
-    """A text column as numbers; nothing where it holds none."""
-    text = text_of(name)
-    return pl.when(~text.is_in(MISSING)).then(text).cast(pl.Float64, strict=False).alias(name)
-
-
-def missing_texts(counts: Mapping[str, int]) -> list[str]:
-    """The line that names columns in which texts stand for missing numbers, with their counts; none without such."""
-    named = ", ".join(f"{name} ({count:,})" for name, count in counts.items())
-    return [f"texts such as NA, n/a and - are missing numbers in: {named}"] if named else []
 
 
 def as_number(name: str, kind: pl.DataType, unit: str) -> pl.Expr:

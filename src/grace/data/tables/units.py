@@ -12,19 +12,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from grace.data.fleet import MISSING, Fleet
+from grace.data.tables.account import some_of
 from grace.data.tables.arrays import EMPTY, events_of, names_of
 from grace.data.tables.categories import IS
 from grace.data.tables.columns import TableSource
+from grace.data.tables.intervals import ROUNDING
 from grace.data.tables.lives import with_lives
 from grace.data.tables.scan import scan
 from grace.data.tables.table import Table
 from grace.errors import GraceError
 
 _KEY = "(unit)"
-SHOWN = 5
-"""Engines that are named where some are missing."""
-EARLIER = 1e-9
-"""Share of a life by which it may end before the last row, for rounding."""
 
 
 def placed(source: TableSource, rows: Collection[str]) -> TableSource:
@@ -48,14 +46,16 @@ def placed(source: TableSource, rows: Collection[str]) -> TableSource:
 
 
 def with_facts(table: Table, source: TableSource) -> Table:
-    """The table with those facts of a table of units in each row that ``source.features`` names, and the rows do not have.
+    """The table with its lives told apart (:func:`~grace.data.tables.lives.with_lives`), and with those facts of a table of units
+    in each row that ``source.features`` names, and the rows do not have.
 
     Raises:
         GraceError: The table of units cannot be read, or names an engine twice.
     """
+    engine, life_id = source.columns.engine, source.columns.life_id
+    table = with_lives(table, engine, life_id)
     if source.units is None:
         return table
-    engine, life_id = source.columns.engine, source.columns.life_id
     units = with_lives(scan(source.units), engine, life_id)
     names = [n for n in units.schema if n not in (*table.schema, *source.columns.named) and _asked(n, source.features)]
     if not names or engine not in units.schema:
@@ -92,7 +92,7 @@ def with_units(fleet: Fleet, units: Path, engine: str, named: Mapping[str, str],
     gone = [str(name) for name in fleet.engines if str(name) not in places]
     if gone:
         raise GraceError(
-            f"{units} should have one row for each engine of {fleet.name}. Found none for {_named(gone)}. Add it, or drop the "
+            f"{units} should have one row for each engine of {fleet.name}. Found none for {some_of(gone)}. Add it, or drop the "
             "engine's rows."
         )
     facts = frame[[places[str(name)] for name in fleet.engines]]
@@ -110,11 +110,11 @@ def read_units(units: Path, engine: str, named: Mapping[str, str], life_id: str 
         GraceError: See :func:`with_units`.
     """
     table = with_lives(scan(units), engine, life_id)
-    for name, option in ((engine, "engine"), *((name, role) for role, name in named.items())):
-        if name not in table.schema:
-            there = ", ".join(table.schema)[:200]
-            raise GraceError(f"{units} should have the column {name}. Found {there}. Name one with --{option}.")
-    frame = table.collect(table.whole.select(pl.col(engine).alias("engine"), *_chosen(table, named)))
+    for role, name in (("engine", engine), *named.items()):
+        table.need(name, f"--{role}", numeric=role == "duration")
+    kinds = {"group": pl.String(), "duration": pl.Float64()}
+    chosen = [pl.col(name).cast(kinds.get(role, table.schema[name])).alias(role) for role, name in named.items()]
+    frame = table.collect(table.whole.select(pl.col(engine).alias("engine"), *chosen))
     if frame.is_empty():
         raise table.without_rows()
     frame = frame.with_columns(engine=pl.Series([str(name) for name in names_of(frame["engine"])]))
@@ -126,13 +126,6 @@ def read_units(units: Path, engine: str, named: Mapping[str, str], life_id: str 
             name = frame["engine"][int(frame[role].is_null().arg_max() or 0)]
             raise GraceError(f"{units}, engine {name}: {named[role]} should be known. Found none. Fill it.")
     return frame
-
-
-def _chosen(table: Table, named: Mapping[str, str]) -> list[pl.Expr]:
-    kinds = {"group": pl.String(), "duration": pl.Float64()}
-    if "duration" in named:
-        table.need(named["duration"], "--duration")
-    return [pl.col(name).cast(kinds.get(role, table.schema[name])).alias(role) for role, name in named.items()]
 
 
 def _events(units: Path, event: str, frame: pl.DataFrame) -> NDArray[np.int8]:
@@ -161,7 +154,7 @@ def _refuse_twice(units: Path, frame: pl.DataFrame) -> None:
 def _of_lives(fleet: Fleet, units: Path, name: str, duration: pl.Series) -> Fleet:
     """The fleet whose engines end their lives, or were suspended, at the ages ``duration [E]``."""
     life, seen = duration.to_numpy(), fleet.lives()
-    early = ~(life >= seen * (1 - EARLIER))
+    early = ~(life >= seen * (1 - ROUNDING))
     if early.any():
         row = int(np.argmax(early))
         raise GraceError(
@@ -198,9 +191,4 @@ def without_rows(source: TableSource, engines: NDArray[Any]) -> list[str]:
         return []
     known = read_units(source.units, source.columns.engine, source.in_units, source.columns.life_id)["engine"]
     gone = sorted(set(known) - {str(name) for name in engines})
-    return [f"{source.units}: engines without rows: {_named(gone)}"] if gone else []
-
-
-def _named(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN])}{more}"
+    return [f"{source.units}: engines without rows: {some_of(gone)}"] if gone else []
