@@ -208,3 +208,15 @@ def test_of_many_five_are_named() -> None:
         == "9 engines left out, which cannot be used: " + ", ".join(f"pump {i} (bad)" for i in range(5)) + " and 4 more"
     )
     assert said_of_left_out({}) == []
+
+
+@pytest.mark.parametrize("value", [1e300, -1e101])
+def test_a_reading_whose_square_is_no_number_leaves_out_its_engine(value: float) -> None:
+    frame = table().with_columns(
+        wear=pl.when((pl.col("id") == 3) & (pl.col("t") == 7)).then(value).otherwise(pl.col("wear"))
+    )
+    with pytest.raises(ReadingError, match=r"t 7: wear should be a number up to 1e\+100. Found"):
+        read_table(frame, COLUMNS, ("wear",))
+    found = read_table(frame, COLUMNS, ("wear",), leave_out=ReadingError)
+    assert list(found.left_out) == [3]
+    assert np.abs(np.asarray(found.values)).max() < 1e100

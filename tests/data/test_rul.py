@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.read import read_table
 from grace.data.tables.rul import MAX_STEP_RATIO, check_steps, rul_from_times
 from grace.data.tables.scan import scan
 from grace.errors import GraceError
@@ -125,3 +126,14 @@ def test_the_message_names_what_was_compared() -> None:
     alone = TableSource(SOURCE.path, Columns("id", "at"))
     with pytest.raises(GraceError, match=r"steps of at of 60 in engine c"):
         check_steps(alone, NAMES, steps)
+
+
+def test_a_date_that_stands_twice_is_shown_as_in_the_file() -> None:
+    """The hour after summer time ends, in local time, stands twice."""
+    times = [datetime(2024, 10, 27, hour, minute) for hour in (1, 2, 2, 3) for minute in (0, 30)]
+    frame = pl.DataFrame({"id": [1] * 8 + [2] * 4, "t": [*times, *times[:4]], "a": range(12)})
+    columns = Columns("id", "t", unit="hours")
+    with pytest.raises(
+        GraceError, match=r"Found 2024-10-27 02:00:00 twice\. Drop the repeated rows\. Where a clock was set back"
+    ):
+        read_table(frame, columns)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from grace.data.tables.columns import TableSource
 from grace.errors import GraceError, ReadingError
 
+LARGEST = 1e100
+"""Largest reading in absolute value: squares of larger ones, and sums of squares, leave the range of numbers."""
 EMPTY = -1
 """Code of an event that is not there."""
 EVENTS = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0, "": EMPTY, "nan": EMPTY}
@@ -89,11 +91,12 @@ def names_of(engine: pl.Series) -> NDArray[Any]:
 
 def _refuse_gaps(source: TableSource, found: dict[str, NDArray[Any]], column: NDArray[Any], name: str) -> None:
     may_miss = name in (*source.incomplete, source.columns.target)  # of a target: in whole engines, see events.py
-    bad = np.isinf(column) if may_miss else ~np.isfinite(column)
+    bad = np.abs(column) > LARGEST if may_miss else ~(np.abs(column) <= LARGEST)
     if bad.any():
         first = np.flatnonzero(bad)
         first = first[np.sort(np.unique(found["engine"][first], return_index=True)[1])]
-        at, rule = source.columns.time, f"{name} should be a finite number. Found"
+        kind = "a finite number" if not np.isfinite(column[first]).all() else f"a number up to {LARGEST:g}"
+        at, rule = source.columns.time, f"{name} should be {kind}. Found"
         words = (f"{at} {found['shown'][row]}: {rule} {column[row]}" for row in first)
         faults = dict(zip(found["engine"][first].tolist(), words, strict=True))
         engine, fault = next(iter(faults.items()))

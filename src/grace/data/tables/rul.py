@@ -26,7 +26,7 @@ def rul_of(
     interval :func:`~grace.data.tables.intervals.rul_from_intervals`, whose steps say nothing of the unit (NaN)."""
     if "stop" in rows:
         return rul_from_intervals(source, engines, starts, rows), np.full(len(engines), np.nan)
-    return rul_from_times(source, engines, starts, rows["time"], rows.get("target"))
+    return rul_from_times(source, engines, starts, rows["time"], rows.get("target"), rows.get("shown"))
 
 
 def rul_from_times(
@@ -35,12 +35,14 @@ def rul_from_times(
     starts: NDArray[np.int64],
     time: NDArray[Any],
     target: NDArray[Any] | None = None,
+    shown: NDArray[Any] | None = None,
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """RUL of each row of whole engines, ``[R]``, and the step of time of each engine, ``[E]``.
 
     RUL is the target, or the engine's last time minus the row's where there is none (NaN). A step shows an engine's unit: the
     median step of time; with a target, its fall per unit of time; NaN where an engine does not show it. Engine ``e`` has the
-    rows ``starts[e]`` to ``starts[e + 1]``, ``starts [E + 1]``, with ascending ``time [R]`` in the unit of RUL.
+    rows ``starts[e]`` to ``starts[e + 1]``, ``starts [E + 1]``, with ascending ``time [R]`` in the unit of RUL; ``shown [R]``
+    are times as in the file, dates perhaps.
 
     Raises:
         GraceError: A time stands twice in an engine, or a target is negative or rises as time goes on.
@@ -50,7 +52,8 @@ def rul_from_times(
     at, left, refuse = source.columns.time, source.columns.target, partial(_refuse, source, engines, starts)
     again, once = inside & (np.diff(time) == 0), f"each {at} should stand once"
     back = " Where a clock was set back, export times in UTC." if source.columns.unit in SECONDS else ""
-    refuse(again, once, lambda row: f"{time[row]:g} twice", f"Drop the repeated rows.{back}")
+    said = time if shown is None else shown
+    refuse(again, once, lambda row: f"{_text(said[row])} twice", f"Drop the repeated rows.{back}")
     least, steps = np.repeat(time[starts[1:] - 1], np.diff(starts)) - time, _steps(starts, time, target)
     if target is None:
         return np.asarray(least), steps
@@ -61,6 +64,12 @@ def rul_from_times(
     refuse(rises, rule, lambda row: f"{target[row + 1]:g} after {target[row]:g}", remedy)
     gone = np.isnan(target)
     return np.asarray(np.where(gone, least, target) if gone.any() else target), steps
+
+
+def _text(time: Any) -> str:
+    if isinstance(time, np.datetime64):
+        return str(time.astype("datetime64[s]")).replace("T", " ")
+    return f"{time:g}"
 
 
 def _refuse(
