@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from hypothesis import given
@@ -230,3 +231,17 @@ def test_an_encoded_network_bends_where_a_linear_one_cannot() -> None:
         return float((design @ torch.linalg.lstsq(design, step).solution - step).square().mean())
 
     assert left(code) < 0.7 * left(torch.cat([torch.ones_like(x), x], 1))
+
+
+@pytest.mark.parametrize("hours", [1, 200])
+def test_an_exported_network_of_a_table_may_differ_in_proportion_to_its_cap(tmp_path: Path, hours: int) -> None:
+    """RUL in thousands of hours in single precision is no closer to torch's than a thousandth of a cap's 125th."""
+    fleet = grace.simulate(grace.Simulation(engines=10))[0]
+    wear = fleet.taken(next(fleet.chunks()), ("sensor_2",))[:, 0]
+    rows = pl.DataFrame({"id": fleet.engine_of_row(), "wear": wear})
+    rows = rows.with_columns(t=hours * pl.int_range(pl.len()).over("id"))
+    columns = grace.Columns("id", "t", unit="hours")
+    read = grace.read_table(rows, columns, ("wear",))
+    conventions = Conventions(features=("wear",), table=columns).scaled_to(read)
+    save_model(tmp_path / "net", train(run_spec("t", "rul-only", conventions=conventions), read))
+    assert export_onnx(load_model(tmp_path / "net"), tmp_path / "net.onnx") < 1e-3
