@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 import grace
+from grace.cli.render_data import scales_line
 from grace.cli.render_forecast import show_forecast
 from grace.training.model_file import load_model, save_model
 from grace.training.run import train
@@ -35,3 +36,11 @@ def test_rul_of_short_lives_has_two_digits_more(tmp_path: Path, capsys: pytest.C
     show_forecast(found, network, None)
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("│  0 "))
     assert line.split("│")[3].strip() == f"{found.rul[0]:.{1 if scale == 1 else 3}f}"
+
+
+@pytest.mark.parametrize(("cap", "said"), [(4.9, True), (5, False), (125, False)])
+def test_a_cap_of_few_units_asks_for_a_smaller_one(cap: float, said: bool) -> None:
+    conventions = grace.Conventions(
+        cap=cap, health_cuts=(0.5 * cap, 0.2 * cap), table=grace.Columns("id", "t", unit="days")
+    )
+    assert ("a smaller unit of time would show more" in scales_line(conventions)) is said

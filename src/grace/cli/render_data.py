@@ -18,6 +18,9 @@ from grace.data.tables.account import account
 from grace.data.tables.columns import TableSource
 from grace.data.tables.spared import said_of_left_out
 
+COARSE = 5
+"""Cap below which a figure with two digits after the point says little."""
+
 
 def _facts_of(train: Fleet, test: Fleet) -> dict[str, Any]:
     conventions = PUBLISHED  # so that the facts can be held against those of others
@@ -88,7 +91,13 @@ def scales_line(conventions: Conventions, lives: int | None = None) -> str:
     remedy = ", ".join(options[name] for name in conventions.from_data)
     return (
         f"scales: cap {conventions.cap:,} {conventions.unit}{source}, healthy from {healthy:,}, critical below {critical:,}, "
-        f"windows of {conventions.window} rows" + (f"; set with {remedy}" if remedy else "")
+        f"windows of {conventions.window} rows"
+        + (f"; set with {remedy}" if remedy else "")
+        + (
+            "; figures have two digits, so that a smaller unit of time would show more"
+            if conventions.cap < COARSE
+            else ""
+        )
     )
 
 
