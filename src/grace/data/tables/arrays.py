@@ -91,7 +91,8 @@ def names_of(engine: pl.Series) -> NDArray[Any]:
 
 def _refuse_gaps(source: TableSource, found: dict[str, NDArray[Any]], column: NDArray[Any], name: str) -> None:
     may_miss = name in (*source.incomplete, source.columns.target)  # of a target: in whole engines, see events.py
-    bad = np.abs(column) > LARGEST if may_miss else ~(np.abs(column) <= LARGEST)
+    largest = min(LARGEST, float(np.finfo(column.dtype).max)) if column.dtype.kind == "f" else LARGEST
+    bad = np.abs(column) > largest if may_miss else ~(np.abs(column) <= largest)
     if bad.any():
         first = np.flatnonzero(bad)
         first = first[np.sort(np.unique(found["engine"][first], return_index=True)[1])]
