@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from grace.core.stats import bootstrap
+from grace.core.stats import Span, bootstrap
 from grace.survival.landmarks import Landmarks
 from grace.survival.product_limit import ProductLimit
 
@@ -68,26 +69,27 @@ def _fifth(predicted: Values, landmarks: Landmarks, weights: Values, horizon: fl
     if landmarks.time.max() >= horizon or curve.fail[-1] == 1:
         observed = 1 - float(curve.survival(np.array(horizon)))
         if 0 < observed < 1:
-            columns = _counts(landmarks, weights, curve.times[(curve.fail > 0) & (curve.times <= horizon)])
-            span = bootstrap(_failing, *columns, families=np.arange(len(columns[0])))
+            times = curve.times[(curve.fail > 0) & (curve.times <= horizon)]
+            span = _interval(landmarks, weights, times)
             low, high = span.low, span.high
     return Fifth(mean, observed, low, high, len(landmarks))
 
 
-def _counts(landmarks: Landmarks, weights: Values, times: Values) -> tuple[Values, Values]:
-    """Weight of each unit's landmarks at risk at some times, and of those that fail then, ``[U, K]`` each."""
-    unit, time = landmarks.place, landmarks.time
-    last = np.searchsorted(times, time, side="right")  # at risk at so many of the times
-    leave, failed = np.zeros((2, int(unit.max()) + 1, len(times) + 1))
-    np.add.at(leave, (unit, last), weights)
-    at_risk = np.cumsum(leave[:, ::-1], axis=1)[:, ::-1]
-    fail = np.flatnonzero(landmarks.event & (last > 0) & (times[last - 1] == time))
-    np.add.at(failed, (unit[fail], last[fail]), weights[fail])
-    return at_risk[:, 1:], failed[:, 1:]
+def _interval(landmarks: Landmarks, weights: Values, times: Values) -> Span:
+    """Of the probability to fail up to the last of some times of failures; one minus the estimate of units drawn so often."""
+    unit, last = (
+        landmarks.place,
+        np.searchsorted(times, landmarks.time, side="right"),
+    )  # at risk at so many of the times
+    failed = landmarks.event & (landmarks.time <= times[-1])
+    shape = int(unit.max()) + 1, len(times) + 1
+    leave = csr_array((weights, (unit, last)), shape)  # hardly a value: most of the work is saved
+    fail = csr_array((weights[failed], (unit[failed], last[failed])), shape)
 
+    def failing(units: NDArray[Any], weights: Values) -> Any:
+        at_risk = np.cumsum((weights @ leave)[..., :0:-1], axis=-1)[..., ::-1]
+        share = np.divide((weights @ fail)[..., 1:], at_risk, out=np.zeros_like(at_risk), where=at_risk > 0)
+        return 1 - np.prod(1 - np.minimum(share, 1), axis=-1)
 
-def _failing(at_risk: Values, failed: Values, weights: Values) -> Any:
-    """Probability to fail, ``[...]``, of units that are drawn so often, ``[..., U]``."""
-    drawn = weights @ at_risk
-    share = np.divide(weights @ failed, drawn, out=np.zeros_like(drawn), where=drawn > 0)
-    return 1 - np.prod(1 - np.minimum(share, 1), axis=-1)
+    units = np.arange(shape[0])
+    return bootstrap(failing, units, families=units)
