@@ -104,6 +104,12 @@ class Fleet:
         first = np.ones(len(self.engines)) if self.time is None else self.time[self.starts[:-1]]
         return np.asarray(first - self._born(), dtype=np.float64)
 
+    def age_at(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Age of some rows' engines there, in the unit of RUL, float64 ``[N] -> [N]``."""
+        engine = self.engine_at(rows)
+        time = rows - self.starts[engine] + 1 if self.time is None else self.time[rows]
+        return np.asarray(time - self._born()[engine], dtype=np.float64)
+
     def _born(self) -> NDArray[np.float64]:
         """Time of each engine at which its age is 0, ``[E]``."""
         dates = self.last_time is not None and self.last_time.dtype.kind in "mM"
@@ -195,6 +201,13 @@ class Fleet:
         if self.groups is None:
             return list(self.failures[:, None])
         return [np.flatnonzero(self.groups == name) for name in dict.fromkeys(self.groups[self.failures])]
+
+    def apart(self, index: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Indices of the engines that are not at ``index``: each, or all engines of each group."""
+        rest = np.setdiff1d(np.arange(len(self.engines)), index)
+        if self.groups is None:
+            return list(rest[:, None])
+        return [rest[self.groups[rest] == name] for name in dict.fromkeys(self.groups[rest])]
 
     def split(self, share: float = 0.2, seed: int = 0) -> tuple[Fleet, Fleet]:
         """Training and validation engines, drawn at random and in their order: a share of those that failed, at least one on

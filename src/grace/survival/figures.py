@@ -81,13 +81,19 @@ def brier_difference(one: Curves, other: Curves, landmarks: Landmarks, times: Va
 
 def _terms(curves: Curves, landmarks: Landmarks, times: Values, censoring: ProductLimit | None) -> Values:
     """Weighted squared error of each landmark at each time, ``[N, T]``; where nobody is left to be known it is 0."""
+    weights, lives = known(landmarks, times, censoring)
+    return np.asarray(weights * np.square(lives - curves.survival(times)))
+
+
+def known(
+    landmarks: Landmarks, times: Values, censoring: ProductLimit | None = None
+) -> tuple[Values, NDArray[np.bool_]]:
+    """Weight of each landmark at each time, 0 where it is not known whether the unit lives, and whether it does, ``[N, T]``."""
     censoring = censoring_of(landmarks) if censoring is None else censoring
-    alive, time = curves.survival(times), landmarks.time[:, None]
-    failed = landmarks.event[:, None] & (time <= times)
-    return np.asarray(
-        alive**2 * failed * _inverse(censoring.survival(time))
-        + (1 - alive) ** 2 * (time > times) * _inverse(censoring.survival(times))
-    )
+    time = landmarks.time[:, None]
+    lives, failed = time > times, landmarks.event[:, None] & (time <= times)
+    weights = failed * _inverse(censoring.survival(time)) + lives * _inverse(censoring.survival(times))
+    return np.asarray(weights), lives
 
 
 def _inverse(probability: Values) -> Values:

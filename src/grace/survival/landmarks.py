@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -51,6 +52,12 @@ class Landmarks:
     def __len__(self) -> int:
         return len(self.time)
 
+    @classmethod
+    def together(cls, parts: Sequence[Landmarks]) -> Landmarks:
+        """Of several parts, one after the other."""
+        names = ("time", "event", "unit", "age")
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
     def at(self, index: NDArray[Any]) -> Landmarks:
         """Some of them."""
         return Landmarks(self.time[index], self.event[index], self.unit[index], self.age[index])
@@ -62,9 +69,14 @@ class Landmarks:
 
     @cached_property
     def weights(self) -> Values:
-        """One over the number of landmarks of the unit, float64 ``[N]``: units weigh alike, however many landmarks they have."""
-        return np.asarray(1 / np.bincount(self.place)[self.place])
+        """1 each, float64 ``[N]``."""
+        return np.ones(len(self))
 
     def by_unit(self, values: Values) -> Values:
-        """Mean of values of landmarks over those of each unit, ``[N] -> [U]``."""
-        return np.asarray(np.bincount(self.place, self.weights * values))
+        r"""What each unit says of the mean of values of landmarks, ``[N] -> [U]``: their mean is that mean, their spread its error.
+
+        With ``U`` units, :math:`\bar x + (U / N) \sum_{i \in u} (x_i - \bar x)`; where all units have as many landmarks it is the
+        mean of the unit's. The landmarks of a unit are not independent, units are.
+        """
+        mean, units = values.mean(), int(self.place.max()) + 1
+        return np.asarray(mean + units / len(self) * np.bincount(self.place, values - mean))

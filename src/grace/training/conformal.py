@@ -105,6 +105,25 @@ class Interval:
         low, high = np.clip(found, 0, self.cap)
         return low, high
 
+    def survival(self, predicted: Values, edges: Values, without: int = -1) -> Values:
+        """Probability that the RUL is above each edge, ``[N, K + 1]``, of every network's predictions ``[K, N]``.
+
+        Each end of an interval, by each held-out window's score, is a possible RUL: half of the window's weight to either side.
+        Failures beyond the cap are not told apart. ``without``: the member whose scores are left out, for windows that it holds
+        out; the predictions are then its own, ``[1, N]``.
+        """
+        kept = self.member != without
+        member, weight = self.member[kept], self.weight[kept] / self.weight[kept].sum()
+        every = np.broadcast_to(predicted, (len(self.size), predicted.shape[1])).astype(np.float64)
+        found = np.empty((every.shape[1], len(edges)))
+        for row, rul in enumerate(every.T):
+            around = self.score[kept] * self.size_at(rul, np.arange(len(rul)))[member]
+            ends = np.concatenate([rul[member] - around, rul[member] + around])
+            place = np.searchsorted(edges[1:], ends, side="left")  # 0: failed before the first edge after 0
+            mass = np.bincount(place, np.tile(weight / 2, 2), len(edges))
+            found[row] = np.concatenate([[1.0], 1 - np.cumsum(mass[:-1])])
+        return np.clip(found, 0.0, 1.0)
+
     def half_width(self, held: Sequence[Values]) -> float:
         """Mean half width over the held-out windows that each member predicted, cycles, before ends are cut at 0 and the cap.
 

@@ -31,6 +31,7 @@ from grace.training.record import DONE, ENGINE, FAILED, Record
 from grace.training.replica import Replica
 from grace.training.spec import RunSpec
 from grace.training.stack import Stack
+from grace.training.survival import OutOfFold, held_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,7 @@ class Run:
         interval: What prediction intervals are made from; None where the run failed.
         splits: What each member was trained on, and chosen or scored on.
         remedy: The run to make in its place, where a concern of its record has a remedy.
+        survival: Out of fold, of an ensemble; else None.
     """
 
     record: Record
@@ -58,6 +60,7 @@ class Run:
     interval: Interval | None
     splits: tuple[Split, ...]
     remedy: RunSpec | None = None
+    survival: OutOfFold | None = None
 
     @property
     def model(self) -> nn.Module | None:
@@ -91,6 +94,9 @@ def finished(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int], fleet: 
     doubts = concerns(spec, history, chosen, truth, [*filter(None, [splits[0].suspension]), *left_out])
     facts["concerns"] = [doubt.line for doubt in doubts]
     facts["interval"] = {"level": LEVEL, "half_width": interval.half_width(ruls)}
+    survival = held_out(models, splits, spec, interval, stack.device) if spec.trains("rul") else None
+    if survival is not None:
+        facts["survival"] = survival.figures(spec.conventions.health_cuts)
     if splits[0].test is not None:
         every = predicted([split.test for split in splits if split.test is not None])
         found, asked = Predictions.mean(every, spec), splits[0].test.truth
@@ -101,7 +107,7 @@ def finished(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int], fleet: 
         facts["predictions"] = _predictions(found, asked, low, high)
         facts["interval"]["coverage"] = float(np.mean(~((asked.rul < low) | (asked.rul > high))))  # NaN: no end
     remedy = next((doubt.remedy for doubt in doubts if doubt.remedy is not None), None)
-    return Run(record(status=DONE, **facts), members, interval, splits, remedy)
+    return Run(record(status=DONE, **facts), members, interval, splits, remedy, survival)
 
 
 def _record(

@@ -5,15 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from grace.clock import part
 from grace.data.conditions import Conditioner
 from grace.data.fleet import Fleet
 from grace.data.prepare import check_training, suspension
-from grace.data.windows import ManyWindows, Windows, training_windows
+from grace.data.conventions import Conventions
+from grace.data.windows import MIN_CUT, ManyWindows, Windows, training_windows
 from grace.errors import GraceError
 from grace.models.rul_problem import statistics_of
+from grace.survival.landmarks import Landmarks
 from grace.training.spec import RunSpec
+
+MAX_LANDMARKS = 5000
+"""Rows at which survival is scored, over all folds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +36,14 @@ class Split:
         chosen: Whether the epoch is chosen on ``validation``; of a fold, which is scored, nothing is.
         suspension: What :func:`~grace.data.prepare.suspension` says of the whole fleet.
         every: Windows of all engines of ``train``, by whose statistics a network standardises its input; None: ``train``.
+        landmarks: Of a fold the windows of its engines, failed and suspended, at random rows after which there was something to
+            see; else None.
+        followed: What was seen after them.
 
-    Nothing is chosen or scored on engines that were suspended, whose RUL is not known. All of them are on the side of ``train``,
-    but for those of a group that is held out, which are on no side: the conditioner reads their rows, and their windows
-    standardise the statistics of a network. They are trained on where ``spec.suspended`` is ``bound`` or ``hazard``, and what
+    RUL is chosen and scored on engines that failed; that of suspended ones is not known. A single split holds none of them out
+    but those of a group; folds hold out each once, so that survival can be scored on them. On the side of ``train`` the
+    conditioner reads their rows, and their windows standardise the statistics of a network. They are trained on where
+    ``spec.suspended`` is ``bound`` or ``hazard``, and what
     the engine ran is a lower bound in the RUL loss (:func:`grace.models.rul_problem.task_losses`); where it is ``ignore``, in no
     RUL loss, and only if the fleet has health labels of its own.
     """
@@ -45,6 +55,8 @@ class Split:
     chosen: bool = True
     suspension: str = ""
     every: Windows | ManyWindows | None = None
+    landmarks: Windows | None = None
+    followed: Landmarks | None = None
 
     @classmethod
     def of(cls, spec: RunSpec, fleet: Fleet, test: Fleet | None) -> Split:
@@ -64,20 +76,23 @@ class Split:
     @classmethod
     def folds(cls, spec: RunSpec, fleet: Fleet, test: Fleet | None) -> list[Split]:
         """``spec.folds`` splits, or one an engine where fewer failed: each holds out its fold of the engines that did, which are
-        drawn; of a fleet with groups, of the groups in which one did.
+        drawn, and of those that were suspended; of a fleet with groups, of the groups in which one failed, and of the others.
 
         Raises:
             GraceError: The fleet cannot be trained on.
         """
         _check(spec, fleet)
-        alone = fleet.together()
-        order = np.random.default_rng(spec.seed).permutation(len(alone))
-        drawn = np.array_split(order, min(spec.folds, len(order)))
-        parts = [np.sort(np.concatenate([alone[index] for index in fold])) for fold in drawn]
-        sides = [(np.setdiff1d(np.arange(len(fleet.engines)), part), part) for part in parts]
-        made = (cls._made(spec, fleet.select(others), fleet.select(held), test) for others, held in sides)
-        said = suspension(fleet, spec.conventions)
-        return [replace(split, chosen=False, suspension=said) for split in made]
+        parts = _parts(spec, fleet)
+        said, found = suspension(fleet, spec.conventions), []
+        landmarks = landmark_rows(fleet, spec.conventions)
+        engine = fleet.engine_at(landmarks)
+        for number in parts:
+            held = fleet.select(number)
+            split = cls._made(spec, fleet.select(np.setdiff1d(np.arange(len(fleet.engines)), number)), held, test)
+            mine = np.isin(engine, number)
+            rows = landmarks[mine] + (held.starts[:-1] - fleet.starts[number])[np.searchsorted(number, engine[mine])]
+            found.append(_landmarks(held, rows, replace(split, chosen=False, suspension=said), spec.conventions))
+        return found
 
     @classmethod
     @part("conditions, scaling, split")
@@ -86,9 +101,7 @@ class Split:
         conventions, plan = spec.conventions, spec.schedule
         conditioner = Conditioner.fit(training, conventions, timed=statistics_of(spec.size) is not None)
         tested = None if test is None else _tested(spec, test, conditioner)
-        if held is not None and len(held.failures) < len(
-            held.engines
-        ):  # a suspended engine of a group that is held out
+        if held is not None and len(held.failures) < len(held.engines):
             held = held.select(held.failures)
         validation = tested if held is None else _cut(spec, held, conditioner, spec.seed)
         assert validation is not None
@@ -131,3 +144,45 @@ def _cut(spec: RunSpec, fleet: Fleet, conditioner: Conditioner, seed: int) -> Wi
     """Windows at random cuts."""
     rows, cuts = conditioner.transform(fleet), np.random.default_rng(seed)
     return Windows.after_cuts(fleet, rows, spec.conventions, spec.validation_cuts, cuts, spec.max_validation_rul)
+
+
+def _parts(spec: RunSpec, fleet: Fleet) -> list[NDArray[np.int64]]:
+    """Indices of the engines that each fold holds out: of those that failed first, so that every fold has some, then of the
+    others, each drawn; whole groups where there are any."""
+    rng = np.random.default_rng(spec.seed)
+    alone = fleet.together()
+    count = min(spec.folds, len(alone))
+    others = fleet.apart(np.concatenate(alone))
+    drawn = np.array_split(rng.permutation(len(alone)), count)
+    beside = np.array_split(rng.permutation(len(others)), count)[::-1]  # the last folds have fewer that failed
+    return [
+        np.sort(np.concatenate([*(alone[i] for i in some), *(others[i] for i in more)]))
+        for some, more in zip(drawn, beside, strict=True)
+    ]
+
+
+def _landmarks(held: Fleet, rows: NDArray[np.int64], split: Split, conventions: Conventions) -> Split:
+    """A fold with the windows of its engines that end at some rows, and what was seen after them."""
+    scaled = split.conditioner.transform(held)
+    found = Windows.ending_at(held, scaled, rows, conventions)
+    failed = np.ones(len(rows), dtype=np.bool_) if found.suspended is None else ~found.suspended
+    followed = Landmarks(found.true_rul, failed, held.engines[found.engine], held.age_at(rows))
+    return replace(split, landmarks=found, followed=followed)
+
+
+def landmark_rows(fleet: Fleet, conventions: Conventions, most: int = MAX_LANDMARKS) -> NDArray[np.int64]:
+    """Rows at which survival is scored: at most ``most``, drawn from all after which there is something to see, int64 ``[N]``.
+
+    Every row is as likely as any other, so that a unit has landmarks in proportion to its rows. As many for every unit, which
+    looks simpler, would look ahead: units of short life would stand for more of those that are alive at an age than they are, and
+    even a Kaplan-Meier curve by age would be found to promise too much.
+    """
+    shortest = MIN_CUT if conventions.table is None else min(MIN_CUT, conventions.window)
+    first = np.minimum(fleet.lengths, shortest) - 1
+    counts = np.maximum(fleet.rows_above(0) - first, 0)
+    ends = np.cumsum(counts)
+    if not ends[-1]:
+        return np.zeros(0, dtype=np.int64)
+    drawn = np.sort(np.random.default_rng(0).choice(ends[-1], min(most, int(ends[-1])), replace=False))
+    engine = np.searchsorted(ends, drawn, side="right")
+    return np.asarray(fleet.starts[engine] + first[engine] + drawn - (ends - counts)[engine], dtype=np.int64)

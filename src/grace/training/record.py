@@ -41,6 +41,8 @@ class Record:
         test: Figures on the test engines, read once, at ``best_epoch``; empty without test engines.
         source: Epoch, RMSE and score of the epoch that is best *on the test set*: the source's protocol, optimistic.
         interval: Half width (cycles) and level of the conformal interval, and its coverage on the test engines.
+        survival: Figures of the survival curves out of fold, see :func:`grace.survival.figures.survival_figures`, at the health
+            cuts as horizons, and the ``share`` of the networks in the pool; empty of a single network.
         concerns: What should be known before the figures are believed, a line each.
         predictions: Of each test engine: number, true RUL, predicted RUL (cycles) and predicted health state.
         table: What was done to the table that was trained on, a line each: how it was written, which columns were left out and
@@ -61,6 +63,7 @@ class Record:
     test: dict[str, float] = field(default_factory=dict)
     source: dict[str, float] = field(default_factory=dict)
     interval: dict[str, float | None] = field(default_factory=dict)
+    survival: dict[str, float] = field(default_factory=dict)
     concerns: list[str] = field(default_factory=list)
     predictions: dict[str, list[float]] = field(default_factory=dict)
     table: list[str] = field(default_factory=list)
