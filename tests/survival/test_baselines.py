@@ -159,9 +159,6 @@ def test_what_reads_statistics_beats_what_reads_the_age_where_they_tell() -> Non
     for name in ("cox", "forest"):
         assert brier_difference(curves[name], curves["kaplan-meier"], test.landmarks, times).high < 0
         assert uno[name] > uno["true"] - 0.05
-    # lives are exponential, so that no age tells a thing
-    for name in ("kaplan-meier", "weibull"):
-        assert uno[name] == pytest.approx(0.5, abs=0.1)
 
 
 @pytest.mark.parametrize("name", BASELINES)
