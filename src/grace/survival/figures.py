@@ -51,7 +51,7 @@ def grid(landmarks: Landmarks, cap: float) -> Values:
 
 
 def brier(curves: Curves, landmarks: Landmarks, times: Values, censoring: ProductLimit | None = None) -> Values:
-    """Brier score at some times, ``[T] -> [T]``; its terms are those of ``integrated_brier``."""
+    """Brier score at some times, ``[T] -> [T]``; arguments as of :func:`integrated_brier`."""
     terms = _terms(curves, landmarks, times, censoring)
     return np.asarray(landmarks.weights @ terms / landmarks.weights.sum())
 
