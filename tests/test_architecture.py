@@ -86,6 +86,10 @@ def test_the_package_needs_nothing_beside_it() -> None:
         ("import grace", "torch numpy typer"),
         ("import grace.bench.store, grace.bench.tables", "torch polars"),
         ("import grace.report.page, grace.report.figures", "torch polars sklearn scipy.stats vl_convert"),
+        (
+            "import grace.survival.figures, grace.survival.baselines",
+            "torch sklearn sksurv pandas scipy.stats scipy.optimize",
+        ),
         ("import grace.data.cmapss.fleets, grace.data.windows, grace.data.conditions", "torch sklearn scipy"),
     ],
 )

@@ -75,16 +75,16 @@ def _fifth(predicted: Values, landmarks: Landmarks, weights: Values, horizon: fl
     return Fifth(mean, observed, low, high, len(landmarks))
 
 
-def _interval(landmarks: Landmarks, weights: Values, times: Values) -> Span:
-    """Of the probability to fail up to the last of some times of failures; one minus the estimate of units drawn so often."""
+def _interval(landmarks: Landmarks, each: Values, times: Values) -> Span:
+    """Of the probability to fail up to the last of some times of failures, where landmarks weigh by ``each``."""
     unit, last = (
         landmarks.place,
         np.searchsorted(times, landmarks.time, side="right"),
     )  # at risk at so many of the times
     failed = landmarks.event & (landmarks.time <= times[-1])
     shape = int(unit.max()) + 1, len(times) + 1
-    leave = csr_array((weights, (unit, last)), shape)  # hardly a value: most of the work is saved
-    fail = csr_array((weights[failed], (unit[failed], last[failed])), shape)
+    leave = csr_array((each, (unit, last)), shape)  # one value a landmark
+    fail = csr_array((each[failed], (unit[failed], last[failed])), shape)
 
     def failing(units: NDArray[Any], weights: Values) -> Any:
         at_risk = np.cumsum((weights @ leave)[..., :0:-1], axis=-1)[..., ::-1]

@@ -6,7 +6,8 @@ the share of comparable pairs in the right order; it depends on who was suspende
 pairs whose first failure comes before ``tau``, each divided by the square of the probability :math:`\hat G` not to have been
 suspended by then, and so estimates what it would be without suspensions.
 
-Landmarks of one unit are no pair: its age alone puts them in order. A pair weighs by the product of the weights of its landmarks.
+Landmarks of one unit are no pair: its age alone puts them in order (scikit-survival, which knows no units, counts them). A pair
+weighs by the product of the weights of its landmarks.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from grace.survival.calibration import Fifth, calibration, largest_gap
 from grace.survival.concordance import censoring_of, concordance
 from grace.survival.curves import Curves
 from grace.survival.landmarks import Landmarks
-from grace.survival.product_limit import ProductLimit
+from grace.survival.product_limit import ROUNDING, ProductLimit
 
 Values = NDArray[np.float64]
 POINTS = 50
@@ -43,14 +43,15 @@ def grid(landmarks: Landmarks, cap: float) -> Values:
     ``cap``, the end of the curves. None where not even the first follow-up is so, ``[0]``.
     """
     curve = ProductLimit.of(landmarks.time, landmarks.event, landmarks.weights)
-    enough = curve.at_risk >= KNOWN * landmarks.weights.sum()
-    enough &= censoring_of(landmarks).survival(curve.times) >= KNOWN
+    least = KNOWN - ROUNDING
+    enough = curve.at_risk >= least * landmarks.weights.sum()
+    enough &= censoring_of(landmarks).survival(curve.times) >= least
     times = curve.times[enough]
     return min(cap, float(times[-1])) * (np.arange(1, POINTS + 1) / POINTS) if len(times) else np.zeros(0)
 
 
 def brier(curves: Curves, landmarks: Landmarks, times: Values, censoring: ProductLimit | None = None) -> Values:
-    """Brier score at some times, ``[T] -> [T]``; its terms are those of ``integrated_brier``."""
+    """Brier score at some times, ``[T] -> [T]``; arguments as of :func:`integrated_brier`."""
     terms = _terms(curves, landmarks, times, censoring)
     return np.asarray(landmarks.weights @ terms / landmarks.weights.sum())
 
