@@ -42,7 +42,7 @@ class Fifth:
 def calibration(predicted: Values, landmarks: Landmarks, horizon: float) -> list[Fifth]:
     """Predicted and observed probability to fail within a horizon, in fifths of the landmarks by predicted probability.
 
-    Units weigh alike. The interval is that of :func:`grace.core.stats.bootstrap` over the units of the fifth; where no unit
+    The interval is that of :func:`grace.core.stats.bootstrap` over the units of the fifth; where no unit
     failed within the horizon, or every one did, it tells nothing and is NaN.
 
     Args:
@@ -53,7 +53,7 @@ def calibration(predicted: Values, landmarks: Landmarks, horizon: float) -> list
     cuts = np.quantile(predicted, [0.2, 0.4, 0.6, 0.8], method="inverted_cdf") if len(predicted) else np.zeros(0)
     number = np.searchsorted(cuts, predicted, side="left")
     parts = [np.flatnonzero(number == each) for each in np.unique(number)]
-    return [_fifth(predicted[part], landmarks.at(part), landmarks.weights[part], horizon) for part in parts]
+    return [_fifth(predicted[part], landmarks.at(part), horizon) for part in parts]
 
 
 def largest_gap(fifths: Sequence[Fifth]) -> float:
@@ -62,27 +62,28 @@ def largest_gap(fifths: Sequence[Fifth]) -> float:
     return max((gap for gap in gaps if not math.isnan(gap)), default=math.nan)
 
 
-def _fifth(predicted: Values, landmarks: Landmarks, weights: Values, horizon: float) -> Fifth:
-    mean = float(np.average(predicted, weights=weights))
+def _fifth(predicted: Values, landmarks: Landmarks, horizon: float) -> Fifth:
+    mean = float(predicted.mean())
     observed, low, high = math.nan, math.nan, math.nan
-    curve = ProductLimit.of(landmarks.time, landmarks.event, weights)
+    curve = ProductLimit.of(landmarks.time, landmarks.event)
     if landmarks.time.max() >= horizon or curve.fail[-1] == 1:
         observed = 1 - float(curve.survival(np.array(horizon)))
         if 0 < observed < 1:
             times = curve.times[(curve.fail > 0) & (curve.times <= horizon)]
-            span = _interval(landmarks, weights, times)
+            span = _interval(landmarks, times)
             low, high = span.low, span.high
     return Fifth(mean, observed, low, high, len(landmarks))
 
 
-def _interval(landmarks: Landmarks, each: Values, times: Values) -> Span:
-    """Of the probability to fail up to the last of some times of failures, where landmarks weigh by ``each``."""
+def _interval(landmarks: Landmarks, times: Values) -> Span:
+    """Of the probability to fail up to the last of some times of failures."""
     unit, last = (
         landmarks.place,
         np.searchsorted(times, landmarks.time, side="right"),
     )  # at risk at so many of the times
     failed = landmarks.event & (landmarks.time <= times[-1])
     shape = int(unit.max()) + 1, len(times) + 1
+    each = np.ones(len(unit))
     leave = csr_array((each, (unit, last)), shape)  # one value a landmark
     fail = csr_array((each[failed], (unit[failed], last[failed])), shape)
 

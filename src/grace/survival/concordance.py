@@ -6,8 +6,7 @@ the share of comparable pairs in the right order; it depends on who was suspende
 pairs whose first failure comes before ``tau``, each divided by the square of the probability :math:`\hat G` not to have been
 suspended by then, and so estimates what it would be without suspensions.
 
-Landmarks of one unit are no pair: its age alone puts them in order (scikit-survival, which knows no units, counts them). A pair
-weighs by the product of the weights of its landmarks.
+Landmarks of one unit are no pair: its age alone puts them in order (scikit-survival, which knows no units, counts them).
 """
 
 from __future__ import annotations
@@ -48,12 +47,12 @@ def concordance(
 
 
 def censoring_of(landmarks: Landmarks) -> ProductLimit:
-    """Probability not to have been suspended up to a time after the landmark, units weighing alike."""
-    return ProductLimit.of_censoring(landmarks.time, landmarks.event, landmarks.weights)
+    """Probability not to have been suspended up to a time after the landmark."""
+    return ProductLimit.of_censoring(landmarks.time, landmarks.event)
 
 
 def _pairs(risk: Values, landmarks: Landmarks) -> tuple[NDArray[np.int64], Values, Values]:
-    """Landmarks that failed, by time, with the weight of their comparable pairs in the right order, and of all of them."""
+    """Landmarks that failed, by time, with the number of their comparable pairs in the right order, and of all."""
     order = np.argsort(landmarks.time, kind="stable")
     failed = order[landmarks.event[order]]
     found = [_of_chunk(failed[i : i + CHUNK], order, risk, landmarks) for i in range(0, len(failed), CHUNK)]
@@ -65,14 +64,14 @@ def _of_chunk(
     chunk: NDArray[np.int64], order: NDArray[np.int64], risk: Values, landmarks: Landmarks
 ) -> tuple[Values, Values]:
     """As :func:`_pairs`, of some landmarks that failed, by time; ``order`` puts all in order of time."""
-    time, event, place, weights = landmarks.time, landmarks.event, landmarks.place, landmarks.weights
+    time, event, place = landmarks.time, landmarks.event, landmarks.place
     others = order[np.searchsorted(time, time[chunk[0]], sorter=order) :]
     mine, theirs = time[chunk, None], time[others]
     pairs = (theirs > mine) | ((theirs == mine) & ~event[others])
     pairs &= place[chunk, None] != place[others]
     ahead = risk[chunk, None] - risk[others]
     right = (ahead > TIED) + 0.5 * (np.abs(ahead) <= TIED)
-    return weights[chunk] * ((right * pairs) @ weights[others]), weights[chunk] * (pairs @ weights[others])
+    return (right * pairs).sum(axis=1), pairs.sum(axis=1)
 
 
 def _ratio(part: Any, whole: Any) -> float:

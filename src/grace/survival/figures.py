@@ -9,8 +9,8 @@ is known; those that are known weigh by the inverse of the probability :math:`\h
     \mathrm{BS}(t) = \overline{\;S(t)^2\, \frac{1[T \le t, \text{failed}]}{\hat G(T)}
     + (1 - S(t))^2\, \frac{1[T > t]}{\hat G(t)}\;}
 
-The integrated score is its mean over a grid of times by the trapezoidal rule; 0 is perfect. All means are means over units of
-means over their landmarks. The weights need suspensions that do not tell of failures: a unit that is taken out because it is
+The integrated score is its mean over a grid of times by the trapezoidal rule; 0 is perfect. Means are over landmarks; their
+intervals are over units. The weights need suspensions that do not tell of failures: a unit that is taken out because it is
 worn biases the score.
 """
 
@@ -38,13 +38,13 @@ KNOWN = 0.1
 def grid(landmarks: Landmarks, cap: float) -> Values:
     r"""Times at which the Brier score is taken, the same for all methods, evenly spaced from ``end / 50`` to ``end``, ``[50]``.
 
-    ``end`` is the last follow-up that a tenth of the landmarks reach, units weighing alike, and until which at least a tenth are
+    ``end`` is the last follow-up that a tenth of the landmarks reach, and until which at least a tenth are
     not suspended, :math:`\hat G \ge 0.1`: beyond it few landmarks with large weights would make the score. It is at most
     ``cap``, the end of the curves. None where not even the first follow-up is so, ``[0]``.
     """
-    curve = ProductLimit.of(landmarks.time, landmarks.event, landmarks.weights)
+    curve = ProductLimit.of(landmarks.time, landmarks.event)
     least = KNOWN - ROUNDING
-    enough = curve.at_risk >= least * landmarks.weights.sum()
+    enough = curve.at_risk >= least * len(landmarks)
     enough &= censoring_of(landmarks).survival(curve.times) >= least
     times = curve.times[enough]
     return min(cap, float(times[-1])) * (np.arange(1, POINTS + 1) / POINTS) if len(times) else np.zeros(0)
@@ -53,13 +53,13 @@ def grid(landmarks: Landmarks, cap: float) -> Values:
 def brier(curves: Curves, landmarks: Landmarks, times: Values, censoring: ProductLimit | None = None) -> Values:
     """Brier score at some times, ``[T] -> [T]``; arguments as of :func:`integrated_brier`."""
     terms = _terms(curves, landmarks, times, censoring)
-    return np.asarray(landmarks.weights @ terms / landmarks.weights.sum())
+    return np.asarray(terms.mean(axis=0))
 
 
 def integrated_brier(
     curves: Curves, landmarks: Landmarks, times: Values, censoring: ProductLimit | None = None
 ) -> Values:
-    """Integrated Brier score of each unit, ``[U]``; that of the fleet is their mean.
+    """Integrated Brier score as each unit has it, ``[U]``; that of the fleet is their mean (:meth:`Landmarks.by_unit`).
 
     :func:`grace.core.stats.student` of them gives its interval over units, and of the differences of two models' that of the
     difference. The interval takes the weights as known.

@@ -67,13 +67,8 @@ class Landmarks:
         """Number of each landmark's unit among the ``U`` that are here, in order of their names, int64 ``[N]``."""
         return np.asarray(np.unique(self.unit, return_inverse=True)[1], dtype=np.int64)
 
-    @cached_property
-    def weights(self) -> Values:
-        """1 each, float64 ``[N]``."""
-        return np.ones(len(self))
-
     def by_unit(self, values: Values) -> Values:
-        r"""What each unit says of the mean of values of landmarks, ``[N] -> [U]``: their mean is that mean, their spread its error.
+        r"""What each unit says of a mean over landmarks, ``[N] -> [U]``; their mean is that mean, their spread its error.
 
         With ``U`` units, :math:`\bar x + (U / N) \sum_{i \in u} (x_i - \bar x)`; where all units have as many landmarks it is the
         mean of the unit's. The landmarks of a unit are not independent, units are.

@@ -6,8 +6,8 @@ Networks on few units are too sure. Out of fold, the share :math:`w` of the mode
 
 that minimises the integrated Brier score (:mod:`grace.survival.figures`) is known in closed form, as the score is quadratic in
 ``w``; it is kept within [0, 1]. :math:`S_{fleet}` is the product-limit estimate of the follow-up of the landmarks: what a unit of
-this fleet does after a random moment of its life, whatever its sensors say (linear opinion pool: Stone, Ann. Math. Stat. 32, 1961;
-fitted on held-out predictions as in stacked regressions: Breiman, Mach. Learn. 24, 1996).
+this fleet does after a random moment of its life, whatever its sensors say (linear opinion pool: Stone, Ann. Math. Stat. 32,
+1961; fitted on held-out predictions as in stacked regressions: Breiman, Mach. Learn. 24, 1996).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Pool:
         if not len(times):
             return cls(model.edges, fleet, 1.0, model.goes_on)
         weights, lives = known(landmarks, times)
-        weights = weights * landmarks.weights[:, None] * _trapezoid(len(times))
+        weights = weights * _trapezoid(len(times))
         base = Curves(model.edges, fleet[None]).survival(times)
         apart = model.survival(times) - base
         whole = float((weights * apart**2).sum())
@@ -75,7 +75,7 @@ def out_of_fold(model: Curves, landmarks: Landmarks, folds: Sequence[NDArray[np.
 
 def _fleet(model: Curves, landmarks: Landmarks) -> Values:
     """The fleet's survival at the edges of a model's curves, ``[K + 1]``."""
-    curve = ProductLimit.of(landmarks.time, landmarks.event, landmarks.weights)
+    curve = ProductLimit.of(landmarks.time, landmarks.event)
     return curve.survival(model.edges)
 
 

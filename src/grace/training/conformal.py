@@ -105,7 +105,7 @@ class Interval:
         low, high = np.clip(found, 0, self.cap)
         return low, high
 
-    def survival(self, predicted: Values, edges: Values, without: int = -1) -> Values:
+    def survival(self, predicted: Values, edges: Values, without: int = -1) -> NDArray[np.float64]:
         """Probability that the RUL is above each edge, ``[N, K + 1]``, of every network's predictions ``[K, N]``.
 
         Each end of an interval, by each held-out window's score, is a possible RUL: half of the window's weight to either side.

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from grace.clock import part
 from grace.data.conditions import Conditioner
+from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.prepare import check_training, suspension
-from grace.data.conventions import Conventions
 from grace.data.windows import MIN_CUT, ManyWindows, Windows, training_windows
 from grace.errors import GraceError
 from grace.models.rul_problem import statistics_of

@@ -15,6 +15,7 @@ from grace.data.windows import Windows
 from grace.models.baselines import input_of
 from grace.models.hazard import INTERVALS
 from grace.models.rul_problem import HAZARD
+from grace.models.two_heads import TwoHeads
 from grace.survival.curves import Curves
 from grace.survival.figures import survival_figures
 from grace.survival.landmarks import Landmarks
@@ -89,7 +90,8 @@ def own_curves(
     cap = float(spec.conventions.cap)
     edges = np.linspace(0.0, cap, INTERVALS + 1)
     if spec.rul_scale == HAZARD:
-        return Curves(edges, np.mean([_survival(*pair, device) for pair in pairs], axis=0), goes_on=True)
+        every = np.stack([_survival(*pair, device) for pair in pairs])
+        return Curves(edges, np.asarray(every.mean(axis=0), dtype=np.float64), goes_on=True)
     rul = np.stack([Predictions.of(model, input_of(model, some, device), spec).rul for model, some in pairs])
     return Curves(edges, interval.survival(rul, edges, without))
 
@@ -99,5 +101,6 @@ def _survival(model: nn.Module, windows: Windows, device: str) -> Values:
     """Survival at the edges of the intervals of one network's hazards, float64 ``[N, K + 1]``."""
     resident = input_of(model, windows, device)
     parts = torch.arange(len(windows)).split(BATCH)
+    assert isinstance(model, TwoHeads)
     found = [model.survival(resident.batch(index)[0]).double().cpu().numpy() for index in parts]
     return np.concatenate(found) if found else np.zeros((0, INTERVALS + 1))
