@@ -27,7 +27,7 @@ MAX_WINDOWS = 50_000
 def fit(name: str, windows: Windows | ManyWindows, conventions: Conventions) -> Baseline:
     """A model of :data:`grace.models.baselines.BASELINES` on at most :data:`MAX_WINDOWS` of some windows."""
     some, kind = _some(windows), BASELINES[name]
-    return kind.fit(_input(some, kind.reads_age), some.rul, conventions.health_cuts, some.timed)
+    return kind.fit(read_of(some, kind.reads_age), some.rul, conventions.health_cuts, some.timed)
 
 
 @part("baselines")
@@ -39,7 +39,7 @@ def baseline_errors(splits: Sequence[Split], conventions: Conventions) -> dict[s
     found: dict[str, list[Tensor]] = {name: [] for name in BASELINES}
     for split in splits:
         some = _some(split.train)
-        x, held_x = ([_input(side, age) for age in (False, True)] for side in (some, split.validation))
+        x, held_x = ([read_of(side, age) for age in (False, True)] for side in (some, split.validation))
         for name, kind in BASELINES.items():
             model = kind.fit(x[kind.reads_age], some.rul, conventions.health_cuts, some.timed)
             found[name].append(model(held_x[kind.reads_age])[0].clamp(max=conventions.cap))
@@ -78,8 +78,8 @@ def _some(windows: Windows | ManyWindows) -> Windows:
     return found if found.suspended is None else found.at(np.flatnonzero(~found.suspended))
 
 
-def _input(windows: Windows, age: bool) -> Tensor:
-    """Recorded cycles up to each window's last one ``[N, 1]``, or statistics ``[N, S]``."""
+def read_of(windows: Windows, age: bool = False) -> Tensor:
+    """What baselines read: statistics ``[N, S]``, or the recorded cycles up to each window's last one ``[N, 1]``."""
     statistics = None if age else StatisticsArchitecture(timed=windows.timed).of
     made = ResidentWindows(windows, statistics=statistics, age=age)
     return torch.cat([made.batch(part)[0] for part in torch.arange(len(windows)).split(CHUNK)])

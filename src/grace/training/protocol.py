@@ -82,16 +82,15 @@ class Split:
             GraceError: The fleet cannot be trained on.
         """
         _check(spec, fleet)
-        parts = _parts(spec, fleet)
+        parts = fold_parts(spec, fleet)
         said, found = suspension(fleet, spec.conventions), []
         landmarks = landmark_rows(fleet, spec.conventions)
-        engine = fleet.engine_at(landmarks)
         for number in parts:
             held = fleet.select(number)
             split = cls._made(spec, fleet.select(np.setdiff1d(np.arange(len(fleet.engines)), number)), held, test)
-            mine = np.isin(engine, number)
-            rows = landmarks[mine] + (held.starts[:-1] - fleet.starts[number])[np.searchsorted(number, engine[mine])]
-            found.append(_landmarks(held, rows, replace(split, chosen=False, suspension=said), spec.conventions))
+            rows = rows_of(fleet, held, number, landmarks)
+            windows, seen = landmarks_at(held, rows, split.conditioner, spec.conventions)
+            found.append(replace(split, chosen=False, suspension=said, landmarks=windows, followed=seen))
         return found
 
     @classmethod
@@ -146,7 +145,7 @@ def _cut(spec: RunSpec, fleet: Fleet, conditioner: Conditioner, seed: int) -> Wi
     return Windows.after_cuts(fleet, rows, spec.conventions, spec.validation_cuts, cuts, spec.max_validation_rul)
 
 
-def _parts(spec: RunSpec, fleet: Fleet) -> list[NDArray[np.int64]]:
+def fold_parts(spec: RunSpec, fleet: Fleet) -> list[NDArray[np.int64]]:
     """Indices of the engines that each fold holds out: of those that failed first, so that every fold has some, then of the
     others, each drawn; whole groups where there are any."""
     rng = np.random.default_rng(spec.seed)
@@ -161,13 +160,20 @@ def _parts(spec: RunSpec, fleet: Fleet) -> list[NDArray[np.int64]]:
     ]
 
 
-def _landmarks(held: Fleet, rows: NDArray[np.int64], split: Split, conventions: Conventions) -> Split:
-    """A fold with the windows of its engines that end at some rows, and what was seen after them."""
-    scaled = split.conditioner.transform(held)
-    found = Windows.ending_at(held, scaled, rows, conventions)
+def landmarks_at(
+    fleet: Fleet, rows: NDArray[np.int64], conditioner: Conditioner, conventions: Conventions
+) -> tuple[Windows, Landmarks]:
+    """The windows of a fleet that end at some rows, and what was seen after them."""
+    found = Windows.ending_at(fleet, conditioner.transform(fleet), rows, conventions)
     failed = np.ones(len(rows), dtype=np.bool_) if found.suspended is None else ~found.suspended
-    followed = Landmarks(found.true_rul, failed, held.engines[found.engine], held.age_at(rows))
-    return replace(split, landmarks=found, followed=followed)
+    return found, Landmarks(found.true_rul, failed, fleet.engines[found.engine], fleet.age_at(rows))
+
+
+def rows_of(fleet: Fleet, part: Fleet, number: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of some rows of a fleet those of its engines at ``number``, ascending, as rows of ``part``, which is those engines."""
+    engine = fleet.engine_at(rows)
+    mine = np.isin(engine, number)
+    return np.asarray(rows[mine] + (part.starts[:-1] - fleet.starts[number])[np.searchsorted(number, engine[mine])])
 
 
 def landmark_rows(fleet: Fleet, conventions: Conventions, most: int = MAX_LANDMARKS) -> NDArray[np.int64]:
