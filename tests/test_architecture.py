@@ -26,6 +26,7 @@ ALLOWED = {
     "controllers": {"errors", "core"},
     "loop": {"errors", "core", "controllers", "alignment"},
     "models": {"errors", "clock", "core", "data"},
+    "survival": {"errors", "core"},
     "alignment": {"errors", "core", "data", "models"},
     "training": {"errors", "clock", "files", "formats", "core", "data", "models", "controllers", "alignment", ""},
     "bench": {"errors", "files", "formats", "core", "data", "controllers", "alignment", "training"},
