@@ -12,8 +12,8 @@ estimate of the age at which cycles end either way, and the share :math:`d_f(t) 
 
 where :math:`P_f` is the Aalen-Johansen estimate of the share of cycles that end in failure, and ``a`` the last age at which a
 cycle was seen: cycles that go on beyond it, of which nothing is known, count as replaced there. A unit is at risk from the age at
-which it was first seen. Suspension must not tell of failure: a unit that was taken out because it was worn makes all policies look
-cheap.
+which it was first seen. Suspension must not tell of failure: a unit that was taken out because it was worn makes all policies
+look cheap.
 """
 
 from __future__ import annotations
@@ -28,11 +28,15 @@ from numpy.typing import NDArray
 
 from grace.core.stats import Span, bootstrap
 from grace.errors import GraceError
+from grace.survival.curves import Curves
 from grace.survival.product_limit import ProductLimit
-from grace.survival.replacement import Costs
+from grace.survival.replacement import Costs, plan
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+STEPS = 20
+CHANGE = 0.001
+"""A fall of a cost rate below this share of it changes no plan that matters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +122,31 @@ def best_age(lives: Lives, costs: Costs) -> tuple[float, float]:
     rates = cost / np.append(area[-1], area)
     best = int(np.argmin(rates))
     return float(np.append(np.inf, times)[best]), float(rates[best])
+
+
+def settled_rate(curves: Curves, unit: NDArray[np.int64], age: Values, observed: Lives, costs: Costs) -> float:
+    """The cost rate that plans have when they are made with it, at most that of the best fixed age.
+
+    Starts there, and plans again with the cost rate of the plans while that falls.
+
+    Args:
+        curves: Survival at inspections of units that the model has not seen, ``N``: what it has seen looks cheaper than it is.
+        unit: Number of the unit of each, from 0, ``[N]``.
+        age: Age of the unit at each, ``[N]``.
+        observed: Lives of the units as they were.
+        costs: Of a failure and of a planned replacement.
+
+    Raises:
+        GraceError: No unit failed.
+    """
+    rate = best_age(observed, costs)[1]
+    for _ in range(STEPS):
+        dates = due(unit, age, plan(curves, costs, rate).time, len(observed))
+        found = _rate(observed.replaced_at(dates), costs, np.ones(len(observed)))
+        if not found < (1 - CHANGE) * rate:
+            break
+        rate = found
+    return rate
 
 
 def cost_rate(lives: Lives, costs: Costs, groups: NDArray[Any] | None = None) -> Span:

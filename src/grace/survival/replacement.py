@@ -4,16 +4,16 @@ A unit that is replaced a time ``t`` after its landmark, or at its failure if th
 
 .. math:: c(t) = c_p\, S(t) + c_f\, (1 - S(t)), \qquad \text{in a time of} \quad m(t) = \int_0^t S(u)\, du
 
-with :math:`c_f` the cost of a failure, :math:`c_p < c_f` that of a planned replacement and ``S`` the unit's curve. The units after
-it cost ``g`` per unit of time in the long run, so that the best date minimises :math:`c(t) - g\, m(t)`: where the hazard rises, it
-is when :math:`c_f - c_p` times the hazard reaches ``g``, the control limit of Makis & Jardine (INFOR 30, 1992, 172-183). For a new
-unit with the fleet's ``S`` it is the best fixed age of Barlow & Hunter (Oper. Res. 8, 1960, 90-100).
+with :math:`c_f` the cost of a failure, :math:`c_p < c_f` that of a planned replacement and ``S`` the unit's curve. The units
+after it cost ``g`` per unit of time in the long run, so that the best date minimises :math:`c(t) - g\, m(t)`: where the hazard
+rises, it is when :math:`c_f - c_p` times the hazard reaches ``g``, the control limit of Makis & Jardine (INFOR 30, 1992, 172). For
+a new unit with the fleet's ``S`` it is the best fixed age of Barlow & Hunter (Oper. Res. 8, 1960, 90).
 
-``g`` should be the cost rate of the best policy, which is not known before the policy is. That of the best fixed age
-(:func:`grace.survival.policies.best_age`) follows from lives alone and is no lower, so that dates come no earlier than they should.
-If the curves are true and inspections begin before that age, plans made with it cost no more than the fixed age in the long run,
-as the rest of the fixed age is among the dates that each plan chooses from: a step of policy improvement (Howard, Dynamic
-Programming and Markov Processes, 1960). Another step takes the cost rate of the plans themselves.
+``g`` should be the cost rate of the plans themselves. That of the best fixed age (:func:`grace.survival.policies.best_age`)
+follows from lives alone and is no lower than the best, so that it plans no earlier than it should. If the curves are true and
+inspections begin before that age, plans made with it cost no more than the fixed age in the long run, as the rest of the fixed
+age is among the dates that each plan chooses from: one step of policy improvement (Howard, Dynamic Programming and Markov
+Processes, 1960). :func:`grace.survival.policies.settled_rate` takes the steps after it.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Costs:
     def __post_init__(self) -> None:
         if not 0 < self.planned < self.failure < np.inf:
             raise GraceError(
-                "A failure should cost more than a planned replacement, and that more than 0. Found a failure at "
-                f"{self.failure:g} and a planned replacement at {self.planned:g}. Give the failure first; where it costs no more, "
-                "there is nothing to plan: run to failure."
+                "A failure should cost more than a planned replacement, and that more than 0. Found "
+                f"{self.failure:g} for a failure and {self.planned:g} for a planned replacement. Give the failure first; where "
+                "it costs no more, there is nothing to plan: run to failure."
             )
 
     @property
@@ -60,8 +60,8 @@ class Plans:
 
     Attributes:
         time: Time after the landmark, in the unit of RUL; 0: now; inf: no replacement is planned within what the curve tells.
-        cost: Expected cost until the replacement, planned or at the failure; where the curve ends before, that of failures until its
-            end.
+        cost: Expected cost until the replacement, planned or at the failure; where the curve ends before, that of failures until
+            its end.
         runs: Expected time until then, in the unit of RUL.
     """
 
@@ -74,12 +74,12 @@ class Plans:
         """Expected cost per unit of time until then, inf of units that are replaced now."""
         return np.divide(self.cost, self.runs, out=np.full_like(self.cost, np.inf), where=self.runs > 0)
 
-    def excess(self, rate: float) -> Values:
+    def excess(self, rate: Values | float) -> Values:
         """Expected cost above that of the same time at a cost rate, ``[N]``: of several dates of a unit the lowest is best."""
         return np.asarray(self.cost - rate * self.runs)
 
 
-def plan(curves: Curves, costs: Costs, rate: float) -> Plans:
+def plan(curves: Curves, costs: Costs, rate: Values | float) -> Plans:
     r"""The best date of each unit: the first that minimises :math:`c(t) - g\, m(t)`.
 
     Survival is linear between edges, so that in an interval where it is lost at ``s`` per unit of time the minimum is
@@ -89,13 +89,17 @@ def plan(curves: Curves, costs: Costs, rate: float) -> Plans:
     Args:
         curves: Survival from the landmarks on. Where it ends before the minimum is reached, nothing is planned.
         costs: Of a failure and of a planned replacement.
-        rate: ``g``, cost per unit of time of the units that come after, above 0: that of the best fixed age.
+        rate: ``g``, cost per unit of time of the units that come after, above 0, one for all or ``[N]``.
 
     Raises:
-        GraceError: The rate is not a number above 0.
+        GraceError: A rate is not a number above 0.
     """
-    if not 0 < rate < np.inf:
-        raise GraceError(f"A cost rate should be a number above 0. Found {rate:g}. Take that of the best fixed age.")
+    rate = np.broadcast_to(np.asarray(rate, dtype=np.float64), len(curves))[:, None]
+    wrong = ~(np.isfinite(rate) & (rate > 0))
+    if wrong.any():
+        raise GraceError(
+            f"A cost rate should be a number above 0. Found {rate[wrong][0]:g}. Take that of the best age."
+        )
     times = _best_of_intervals(curves, costs.more / rate)
     if curves.goes_on:
         times = np.hstack([times, np.full((len(curves), 1), np.inf)])
@@ -128,8 +132,8 @@ def expected(curves: Curves, time: Values | float, costs: Costs) -> Plans:
     return Plans(time, costs.failure * (1 - survival) + costs.planned * survival * told, runs)
 
 
-def _best_of_intervals(curves: Curves, before: float) -> Values:
-    """Minimum within each interval, ``[N, K]``: a time ``before`` survival would reach 0, kept in the interval."""
+def _best_of_intervals(curves: Curves, before: Values) -> Values:
+    """Minimum within each interval, ``[N, K]``: a time ``before [N, 1]`` survival would reach 0, kept in the interval."""
     width = np.diff(curves.edges)
     left = curves.values[:, :-1]
     slope = (left - curves.values[:, 1:]) / width
