@@ -6,8 +6,8 @@ A unit that is replaced a time ``t`` after its landmark, or at its failure if th
 
 with :math:`c_f` the cost of a failure, :math:`c_p < c_f` that of a planned replacement and ``S`` the unit's curve. The units
 after it cost ``g`` per unit of time in the long run, so that the best date minimises :math:`c(t) - g\, m(t)`: where the hazard
-rises, it is when :math:`c_f - c_p` times the hazard reaches ``g``, the control limit of Makis & Jardine (INFOR 30, 1992, 172). For
-a new unit with the fleet's ``S`` it is the best fixed age of Barlow & Hunter (Oper. Res. 8, 1960, 90).
+rises, it is when :math:`c_f - c_p` times the hazard reaches ``g``, the control limit of Makis & Jardine (INFOR 30, 1992, 172).
+For a new unit with the fleet's ``S`` it is the best fixed age of Barlow & Hunter (Oper. Res. 8, 1960, 90).
 
 ``g`` should be the cost rate of the plans themselves. That of the best fixed age (:func:`grace.survival.policies.best_age`)
 follows from lives alone and is no lower than the best, so that it plans no earlier than it should. If the curves are true and
