@@ -107,8 +107,8 @@ def due(unit: NDArray[np.int64], age: Values, time: Values, units: int) -> Value
 def best_age(lives: Lives, costs: Costs) -> tuple[float, float]:
     """The fixed age at which to replace all units, and its cost rate; inf: none, run to failure.
 
-    The cost rate falls between failures, so that a best age is just before one. Where the best is the last age seen, more is not
-    known: run to failure.
+    The cost rate falls between failures, so that the best age is just before one, or none. None is before the last age seen:
+    what comes after it is not known.
 
     Raises:
         GraceError: No unit failed.
@@ -118,10 +118,10 @@ def best_age(lives: Lives, costs: Costs) -> tuple[float, float]:
         raise GraceError("The best age should follow from units that failed. Found none. Wait for failures.")
     area = np.cumsum(before * np.diff(times, prepend=0.0))
     share = np.cumsum(before * failures)
-    cost = costs.planned + costs.more * np.append(share[-1], share - before * failures)
-    rates = cost / np.append(area[-1], area)
+    ages = np.append(times[:-1], np.inf)
+    rates = (costs.planned + costs.more * np.append((share - before * failures)[:-1], share[-1])) / area
     best = int(np.argmin(rates))
-    return float(np.append(np.inf, times)[best]), float(rates[best])
+    return float(ages[best]), float(rates[best])
 
 
 def settled_rate(curves: Curves, unit: NDArray[np.int64], age: Values, observed: Lives, costs: Costs) -> float:

@@ -106,8 +106,8 @@ def plan(curves: Curves, costs: Costs, rate: Values | float) -> Plans:
     survival, runs = _until(curves, times)
     best = np.argmin(costs.failure - costs.more * survival - rate * runs, axis=1)
     time = times[np.arange(len(curves)), best]
-    if not curves.goes_on:  # the minimum is at the end or beyond it
-        time = np.where(time < curves.edges[-1], time, np.inf)
+    if not curves.goes_on:
+        time = np.where(_run_on(curves, costs.more / rate[:, 0], time), np.inf, time)
     return expected(curves, time, costs)
 
 
@@ -139,6 +139,18 @@ def _best_of_intervals(curves: Curves, before: Values) -> Values:
     slope = (left - curves.values[:, 1:]) / width
     to_zero = np.divide(left, slope, out=np.where(left > 0, np.inf, 0.0), where=slope > 0)
     return np.asarray(curves.edges[:-1] + np.clip(to_zero - before, 0, width))
+
+
+def _run_on(curves: Curves, before: Values, time: Values) -> NDArray[np.bool_]:
+    """Whether units run on beyond the end of their curves although a minimum was found at a time, bool ``[N]``.
+
+    So it is at the very end. Within the last interval it is where its hazard as a whole is below the limit: that it rises within
+    an interval comes of drawing a line.
+    """
+    start, end = curves.values[:, -2], curves.values[:, -1]
+    below = before * (start - end) < (start + end) / 2 * (curves.edges[-1] - curves.edges[-2])
+    inside = (time > curves.edges[-2]) & (end > 0)
+    return np.asarray((time >= curves.edges[-1]) | (inside & below))
 
 
 def _until(curves: Curves, times: Values) -> tuple[Values, Values]:
