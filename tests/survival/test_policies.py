@@ -12,7 +12,7 @@ from sksurv.nonparametric import cumulative_incidence_competing_risks, kaplan_me
 
 from grace.errors import GraceError
 from grace.survival.curves import Curves
-from grace.survival.policies import Lives, best_age, cost_difference, cost_rate, due, settled_rate
+from grace.survival.policies import Lives, best_age, cost_difference, cost_rate, due, out_of_fold, settled_rate
 from grace.survival.replacement import Costs, plan
 from tests.survival.wear import LOADS, SHAPE, Wear, wear, weibull
 
@@ -219,6 +219,23 @@ def test_the_true_optimum_of_known_loads_is_reached() -> None:
     true = rates[np.argmin(np.abs(excess))]
     found = settled_rate(seen.curves, seen.unit, seen.age, seen.lives, COSTS)
     assert found == pytest.approx(true, rel=0.03)
+
+
+def test_a_fold_is_planned_by_the_other_units() -> None:
+    seen = wear(60, 0)
+    folds = [np.arange(0, 20), np.arange(20, 50)]  # the last ten units are held out by none
+    plans, fixed = out_of_fold(seen.curves, seen.unit, seen.age, seen.lives, COSTS, folds)
+    assert len(plans) == len(fixed) == 50
+    assert cost_difference(plans, fixed, COSTS).high < 0
+    for fold in folds:
+        others = np.setdiff1d(np.arange(60), fold)
+        rest, rows = seen.lives.at(others), np.isin(seen.unit, others)
+        by_age = seen.lives.at(fold).replaced_at(best_age(rest, COSTS)[0])
+        np.testing.assert_array_equal(fixed.end[fold], by_age.end)
+        numbers = np.searchsorted(others, seen.unit[rows])
+        rate = settled_rate(seen.curves.at(rows), numbers, seen.age[rows], rest, COSTS)
+        dates = due(seen.unit, seen.age, plan(seen.curves, COSTS, rate).time, 60)
+        np.testing.assert_array_equal(plans.end[fold], seen.lives.replaced_at(dates).end[fold])
 
 
 def test_what_tells_nothing_is_refused() -> None:

@@ -74,6 +74,10 @@ class Lives:
     def __len__(self) -> int:
         return len(self.end)
 
+    def at(self, index: NDArray[Any]) -> Lives:
+        """Those of some units."""
+        return Lives(self.entry[index], self.end[index], self.failed[index], self.replaced[index])
+
     def replaced_at(self, age: Values | float) -> Lives:
         """The same units, replaced at an age, ``[U]`` or one for all, unless their lives end before; inf: never.
 
@@ -147,6 +151,33 @@ def settled_rate(curves: Curves, unit: NDArray[np.int64], age: Values, observed:
             break
         rate = found
     return rate
+
+
+def out_of_fold(
+    curves: Curves,
+    unit: NDArray[np.int64],
+    age: Values,
+    observed: Lives,
+    costs: Costs,
+    folds: Sequence[NDArray[np.int64]],
+) -> tuple[Lives, Lives]:
+    """Lives as plans end them, and as the best fixed age does: of each fold's units by what the other units say.
+
+    Arguments as of :func:`settled_rate`, and ``folds``, numbers of the units of each. Units of no fold are left out of both; the
+    others are in order of their numbers, as in ``observed.at(np.sort(np.concatenate(folds)))``, run to failure.
+    """
+    times, ages = np.full(len(curves), np.inf), np.full(len(observed), np.inf)
+    for fold in folds:
+        others = np.ones(len(observed), dtype=np.bool_)
+        others[fold] = False
+        theirs, rest = others[unit], observed.at(others)
+        number = np.cumsum(others) - 1
+        rate = settled_rate(curves.at(theirs), number[unit[theirs]], age[theirs], rest, costs)
+        times[~theirs] = plan(curves.at(~theirs), costs, rate).time
+        ages[fold] = best_age(rest, costs)[0]
+    held = np.sort(np.concatenate(folds))
+    plans = observed.replaced_at(due(unit, age, times, len(observed)))
+    return plans.at(held), observed.replaced_at(ages).at(held)
 
 
 def cost_rate(lives: Lives, costs: Costs, groups: NDArray[Any] | None = None) -> Span:
