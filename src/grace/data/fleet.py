@@ -91,24 +91,28 @@ class Fleet:
             return np.zeros(len(self.engines))
         return np.asarray(self.stops - self.time[self.starts[1:] - 1], dtype=np.float64)
 
+    def age_at(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Age of its engine at some rows, in the unit of RUL, float64 ``[N] -> [N]``.
+
+        Age is the own time, or of dates the time since the engine's first row; without ``time`` the count of its rows so far.
+        """
+        engine = self.engine_at(rows)
+        if self.time is None:
+            return np.asarray(rows - self.starts[engine] + 1, dtype=np.float64)
+        dates = self.last_time is not None and self.last_time.dtype.kind in "mM"
+        born = self.time[self.starts[engine]] if dates else 0.0
+        return np.asarray(self.time[rows] - born, dtype=np.float64)
+
     def lives(self) -> NDArray[np.float64]:
         """Age of each engine at the end of its life, or where it was suspended, in the unit of RUL, float64 ``[E]``.
 
-        That is the time of its last row plus the RUL there; age is the own time, or of dates the time since the first row.
+        That is its age at its last row plus the RUL there.
         """
-        last = self.lengths if self.time is None else self.time[self.starts[1:] - 1]
-        return np.asarray(last - self._born() + self.last_rul, dtype=np.float64)
+        return np.asarray(self.age_at(self.starts[1:] - 1) + self.last_rul, dtype=np.float64)
 
     def entries(self) -> NDArray[np.float64]:
         """Age of each engine at its first row, in the unit of RUL, float64 ``[E]``; what ended younger was never seen."""
-        first = np.ones(len(self.engines)) if self.time is None else self.time[self.starts[:-1]]
-        return np.asarray(first - self._born(), dtype=np.float64)
-
-    def _born(self) -> NDArray[np.float64]:
-        """Time of each engine at which its age is 0, ``[E]``."""
-        dates = self.last_time is not None and self.last_time.dtype.kind in "mM"
-        first = self.time[self.starts[:-1]] if dates and self.time is not None else np.zeros(len(self.engines))
-        return np.asarray(first, dtype=np.float64)
+        return self.age_at(self.starts[:-1])
 
     def engine_of_row(self) -> NDArray[np.int64]:
         """Index (not number) of the engine that each row belongs to, int64 ``[R]``."""
