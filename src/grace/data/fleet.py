@@ -17,6 +17,8 @@ from grace.errors import GraceError
 
 SETTINGS = ("setting_1", "setting_2", "setting_3")
 SENSORS = tuple(f"sensor_{number}" for number in range(1, 22))
+AGE = "(age)"
+"""Column that every fleet has without being read: the age of the engine at the row, :meth:`Fleet.age_at`."""
 MISSING = " (missing)"
 """Ending of a column that says how many rows ago the column before it was read, 0: in its row; see :func:`missing`."""
 CHUNK = 1 << 18
@@ -164,17 +166,18 @@ class Fleet:
             yield np.arange(start, min(start + size, len(self.values)))
 
     def need(self, names: tuple[str, ...]) -> None:
-        """Refuse a fleet that lacks a column."""
-        if gone := [name for name in names if name not in self.columns]:
-            raise GraceError(f"{self.name} should have the column {gone[0]}. Found {', '.join(self.columns)}.")
+        """Refuse a fleet that lacks a column; :data:`AGE` none does."""
+        if gone := [name for name in names if name not in (*self.columns, AGE)]:
+            raise GraceError(f"{self.name} should have the column {gone[0]}. Found {', '.join((*self.columns, AGE))}.")
 
     def taken(self, rows: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[np.float64]:
-        """Some columns of some rows, float64 ``[N, len(names)]``."""
+        """Some columns of some rows, :data:`AGE` at most once, float64 ``[N, len(names)]``."""
         if not names:
             return np.zeros((len(rows), 0))
-        columns = [self.columns.index(name) for name in names]
+        columns = [self.columns.index(name) for name in names if name != AGE]
         part = self.values[_as_slice(rows)] if isinstance(self.values, np.ndarray) else self.values[rows]
-        return np.asarray(part[:, columns], dtype=np.float64)
+        found = np.asarray(part[:, columns], dtype=np.float64)
+        return np.insert(found, names.index(AGE), self.age_at(rows), axis=1) if AGE in names else found
 
     def select(self, index: NDArray[np.int64]) -> Fleet:
         """The fleet of the engines at ``index`` only, in that order (rows in memory are copied)."""
