@@ -114,6 +114,13 @@ def test_other_commands_take_it(folder: Path) -> None:
     assert grace("bench", "run", *table, *grid, cwd=folder).returncode == 0
     record = json.loads(next((folder / "sweep").rglob("*.json")).read_text())
     assert AGE in json.dumps(record)
+    later = pl.read_csv(folder / "made.csv").with_columns(pl.col("hour") + 45_000)
+    later.write_csv(folder / "calendar.csv")
+    shown = grace(
+        "data", "check", "--table", "calendar.csv", *ROLES, "--features", "s2,age", cwd=folder, columns=300
+    ).stdout
+    assert f"{AGE} is hour as it stands: engines are first seen at 45,000.5 hours in the median, and last " in shown
+    assert "as it stands" not in grace("data", "check", *table, cwd=folder).stdout
     said = refused("data", "check", "--table", "made.csv", *ROLES, "--features", "age", cwd=folder)
     assert "`--features` should name a column of the table beside age" in said
 
