@@ -36,4 +36,13 @@ def test_what_age_does(family: str, fleets_dir: Path, tmp_path: Path, monkeypatc
     monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
     without, told = (errors(family, features, fleets_dir, tmp_path) for features in ("", ",age"))
     cells = " | ".join(f"{one} -> {other}" for one, other in zip(without, told, strict=True))
-    assert missing({"docs/log.md": [f"| `{family}` | {cells} |"]}) == ""
+    said = {
+        "filter_esrel22": "fell from {} to {} s",
+        "battery_tju": "rose from {} to {} cycles",
+        "hdd_backblaze": "from {} to {} hours",
+    }
+    pages = {
+        "docs/log.md": [f"| `{family}` | {cells} |"],
+        "docs/your-own-engines.md": [said[family].format(without[0], told[0])],
+    }
+    assert missing(pages) == ""
