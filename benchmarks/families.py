@@ -5,7 +5,8 @@ near replicates), RUL alone, seed 42; the scored fold is cut at 16 random rows a
 lives of the table say. The tree is scikit-learn's HistGradientBoostingRegressor with its defaults, on the same statistics,
 windows and folds; so are ridge regression and age. Differences are paired by unit, with groups by fold; their intervals are
 Student's. The sizes of network were compared on these very folds. Results go to results/families.json, the table into
-docs/training.md.
+docs/training.md. With --age the families that name features have ``age`` among them, and the results go to
+results/families_age.json alone.
 """
 
 from __future__ import annotations
@@ -58,9 +59,11 @@ MODELS = (*SIZES, *BASELINES)
 FOLDS, SEED = 10, 42
 
 
-def spec_of(family: str, size: str, folder: Path) -> tuple[RunSpec, Fleet]:
-    """The run that the command line makes of a family, and its units."""
+def spec_of(family: str, size: str, folder: Path, age: bool = False) -> tuple[RunSpec, Fleet]:
+    """The run that the command line makes of a family, with ``age`` among the features or without, and its units."""
     asked: dict[str, Any] = USUAL | FAMILIES[family]
+    if age:
+        asked["features"] += ",age"
     paths = {name: folder / family / asked[name] for name in ("table", "unit_table") if name in asked}
     if family == "filter_phme20":
         paths["table"] = until_failure(paths["table"])
@@ -79,9 +82,9 @@ def until_failure(table: Path) -> Path:
     return made
 
 
-def measured(family: str, size: str, folder: Path) -> list[dict[str, Any]]:
+def measured(family: str, size: str, folder: Path, age: bool = False) -> list[dict[str, Any]]:
     """Squared errors of each unit, of a network and of what needs none."""
-    spec, fleet = spec_of(family, size, folder)
+    spec, fleet = spec_of(family, size, folder, age)
     spec = replace(spec, max_validation_rul=0)
     run = train(spec, fleet)
     found = {size: [member.model for member in run.members]}
@@ -121,7 +124,8 @@ def rmse(rows: list[dict[str, Any]], family: str, model: str) -> float:
 
 def differences(rows: list[dict[str, Any]], other: str) -> dict[str, Estimate]:
     """Squared error of ``quantiles`` less that of another model, in caps squared, by family."""
-    return {f: student(squared_errors(rows, f, "quantiles") - squared_errors(rows, f, other)) for f in FAMILIES}
+    there = dict.fromkeys(row["family"] for row in rows)
+    return {f: student(squared_errors(rows, f, "quantiles") - squared_errors(rows, f, other)) for f in there}
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -132,7 +136,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         "|---|---|---|" + "---|" * (len(MODELS) + 2),
     ]
     pairs = [differences(rows, other) for other in ("tree", "statistics")]
-    for family in FAMILIES:
+    for family in pairs[0]:
         row = next(row for row in rows if row["family"] == family)
         errors = " | ".join(f"{rmse(rows, family, model):,.4g}" for model in MODELS)
         gains = " | ".join(_percent(pair[family]) for pair in pairs)
@@ -149,14 +153,19 @@ def main() -> None:
     """Measure what the file lacks, print the table and put it into the page."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--fleets", type=Path, default=Path("fleets"), help="folder of the families")
-    folder, path = parser.parse_args().fleets, ROOT / "results" / "families.json"
+    parser.add_argument("--age", action="store_true", help="age among the features, where a family names some")
+    given = parser.parse_args()
+    path = ROOT / "results" / ("families_age.json" if given.age else "families.json")
+    families = [name for name, options in FAMILIES.items() if not given.age or "features" in options]
     rows: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
     there = {(row["family"], row["model"]) for row in rows}
-    for family, size in ((f, s) for f in FAMILIES for s in SIZES if (f, s) not in there):
-        rows += on_one_thread(measured, family, size, folder)
+    for family, size in ((f, s) for f in families for s in SIZES if (f, s) not in there):
+        rows += on_one_thread(measured, family, size, given.fleets, given.age)
         write_text(path, json.dumps(rows) + "\n")
         print(family, size, f"{rmse(rows, family, size):.4g}", flush=True)
     print(table(rows))
+    if given.age:
+        return
     replace_between(ROOT / "docs" / "training.md", {"families": table(rows)})
 
 

@@ -63,6 +63,7 @@ def test_rows_count_from_their_start(written: Write, tmp_path: Path, kind: str) 
     assert found.failures.tolist() == [1]
     assert found.lives().tolist() == ([6, 130] if kind != "dates" else [6, 30])
     assert found.entries().tolist() == ([0, 100] if kind != "dates" else [0, 0])
+    assert found.age_at(np.array([4, 1, 2, 3])).tolist() == ([110, 5, 100, 104] if kind != "dates" else [10, 5, 0, 4])
     part = found.select(np.array([1]))
     assert (part.held.tolist(), part.lives().tolist()) == ([20], found.lives().tolist()[1:])
 
@@ -70,6 +71,7 @@ def test_rows_count_from_their_start(written: Write, tmp_path: Path, kind: str) 
 def test_ages_of_other_fleets(fleet: Fleet) -> None:
     assert fleet.lives().tolist() == fleet.lengths.tolist()
     assert fleet.entries().tolist() == [1] * 12
+    assert fleet.age_at(np.array([0, 1, fleet.starts[3] + 4])).tolist() == [1, 2, 5]  # no time: rows so far
     assert fleet.held.tolist() == [0] * 12
     cut = replace(fleet, last_rul=np.arange(12))
     assert cut.lives().tolist() == (fleet.lengths + np.arange(12)).tolist()

@@ -54,7 +54,7 @@ class _TableOptions:
             help="Its column with the time from which a row holds, until --time; default: a row is of one time."
         ),
     ] = None
-    features: Annotated[str | None, typer.Option(help="Columns with commas; default all that vary.")] = None
+    features: Annotated[str | None, typer.Option(help="Columns with commas, and age; default all that vary.")] = None
     label: Annotated[str | None, typer.Option(help="Column of a table with own health labels, three classes.")] = None
     target: Annotated[str | None, typer.Option(help="Column with each row's RUL; default last time minus time.")] = None
     event: Annotated[

@@ -58,7 +58,8 @@ def _export(
     \b
     Inputs: windows [N, window, features] as recorded, and settings [N, window, settings] where the network knows several
     operating conditions. Outputs: RUL in cycles [N], probabilities of the health states [N, 3]. A network whose statistics are
-    over time takes one more column of windows, the last: the time since the row before. Needs the extra `onnx`.
+    over time takes one more column of windows, the last: the time since the row before. A made feature (age) is a column like
+    any other: the age at the row. Needs the extra `onnx`.
     """
     if to != "onnx":
         raise GraceError(f"`--to` should be onnx. Found {to!r}.")

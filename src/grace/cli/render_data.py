@@ -74,12 +74,13 @@ def show_table(
         print(json.dumps(_facts_of_table(table, fleet, conventions), indent=2))
         return
     lines = _lines_of(table, fleet, conventions)
-    _print([*lines, *filter(None, [too_short(fleet, conventions, min_history)]), *_lines_of_columns(table)])
+    short = filter(None, [too_short(fleet, conventions, min_history)])
+    _print([*lines, *short, *_lines_of_columns(table, fleet.done)])
 
 
 def show_columns(table: TableSource, conventions: Conventions) -> None:
     """Scales, settings, features, and which columns are left out and why."""
-    _print([scales_line(conventions), _settings(table), *_lines_of_columns(table)])
+    _print([scales_line(conventions), _settings(table), *_lines_of_columns(table, account(table))])
 
 
 def scales_line(conventions: Conventions, lives: int | None = None) -> str:
@@ -143,12 +144,12 @@ def _lines_of(table: TableSource, fleet: Fleet, conventions: Conventions) -> lis
     ]
 
 
-def _lines_of_columns(table: TableSource) -> list[str]:
+def _lines_of_columns(table: TableSource, done: tuple[str, ...]) -> list[str]:
     columns = table.columns
     lines = [f"features ({len(table.features)}): {', '.join(table.features)}"]
     if columns.label:
         lines.append(f"health labels: column {columns.label}, classes {', '.join(columns.classes or ('0', '1', '2'))}")
-    lines += account(table)
+    lines += done
     if table.cache is not None:
         lines.append(f"rows are read from the disk: {table.cache}")
     return lines

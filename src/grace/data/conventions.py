@@ -31,7 +31,7 @@ class Conventions:
         cap: Largest RUL that a target may have, cycles: ``min(RUL, cap)``.
         window: Length of a window, cycles.
         stride: Step between the windows of one engine, cycles.
-        features: Columns that the network sees.
+        features: Columns that the network sees; :data:`~grace.data.fleet.AGE` is made of the times.
         conditions: Number of operating conditions, or 0 to find it from the settings.
         health_cuts: RUL at and above which an engine is healthy, and below which it is critical, cycles.
         near_failure: RUL below which a sample counts as near failure, cycles.

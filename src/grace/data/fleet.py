@@ -17,6 +17,8 @@ from grace.errors import GraceError
 
 SETTINGS = ("setting_1", "setting_2", "setting_3")
 SENSORS = tuple(f"sensor_{number}" for number in range(1, 22))
+AGE = "(age)"
+"""Column that every fleet has without being read: the age of the engine at the row, :meth:`Fleet.age_at`."""
 MISSING = " (missing)"
 """Ending of a column that says how many rows ago the column before it was read, 0: in its row; see :func:`missing`."""
 CHUNK = 1 << 18
@@ -91,30 +93,28 @@ class Fleet:
             return np.zeros(len(self.engines))
         return np.asarray(self.stops - self.time[self.starts[1:] - 1], dtype=np.float64)
 
+    def age_at(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Age of its engine at some rows, in the unit of RUL, float64 ``[N] -> [N]``.
+
+        Age is the own time, or of dates the time since the engine's first row; without ``time`` the count of its rows so far.
+        """
+        engine = self.engine_at(rows)
+        if self.time is None:
+            return np.asarray(rows - self.starts[engine] + 1, dtype=np.float64)
+        dates = self.last_time is not None and self.last_time.dtype.kind in "mM"
+        born = self.time[self.starts[engine]] if dates else 0.0
+        return np.asarray(self.time[rows] - born, dtype=np.float64)
+
     def lives(self) -> NDArray[np.float64]:
         """Age of each engine at the end of its life, or where it was suspended, in the unit of RUL, float64 ``[E]``.
 
-        That is the time of its last row plus the RUL there; age is the own time, or of dates the time since the first row.
+        That is its age at its last row plus the RUL there.
         """
-        last = self.lengths if self.time is None else self.time[self.starts[1:] - 1]
-        return np.asarray(last - self._born() + self.last_rul, dtype=np.float64)
+        return np.asarray(self.age_at(self.starts[1:] - 1) + self.last_rul, dtype=np.float64)
 
     def entries(self) -> NDArray[np.float64]:
         """Age of each engine at its first row, in the unit of RUL, float64 ``[E]``; what ended younger was never seen."""
-        first = np.ones(len(self.engines)) if self.time is None else self.time[self.starts[:-1]]
-        return np.asarray(first - self._born(), dtype=np.float64)
-
-    def age_at(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Age of some rows' engines there, in the unit of RUL, float64 ``[N] -> [N]``."""
-        engine = self.engine_at(rows)
-        time = rows - self.starts[engine] + 1 if self.time is None else self.time[rows]
-        return np.asarray(time - self._born()[engine], dtype=np.float64)
-
-    def _born(self) -> NDArray[np.float64]:
-        """Time of each engine at which its age is 0, ``[E]``."""
-        dates = self.last_time is not None and self.last_time.dtype.kind in "mM"
-        first = self.time[self.starts[:-1]] if dates and self.time is not None else np.zeros(len(self.engines))
-        return np.asarray(first, dtype=np.float64)
+        return self.age_at(self.starts[:-1])
 
     def engine_of_row(self) -> NDArray[np.int64]:
         """Index (not number) of the engine that each row belongs to, int64 ``[R]``."""
@@ -166,17 +166,18 @@ class Fleet:
             yield np.arange(start, min(start + size, len(self.values)))
 
     def need(self, names: tuple[str, ...]) -> None:
-        """Refuse a fleet that lacks a column."""
-        if gone := [name for name in names if name not in self.columns]:
-            raise GraceError(f"{self.name} should have the column {gone[0]}. Found {', '.join(self.columns)}.")
+        """Refuse a fleet that lacks a column; :data:`AGE` none does."""
+        if gone := [name for name in names if name not in (*self.columns, AGE)]:
+            raise GraceError(f"{self.name} should have the column {gone[0]}. Found {', '.join((*self.columns, AGE))}.")
 
     def taken(self, rows: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[np.float64]:
-        """Some columns of some rows, float64 ``[N, len(names)]``."""
+        """Some columns of some rows, :data:`AGE` at most once, float64 ``[N, len(names)]``."""
         if not names:
             return np.zeros((len(rows), 0))
-        columns = [self.columns.index(name) for name in names]
+        columns = [self.columns.index(name) for name in names if name != AGE]
         part = self.values[_as_slice(rows)] if isinstance(self.values, np.ndarray) else self.values[rows]
-        return np.asarray(part[:, columns], dtype=np.float64)
+        found = np.asarray(part[:, columns], dtype=np.float64)
+        return np.insert(found, names.index(AGE), self.age_at(rows), axis=1) if AGE in names else found
 
     def select(self, index: NDArray[np.int64]) -> Fleet:
         """The fleet of the engines at ``index`` only, in that order (rows in memory are copied)."""

@@ -71,10 +71,11 @@ def export_onnx(network: TrainedNetwork, path: Path) -> float:
     """Write the network as ONNX, from windows as they were recorded to what :func:`grace.predict` says.
 
     Inputs: ``windows [N, T, F]``, the network's features unscaled, an engine with fewer rows filled up at the front with its
-    first; and where it knows several operating conditions ``settings [N, T, D]`` of the same rows. Where statistics are over
-    time, windows have one more column, the last: the time since the row before, in the unit of RUL, 0 at an engine's first row
-    and in its copies that fill up the front. Outputs: ``rul [N]`` in cycles, at most the cap, and ``health [N, 3]``,
-    probabilities of the states. The file is kept only if ONNX Runtime gives torch's numbers, on batches of 1 and 7.
+    first; :data:`~grace.data.fleet.AGE` is a column like any other, with the engine's age at each row. Where it knows several
+    operating conditions ``settings [N, T, D]`` of the same rows. Where statistics are over time, windows have one more column,
+    the last: the time since the row before, in the unit of RUL, 0 at an engine's first row and in its copies that fill up the
+    front. Outputs: ``rul [N]`` in cycles, at most the cap, and ``health [N, 3]``, probabilities of the states. The file is kept
+    only if ONNX Runtime gives torch's numbers, on batches of 1 and 7.
 
     Returns:
         The largest difference found, over both outputs.

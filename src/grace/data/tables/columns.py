@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from grace.data.fleet import missing
+from grace.data.fleet import AGE, missing
 from grace.data.tables.text import table_name
 from grace.errors import GraceError
 
@@ -116,7 +116,8 @@ class TableSource:
     Attributes:
         path: CSV, Parquet, a folder of either, or N-CMAPSS.
         columns: Roles of the columns.
-        features: Columns that the network sees; :func:`grace.data.tables.select_columns.select_columns` finds them.
+        features: Columns that the network sees; :func:`grace.data.tables.select_columns.select_columns` finds them. One is made:
+            :data:`grace.data.fleet.AGE`.
         side: ``dev`` or ``test`` of an N-CMAPSS file.
         test: Table of test engines with the same columns, or None; N-CMAPSS names itself.
         units: Table of one row an engine; None: there is none.
@@ -163,7 +164,7 @@ class TableSource:
     def values(self) -> tuple[str, ...]:
         """Columns that are read as values: settings and features."""
         read = dict.fromkeys((*self.columns.settings, *self.features))
-        return tuple(name for name in read if name not in map(missing, self.columns.incomplete))
+        return tuple(name for name in read if name not in (AGE, *map(missing, self.columns.incomplete)))
 
     @property
     def incomplete(self) -> tuple[str, ...]:

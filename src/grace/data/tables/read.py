@@ -8,6 +8,7 @@ from pathlib import Path
 
 from grace.data.fleet import Fleet
 from grace.data.tables.account import account
+from grace.data.tables.age import said_of_clock, with_age
 from grace.data.tables.arrays import arrays_of
 from grace.data.tables.categories import with_categories
 from grace.data.tables.columns import TRAIN, Columns, TableSource
@@ -54,18 +55,18 @@ def read_table(
     """
     opened, source = _opened(table, columns, tuple(values), None if units is None else Path(units))
     opened = with_facts(opened, source)
+    source = source if isinstance(table, TableSource) else with_age(source, opened.schema)
     opened = with_categories(cleaned(opened, source.columns, source.values), source.values)
     if not source.features:
         numeric = (n for n, kind in opened.schema.items() if kind.is_numeric() and n not in source.columns.named)
         source = replace(source, features=tuple(numeric))
     source = placed(source, opened.schema)
     fleet = _read(opened, source) if leave_out is None else spared(opened, source, _read, leave_out)
-    fleet = replace(fleet, done=account(source))
     if source.in_rows.grouping:
         fleet = replace(fleet, groups=groups_in_rows(opened, source, fleet))
-    if source.units is None or source.columns.target:  # a target says of every engine whether its RUL is known
-        return fleet
-    return with_units(fleet, source.units, source.columns.engine, source.in_units, source.columns.life_id)
+    if source.units is not None and not source.columns.target:  # a target says of every engine whether its RUL is known
+        fleet = with_units(fleet, source.units, source.columns.engine, source.in_units, source.columns.life_id)
+    return replace(fleet, done=(*account(source), *said_of_clock(fleet, source.columns, source.features)))
 
 
 def _read(table: Table, source: TableSource) -> Fleet:

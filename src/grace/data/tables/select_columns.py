@@ -14,6 +14,7 @@ from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet, missing
 from grace.data.health_labels import STATES
+from grace.data.tables.age import said_of_age, with_age
 from grace.data.tables.arrays import names_of
 from grace.data.tables.categories import categories_of, said_of_categories, with_categories
 from grace.data.tables.columns import Columns, TableSource
@@ -127,6 +128,7 @@ def _done(seen: _Seen, features: tuple[str, ...], ask: bool) -> tuple[str, ...]:
     return (
         *table.done,
         *said_of_categories(seen.texts),
+        *said_of_age(table, source.columns, features),
         *texts_for_none(table, features),
         *(replaced(_with_sentinels(source), features, sentinels) if (sentinels := source.columns.sentinels) else ()),
         *carried({name: seen.gaps[name] / total for name in features if name in seen.gaps}),
@@ -142,6 +144,7 @@ def _opened(source: TableSource) -> tuple[Table, TableSource, dict[str, tuple[st
     source = placed(source, table.schema)
     table.check_roles(source.in_rows)
     table = cleaned(with_facts(table, source), source.columns)
+    source = with_age(source, table.schema)
     texts = categories_of(table, source.columns, source.features)
     features = dict.fromkeys(one for name in source.features for one in texts.get(name, (name,)))
     return with_categories(table, tuple(chain(*texts.values()))), replace(source, features=tuple(features)), texts
@@ -165,7 +168,7 @@ def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
 def _check_named(table: Table, source: TableSource, named: tuple[str, ...]) -> None:
     """Refuse columns that the user named and that cannot be used."""
     columns = replace(source.in_rows, settings=named)
-    table.check(columns, (*source.features, *named))
+    table.check(columns, (*source.values, *named))
     table.check_dates(columns)
     if taken := [name for name in source.features if name in source.columns.named]:
         raise GraceError(
@@ -178,7 +181,7 @@ def _candidates(table: Table, source: TableSource, named: tuple[str, ...], searc
     taken = source.columns.named
     numeric = tuple(n for n, kind in table.schema.items() if is_number(kind) and n not in taken)
     every = numeric if searched or not source.features else ()
-    edges = table.edges(tuple(dict.fromkeys((*source.features, *named, *every))))
+    edges = table.edges(tuple(dict.fromkeys((*source.values, *named, *every))))
     if all(low == high for low, high in edges.values()):
         raise GraceError(
             f"{table.path} should have a numeric column that varies. Found none. Name some with --features."

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from grace.data.fleet import AGE
 from grace.data.identity import Stamp, combined, sha256, stamps
 from grace.data.tables.columns import ROLES, Columns, TableSource
 from grace.data.tables.text import TEXT, ending, fault_of, refuse_unclear_dates
@@ -139,6 +140,8 @@ class Table:
 
     def check(self, columns: Columns, values: tuple[str, ...]) -> None:
         """Refuse a table that lacks a column, or whose column is of the wrong type, or with dates in an unknown unit."""
+        if AGE in self.schema:
+            raise GraceError(f"{self.path}: {AGE!r} should be no column's name. Found one. Rename it.")
         self.check_roles(columns)
         kind = self.schema[columns.time]
         if not kind.is_temporal():
