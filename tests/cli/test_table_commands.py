@@ -93,7 +93,7 @@ def test_predict_needs_no_options(trained: Path) -> None:
     assert any(name in shown for name in ("fine", "old", "worn"))
     call("predict", "net.safetensors", "new.csv", "--to", "rul.json", cwd=trained)
     rows = json.loads((trained / "rul.json").read_text())
-    assert set(rows[0]) == {"asset", "hour", "rul", "low", "high", "health", "unit"}
+    assert set(rows[0]) == {"asset", "hour", "rul", "low", "high", "health", "rul_unit"}
     network = load_model(trained / "net.safetensors")
     columns = network.conventions.table
     assert columns is not None

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grace.errors import GraceError
-from grace.training.conformal import KNOTS, Interval, constant, engines_needed
+from grace.training.conformal import CHUNK, KNOTS, Interval, constant, engines_needed
 
 CAP = 125.0
 
@@ -122,3 +122,24 @@ def test_the_interval_of_an_older_file_has_one_half_width() -> None:
 def test_refusal() -> None:
     with pytest.raises(GraceError, match=r"should be in \(0, 1\)"):
         constant(1.0, CAP, 3.0)
+
+
+@pytest.mark.parametrize("members", [1, 4])
+def test_ends_are_the_quantiles_of_each_window_alone(members: int) -> None:
+    """Every window by the formula of the module, with a plain loop; more windows than are sorted at once."""
+    rng = np.random.default_rng(members)
+    engines = [np.repeat(np.arange(12) + 12 * k, 30) for k in range(members)]
+    true = [rng.uniform(0, 125, len(engine)) for engine in engines]
+    held = [np.clip(side + rng.normal(0, 9, len(side)), 0, 125) for side in true]
+    interval = Interval.of(0.8, 125, held, true, engines)
+    found = rng.uniform(0, 125, (members, 2 * CHUNK // len(interval.score) + 5))
+    every = np.broadcast_to(found, (len(interval.size), found.shape[1]))
+    lows, highs = interval.ends(found)
+    for column in range(0, found.shape[1], 7):
+        low, high = lows[column], highs[column]
+        rul = every[interval.member, column]
+        reach = interval.score * interval.size_at(rul, interval.member)
+        for end, values, sign in ((low, rul - reach, -1), (high, rul + reach, 1)):
+            order = np.argsort(sign * values)
+            enough = np.cumsum(interval.weight[order]) >= 0.8 - 1e-12
+            assert end == np.clip(values[order][enough][0], 0, 125)

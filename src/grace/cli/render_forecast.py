@@ -69,27 +69,35 @@ def _show(found: Forecast, network: TrainedNetwork) -> None:
 
 def _write(found: Forecast, network: TrainedNetwork, path: Path) -> None:
     """Whole or not at all; of a table with its own names and the unit of RUL."""
-    names = ("engine", "cycle", "rul", "low", "high", "health")
     columns = network.conventions.table
-    shown = names if columns is None else (columns.engine, columns.time, *names[2:])
-    unit = {} if columns is None else {"unit": columns.unit}
-    every = zip(*(getattr(found, name) for name in names), strict=True)
-    rows = [{name: _plain(value) for name, value in zip(shown, row, strict=True)} | unit for row in every]
+    engine, time = ("engine", "cycle") if columns is None else (columns.engine, columns.time)
+    own = {"rul": found.rul, "low": found.low, "high": found.high, "health": found.health}
+    if columns is not None:
+        own["rul_unit"] = np.full(len(found.engine), columns.unit)
     if _noted(found):
-        rows = [row | {"note": str(note)} for row, note in zip(rows, found.note, strict=True)]
-        unit["note"] = "note"
-    for engine, why in found.left_out.items():
-        rows.append(dict.fromkeys((*shown, *unit)) | {shown[0]: engine, "note": f"not predicted: {why}"})
+        own["note"] = found.note
+    shown = (engine, time, *(_free(name, (engine, time)) for name in own))
+    every = zip(found.engine, found.cycle, *own.values(), strict=True)
+    rows = [dict(zip(shown, map(_plain, row), strict=True)) for row in every]
+    for name, why in found.left_out.items():
+        rows.append(dict.fromkeys(shown) | {engine: name, shown[-1]: f"not predicted: {why}"})
     if path.suffix == ".json":
         write_text(path, json.dumps(rows, indent=1) + "\n")
     elif path.suffix == ".csv":
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow((*shown, *unit))
+        writer.writerow(shown)
         writer.writerows(["" if value is None else value for value in row.values()] for row in rows)
         write_text(path, text.getvalue())
     else:
         raise GraceError(f"`--to` should end in .csv or .json. Found {path.name!r}.")
+
+
+def _free(name: str, taken: tuple[str, ...]) -> str:
+    """A name of ours that the table's own columns leave free: nothing is written over."""
+    while name in taken:
+        name = f"predicted_{name}"
+    return name
 
 
 def _noted(found: Forecast) -> bool:

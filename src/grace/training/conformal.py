@@ -37,6 +37,8 @@ PRIOR = 5.0
 """Windows that all errors together stand for beside those near a knot."""
 TINY = 1e-6  # cycles, so that scores stay finite
 PARTS = 5
+CHUNK = 1 << 18
+"""Scores around predictions that are sorted at once."""
 
 Values = NDArray[np.floating[Any]]
 
@@ -96,11 +98,14 @@ class Interval:
         An upper end at the cap stands for "the cap or more". NaN where there are too few engines for the level, see
         :func:`engines_needed`.
         """
-        members, found = np.arange(len(self.size)), np.empty((2, predicted.shape[1]))
-        every = np.broadcast_to(predicted, (len(self.size), predicted.shape[1]))
-        for column, rul in enumerate(every.T.astype(np.float64)):
-            around = self.score * self.size_at(rul, members)[self.member]
-            found[:, column] = -self._quantile(around - rul[self.member]), self._quantile(around + rul[self.member])
+        count, scores = predicted.shape[1], self._in_runs()
+        every = np.broadcast_to(predicted.T, (count, len(self.size))).astype(np.float64)
+        found, sizes = np.empty((2, count)), self.size_at(every, np.arange(len(self.size)))
+        width = max(1, CHUNK // max(len(self.score), 1))
+        for start in range(0, count, width):
+            part = slice(start, start + width)
+            rul, around = every[part, scores.member], scores.score * sizes[part, scores.member]
+            found[:, part] = -scores._quantile(around - rul), scores._quantile(around + rul)
         found[~np.isfinite(found)] = np.nan
         low, high = np.clip(found, 0, self.cap)
         return low, high
@@ -112,17 +117,26 @@ class Interval:
         Failures beyond the cap are not told apart. ``without``: the member whose scores are left out, for windows that it holds
         out; the predictions are then its own, ``[1, N]``.
         """
-        kept = self.member != without
-        member, weight = self.member[kept], self.weight[kept] / self.weight[kept].sum()
         every = np.broadcast_to(predicted, (len(self.size), predicted.shape[1])).astype(np.float64)
-        found = np.empty((every.shape[1], len(edges)))
-        for row, rul in enumerate(every.T):
-            around = self.score[kept] * self.size_at(rul, np.arange(len(rul)))[member]
-            ends = np.concatenate([rul[member] - around, rul[member] + around])
-            place = np.searchsorted(edges[1:], ends, side="left")  # 0: failed before the first edge after 0
-            mass = np.bincount(place, np.tile(weight / 2, 2), len(edges))
-            found[row] = np.concatenate([[1.0], 1 - np.cumsum(mass[:-1])])
-        return np.clip(found, 0.0, 1.0)
+        below, total = np.zeros((every.shape[1], len(edges) - 1)), 0.0
+        for member, rul in enumerate(every):
+            own = self.member == member
+            if member == without or not own.any():
+                continue
+            order = np.argsort(self.score[own])
+            score, weight = self.score[own][order], np.concatenate([[0.0], np.cumsum(self.weight[own][order])])
+            apart = (edges[1:] - rul[:, None]) / self.size_at(rul, np.full(len(rul), member))[:, None]
+            above, under = np.searchsorted(score, apart, "right"), np.searchsorted(score, -apart, "left")
+            below += (weight[above] + weight[-1] - weight[under]) / 2
+            total += float(weight[-1])
+        return np.column_stack([np.ones(len(below)), np.clip(1 - below / total, 0.0, 1.0)])
+
+    def _in_runs(self) -> Interval:
+        """The same with the scores of each member in ascending order: a stable sort of them around any prediction has but to
+        merge a run a member, which takes a tenth of the time."""
+        order = np.lexsort((self.score, self.member))
+        parts = {name: getattr(self, name)[order] for name in ("member", "score", "weight")}
+        return replace(self, **parts)
 
     def half_width(self, held: Sequence[Values]) -> float:
         """Mean half width over the held-out windows that each member predicted, cycles, before ends are cut at 0 and the cap.
@@ -130,16 +144,20 @@ class Interval:
         Infinite where there are too few engines for the level.
         """
         rul = np.concatenate(held).astype(np.float64)
-        return self._quantile(self.score) * float(self.size_at(rul, self.member).mean())
+        return float(self._quantile(self.score[None])[0]) * float(self.size_at(rul, self.member).mean())
 
-    def _quantile(self, values: Values) -> float:
-        """The smallest of ``values [M]`` such that it and all below weigh ``level``; infinite where all weigh less."""
-        order = np.argsort(values, kind="stable")
-        place = np.searchsorted(np.cumsum(self.weight[order]), self.level - 1e-12)
-        return float(values[order[place]]) if place < len(order) else math.inf
+    def _quantile(self, values: Values) -> Values:
+        """Of each row of ``values [N, M]`` the smallest such that it and all below weigh ``level``, ``[N]``; infinite where all
+        weigh less."""
+        if not values.shape[1]:
+            return np.full(len(values), math.inf)
+        order, rows = np.argsort(values, axis=1, kind="stable"), np.arange(len(values))
+        place = (np.cumsum(self.weight[order], axis=1) < self.level - 1e-12).sum(1)
+        last = np.minimum(place, values.shape[1] - 1)
+        return np.where(place == last, values[rows, order[rows, last]], math.inf)
 
     def size_at(self, rul: Values, member: NDArray[np.int64]) -> Values:
-        """Expected size of an error at a predicted RUL of a member, ``[N]``."""
+        """Expected size of an error at predicted RULs of members, of shapes that broadcast."""
         place = np.clip(rul / self.cap, 0, 1) * (KNOTS - 1)
         left = np.minimum(place.astype(np.int64), KNOTS - 2)
         share = place - left
