@@ -188,15 +188,17 @@ class TrainingOptions(EngineOptions):
     folds: Annotated[
         int | None,
         typer.Option(
-            help="Networks, each without one fold of the engines; default 0: one; of `train` 10 below 40 engines."
+            help="Networks, each without one fold of the engines; default 0: one; of `train` 10 below 40 engines that failed, "
+            "or where some were suspended."
         ),
     ] = None
     suspended: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Windows of suspended engines: ignore, bound (no RUL below what they ran), hazard (a likelihood over time)."
+            help="Windows of suspended engines: ignore (default), bound (no RUL below what they ran), hazard (a likelihood "
+            "over time; default of `train` where there are any)."
         ),
-    ] = "ignore"
+    ] = None
     measure_every: Annotated[
         int | None, typer.Option(help="Steps between Gramians, where the method needs them; default 10, torchjd: 1.")
     ] = None
@@ -209,8 +211,9 @@ class TrainingOptions(EngineOptions):
         conventions = self.change(work.Conventions(), opened, fleet)
         usual = work.run_spec("", size=self.size, schedule=self.schedule, conventions=conventions)
         plan = usual.schedule if self.epochs is None else replace(usual.schedule, epochs=self.epochs)
-        names = ("model", "size", "protocol", "suspended", "rul_scale", "measure_every", "measure_on")
-        given = {name: getattr(self, name) for name in names} | {"folds": self.folds or 0}
+        names = ("model", "size", "protocol", "rul_scale", "measure_every", "measure_on")
+        given = {name: getattr(self, name) for name in names}
+        given |= {"folds": self.folds or 0, "suspended": self.suspended or work.SUSPENDED[0]}
         return given | {
             "schedule": plan,
             "conventions": conventions,

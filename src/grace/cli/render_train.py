@@ -71,6 +71,8 @@ def _against(baselines: Mapping[str, float], record: Record) -> str:
     """One line on the network and what needs none, on the same engines that were held out."""
     own, folds = record.validation["rmse"], record.spec.get("folds", 0)
     others = ", ".join(f"{name} {value:.2f}" for name, value in baselines.items())
+    if record.spec["suspended"] == "hazard":
+        return f"RMSE of units that failed, alone: network {own:.2f}, {others}; these learn from them alone, no judge of the fleet"
     ahead = [name for name, value in baselines.items() if value <= own]
     verdict = f"{' and '.join(ahead)} as good or better" if ahead else "ahead of all"
     where, what = ("out of fold", "all engines") if folds else ("validation RMSE", "one split")

@@ -15,7 +15,7 @@ from grace.errors import GraceError
 
 Number = int | float
 FEW, FOLDS = 40, 10
-"""Engines below which folds are the default, and how many: a fifth of so few says little."""
+"""Engines that failed below which folds are the default, and how many: a fifth of so few says little."""
 REMEDIES = 2
 
 
@@ -75,8 +75,7 @@ def _train(
     work.check_training(fleet, choices["conventions"], choices["schedule"].min_history)  # before a line is shown
     if opened is not None:
         work.show_table(opened, fleet, choices["conventions"], choices["schedule"].min_history)
-    if training.folds is None and training.protocol == "honest" and len(fleet.failures) < FEW:
-        choices["folds"] = FOLDS
+    choices |= usual(training, fleet)
     spec = work.run_spec(
         fleet.name,
         method,
@@ -98,6 +97,18 @@ def _train(
     compared = spec.model == TrainingOptions.model and spec.trains("rul")
     baselines = work.baseline_errors(run.splits, spec.conventions) if compared else {}
     work.show_run(run.record, path, baselines, tried)
+    if run.survival is not None:
+        work.show_survival(run.record, work.baseline_scores(run, work.baseline_curves(run, spec, fleet)))
+
+
+def usual(training: TrainingOptions, fleet: work.Fleet) -> dict[str, Any]:
+    """What the engines make of the options that are not named: folds of few, folds and hazards where some were suspended."""
+    some, found = len(fleet.failures) < len(fleet.engines), dict[str, Any]()
+    if training.folds is None and training.protocol == "honest" and (some or len(fleet.failures) < FEW):
+        found["folds"] = FOLDS
+    if training.suspended is None and training.rul_scale is None and training.model == TrainingOptions.model and some:
+        found["suspended"] = work.HAZARD
+    return found
 
 
 def _trained(

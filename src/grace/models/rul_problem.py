@@ -31,11 +31,13 @@ class _Unit(NamedTuple):
     head: str
     loss: str
 
-    def network(self, size: str, features: int, cap: float, timed: bool = False) -> TwoHeads:
+    def network(
+        self, size: str, features: int, cap: float, timed: bool = False, intervals: int = INTERVALS
+    ) -> TwoHeads:
         """A freshly initialised network whose RUL head speaks the unit, on windows of this many columns; ``timed``: the last of
-        them is time."""
+        them is time. A head of hazards has so many ``intervals``."""
         scale, start = (1.0, None) if self.head == "cycles" else (float(cap), CAP_START)
-        intervals = INTERVALS if self.head == HAZARD else 0
+        intervals = intervals if self.head == HAZARD else 0
         if found := statistics_of(size, timed):
             return StatisticsNetwork(found, features, scale, start, intervals)
         return CNNBiLSTMAttention(size, features, scale, start, intervals)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grace.data.windows import Truth
+from grace.models.rul_problem import HAZARD
 from grace.training.conformal import LEVEL, engines_needed
 from grace.training.evaluate import Predictions
 from grace.training.fitted import NETWORK
@@ -55,7 +56,7 @@ def _of_predictions(spec: RunSpec, found: Predictions, truth: Truth) -> Iterator
             f"The {spec.model} says nearly the same of every engine: its predictions have a standard deviation of "
             f"{rul.std():.1f}, the labels of {spread:.1f}."
         )
-    elif error >= spread:
+    elif error >= spread and spec.suspended != HAZARD:
         line = f"The RMSE of {error:.1f} on held-out engines is no better than that of the mean of the labels, {spread:.1f}."
     else:
         return
@@ -70,6 +71,8 @@ def _of_predictions(spec: RunSpec, found: Predictions, truth: Truth) -> Iterator
 
 def _of_epochs(spec: RunSpec, history: Sequence[dict[str, Any]]) -> Iterator[Concern]:
     rmse, plan = [epoch["validation_rmse"] for epoch in history], spec.schedule
+    if spec.suspended == HAZARD:  # figures of engines that failed do not judge what was learned from all
+        return
     if spec.trains("rul") and len(rmse) == plan.epochs > 1 and rmse[-1] == min(rmse) < (1 - FALLING) * rmse[-2]:
         line = f"The last epoch is the best: the RMSE on held-out engines still fell, from {rmse[-2]:.2f} to {rmse[-1]:.2f}."
         yield Concern(line, replace(spec, schedule=replace(plan, epochs=2 * plan.epochs)))

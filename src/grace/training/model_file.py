@@ -14,6 +14,7 @@ from grace.data.conventions import Conventions
 from grace.formats import DamagedError, Format
 from grace.models.baselines import BASELINES
 from grace.models.rul_problem import UNITS
+from grace.survival.pool import Pool
 from grace.training.checkpoint import load, save
 from grace.training.conformal import Interval, constant
 from grace.training.migrations import spec_read_by
@@ -38,13 +39,15 @@ NETWORK = Format("trained network", 3, {1: lambda body: body | {"spec": spec_rea
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """The networks of a run, one or one a fold, each with the conditions and scaling of its training engines; intervals; and
-    what was done to the table that they were trained on, as in :class:`~grace.training.record.Record`."""
+    """The networks of a run, one or one a fold, each with the conditions and scaling of its training engines; intervals; what was
+    done to the table that they were trained on, as in :class:`~grace.training.record.Record`; and of an ensemble how far its
+    survival curves are believed."""
 
     members: tuple[Member, ...]
     spec: RunSpec
     interval: Interval
     table: tuple[str, ...] = ()
+    pool: Pool | None = None
 
     @property
     def conventions(self) -> Conventions:
@@ -69,6 +72,7 @@ def save_model(path: Path, run: Run) -> None:
             for member in run.members
         ],
         "interval": _stored(run.interval),
+        "pool": None if run.survival is None else _stored_pool(run.survival.pool),
         "test": run.record.test,
         "table": run.record.table,
     }
@@ -89,7 +93,7 @@ def load_model(path: Path) -> TrainedNetwork:
     except (KeyError, ValueError, RuntimeError) as error:  # RuntimeError: of torch, with a line a tensor
         raise DamagedError(path, f"{type(error).__name__} {error}".splitlines()[0]) from None
     made = Interval(interval["level"], float(spec.conventions.cap), **arrays)
-    return TrainedNetwork(members, spec, made, tuple(state.get("table", ())))
+    return TrainedNetwork(members, spec, made, tuple(state.get("table", ())), _pool(state.get("pool")))
 
 
 def _member(spec: RunSpec, state: dict[str, Any]) -> Member:
@@ -104,11 +108,29 @@ def _model(spec: RunSpec, conditioner: Conditioner, weights: dict[str, Tensor]) 
     if spec.model in BASELINES:
         return BASELINES[spec.model](weights, timed)
     with torch.random.fork_rng(devices=[]):
-        model = UNITS[spec.rul_scale].network(spec.size, conditioner.columns, spec.conventions.cap, timed)
+        columns, cap = conditioner.columns, float(spec.conventions.cap)
+        model = UNITS[spec.rul_scale].network(spec.size, columns, cap, timed, _outputs(weights))
     model.load_state_dict(weights)
     return model
+
+
+def _outputs(weights: dict[str, Tensor]) -> int:
+    """Outputs of the RUL head."""
+    return len([bias for name, bias in weights.items() if name.startswith("rul_head") and name.endswith("bias")][-1])
+
+
+def _pool(state: dict[str, Any] | None) -> Pool | None:
+    """Of a file that has one."""
+    if state is None:
+        return None
+    return Pool(state["edges"].numpy(), state["fleet"].numpy(), state["share"], state["goes_on"])
 
 
 def _stored(interval: Interval) -> dict[str, Any]:
     arrays = {name: torch.from_numpy(getattr(interval, name)) for name in ("size", "member", "score", "weight")}
     return {"level": interval.level} | arrays
+
+
+def _stored_pool(pool: Pool) -> dict[str, Any]:
+    arrays = {name: torch.from_numpy(getattr(pool, name)) for name in ("edges", "fleet")}
+    return arrays | {"share": pool.share, "goes_on": pool.goes_on}

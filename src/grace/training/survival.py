@@ -90,6 +90,9 @@ def own_curves(
     cap = float(spec.conventions.cap)
     edges = np.linspace(0.0, cap, INTERVALS + 1)
     if spec.rul_scale == HAZARD:
+        first = models[0]
+        assert isinstance(first, TwoHeads)
+        edges = np.linspace(0.0, cap, first.intervals + 1)
         every = np.stack([_survival(*pair, device) for pair in pairs])
         return Curves(edges, np.asarray(every.mean(axis=0), dtype=np.float64), goes_on=True)
     rul = np.stack([Predictions.of(model, input_of(model, some, device), spec).rul for model, some in pairs])
@@ -103,4 +106,4 @@ def _survival(model: nn.Module, windows: Windows, device: str) -> Values:
     parts = torch.arange(len(windows)).split(BATCH)
     assert isinstance(model, TwoHeads)
     found = [model.survival(resident.batch(index)[0]).double().cpu().numpy() for index in parts]
-    return np.concatenate(found) if found else np.zeros((0, INTERVALS + 1))
+    return np.concatenate(found) if found else np.zeros((0, model.intervals + 1))

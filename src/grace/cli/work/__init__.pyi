@@ -23,6 +23,7 @@ from grace.cli.render_demo import show_dial as show_dial
 from grace.cli.render_demo import show_two_regimes as show_two_regimes
 from grace.cli.render_forecast import show_forecast as show_forecast
 from grace.cli.render_profile import profiled as profiled
+from grace.cli.render_survival import show_survival as show_survival
 from grace.cli.render_train import show_run as show_run
 from grace.cli.table_options import opened as opened
 from grace.core.pools import available_cores as available_cores
@@ -55,6 +56,8 @@ from grace.demos import dial as dial
 from grace.demos import two_regimes as two_regimes
 from grace.files import write_text as write_text
 from grace.formats import rounded as rounded
+from grace.models.rul_problem import HAZARD as HAZARD
+from grace.models.rul_problem import SUSPENDED as SUSPENDED
 from grace.models.rul_problem import usual_size as usual_size
 from grace.report.figures import draw as draw
 from grace.report.library import bundling as bundling
@@ -72,3 +75,5 @@ from grace.training.run import train as train
 from grace.training.schedule import Schedule as Schedule
 from grace.training.spec import RunSpec as RunSpec
 from grace.training.spec import run_spec as run_spec
+from grace.training.survival_baselines import baseline_curves as baseline_curves
+from grace.training.survival_baselines import baseline_scores as baseline_scores
