@@ -19,7 +19,10 @@ Model = Annotated[Path, typer.Argument(help="File that `grace train` wrote.")]
 def _predict(
     model: Model,
     file: Annotated[Path, typer.Argument(help="Engines: C-MAPSS text, or a table as the network was trained on.")],
-    to: Annotated[Path | None, typer.Option(help="Write a .csv or .json file in place of the table.")] = None,
+    to: Annotated[Path | None, typer.Option(help="Write a .csv, .parquet or .json file in place of the table.")] = None,
+    every: Annotated[
+        int | None, typer.Option(metavar="ROWS", help="Predict at inspections so many rows apart, back from the last.")
+    ] = None,
 ) -> None:
     """Predict the RUL of new engines after their last recorded cycle, with a 90 % interval.
 
@@ -27,6 +30,7 @@ def _predict(
       grace predict FD001-grace-42.safetensors cmapss/test_FD001.txt
       grace predict FD001-grace-42.safetensors engines.parquet --to rul.csv
       grace predict fleet-grace-42.safetensors new_engines.csv         trained with --table: columns are known
+      grace predict fleet-grace-42.safetensors fleet.csv --every 10 --to backtest.parquet
 
     \b
     A network that was trained with --table knows its columns: the new table has to have them, and others do no harm. For one
@@ -38,9 +42,15 @@ def _predict(
     \b
     An engine that cannot be read is left out, with a row that says why and a line on standard error; the others are predicted.
     A missing reading is carried on, and noted where the network has seen no gap in its column.
+
+    \b
+    A note says what speaks against a prediction: a history shorter than the window, a reading beyond all of training (in one
+    row: a spike), a mean of the window beyond that of any window of training (drift). It changes no number. With --every each
+    row is what would have been said of the table cut there; the screen shows the last one of each engine, a file has all.
     """
     network = work.load_model(model)
-    work.show_forecast(work.predict(network, file), network, to)
+    work.check_ending(to)
+    work.show_forecast(work.predict(network, file, every), network, to)
 
 
 @app.command("export", short_help="A trained network as ONNX.")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
+from grace.data.seen import Seen
 from grace.formats import DamagedError, Format
 from grace.models.baselines import BASELINES
 from grace.models.rul_problem import UNITS
@@ -21,6 +22,7 @@ from grace.training.outcome import Member, Run
 from grace.training.spec import RunSpec
 
 ARRAYS = ("unit", "centres", "mean", "scale")
+RANGES = ("low", "high")
 
 
 def _members(body: dict[str, Any]) -> dict[str, Any]:
@@ -64,6 +66,7 @@ def save_model(path: Path, run: Run) -> None:
                     "features": list(member.conditioner.features),
                     "step": member.conditioner.step,
                     **{name: torch.from_numpy(getattr(member.conditioner, name)) for name in ARRAYS},
+                    **_ranges(member.conditioner.seen),
                 },
             }
             for member in run.members
@@ -95,7 +98,8 @@ def load_model(path: Path) -> TrainedNetwork:
 def _member(spec: RunSpec, state: dict[str, Any]) -> Member:
     c = state["conditioner"]
     arrays, settings = {name: c[name].numpy() for name in ARRAYS}, spec.conventions.settings
-    conditioner = Conditioner(tuple(c["features"]), **arrays, settings=settings, step=c.get("step", 0.0))
+    seen = Seen(*(c[name].numpy() for name in RANGES)) if set(RANGES) <= c.keys() else None
+    conditioner = Conditioner(tuple(c["features"]), **arrays, settings=settings, step=c.get("step", 0.0), seen=seen)
     return Member(_model(spec, conditioner, state["weights"]).eval(), conditioner)
 
 
@@ -107,6 +111,10 @@ def _model(spec: RunSpec, conditioner: Conditioner, weights: dict[str, Tensor]) 
         model = UNITS[spec.rul_scale].network(spec.size, conditioner.columns, spec.conventions.cap, timed)
     model.load_state_dict(weights)
     return model
+
+
+def _ranges(seen: Seen | None) -> dict[str, Tensor]:
+    return {} if seen is None else {name: torch.from_numpy(getattr(seen, name)) for name in RANGES}
 
 
 def _stored(interval: Interval) -> dict[str, Any]:

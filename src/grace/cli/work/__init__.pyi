@@ -21,6 +21,7 @@ from grace.cli.render_data import show_table as show_table
 from grace.cli.render_demo import show_cosine as show_cosine
 from grace.cli.render_demo import show_dial as show_dial
 from grace.cli.render_demo import show_two_regimes as show_two_regimes
+from grace.cli.render_forecast import check_ending as check_ending
 from grace.cli.render_forecast import show_forecast as show_forecast
 from grace.cli.render_profile import profiled as profiled
 from grace.cli.render_train import show_run as show_run
