@@ -169,7 +169,7 @@ def test_an_answer_counts_from_the_last_stop() -> None:
     assert fleet.last_time is not None
     assert fleet.last_time.tolist() == [6, 130]  # and this is what stands beside it
     sides = np.array([[40.0, 50.0], [0.5, 10.0], [70.0, 125.0]])  # RUL, lower and upper end, at the starts 5 and 110
-    assert _at_the_stop(sides, fleet, 125).tolist() == [[39, 30], [0, 0], [69, 125]]
+    assert _at_the_stop(sides, fleet.held, 125).tolist() == [[39, 30], [0, 0], [69, 125]]
 
 
 def test_intervals_of_test_engines(fleet: Fleet) -> None:

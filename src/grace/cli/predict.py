@@ -19,7 +19,20 @@ Model = Annotated[Path, typer.Argument(help="File that `grace train` wrote.")]
 def _predict(
     model: Model,
     file: Annotated[Path, typer.Argument(help="Engines: C-MAPSS text, or a table as the network was trained on.")],
-    to: Annotated[Path | None, typer.Option(help="Write a .csv or .json file in place of the table.")] = None,
+    to: Annotated[Path | None, typer.Option(help="Write a .csv, .parquet or .json file in place of the table.")] = None,
+    every: Annotated[
+        int | None, typer.Option(metavar="ROWS", help="Predict at inspections so many rows apart, back from the last.")
+    ] = None,
+    within: Annotated[
+        str | None,
+        typer.Option(help="Times with commas between, in the unit of RUL: the probability to fail within each."),
+    ] = None,
+    costs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FAILURE,PLANNED", help="Costs of a failure and of a planned replacement: when to replace."
+        ),
+    ] = None,
 ) -> None:
     """Predict the RUL of new engines after their last recorded cycle, with a 90 % interval.
 
@@ -27,6 +40,8 @@ def _predict(
       grace predict FD001-grace-42.safetensors cmapss/test_FD001.txt
       grace predict FD001-grace-42.safetensors engines.parquet --to rul.csv
       grace predict fleet-grace-42.safetensors new_engines.csv         trained with --table: columns are known
+      grace predict fleet-grace-42.safetensors fleet.csv --every 10 --to backtest.parquet
+      grace predict fleet-grace-42.safetensors fleet.csv --within 30,90 --costs 5000,800
 
     \b
     A network that was trained with --table knows its columns: the new table has to have them, and others do no harm. For one
@@ -38,9 +53,43 @@ def _predict(
     \b
     An engine that cannot be read is left out, with a row that says why and a line on standard error; the others are predicted.
     A missing reading is carried on, and noted where the network has seen no gap in its column.
+
+    \b
+    A note says what speaks against a prediction: a history shorter than the window, a reading beyond all of training (in one
+    row: a spike), a mean of the window beyond that of any window of training (drift). It changes no number. With --every each
+    row is what would have been said of the table cut there; the screen shows the last one of each engine, a file has all.
+
+    \b
+    --within 30,90 adds the probability to fail within 30 and within 90 (cycles, or the unit of the table); beyond the cap only
+    hazards tell it (train --suspended hazard). --costs 5000,800 adds a date: the time from now at which to replace, where a
+    failure costs 5000 and a planned replacement 800, its expected cost until then, and what it saves beside the best fixed age
+    and beside run to failure; below stands what each policy cost out of fold.
     """
     network = work.load_model(model)
-    work.show_forecast(work.predict(network, file), network, to)
+    work.check_ending(to)
+    asked = _numbers("--within", "30,90", within), _costs(costs)
+    found = work.predict(network, file, every, within=asked[0], costs=asked[1])
+    work.show_forecast(found, network, to)
+
+
+def _numbers(option: str, example: str, text: str | None) -> tuple[float, ...]:
+    """Numbers with commas between."""
+    try:
+        return tuple(dict.fromkeys(float(part) for part in (text or "").split(",") if part.strip()))
+    except ValueError:
+        raise GraceError(
+            f"`{option}` should be numbers with commas between, as in {example}. Found {text!r}."
+        ) from None
+
+
+def _costs(text: str | None) -> work.Costs | None:
+    """Of a failure and of a planned replacement."""
+    if text is None:
+        return None
+    found = _numbers("--costs", "10,1", text)
+    if len(found) != 2:
+        raise GraceError(f"`--costs` should be FAILURE,PLANNED, two different numbers, as in 10,1. Found {text!r}.")
+    return work.Costs(*found)
 
 
 @app.command("export", short_help="A trained network as ONNX.")

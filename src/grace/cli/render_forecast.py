@@ -3,110 +3,139 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+import polars as pl
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from grace.data.health_labels import STATES
 from grace.errors import GraceError
-from grace.files import write_text
+from grace.files import replacing
+from grace.training.forecast import Forecast
+from grace.training.maintenance import Replacement
 from grace.training.model_file import TrainedNetwork
-from grace.training.predict import Forecast
 
+ENDINGS = (".csv", ".parquet", ".json")
 _SMALL = 20
 """Cap below which RUL is shown with two digits more: lives in days, say."""
 _STYLES = ("green", "yellow", "red")
 
 
+def check_ending(path: Path | None) -> None:
+    """Refuse a file of no kind that forecasts are written to, before anything is predicted."""
+    if path is not None and path.suffix not in ENDINGS:
+        raise GraceError(f"`--to` should end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}. Found {path.name!r}.")
+
+
 def show_forecast(found: Forecast, network: TrainedNetwork, path: Path | None) -> None:
-    """Print a forecast as a table, or write it to a ``.csv`` or ``.json`` file."""
+    """Print a forecast as a table, or write it to a file."""
+    check_ending(path)
+    count = f"{len(found.last):,} engines"
+    if len(found.last) < len(found.engine):
+        count = f"{len(found.engine):,} inspections of {count}"
     if path is None:
         _show(found, network)
+        if len(found.last) < len(found.engine):
+            print(f"{count}; shown is the last one of each. `--to FILE` writes all.")
     else:
-        _write(found, network, path)
+        _write(found, path)
         left = f", {len(found.left_out)} left out" if found.left_out else ""
-        print(f"{path}: {len(found.engine)} engines{left}")
+        print(f"{path}: {count}{left}")
 
 
 def _show(found: Forecast, network: TrainedNetwork) -> None:
     """A row an engine."""
-    columns, cap = network.conventions.table, network.conventions.cap
-    what, engine, time = "RUL after the last recorded cycle", "engine", "cycle"
-    classes: tuple[str, ...] = STATES
-    if columns is not None:
-        what, engine, time = f"RUL in {columns.unit} after the last row", columns.engine, columns.time
-        classes = columns.classes or STATES
+    conventions = network.conventions
+    what = "RUL after the last recorded cycle"
+    if conventions.table is not None:
+        what = f"RUL in {conventions.unit} after the last row"
+    noted = bool(found.left_out) or any(found.note[found.last])
     table = Table(
-        *(Column(name, justify="right") for name in (engine, time, "RUL", "interval")),
+        *(Column(name, justify="right") for name in (*found.names, "RUL", "interval", *_ahead(found))),
         "health",
-        *(["note"] if _noted(found) else []),
+        *(["note"] if noted else []),
         title=f"{what}, {network.interval.level:.0%} interval",
         title_justify="left",
     )
-    digits = 0 if cap >= _SMALL else 2
-    for i in range(len(found.engine)):
-        high = f"{found.high[i]:.{digits}f}" if found.high[i] < cap else f"{cap:g} or more"
-        state = int(found.health[i])
-        table.add_row(
-            str(found.engine[i]),
-            str(found.cycle[i]),
-            "-" if math.isnan(found.rul[i]) else f"{found.rul[i]:.{digits + 1}f}",
-            "unknown" if math.isnan(found.low[i]) else f"{found.low[i]:.{digits}f} to {high}",
-            Text(classes[state], _STYLES[state]),
-            *([str(found.note[i])] if _noted(found) else []),
-        )
+    for i in found.last:
+        table.add_row(*_cells(found, int(i)), *([str(found.note[i])] if noted else []))
     for name, why in found.left_out.items():
-        table.add_row(str(name), "", "", "", "", f"not predicted: {why}")
+        table.add_row(str(name), *[""] * (4 + len(_ahead(found))), f"not predicted: {why}")
     Console().print(table)
+    if found.ahead.replacement is not None:
+        _show_policies(found.ahead.replacement, conventions.unit)
 
 
-def _write(found: Forecast, network: TrainedNetwork, path: Path) -> None:
-    """Whole or not at all; of a table with its own names and the unit of RUL."""
-    columns = network.conventions.table
-    engine, time = ("engine", "cycle") if columns is None else (columns.engine, columns.time)
-    own = {"rul": found.rul, "low": found.low, "high": found.high, "health": found.health}
-    if columns is not None:
-        own["rul_unit"] = np.full(len(found.engine), columns.unit)
-    if _noted(found):
-        own["note"] = found.note
-    shown = (engine, time, *(_free(name, (engine, time)) for name in own))
-    every = zip(found.engine, found.cycle, *own.values(), strict=True)
-    rows = [dict(zip(shown, map(_plain, row), strict=True)) for row in every]
-    for name, why in found.left_out.items():
-        rows.append(dict.fromkeys(shown) | {engine: name, shown[-1]: f"not predicted: {why}"})
-    if path.suffix == ".json":
-        write_text(path, json.dumps(rows, indent=1) + "\n")
-    elif path.suffix == ".csv":
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(shown)
-        writer.writerows(["" if value is None else value for value in row.values()] for row in rows)
-        write_text(path, text.getvalue())
-    else:
-        raise GraceError(f"`--to` should end in .csv or .json. Found {path.name!r}.")
+def _cells(found: Forecast, i: int) -> tuple[str | Text, ...]:
+    """Engine, time, RUL, interval and health state."""
+    cap, state = found.conventions.cap, int(found.health[i])
+    digits = 0 if cap >= _SMALL else 2
+    high = f"{found.high[i]:.{digits}f}" if found.high[i] < cap else f"{cap:g} or more"
+    return (
+        str(found.engine[i]),
+        str(found.cycle[i]),
+        "-" if math.isnan(found.rul[i]) else f"{found.rul[i]:.{digits + 1}f}",
+        "unknown" if math.isnan(found.low[i]) else f"{found.low[i]:.{digits}f} to {high}",
+        *_ahead_cells(found, i, digits),
+        Text(found.states[state], _STYLES[state]),
+    )
 
 
-def _free(name: str, taken: tuple[str, ...]) -> str:
-    """A name of ours that the table's own columns leave free: nothing is written over."""
-    while name in taken:
-        name = f"predicted_{name}"
-    return name
+def _ahead(found: Forecast) -> list[str]:
+    """Names of the columns on failures and dates, of few words."""
+    names = [f"fails within {horizon:g}" for horizon in found.ahead.within]
+    return names + (["replace in", "cost until then"] if found.ahead.replacement is not None else [])
 
 
-def _noted(found: Forecast) -> bool:
-    """Whether there is something to note of an engine: else there is no column for it."""
-    return bool(found.left_out) or any(found.note)
+def _ahead_cells(found: Forecast, i: int, digits: int) -> list[str]:
+    cells = [f"{values[i]:.0%}" for values in found.ahead.within.values()]
+    if found.ahead.replacement is not None:
+        plans = found.ahead.replacement.plans
+        date = plans.time[i]
+        cells += [
+            "now" if date == 0 else f"{date:.{digits}f}" if math.isfinite(date) else "not planned",
+            f"{plans.cost[i]:.4g}",
+        ]
+    return cells
 
 
-def _plain(value: Any) -> Any:
-    """A number, a name or a date as JSON has it; floats to three decimals, NaN as None."""
-    if isinstance(value, np.floating):
-        return None if math.isnan(value) else round(float(value), 3)
-    return int(value) if isinstance(value, np.integer) else str(value)
+def _show_policies(found: Replacement, unit: str) -> None:
+    """What each policy costs in the long run, and whether plans are cheaper."""
+    out = Console()
+    fixed = f"at {found.age:,.4g} {unit}" if math.isfinite(found.age) else "none"
+    names = {"plans": "dates as above", "fixed age": f"best fixed age ({fixed})", "run to failure": "run to failure"}
+    said = "; ".join(
+        f"{names[name]} {span.value:.4g} [{span.low:.4g}, {span.high:.4g}]" for name, span in found.rates.items()
+    )
+    out.print(
+        f"cost per {unit.removesuffix('s')} in the long run, out of fold: {said}", highlight=False, soft_wrap=True
+    )
+    less = found.less
+    if not less.high < 0:
+        words = f"difference {less.value:+.3g} [{less.low:+.3g}, {less.high:+.3g}]"
+        line = f"note: these dates are not measurably cheaper than the best fixed age, {words}: replace at that age"
+        out.print(line, style="yellow", highlight=False, soft_wrap=True)
+
+
+def _write(found: Forecast, path: Path) -> None:
+    """All predictions, by the ending, whole or not at all; numbers to three decimals."""
+    frame = found.to_polars().with_columns(pl.selectors.float().round(3))
+    with replacing(path) as part:
+        if path.suffix == ".parquet":
+            frame.write_parquet(part)
+            return
+        time = found.names[1]
+        if frame[time].dtype.is_temporal():
+            frame = frame.with_columns(
+                pl.Series(time, [t and getattr(t, "isoformat", t.__str__)() for t in frame[time]])
+            )
+        with part.open("w", encoding="utf-8", newline="") as file:
+            if path.suffix == ".json":
+                file.write(json.dumps(frame.to_dicts(), indent=1) + "\n")
+                return
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(frame.columns)
+            writer.writerows(frame.iter_rows())

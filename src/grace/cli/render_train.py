@@ -72,7 +72,7 @@ def _against(baselines: Mapping[str, float], record: Record) -> str:
     own, folds = record.validation["rmse"], record.spec.get("folds", 0)
     others = ", ".join(f"{name} {value:.2f}" for name, value in baselines.items())
     if record.spec["suspended"] == "hazard":
-        return f"RMSE of units that failed, alone: network {own:.2f}, {others}; these learn from them alone, no judge of the fleet"
+        return f"RMSE of failed units alone: network {own:.2f}; {others}, which learn from these alone. No judge of the fleet."
     ahead = [name for name, value in baselines.items() if value <= own]
     verdict = f"{' and '.join(ahead)} as good or better" if ahead else "ahead of all"
     where, what = ("out of fold", "all engines") if folds else ("validation RMSE", "one split")

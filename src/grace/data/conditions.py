@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.conventions import Conventions
 from grace.data.fleet import MISSING, SETTINGS, Fleet, missing
+from grace.data.seen import Seen
 from grace.data.stored import StoredRows
 
 SAMPLE_ROWS = 800
@@ -33,6 +34,7 @@ class Conditioner:
         settings: Names of the ``D`` settings; none means one condition.
         step: Typical time between two rows, in the unit of RUL; 0 where the rows count and not their times. Above 0 a row has a
             further column, the time since the row before in such steps, 0 at its engine's first row.
+        seen: Ranges of the training engines; None: not known, of a file of before.
     """
 
     features: tuple[str, ...]
@@ -42,6 +44,7 @@ class Conditioner:
     scale: NDArray[np.float64]
     settings: tuple[str, ...] = SETTINGS
     step: float = 0.0
+    seen: Seen | None = None
 
     @classmethod
     def fit(cls, fleet: Fleet, conventions: Conventions, timed: bool = False) -> Conditioner:
@@ -66,7 +69,8 @@ class Conditioner:
         if names:
             centres = _centres(points, len(fleet.values), chunks, conventions.conditions)
         mean, scale = _scaling(fleet, conventions.features, lambda rows: _nearest(points(rows), centres), len(centres))
-        return cls(conventions.features, unit, centres, mean, scale, names, uneven_step(fleet) if timed else 0.0)
+        found = cls(conventions.features, unit, centres, mean, scale, names, uneven_step(fleet) if timed else 0.0)
+        return replace(found, seen=Seen.of(fleet, found.scaled, len(found.features), conventions.window))
 
     @property
     def columns(self) -> int:

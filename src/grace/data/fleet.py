@@ -48,6 +48,7 @@ class Fleet:
         groups: Group of each engine, ``[E]``: those of one group are near replicates, and stand on one side of every split. None:
             each engine is on its own.
         left_out: Engines that could not be read and have no rows here, by name, with the reason.
+        row_time: Time of each row as in the file, ``[R]``; None: the count of the engine's rows, or not known.
         done: What was done to its table as it was read, a line each.
         sha256: Of what it was read from, in hexadecimal: a file's bytes; of several files :func:`grace.data.identity.combined`;
             a frame's columns and values. None for a fleet made in Python and for a part of a fleet.
@@ -68,6 +69,7 @@ class Fleet:
     stops: NDArray[Any] | None = None
     groups: NDArray[Any] | None = None
     left_out: Mapping[int | str, str] = field(default_factory=dict)
+    row_time: NDArray[Any] | None = None
     done: tuple[str, ...] = ()
 
     @classmethod
@@ -191,7 +193,9 @@ class Fleet:
                 return values.select(self.starts[index], starts)
             return values[np.concatenate([np.arange(self.starts[i], self.starts[i + 1]) for i in index])]
 
-        found: dict[str, Any] = {n: of_rows(getattr(self, n)) for n in ("values", "labels", "row_rul", "time")}
+        found: dict[str, Any] = {
+            n: of_rows(getattr(self, n)) for n in ("values", "labels", "row_rul", "time", "row_time")
+        }
         for name in ("engines", "last_rul", "last_time", "failed", "stops", "groups"):
             each = getattr(self, name)
             found[name] = None if each is None else each[index]

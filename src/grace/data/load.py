@@ -94,7 +94,7 @@ def _counted(fleet: Fleet, leave_out: bool) -> Fleet:
         faults = {fleet.engines[e].item(): f"{rule} {step:g}" for e, step in zip(owner, found, strict=True)}
         fleet = fleet.select(np.setdiff1d(np.arange(len(fleet.engines)), owner))
         fleet = replace(fleet, left_out=dict(fleet.left_out) | faults)
-    return replace(fleet, row_rul=None, last_time=None, time=None)
+    return replace(fleet, row_rul=None, last_time=None, row_time=None, time=None)
 
 
 @part("reading")

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, softplus
 
-INTERVALS = 16
-"""``K``: 8 cycles each at a cap of 125."""
+INTERVALS = 32
+"""``K``: 4 cycles each at a cap of 125."""
 
 
 def start(intervals: int) -> Tensor:

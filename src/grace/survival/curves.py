@@ -56,6 +56,21 @@ class Curves:
         found = (1 - share) * self.values[rows, k] + share * self.values[rows, k + 1]
         return np.asarray(found * self._kept() ** np.maximum(each - last, 0.0))
 
+    def after(self, waited: Values) -> Curves:
+        """Survival from some times after the landmarks on, ``[N]``, of units that live then: ``S(w + t) / S(w)``.
+
+        Curves that end have edges up to where all of them are still told.
+        """
+        last = float(self.edges[-1])
+        edges = self.edges
+        if not self.goes_on and len(self) and waited.max() > 0:
+            edges = np.linspace(0.0, max(last - float(waited.max()), last / len(edges)), len(edges))
+        times = waited[:, None] + edges
+        told = Curves(self.edges, self.values, True) if not self.goes_on else self
+        alive = told.survival(np.column_stack([waited, times]))
+        values = np.divide(alive[:, 1:], alive[:, :1], out=np.zeros_like(times), where=alive[:, :1] > 0)
+        return Curves(edges, np.column_stack([np.ones(len(self)), values[:, 1:]]), self.goes_on)
+
     def _kept(self) -> Values:
         """Share of the units that outlives a unit of time in the last interval, ``[N, 1]``."""
         width = self.edges[-1] - self.edges[-2]

@@ -11,17 +11,19 @@ from torch import Tensor, nn
 
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
+from grace.data.seen import Seen
 from grace.formats import DamagedError, Format
 from grace.models.baselines import BASELINES
 from grace.models.rul_problem import UNITS
-from grace.survival.pool import Pool
 from grace.training.checkpoint import load, save
 from grace.training.conformal import Interval, constant
 from grace.training.migrations import spec_read_by
 from grace.training.outcome import Member, Run
 from grace.training.spec import RunSpec
+from grace.training.survival import OutOfFold
 
 ARRAYS = ("unit", "centres", "mean", "scale")
+RANGES = ("low", "high")
 
 
 def _members(body: dict[str, Any]) -> dict[str, Any]:
@@ -40,14 +42,14 @@ NETWORK = Format("trained network", 3, {1: lambda body: body | {"spec": spec_rea
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
     """The networks of a run, one or one a fold, each with the conditions and scaling of its training engines; intervals; what was
-    done to the table that they were trained on, as in :class:`~grace.training.record.Record`; and of an ensemble how far its
-    survival curves are believed."""
+    done to the table that they were trained on, as in :class:`~grace.training.record.Record`; and of an ensemble survival out of
+    fold, from which follows how far its curves are believed."""
 
     members: tuple[Member, ...]
     spec: RunSpec
     interval: Interval
     table: tuple[str, ...] = ()
-    pool: Pool | None = None
+    survival: OutOfFold | None = None
 
     @property
     def conventions(self) -> Conventions:
@@ -67,12 +69,13 @@ def save_model(path: Path, run: Run) -> None:
                     "features": list(member.conditioner.features),
                     "step": member.conditioner.step,
                     **{name: torch.from_numpy(getattr(member.conditioner, name)) for name in ARRAYS},
+                    **_ranges(member.conditioner.seen),
                 },
             }
             for member in run.members
         ],
         "interval": _stored(run.interval),
-        "pool": None if run.survival is None else _stored_pool(run.survival.pool),
+        "survival": None if run.survival is None else run.survival.state(),
         "test": run.record.test,
         "table": run.record.table,
     }
@@ -92,14 +95,17 @@ def load_model(path: Path) -> TrainedNetwork:
         members = tuple(_member(spec, one) for one in state["members"])
     except (KeyError, ValueError, RuntimeError) as error:  # RuntimeError: of torch, with a line a tensor
         raise DamagedError(path, f"{type(error).__name__} {error}".splitlines()[0]) from None
+    seen = state.get("survival")
+    survival = None if seen is None else OutOfFold.of_state(seen)
     made = Interval(interval["level"], float(spec.conventions.cap), **arrays)
-    return TrainedNetwork(members, spec, made, tuple(state.get("table", ())), _pool(state.get("pool")))
+    return TrainedNetwork(members, spec, made, tuple(state.get("table", ())), survival)
 
 
 def _member(spec: RunSpec, state: dict[str, Any]) -> Member:
     c = state["conditioner"]
     arrays, settings = {name: c[name].numpy() for name in ARRAYS}, spec.conventions.settings
-    conditioner = Conditioner(tuple(c["features"]), **arrays, settings=settings, step=c.get("step", 0.0))
+    seen = Seen(*(c[name].numpy() for name in RANGES)) if set(RANGES) <= c.keys() else None
+    conditioner = Conditioner(tuple(c["features"]), **arrays, settings=settings, step=c.get("step", 0.0), seen=seen)
     return Member(_model(spec, conditioner, state["weights"]).eval(), conditioner)
 
 
@@ -119,18 +125,10 @@ def _outputs(weights: dict[str, Tensor]) -> int:
     return len([bias for name, bias in weights.items() if name.startswith("rul_head") and name.endswith("bias")][-1])
 
 
-def _pool(state: dict[str, Any] | None) -> Pool | None:
-    """Of a file that has one."""
-    if state is None:
-        return None
-    return Pool(state["edges"].numpy(), state["fleet"].numpy(), state["share"], state["goes_on"])
+def _ranges(seen: Seen | None) -> dict[str, Tensor]:
+    return {} if seen is None else {name: torch.from_numpy(getattr(seen, name)) for name in RANGES}
 
 
 def _stored(interval: Interval) -> dict[str, Any]:
     arrays = {name: torch.from_numpy(getattr(interval, name)) for name in ("size", "member", "score", "weight")}
     return {"level": interval.level} | arrays
-
-
-def _stored_pool(pool: Pool) -> dict[str, Any]:
-    arrays = {name: torch.from_numpy(getattr(pool, name)) for name in ("edges", "fleet")}
-    return arrays | {"share": pool.share, "goes_on": pool.goes_on}

@@ -94,7 +94,7 @@ def finished(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int], fleet: 
     doubts = concerns(spec, history, chosen, truth, [*filter(None, [splits[0].suspension]), *left_out])
     facts["concerns"] = [doubt.line for doubt in doubts]
     facts["interval"] = {"level": LEVEL, "half_width": interval.half_width(ruls)}
-    survival = held_out(models, splits, spec, interval, stack.device) if spec.trains("rul") else None
+    survival = held_out(models, splits, spec, interval, fleet, stack.device) if spec.trains("rul") else None
     if survival is not None:
         facts["survival"] = survival.figures(spec.conventions.health_cuts)
     if splits[0].test is not None:

@@ -3,53 +3,37 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.data.fleet import Fleet, missing
+from grace.data.fleet import Fleet
 from grace.data.load import as_fleet
 from grace.data.tables.scan import Frame
 from grace.data.tables.spared import said_of_left_out
+from grace.data.tables.table import SECONDS
 from grace.data.windows import Windows
-from grace.errors import GraceWarning, UnitError
+from grace.errors import GraceError, GraceWarning, UnitError
 from grace.models.baselines import input_of
+from grace.survival.replacement import Costs
 from grace.training.evaluate import Predictions
+from grace.training.forecast import Forecast as Forecast
+from grace.training.maintenance import ahead, check_asked, said_of_failures
+from grace.training.marks import Marks, time_at
 from grace.training.model_file import TrainedNetwork
-from grace.training.outcome import Member
 
 
-@dataclass(frozen=True, eq=False)
-class Forecast:
-    """Of ``E`` engines, after their last recorded cycle; of rows that hold over an interval at the stop of the last one.
-
-    Attributes:
-        engine: Engine numbers or names, ``[E]``.
-        cycle: Recorded cycles, int64 ``[E]``; of a table of the user's own the last time.
-        rul: Predicted RUL, cycles (or the table's unit) ``[E]``; NaN of a network that was trained on health alone.
-        low: Lower end of the interval, at least 0, ``[E]``; NaN where there were too few held-out engines for one, or no RUL.
-        high: Upper end; the cap stands for "the cap or more", ``[E]``.
-        health: Health state 0, 1 or 2, int64 ``[E]``; of a network that was trained on RUL alone it follows from the RUL.
-        note: What should be known of each prediction, ``[E]``: which columns have gaps in the last window, of those that had none
-            in training; mostly empty.
-        left_out: Engines that cannot be predicted, by name, with the reason; none of the ``E``.
-    """
-
-    engine: NDArray[Any]
-    cycle: NDArray[Any]
-    rul: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    health: NDArray[np.int64]
-    note: NDArray[np.str_]
-    left_out: Mapping[int | str, str]
-
-
-def predict(network: TrainedNetwork, engines: Fleet | Path | str | Frame) -> Forecast:
+def predict(
+    network: TrainedNetwork,
+    engines: Fleet | Path | str | Frame,
+    every: int | None = None,
+    *,
+    within: Sequence[float] = (),
+    costs: Costs | None = None,
+) -> Forecast:
     """Predict every engine from its last window; a short engine is padded at the front, as in training.
 
     An engine that cannot be read (a reading that is no finite number, a column that was never read, a time that stands twice) is
@@ -60,53 +44,84 @@ def predict(network: TrainedNetwork, engines: Fleet | Path | str | Frame) -> For
         engines: A fleet; a file (C-MAPSS text, or a table by its ending) or a frame of polars or pandas with the columns that the
             network was trained on: those of its table, or ``engine``, ``cycle``, ``setting_1``..``setting_3`` and its sensors.
             Other columns do no harm, and an RUL is not asked for.
+        every: Predict at inspections, ``every`` rows apart counted back from the engine's last row: what the network would have
+            said of the table cut after that row. None: at the last row alone.
+        within: Horizons, in the unit of RUL: the probability to fail within each is told, beyond the cap by hazards alone.
+        costs: Of a failure and of a planned replacement: dates of replacement are told, by a network that was trained in folds.
 
     Raises:
-        GraceError: A column that the network was trained on is missing, or no engine can be read.
+        GraceError: A column that the network was trained on is missing, no engine can be read, ``every`` is below 1, or the network
+            cannot tell what is asked (:func:`grace.training.maintenance.check_asked`).
 
     Warns:
-        GraceWarning: Engines are left out.
+        GraceWarning: Engines are left out, or failures are told by a network that learned from failed units alone.
     """
-    features = network.members[0].conditioner.features
-    fleet = as_fleet(engines, network.conventions.table, features, leave_out=UnitError)
+    check_asked(network, within, costs)
+    features, columns = network.members[0].conditioner.features, network.conventions.table
+    fleet = as_fleet(engines, columns, features, leave_out=UnitError)
     fleet.need(features)
-    every = [_last(network, member, fleet) for member in network.members]
+    ends = fleet.starts[1:] - 1 if every is None else _inspections(fleet, every)
+    marks = Marks(fleet, ends, features, network.conventions.window, "cycle" if columns is None else columns.time)
+    found, sides, windows = _predicted(network, fleet, ends, marks)
+    waited = np.zeros(len(ends)) if fleet.stops is None else _held(fleet, ends, network.conventions.unit)
+    told = ahead(network, windows, fleet.age_at(ends), waited, within, costs)
+    for line in (*said_of_left_out(fleet.left_out), *(said_of_failures(network) if told.columns else [])):
+        warnings.warn(f"{fleet.name}: {line}", GraceWarning, 2)
+    probability = found.probability if network.spec.trains("health") else None
+    engine, time = fleet.engines[fleet.engine_at(ends)], time_at(fleet, ends)
+    known = engine, time, sides[0], sides[1], sides[2], found.health, marks.notes(), probability
+    return Forecast(*known, fleet.left_out, network.conventions, told)
+
+
+def _predicted(
+    network: TrainedNetwork, fleet: Fleet, ends: NDArray[np.int64], marks: Marks
+) -> tuple[Predictions, NDArray[np.float64], list[Windows]]:
+    """Predictions of the windows that end at ``ends``, RUL with its interval, ``[3, N]``, and the windows as each member reads
+    them; the marks look at the rows."""
+    every, read = [], []
+    for member in network.members:
+        rows = member.conditioner.transform(fleet)
+        marks.look(member.conditioner.seen, rows)
+        windows = Windows.ending_at(fleet, rows, ends, network.conventions)
+        read.append(windows)
+        every.append(Predictions.of(member.model, input_of(member.model, windows), network.spec))
     found, (low, high) = Predictions.mean(every, network.spec), network.interval.ends(np.stack([p.rul for p in every]))
     sides = np.stack([found.rul, low, high]).astype(np.float64)
     if fleet.stops is not None:
-        sides = _at_the_stop(sides, fleet, network.conventions.cap)
+        sides = _at_the_stop(sides, _held(fleet, ends, network.conventions.unit), network.conventions.cap)
     if not network.spec.trains("rul"):
         sides[:] = np.nan
-    last = fleet.lengths if fleet.last_time is None else fleet.last_time
-    notes = _notes(fleet, features, network.conventions.window)
-    for line in said_of_left_out(fleet.left_out):
-        warnings.warn(f"{fleet.name}: {line}", GraceWarning, 2)
-    return Forecast(fleet.engines, last, sides[0], sides[1], sides[2], found.health, notes, fleet.left_out)
+    return found, sides, read
 
 
-def _notes(fleet: Fleet, features: tuple[str, ...], window: int) -> NDArray[np.str_]:
-    """Columns with gaps in the last ``window`` rows of each engine, without a feature that tells the network so, ``[E]``."""
-    gappy = tuple(name for name in features if missing(name) in fleet.columns and missing(name) not in features)
-    notes = np.full(len(fleet.engines), "", dtype=object)
-    for engine, stop in enumerate(fleet.starts[1:] if gappy else ()):
-        rows = np.arange(max(stop - window, fleet.starts[engine]), stop)
-        gone = (fleet.taken(rows, tuple(map(missing, gappy))) > 0).sum(axis=0)
-        said = (
-            f"{name}: {count} of the last {len(rows)} readings missing" for name, count in zip(gappy, gone, strict=True)
-        )
-        notes[engine] = "; ".join(text for text, count in zip(said, gone, strict=True) if count)
-    return notes.astype(np.str_)
+def _inspections(fleet: Fleet, every: int) -> NDArray[np.int64]:
+    """Every ``every``-th row of each engine counted back from its last one, in order, ``[N]``."""
+    if every < 1:
+        raise GraceError(f"`every` should be at least 1 row. Found {every}.")
+    row = np.arange(len(fleet.values))
+    return np.flatnonzero((fleet.starts[fleet.engine_at(row) + 1] - 1 - row) % every == 0)
 
 
-def _at_the_stop(sides: NDArray[np.float64], fleet: Fleet, cap: float) -> NDArray[np.float64]:
-    """RUL and interval ``[3, E]``, which hold at the start of each engine's last row, at its stop: less by the time between, at
+def _held(fleet: Fleet, rows: NDArray[np.int64], unit: str) -> NDArray[np.float64]:
+    """Time from the start of some rows to their stop, in the unit of RUL, ``[N]``."""
+    engine = fleet.engine_at(rows)
+    last = fleet.starts[engine + 1] - 1
+    if fleet.row_time is None or fleet.time is None or fleet.stops is None:
+        if (rows != last).any():
+            raise GraceError(
+                f"{fleet.name}: inspections should have the stop of each row. Found the last ones alone, of rows on the disk. "
+                "Predict the file itself."
+            )
+        return fleet.held
+    before: NDArray[Any] = fleet.row_time[last] - fleet.row_time[rows]
+    if before.dtype.kind == "m":
+        before = before / np.timedelta64(1, "s") / SECONDS[unit]
+    return np.asarray(fleet.stops[engine] - before - fleet.time[rows], dtype=np.float64)
+
+
+def _at_the_stop(sides: NDArray[np.float64], held: NDArray[np.float64], cap: float) -> NDArray[np.float64]:
+    """RUL and interval ``[3, N]``, which hold at the start of each row, at its stop: less by the time between, ``held [N]``, at
     least 0; an upper end at the cap, "the cap or more", stays there."""
-    found = np.maximum(sides - fleet.held, 0.0)
+    found = np.maximum(sides - held, 0.0)
     found[2] = np.where(sides[2] >= cap, cap, found[2])
     return found
-
-
-def _last(network: TrainedNetwork, member: Member, fleet: Fleet) -> Predictions:
-    """A member's predictions of the last window of every engine."""
-    windows = Windows.last(fleet, member.conditioner.transform(fleet), network.conventions)
-    return Predictions.of(member.model, input_of(member.model, windows), network.spec)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from grace.clock import part
+from grace.data.fleet import Fleet
 from grace.data.windows import Windows
 from grace.models.baselines import input_of
 from grace.models.hazard import INTERVALS
@@ -19,10 +21,11 @@ from grace.models.two_heads import TwoHeads
 from grace.survival.curves import Curves
 from grace.survival.figures import survival_figures
 from grace.survival.landmarks import Landmarks
+from grace.survival.policies import Lives
 from grace.survival.pool import Pool, out_of_fold
 from grace.training.conformal import Interval
 from grace.training.evaluate import BATCH, Predictions
-from grace.training.protocol import Split
+from grace.training.protocol import Split, fold_parts
 from grace.training.spec import RunSpec
 
 Values = NDArray[np.float64]
@@ -30,30 +33,70 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class OutOfFold:
-    """Survival of the landmarks of all folds, each predicted by the network that has not seen its unit.
+    """Survival at the landmarks of all folds, each predicted by the network that has not seen its unit, and the units.
 
     Attributes:
         curves: Of ``N`` landmarks, each pooled with the fleet's as the other folds say.
-        landmarks: What was seen after them.
+        landmarks: What was seen after them; ``unit`` is a number from 0, of the ``U`` units of the fleet.
         pool: Of all folds, for new units.
+        lives: Of the units.
+        fold: Of each unit, int64 ``[U]``; -1 of units that no fold holds out.
     """
 
     curves: Curves
     landmarks: Landmarks
     pool: Pool
+    lives: Lives
+    fold: NDArray[np.int64]
 
     def figures(self, horizons: Sequence[float]) -> dict[str, float]:
         """As :func:`grace.survival.figures.survival_figures`, and the ``share`` of the networks in the pool."""
         return survival_figures(self.curves, self.landmarks, horizons) | {"share": self.pool.share}
 
+    def state(self) -> dict[str, Any]:
+        """As tensors and numbers, of which :meth:`of_state` makes it again; curves in single precision."""
+        arrays = {
+            "values": self.curves.values.astype(np.float32),
+            "edges": self.curves.edges,
+            "fleet": self.pool.fleet,
+            "fold": self.fold,
+            **{name: getattr(self.landmarks, name) for name in _OF_LANDMARKS},
+            **{name: getattr(self.lives, name) for name in _OF_LIVES},
+        }
+        numbers = {"share": self.pool.share, "goes_on": self.pool.goes_on}
+        return numbers | {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Any]) -> OutOfFold:
+        """What :meth:`state` gave."""
+        array = {name: value.numpy() for name, value in state.items() if isinstance(value, torch.Tensor)}
+        edges, goes_on = array["edges"], bool(state["goes_on"])
+        return cls(
+            Curves(edges, array["values"].astype(np.float64), goes_on),
+            Landmarks(*(array[name] for name in _OF_LANDMARKS)),
+            Pool(edges, array["fleet"], float(state["share"]), goes_on),
+            Lives(*(array[name] for name in _OF_LIVES)),
+            array["fold"],
+        )
+
+
+_OF_LANDMARKS = ("time", "event", "unit", "age")
+_OF_LIVES = ("entry", "end", "failed")
+
 
 @part("survival")
 def held_out(
-    models: Sequence[nn.Module], splits: Sequence[Split], spec: RunSpec, interval: Interval, device: str = "cpu"
+    models: Sequence[nn.Module],
+    splits: Sequence[Split],
+    spec: RunSpec,
+    interval: Interval,
+    fleet: Fleet,
+    device: str = "cpu",
 ) -> OutOfFold | None:
-    """Of the members of an ensemble; None of a single network, which holds out no unit that nothing was chosen on."""
+    """Of the members of an ensemble on a fleet; None of a single network, which holds out no unit that nothing was chosen on, and
+    where no unit was held out before its end."""
     seen = [split.followed for split in splits if split.followed is not None]
-    if not seen or not sum(map(len, seen)):
+    if not sum(map(len, seen)):
         return None
     curves = [
         own_curves([model], split.landmarks, spec, interval, device, without=number)
@@ -61,9 +104,26 @@ def held_out(
         if split.landmarks is not None
     ]
     model = Curves(curves[0].edges, np.concatenate([one.values for one in curves]), curves[0].goes_on)
-    landmarks = Landmarks.together(seen)
-    folds = np.split(np.arange(len(model)), np.cumsum([len(one) for one in curves])[:-1])
-    return OutOfFold(out_of_fold(model, landmarks, folds), landmarks, Pool.of(model, landmarks))
+    landmarks = _numbered(Landmarks.together(seen), fleet)
+    fold = np.full(len(fleet.engines), -1)
+    for number, units in enumerate(fold_parts(spec, fleet)):
+        fold[units] = number
+    parts = [np.flatnonzero(fold[landmarks.unit] == number) for number in range(len(splits))]
+    pooled = out_of_fold(model, landmarks, parts)
+    return OutOfFold(pooled, landmarks, Pool.of(model, landmarks), lives_of_units(fleet), fold)
+
+
+def lives_of_units(fleet: Fleet) -> Lives:
+    """Lives of all engines of a fleet."""
+    failed = np.ones(len(fleet.engines), dtype=np.bool_) if fleet.failed is None else fleet.failed
+    return Lives(fleet.entries(), fleet.lives(), failed)
+
+
+def _numbered(landmarks: Landmarks, fleet: Fleet) -> Landmarks:
+    """The landmarks with the numbers of their units in place of names."""
+    order = np.argsort(fleet.engines)
+    place = np.searchsorted(fleet.engines, landmarks.unit, sorter=order)
+    return Landmarks(landmarks.time, landmarks.event, order[place], landmarks.age)
 
 
 def own_curves(

@@ -21,6 +21,7 @@ from grace.cli.render_data import show_table as show_table
 from grace.cli.render_demo import show_cosine as show_cosine
 from grace.cli.render_demo import show_dial as show_dial
 from grace.cli.render_demo import show_two_regimes as show_two_regimes
+from grace.cli.render_forecast import check_ending as check_ending
 from grace.cli.render_forecast import show_forecast as show_forecast
 from grace.cli.render_profile import profiled as profiled
 from grace.cli.render_survival import show_survival as show_survival
@@ -63,6 +64,7 @@ from grace.report.figures import draw as draw
 from grace.report.library import bundling as bundling
 from grace.report.page import page as page
 from grace.report.read import read_results as read_results
+from grace.survival.replacement import Costs as Costs
 from grace.training.baselines import baseline_errors as baseline_errors
 from grace.training.export import export_onnx as export_onnx
 from grace.training.export import inputs as inputs

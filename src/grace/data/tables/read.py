@@ -117,6 +117,7 @@ def _in_memory(table: Table, source: TableSource) -> Fleet:
         last_time=found["shown"][last],
         sha256=sha256,
         time=found["time"],
+        row_time=found["shown"],
         stops=found["stop"][last] if "stop" in found else None,
         failed=failed_of(source, fleet.engines, fleet.starts, found),
     )

@@ -1,0 +1,170 @@
+"""What maintenance asks of a trained network: the probability of failure within a time, and when to replace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grace.core.stats import Span
+from grace.data.windows import Windows
+from grace.errors import GraceError
+from grace.models.rul_problem import HAZARD
+from grace.survival.curves import Curves
+from grace.survival.policies import Lives, best_age, cost_difference, cost_rate, out_of_fold, settled_rate
+from grace.survival.replacement import Costs, Plans, expected, plan
+from grace.training.model_file import TrainedNetwork
+from grace.training.survival import OutOfFold, own_curves
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Replacement:
+    """When to replace ``N`` units, and what that costs beside a fixed age and run to failure.
+
+    Attributes:
+        plans: Date of each unit and its expected cost until then.
+        to_age: Expected saving of each unit beside the best fixed age, ``[N]``: what that costs more than the plan over the same
+            time, at the long-run cost rate.
+        to_failure: The same beside run to failure.
+        age: Best fixed age, in the unit of RUL; inf: none is better than run to failure.
+        rates: Long-run cost per unit of time of ``plans``, ``fixed age`` and ``run to failure``, out of fold, with 95 % intervals
+            over units.
+        less: Cost rate of the plans less that of the fixed age, paired.
+    """
+
+    plans: Plans
+    to_age: Values
+    to_failure: Values
+    age: float
+    rates: Mapping[str, Span]
+    less: Span
+
+    @property
+    def columns(self) -> dict[str, Values]:
+        """By name, ``[N]`` each; a date that is not planned is NaN."""
+        date = np.where(np.isfinite(self.plans.time), self.plans.time, np.nan)
+        found = {"replace_in": date, "expected_cost": self.plans.cost}
+        return found | {"saved_to_fixed_age": self.to_age, "saved_to_failure": self.to_failure}
+
+
+@dataclass(frozen=True, eq=False)
+class Ahead:
+    """What lies ahead of ``N`` units.
+
+    Attributes:
+        within: Probability to fail within each horizon, by horizon in the unit of RUL, ``[N]`` each.
+        replacement: Where costs were given; else None.
+    """
+
+    within: Mapping[float, Values] = field(default_factory=dict)
+    replacement: Replacement | None = None
+
+    @property
+    def columns(self) -> dict[str, Values]:
+        """By name, ``[N]`` each."""
+        found = {f"fails_within_{horizon:g}": values for horizon, values in self.within.items()}
+        return found | ({} if self.replacement is None else self.replacement.columns)
+
+
+def check_asked(network: TrainedNetwork, within: Sequence[float], costs: Costs | None) -> None:
+    """Refuse what a network cannot tell, before anything is predicted.
+
+    Raises:
+        GraceError: A horizon is not above 0, or is beyond the cap of a network without hazards; the network has learned no RUL, or
+            has neither hazards nor an interval; costs are given to a network that was trained without folds.
+    """
+    hazard, cap = network.spec.rul_scale == HAZARD, network.conventions.cap
+    if within or costs is not None:
+        if not network.spec.trains("rul"):
+            raise GraceError("A network that tells of failures should be trained on RUL. Found one of health alone.")
+        if not hazard and not len(network.interval.score):
+            raise GraceError(
+                "The probability of failure should come from hazards or from errors on held-out units. Found a network with "
+                "neither. Train it with --suspended hazard."
+            )
+    for horizon in within:
+        if not 0 < horizon < np.inf:
+            raise GraceError(f"`--within` should be above 0 {network.conventions.unit}. Found {horizon:g}.")
+        if horizon > cap and not hazard:
+            raise GraceError(
+                f"`--within` should be at most the cap of the network, {cap:g} {network.conventions.unit}. Found {horizon:g}. "
+                "Beyond it only hazards tell: train with --suspended hazard."
+            )
+    if costs is not None and network.survival is None:
+        raise GraceError(
+            "`--costs` should come with a network that was trained in folds, whose survival out of fold tells what a policy "
+            "costs. Found none. Train with --folds 10."
+        )
+
+
+def ahead(
+    network: TrainedNetwork,
+    windows: Sequence[Windows],
+    age: Values,
+    waited: Values,
+    within: Sequence[float],
+    costs: Costs | None,
+) -> Ahead:
+    """What is asked of some windows, as each member of the network reads them.
+
+    Args:
+        network: A trained network.
+        windows: ``N`` windows for each member.
+        age: Age of the units at the end of their windows, ``[N]``.
+        waited: Time that each unit is known to have lived on since, ``[N]``.
+        within: Horizons, in the unit of RUL.
+        costs: Of a failure and of a planned replacement; None: no dates.
+    """
+    if not within and costs is None:
+        return Ahead()
+    models = [member.model for member in network.members]
+    curves = own_curves(models, windows, network.spec, network.interval)
+    if network.survival is not None:
+        curves = network.survival.pool.curves(curves)
+    if waited.any():
+        curves = curves.after(waited)
+    failing = 1 - curves.survival(np.asarray(within, dtype=np.float64)) if within else np.zeros((len(age), 0))
+    dates = None
+    if costs is not None and network.survival is not None:
+        dates = _replacement(network.survival, curves, age + waited, costs)
+    return Ahead(dict(zip(within, failing.T, strict=True)), dates)
+
+
+def _replacement(seen: OutOfFold, curves: Curves, age: Values, costs: Costs) -> Replacement:
+    rate = settled_rate(seen.curves, seen.landmarks.unit, seen.landmarks.age, seen.lives, costs)
+    fixed = best_age(seen.lives, costs)[0]
+    plans = plan(curves, costs, rate)
+    own = plans.excess(rate)
+    to_age, to_failure = (
+        expected(curves, np.maximum(date, 0.0), costs).excess(rate) - own for date in (fixed - age, np.inf)
+    )
+    rates, less = policy_rates(seen, costs)
+    return Replacement(plans, to_age, to_failure, fixed, rates, less)
+
+
+def policy_rates(seen: OutOfFold, costs: Costs) -> tuple[dict[str, Span], Span]:
+    """Long-run cost per unit of time of plans, of the best fixed age and of run to failure, out of fold; and the plans' less the
+    fixed age's, paired by unit."""
+    folds = [np.flatnonzero(seen.fold == number) for number in range(int(seen.fold.max()) + 1)]
+    lives: tuple[Lives, Lives] = out_of_fold(
+        seen.curves, seen.landmarks.unit, seen.landmarks.age, seen.lives, costs, folds
+    )
+    held = seen.lives.at(np.sort(np.concatenate(folds)))
+    every = {"plans": lives[0], "fixed age": lives[1], "run to failure": held}
+    return {name: cost_rate(one, costs) for name, one in every.items()}, cost_difference(*lives, costs)
+
+
+def said_of_failures(network: TrainedNetwork) -> list[str]:
+    """What speaks against the probabilities of a network that learned from failed units alone, where others were suspended."""
+    seen = network.survival
+    if network.spec.rul_scale == HAZARD or seen is None or seen.lives.failed.all():
+        return []
+    count = int((~seen.lives.failed).sum())
+    return [
+        f"{count:,} units of its training were suspended, and it learned from failed ones alone, whose lives are the short ones: "
+        "it tells too many failures. Train with --suspended hazard"
+    ]
