@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from grace.core.fit import Losses
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
-from grace.data.prepare import MIN_HISTORY, Prepared
+from grace.data.prepare import Prepared
+from grace.data.windows import usual_history
 from grace.errors import GraceError
 from grace.models.rul_problem import TASKS, RULProblem, statistics_of, usual_size
 
@@ -68,7 +69,7 @@ class FleetProblem(RULProblem):
         inner: RUL loss: ``mse`` or ``weighted_mse``.
         batch_size: Windows in a batch.
         min_history: Shortest history of a window, cycles; what is missing is padded at the front, as in a training. 0 takes full
-            windows only.
+            windows only; None: :func:`~grace.data.windows.usual_history`.
 
     Raises:
         GraceError: A parameter is out of range, or the fleet cannot be used (see :mod:`grace.data.prepare`).
@@ -87,10 +88,11 @@ class FleetProblem(RULProblem):
         size: str | None = None,
         inner: str = "weighted_mse",
         batch_size: int = 128,
-        min_history: int = MIN_HISTORY,
+        min_history: int | None = None,
     ) -> None:
         conventions = conventions or Conventions()
         size = size or usual_size(conventions)
+        min_history = usual_history(conventions) if min_history is None else min_history
         prepared = Prepared.of(fleet, conventions, min_history, timed=statistics_of(size) is not None)
         super().__init__(
             prepared.windows, conventions.cap, size, inner=inner, batch_size=batch_size, every=prepared.every

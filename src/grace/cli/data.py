@@ -71,14 +71,14 @@ def _check(engines: EngineOptions, dataset: Dataset = None) -> None:
     if opened is not None:
         train = work.load_train("", opened)
         conventions = engines.change(work.Conventions(), opened, train)
-        work.show_table(opened, train, conventions, work.MIN_HISTORY)
-        work.check_training(train, conventions, work.MIN_HISTORY)
+        work.show_table(opened, train, conventions, work.usual_history(conventions))
+        work.check_training(train, conventions, work.usual_history(conventions))
         if (table := work.load_test("", opened)) is not None:
             print(f"{opened.test}: {len(table.values):,} rows, {len(table.engines):,} test engines")
         return
     folder, name = work.subset_name(str(dataset), engines.data)
     train = work.read_train(folder, name)
-    work.check_training(train, work.Conventions(), work.MIN_HISTORY)
+    work.check_training(train, work.Conventions(), work.usual_history(work.Conventions()))
     test = work.read_test(folder, name)
     contents = [f"{len(fleet.values)} rows, {len(fleet.engines)} engines" for fleet in (train, test)]
     for kind, content in zip(("train", "test", "RUL"), [*contents, "one RUL a test engine"], strict=True):
@@ -105,7 +105,8 @@ def _info(
     opened = _opened(engines, dataset, "info")
     if opened is not None:
         train = work.load_train("", opened)
-        work.show_table(opened, train, engines.change(work.Conventions(), opened, train), work.MIN_HISTORY, as_json)
+        conventions = engines.change(work.Conventions(), opened, train)
+        work.show_table(opened, train, conventions, work.usual_history(conventions), as_json)
         return
     folder, name = work.subset_name(str(dataset), engines.data)
     work.show_facts(work.read_train(folder, name), work.read_test(folder, name), as_json)

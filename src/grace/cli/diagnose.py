@@ -71,7 +71,7 @@ def _diagnose(
         fleet = work.with_labels(fleet, labels)
     base = work.PUBLISHED if published else work.Conventions()
     conventions = _less(engines.change(base, opened, fleet), without or [])
-    min_history = 0 if published else work.MIN_HISTORY
+    min_history = 0 if published else work.usual_history(conventions)
     if opened is not None and not as_json:
         work.show_table(opened, fleet, conventions, min_history)
     network = size or ("compact" if published else work.usual_size(conventions))

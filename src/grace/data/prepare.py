@@ -13,9 +13,6 @@ from grace.data.fleet import Fleet
 from grace.data.windows import ManyWindows, Windows, shortest_history, training_windows
 from grace.errors import GraceError
 
-MIN_HISTORY = 20
-"""Shortest history that a window needs by default, in trainings and in a diagnosis, cycles (rows of a table)."""
-
 FEW_GROUPS = 4
 """Groups of which each is named where it is said how many failed."""
 ALL_FAILED = "every unit is taken as failed; if some still run, name --event"

@@ -14,7 +14,7 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import CHUNK, Fleet
 from grace.data.health_labels import rul_to_health_3class
 
-MIN_CUT = 20
+CYCLES, ROWS = 20, 2
 UNKNOWN = -1
 """Health state of a window that has none."""
 
@@ -120,17 +120,22 @@ class Windows:
     ) -> Windows:
         """The last window of every engine after each of ``cuts`` random cuts: what a test file of these engines would hold.
 
-        The cuts are uniform between the 20th cycle (or the last, if that is earlier) and the last: the shortest test engines
-        of C-MAPSS have 19 to 38 cycles. A table whose window is shorter may be cut as early as that. ``max_rul`` is the largest
+        The cuts are uniform between the first row that is predicted (:func:`usual_history`; the last, if that is earlier) and the
+        last. ``max_rul`` is the largest
         RUL at a cut, cycles; 0 sets none. Without one, a quarter to a third of the cuts of C-MAPSS lie far above the cap, where
         every model is right: its test engines were cut nearer to failure.
         """
-        shortest = MIN_CUT if conventions.table is None else min(MIN_CUT, conventions.window)
-        least = np.minimum(fleet.lengths, shortest)
+        least = np.minimum(fleet.lengths, usual_history(conventions))
         if max_rul:
             least = np.maximum(least, np.minimum(fleet.rows_above(max_rul) + 1, fleet.lengths))
         kept = rng.integers(least[:, None], fleet.lengths[:, None] + 1, (len(fleet.lengths), cuts))
         return cls.ending_at(fleet, rows, (fleet.starts[:-1, None] + kept - 1).reshape(-1), conventions)
+
+
+def usual_history(conventions: Conventions) -> int:
+    """Recorded rows from which on a unit is trained on and predicted: 20 cycles, as the shortest test engines of C-MAPSS have 19 to
+    38; of a table 2, the least that a slope takes, since units are asked about from their first rows on."""
+    return CYCLES if conventions.table is None else ROWS
 
 
 def shortest_history(conventions: Conventions, min_history: int) -> int:

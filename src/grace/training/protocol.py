@@ -12,7 +12,7 @@ from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.prepare import check_training, suspension
-from grace.data.windows import MIN_CUT, ManyWindows, Windows, training_windows
+from grace.data.windows import ManyWindows, Windows, training_windows, usual_history
 from grace.errors import GraceError
 from grace.models.rul_problem import statistics_of
 from grace.survival.landmarks import Landmarks
@@ -183,8 +183,7 @@ def landmark_rows(fleet: Fleet, conventions: Conventions, most: int = MAX_LANDMA
     looks simpler, would look ahead: units of short life would stand for more of those that are alive at an age than they are, and
     even a Kaplan-Meier curve by age would be found to promise too much.
     """
-    shortest = MIN_CUT if conventions.table is None else min(MIN_CUT, conventions.window)
-    first = np.minimum(fleet.lengths, shortest) - 1
+    first = np.minimum(fleet.lengths, usual_history(conventions)) - 1
     counts = np.maximum(fleet.rows_above(0) - first, 0)
     ends = np.cumsum(counts)
     if not ends[-1]:

@@ -99,7 +99,7 @@ _STATISTICS = Schedule(8, 50, 256, 2e-3, 1e-2, 1, "cosine", ema_decay=0.99, min_
 SCHEDULES = {
     # for a network on statistics, chosen out of fold: docs/training.md
     "statistics": _STATISTICS,
-    "quantiles": _STATISTICS,
+    "quantiles": replace(_STATISTICS, min_history=2),  # of tables, whose units are predicted from their second row on
     # the source's recipe, section 7 of its text; it stops early without a figure: twice the plateau's patience
     "paper": Schedule(500, 0, 256, 1e-3, 1e-4, 10, "plateau", ema_decay=0.999, early_stopping_patience=60),
     # for two CPU cores, chosen from learning curves on validation engines: docs/training.md

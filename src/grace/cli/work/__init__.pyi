@@ -47,11 +47,11 @@ from grace.data.load import Source as Source
 from grace.data.load import WithUnits as WithUnits
 from grace.data.load import load_test as load_test
 from grace.data.load import load_train as load_train
-from grace.data.prepare import MIN_HISTORY as MIN_HISTORY
 from grace.data.prepare import check_training as check_training
 from grace.data.simulated.fleet import Simulation as Simulation
 from grace.data.simulated.fleet import simulate as simulate
 from grace.data.tables.columns import TableSource as TableSource
+from grace.data.windows import usual_history as usual_history
 from grace.demos import cosine as cosine
 from grace.demos import dial as dial
 from grace.demos import two_regimes as two_regimes
