@@ -23,8 +23,7 @@ from grace.cli.options import EngineOptions, GridOptions, TrainingOptions, group
 from grace.data.cmapss.checksums import SUBSETS
 from grace.data.conventions import Conventions
 from grace.data.simulated.fleet import Simulation, simulate
-from grace.data.tables.columns import Columns
-from grace.data.windows import usual_history
+from grace.models.rul_problem import usual_history
 from grace.training.schedule import SCHEDULES
 from grace.training.spec import SEEDS, run_spec
 from tests.command import grace, refused
@@ -53,9 +52,8 @@ def test_defaults_are_those_of_the_package() -> None:
     assert {(spec.size, spec.schedule_name, spec.rul_scale) for spec in grid} == {
         ("statistics", "statistics", "cap-head")
     }
-    assert SCHEDULES["statistics"].min_history == usual_history(Conventions()) == 20
-    table = Conventions(table=Columns("unit", "time"))
-    assert SCHEDULES["quantiles"].min_history == usual_history(table) == 2
+    for size in ("statistics", "quantiles", "compact", "tiny"):
+        assert SCHEDULES[size].min_history == usual_history(size)
 
 
 def test_defaults_of_a_diagnosis_are_those_of_the_function() -> None:

@@ -14,9 +14,8 @@ from grace.core.fit import Losses
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.prepare import Prepared
-from grace.data.windows import usual_history
 from grace.errors import GraceError
-from grace.models.rul_problem import TASKS, RULProblem, statistics_of, usual_size
+from grace.models.rul_problem import TASKS, RULProblem, statistics_of, usual_history, usual_size
 
 REFERENCE_EPOCHS = 500  # the source's full training
 
@@ -69,7 +68,7 @@ class FleetProblem(RULProblem):
         inner: RUL loss: ``mse`` or ``weighted_mse``.
         batch_size: Windows in a batch.
         min_history: Shortest history of a window, cycles; what is missing is padded at the front, as in a training. 0 takes full
-            windows only; None: :func:`~grace.data.windows.usual_history`.
+            windows only; None: :func:`~grace.models.rul_problem.usual_history`.
 
     Raises:
         GraceError: A parameter is out of range, or the fleet cannot be used (see :mod:`grace.data.prepare`).
@@ -92,7 +91,7 @@ class FleetProblem(RULProblem):
     ) -> None:
         conventions = conventions or Conventions()
         size = size or usual_size(conventions)
-        min_history = usual_history(conventions) if min_history is None else min_history
+        min_history = usual_history(size) if min_history is None else min_history
         prepared = Prepared.of(fleet, conventions, min_history, timed=statistics_of(size) is not None)
         super().__init__(
             prepared.windows, conventions.cap, size, inner=inner, batch_size=batch_size, every=prepared.every

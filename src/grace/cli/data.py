@@ -71,14 +71,14 @@ def _check(engines: EngineOptions, dataset: Dataset = None) -> None:
     if opened is not None:
         train = work.load_train("", opened)
         conventions = engines.change(work.Conventions(), opened, train)
-        work.show_table(opened, train, conventions, work.usual_history(conventions))
-        work.check_training(train, conventions, work.usual_history(conventions))
+        work.show_table(opened, train, conventions, _shortest(conventions))
+        work.check_training(train, conventions, _shortest(conventions))
         if (table := work.load_test("", opened)) is not None:
             print(f"{opened.test}: {len(table.values):,} rows, {len(table.engines):,} test engines")
         return
     folder, name = work.subset_name(str(dataset), engines.data)
     train = work.read_train(folder, name)
-    work.check_training(train, work.Conventions(), work.usual_history(work.Conventions()))
+    work.check_training(train, work.Conventions(), _shortest(work.Conventions()))
     test = work.read_test(folder, name)
     contents = [f"{len(fleet.values)} rows, {len(fleet.engines)} engines" for fleet in (train, test)]
     for kind, content in zip(("train", "test", "RUL"), [*contents, "one RUL a test engine"], strict=True):
@@ -106,7 +106,7 @@ def _info(
     if opened is not None:
         train = work.load_train("", opened)
         conventions = engines.change(work.Conventions(), opened, train)
-        work.show_table(opened, train, conventions, work.usual_history(conventions), as_json)
+        work.show_table(opened, train, conventions, _shortest(conventions), as_json)
         return
     folder, name = work.subset_name(str(dataset), engines.data)
     work.show_facts(work.read_train(folder, name), work.read_test(folder, name), as_json)
@@ -141,3 +141,8 @@ def _simulate(
     train, test = work.simulate(work.Simulation(engines, test_engines, conditions, faults, dial, seed))
     for path in work.write_cmapss(train, test, folder, name):
         print(path)
+
+
+def _shortest(conventions: work.Conventions) -> int:
+    """Rows that a training of these conventions asks of a unit."""
+    return work.usual_history(work.usual_size(conventions))

@@ -71,10 +71,10 @@ def _diagnose(
         fleet = work.with_labels(fleet, labels)
     base = work.PUBLISHED if published else work.Conventions()
     conventions = _less(engines.change(base, opened, fleet), without or [])
-    min_history = 0 if published else work.usual_history(conventions)
+    network = size or ("compact" if published else work.usual_size(conventions))
+    min_history = 0 if published else work.usual_history(network)
     if opened is not None and not as_json:
         work.show_table(opened, fleet, conventions, min_history)
-    network = size or ("compact" if published else work.usual_size(conventions))
     with (
         work.processes(_jobs(jobs, network)) as executor,
         work.progress_bar(f"{fleet.name}: {recipe}", "initialisations") as on_progress,

@@ -14,7 +14,8 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import CHUNK, Fleet
 from grace.data.health_labels import rul_to_health_3class
 
-CYCLES, ROWS = 20, 2
+MIN_CUT = 20
+"""Rows from which on a unit is predicted by default: the shortest test engines of C-MAPSS have 19 to 38 cycles."""
 UNKNOWN = -1
 """Health state of a window that has none."""
 
@@ -116,26 +117,31 @@ class Windows:
 
     @classmethod
     def after_cuts(
-        cls, fleet: Fleet, rows: Rows, conventions: Conventions, cuts: int, rng: np.random.Generator, max_rul: float = 0
+        cls,
+        fleet: Fleet,
+        rows: Rows,
+        conventions: Conventions,
+        cuts: int,
+        rng: np.random.Generator,
+        max_rul: float = 0,
+        shortest: int = MIN_CUT,
     ) -> Windows:
         """The last window of every engine after each of ``cuts`` random cuts: what a test file of these engines would hold.
 
-        The cuts are uniform between the first row that is predicted (:func:`usual_history`; the last, if that is earlier) and the
-        last. ``max_rul`` is the largest
+        The cuts are uniform between the row ``shortest`` (:func:`first_cut`; the last, if that is earlier) and the last. ``max_rul`` is the largest
         RUL at a cut, cycles; 0 sets none. Without one, a quarter to a third of the cuts of C-MAPSS lie far above the cap, where
         every model is right: its test engines were cut nearer to failure.
         """
-        least = np.minimum(fleet.lengths, usual_history(conventions))
+        least = np.minimum(fleet.lengths, first_cut(conventions, shortest))
         if max_rul:
             least = np.maximum(least, np.minimum(fleet.rows_above(max_rul) + 1, fleet.lengths))
         kept = rng.integers(least[:, None], fleet.lengths[:, None] + 1, (len(fleet.lengths), cuts))
         return cls.ending_at(fleet, rows, (fleet.starts[:-1, None] + kept - 1).reshape(-1), conventions)
 
 
-def usual_history(conventions: Conventions) -> int:
-    """Recorded rows from which on a unit is trained on and predicted: 20 cycles, as the shortest test engines of C-MAPSS have 19 to
-    38; of a table 2, the least that a slope takes, since units are asked about from their first rows on."""
-    return CYCLES if conventions.table is None else ROWS
+def first_cut(conventions: Conventions, shortest: int = MIN_CUT) -> int:
+    """The row from which on units are cut, counted from 1; of a table no later than a window."""
+    return shortest if conventions.table is None else min(shortest, conventions.window)
 
 
 def shortest_history(conventions: Conventions, min_history: int) -> int:

@@ -14,7 +14,7 @@ from grace.clock import part
 from grace.core.weighted_mse import INNER, WEIGHT
 from grace.data.conventions import Conventions
 from grace.data.resident import Batch, ResidentWindows
-from grace.data.windows import UNKNOWN, ManyWindows, Windows
+from grace.data.windows import MIN_CUT, UNKNOWN, ManyWindows, Windows
 from grace.errors import GraceError, check_one_of
 from grace.models.cnn_bilstm_attention import Architecture, CNNBiLSTMAttention
 from grace.models.hazard import INTERVALS, surprise
@@ -75,6 +75,12 @@ def usual_size(conventions: Conventions) -> str:
 
     Each was chosen out of fold: docs/training.md."""
     return "statistics" if conventions.table is None else "quantiles"
+
+
+def usual_history(size: str) -> int:
+    """Rows from which on a unit is trained on and predicted by a network of this size: of a table, which ``quantiles`` is for, two,
+    the least that a slope takes, as its units are asked about from their first rows on."""
+    return 2 if size == "quantiles" else MIN_CUT
 
 
 def statistics_of(size: str, timed: bool = False) -> StatisticsArchitecture | None:

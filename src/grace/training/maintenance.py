@@ -74,8 +74,8 @@ def check_asked(network: TrainedNetwork, within: Sequence[float], costs: Costs |
     """Refuse what a network cannot tell, before anything is predicted.
 
     Raises:
-        GraceError: A horizon is not above 0, or is beyond the cap of a network without hazards; the network has learned no RUL, or
-            has neither hazards nor an interval; costs are given to a network that was trained without folds.
+        GraceError: A horizon is not above 0, or is beyond the cap of a network without hazards; the network has learned no RUL,
+            or has neither hazards nor an interval; costs are given to a network that was trained without folds.
     """
     hazard, cap = network.spec.rul_scale == HAZARD, network.conventions.cap
     if within or costs is not None:

@@ -50,8 +50,8 @@ def predict(
         costs: Of a failure and of a planned replacement: dates of replacement are told, by a network that was trained in folds.
 
     Raises:
-        GraceError: A column that the network was trained on is missing, no engine can be read, ``every`` is below 1, or the network
-            cannot tell what is asked (:func:`grace.training.maintenance.check_asked`).
+        GraceError: A column that the network was trained on is missing, no engine can be read, ``every`` is below 1, or
+            the network cannot tell what is asked (:func:`grace.training.maintenance.check_asked`).
 
     Warns:
         GraceWarning: Engines are left out, or failures are told by a network that learned from failed units alone.

@@ -12,7 +12,7 @@ from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.prepare import check_training, suspension
-from grace.data.windows import ManyWindows, Windows, training_windows, usual_history
+from grace.data.windows import MIN_CUT, ManyWindows, Windows, first_cut, training_windows
 from grace.errors import GraceError
 from grace.models.rul_problem import statistics_of
 from grace.survival.landmarks import Landmarks
@@ -84,7 +84,7 @@ class Split:
         _check(spec, fleet)
         parts = fold_parts(spec, fleet)
         said, found = suspension(fleet, spec.conventions), []
-        landmarks = landmark_rows(fleet, spec.conventions)
+        landmarks = landmark_rows(fleet, spec)
         for number in parts:
             held = fleet.select(number)
             split = cls._made(spec, fleet.select(np.setdiff1d(np.arange(len(fleet.engines)), number)), held, test)
@@ -142,7 +142,13 @@ def _tested(spec: RunSpec, test: Fleet, conditioner: Conditioner) -> Windows:
 def _cut(spec: RunSpec, fleet: Fleet, conditioner: Conditioner, seed: int) -> Windows:
     """Windows at random cuts."""
     rows, cuts = conditioner.transform(fleet), np.random.default_rng(seed)
-    return Windows.after_cuts(fleet, rows, spec.conventions, spec.validation_cuts, cuts, spec.max_validation_rul)
+    how = spec.validation_cuts, cuts, spec.max_validation_rul, _shortest(spec)
+    return Windows.after_cuts(fleet, rows, spec.conventions, *how)
+
+
+def _shortest(spec: RunSpec) -> int:
+    """Rows from which on units are predicted: as they are trained on, unless on full windows alone."""
+    return spec.schedule.min_history or MIN_CUT
 
 
 def fold_parts(spec: RunSpec, fleet: Fleet) -> list[NDArray[np.int64]]:
@@ -176,14 +182,14 @@ def rows_of(fleet: Fleet, part: Fleet, number: NDArray[np.int64], rows: NDArray[
     return np.asarray(rows[mine] + (part.starts[:-1] - fleet.starts[number])[np.searchsorted(number, engine[mine])])
 
 
-def landmark_rows(fleet: Fleet, conventions: Conventions, most: int = MAX_LANDMARKS) -> NDArray[np.int64]:
+def landmark_rows(fleet: Fleet, spec: RunSpec, most: int = MAX_LANDMARKS) -> NDArray[np.int64]:
     """Rows at which survival is scored: at most ``most``, drawn from all after which there is something to see, int64 ``[N]``.
 
     Every row is as likely as any other, so that a unit has landmarks in proportion to its rows. As many for every unit, which
     looks simpler, would look ahead: units of short life would stand for more of those that are alive at an age than they are, and
     even a Kaplan-Meier curve by age would be found to promise too much.
     """
-    first = np.minimum(fleet.lengths, usual_history(conventions)) - 1
+    first = np.minimum(fleet.lengths, first_cut(spec.conventions, _shortest(spec))) - 1
     counts = np.maximum(fleet.rows_above(0) - first, 0)
     ends = np.cumsum(counts)
     if not ends[-1]:

@@ -64,7 +64,7 @@ class OutOfFold:
             **{name: getattr(self.lives, name) for name in _OF_LIVES},
         }
         numbers = {"share": self.pool.share, "goes_on": self.pool.goes_on}
-        return numbers | {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+        return numbers | {name: torch.tensor(array) for name, array in arrays.items()}
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any]) -> OutOfFold:

@@ -32,7 +32,7 @@ def baseline_curves(run: Run, spec: RunSpec, fleet: Fleet, names: Sequence[str] 
     """
     assert run.survival is not None
     edges, found = run.survival.curves.edges, dict[str, list[Curves]]((name, []) for name in names)
-    rows = landmark_rows(fleet, spec.conventions)
+    rows = landmark_rows(fleet, spec)
     for split, number in zip(run.splits, fold_parts(spec, fleet), strict=True):
         if split.followed is None or split.landmarks is None or not len(split.followed):
             continue

@@ -51,7 +51,6 @@ from grace.data.prepare import check_training as check_training
 from grace.data.simulated.fleet import Simulation as Simulation
 from grace.data.simulated.fleet import simulate as simulate
 from grace.data.tables.columns import TableSource as TableSource
-from grace.data.windows import usual_history as usual_history
 from grace.demos import cosine as cosine
 from grace.demos import dial as dial
 from grace.demos import two_regimes as two_regimes
@@ -59,6 +58,7 @@ from grace.files import write_text as write_text
 from grace.formats import rounded as rounded
 from grace.models.rul_problem import HAZARD as HAZARD
 from grace.models.rul_problem import SUSPENDED as SUSPENDED
+from grace.models.rul_problem import usual_history as usual_history
 from grace.models.rul_problem import usual_size as usual_size
 from grace.report.figures import draw as draw
 from grace.report.library import bundling as bundling
