@@ -63,8 +63,8 @@ class Marks:
             means = (total[self.stop] - total[self.begin]) / (self.stop - self.begin)
             _nearest(self._means[index], np.where(full, seen.beyond(1, index, means), 0.0))
 
-    def notes(self) -> NDArray[np.str_]:
-        """The marks of each window in words, ``[N]``; mostly empty."""
+    def notes(self) -> NDArray[np.object_]:
+        """The marks of each window in words, texts ``[N]``; mostly empty."""
         said: list[list[str]] = [[] for _ in self.ends]
         count = self.stop - self.begin
         for window in map(int, np.flatnonzero(count < self.window)):
@@ -72,7 +72,9 @@ class Marks:
         self._gaps(said)
         if self._known and self._readings is not None:
             self._beyond(said, self._readings)
-        return np.array(["; ".join(marks) for marks in said], dtype=np.str_)
+        return np.array(
+            ["; ".join(marks) for marks in said], dtype=object
+        )  # as text all would be as long as the longest
 
     def _gaps(self, said: list[list[str]]) -> None:
         """Columns with gaps, without a feature that tells the network so."""

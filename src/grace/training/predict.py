@@ -37,6 +37,10 @@ def predict(network: TrainedNetwork, engines: Fleet | Path | str | Frame, every:
         every: Predict at inspections, ``every`` rows apart counted back from the engine's last row: what the network would have
             said of the table cut after that row. None: at the last row alone.
 
+    Returns:
+        The predictions as arrays (``engine``, ``cycle``, ``rul``, ``low``, ``high``, ``health``, ``note``, each ``[N]``, and
+        ``probability [N, 3]``), with ``left_out``; ``to_polars()`` and ``to_pandas()`` give them as a frame.
+
     Raises:
         GraceError: A column that the network was trained on is missing, no engine can be read, or ``every`` is below 1.
 
