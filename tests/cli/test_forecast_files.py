@@ -8,15 +8,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 import grace as package
-from tests.command import grace
+from tests.command import grace, refused
 from tests.data.conftest import as_table
 
 SMALL = ["--model", "ridge", "--window", "10", "--to", "net.safetensors"]
-ENDINGS = (".csv", ".json")
+ENDINGS = (".csv", ".parquet", ".json")
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
@@ -24,6 +25,8 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
     if path.suffix == ".json":
         found: list[dict[str, Any]] = json.loads(path.read_text())
         return found
+    if path.suffix == ".parquet":
+        return pl.read_parquet(path).to_dicts()
     return list(csv.DictReader(path.read_text().splitlines()))
 
 
@@ -78,3 +81,61 @@ def test_a_real_family_whose_engines_are_called_units(tmp_path: Path) -> None:
         rows = rows_of(tmp_path / f"new{ending}")
         assert sorted(str(row["unit"]) for row in rows) == sorted(units)
         assert {row["rul_unit"] for row in rows} == {"seconds"}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, pumps: pl.DataFrame) -> Path:
+    """A folder with a network, and pumps of which one has a reading of a million in its last rows."""
+    folder = tmp_path_factory.mktemp("files")
+    pumps.write_parquet(folder / "fleet.parquet")
+    roles = ["--engine", "asset", "--time", "flight", "--time-unit", "flights"]
+    done("train", "--table", "fleet.parquet", *roles, *SMALL, cwd=folder)
+    last = pl.col("flight") == pl.col("flight").max().over("asset")
+    spike = pl.when(last & (pl.col("asset") == "pump 7")).then(1e6).otherwise("s2")
+    pumps.with_columns(s2=spike).write_parquet(folder / "new.parquet")
+    return folder
+
+
+def test_every_file_holds_the_frame(trained: Path) -> None:
+    """All inspections, numbers to three decimals; none of the user's columns in another type."""
+    for ending in ENDINGS:
+        said = done("predict", "net.safetensors", "new.parquet", "--every", 20, "--to", f"bt{ending}", cwd=trained)
+        rows = rows_of(trained / f"bt{ending}")
+        assert said == f"bt{ending}: {len(rows)} inspections of 12 engines\n"
+        frame = package.predict(
+            package.load_model(trained / "net.safetensors"), trained / "new.parquet", 20
+        ).to_polars()
+        assert list(rows[0]) == frame.columns
+        for name in ("rul", "low", "high"):
+            np.testing.assert_allclose([float(row[name]) for row in rows], frame[name], atol=5.1e-4)
+        for name in ("asset", "flight", "health", "note", "rul_unit"):
+            assert [str(row[name]) for row in rows] == frame[name].cast(pl.String).to_list()
+    assert pl.read_parquet(trained / "bt.parquet").schema == frame.schema
+
+
+def test_a_damaged_reading_makes_no_engine_critical_without_a_word(trained: Path) -> None:
+    shown = done("predict", "net.safetensors", "new.parquet", cwd=trained)
+    (line,) = [line for line in shown.splitlines() if "spike" in line]
+    assert "pump 7 " in line
+    done("predict", "net.safetensors", "new.parquet", "--to", "rul.csv", cwd=trained)
+    (row,) = [row for row in rows_of(trained / "rul.csv") if row["note"]]
+    assert row["note"].startswith(f"spike: s2 is 1e+06 at flight {row['flight']}, ")
+
+
+def test_the_screen_shows_the_last_inspection_and_says_so(trained: Path) -> None:
+    alone, shown = (done("predict", "net.safetensors", "new.parquet", *o, cwd=trained) for o in ([], ["--every", 20]))
+    table, said = shown.rsplit("\n", 2)[:2]
+    assert table + "\n" == alone
+    assert said.endswith(" inspections of 12 engines; shown is the last one of each. `--to FILE` writes all.")
+
+
+def test_what_is_refused(trained: Path) -> None:
+    words = refused("predict", "net.safetensors", "new.parquet", "--to", "rul.xlsx", cwd=trained)
+    assert "`--to` should end in .csv, .parquet or .json. Found 'rul.xlsx'." in words
+    words = refused("predict", "net.safetensors", "new.parquet", "--every", 0, cwd=trained)
+    assert "`every` should be at least 1 row. Found 0." in words
+    (trained / "taken").write_text("")
+    for ending in ENDINGS:
+        words = refused("predict", "net.safetensors", "new.parquet", "--to", f"taken/rul{ending}", cwd=trained)
+        assert "should be writable" in words
+    assert not list(trained.glob(".*.part"))

@@ -93,7 +93,9 @@ def test_predict_needs_no_options(trained: Path) -> None:
     assert any(name in shown for name in ("fine", "old", "worn"))
     call("predict", "net.safetensors", "new.csv", "--to", "rul.json", cwd=trained)
     rows = json.loads((trained / "rul.json").read_text())
-    assert set(rows[0]) == {"asset", "hour", "rul", "low", "high", "health", "rul_unit"}
+    states = ["p_fine", "p_old", "p_worn"]
+    assert list(rows[0]) == ["asset", "hour", "rul", "low", "high", "rul_unit", "health", *states, "note"]
+    assert all(sum(row[name] for name in states) == pytest.approx(1, abs=2e-3) for row in rows)
     network = load_model(trained / "net.safetensors")
     columns = network.conventions.table
     assert columns is not None

@@ -40,8 +40,8 @@ def _predict(
       grace predict FD001-grace-42.safetensors cmapss/test_FD001.txt
       grace predict FD001-grace-42.safetensors engines.parquet --to rul.csv
       grace predict fleet-grace-42.safetensors new_engines.csv         trained with --table: columns are known
-      grace predict fleet-grace-42.safetensors fleet.csv --every 10 --to backtest.parquet
-      grace predict fleet-grace-42.safetensors fleet.csv --within 30,90 --costs 5000,800
+      grace predict fleet-grace-42.safetensors new_engines.csv --every 10 --to backtest.parquet
+      grace predict fleet-grace-42.safetensors new_engines.csv --within 30,90 --costs 5000,800
 
     \b
     A network that was trained with --table knows its columns: the new table has to have them, and others do no harm. For one
@@ -57,7 +57,8 @@ def _predict(
     \b
     A note says what speaks against a prediction: a history shorter than the window, a reading beyond all of training (in one
     row: a spike), a mean of the window beyond that of any window of training (drift). It changes no number. With --every each
-    row is what would have been said of the table cut there; the screen shows the last one of each engine, a file has all.
+    row is what would have been said of the table cut there; the screen shows the last one of each engine, a file has all. Of
+    engines that the network was trained on a backtest says more than was known: give it others.
 
     \b
     --within 30,90 adds the probability to fail within 30 and within 90 (cycles, or the unit of the table); beyond the cap only

@@ -89,7 +89,8 @@ class Conditioner:
         for feature in range(values.shape[1]):  # rows lie column by column
             condition = self._condition_of_reading(fleet, rows, self.features[feature], here)
             centred = values[:, feature] - self.mean[condition, feature]
-            scaled[:, feature] = centred / self.scale[condition, feature]
+            with np.errstate(over="ignore"):  # what single precision does not hold is infinite
+                scaled[:, feature] = centred / self.scale[condition, feature]
         if self.step:
             scaled[:, -1] = fleet.gaps_at(rows) / self.step
         return np.nan_to_num(scaled, copy=False) if set(map(missing, self.features)) & set(fleet.columns) else scaled

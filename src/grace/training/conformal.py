@@ -158,7 +158,7 @@ class Interval:
 
     def size_at(self, rul: Values, member: NDArray[np.int64]) -> Values:
         """Expected size of an error at predicted RULs of members, of shapes that broadcast."""
-        place = np.clip(rul / self.cap, 0, 1) * (KNOTS - 1)
+        place = np.nan_to_num(np.clip(rul / self.cap, 0, 1)) * (KNOTS - 1)
         left = np.minimum(place.astype(np.int64), KNOTS - 2)
         share = place - left
         size: Values = (1 - share) * self.size[member, left] + share * self.size[member, left + 1]

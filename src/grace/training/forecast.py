@@ -29,8 +29,8 @@ class Forecast:
         low: Lower end of the interval, at least 0, ``[N]``; NaN where there were too few held-out engines for one, or no RUL.
         high: Upper end; the cap stands for "the cap or more", ``[N]``.
         health: Health state 0, 1 or 2, int64 ``[N]``; of a network that was trained on RUL alone it follows from the RUL.
-        note: What should be known of each prediction, ``[N]``, mostly empty: a history shorter than the window, gaps in columns
-            that had none in training, readings beyond those of training. No number follows from it.
+        note: What should be known of each prediction, texts ``[N]``, mostly empty: a history shorter than the window, gaps in
+            columns that had none in training, readings beyond those of training. No number follows from it.
         probability: Probability of each health state, ``[N, 3]``; None of a network that was not trained on them.
         left_out: Engines that cannot be predicted, by name, with the reason; none of the ``N``.
         conventions: Those of the network; they name columns, unit and health states.
@@ -43,7 +43,7 @@ class Forecast:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     health: NDArray[np.int64]
-    note: NDArray[np.str_]
+    note: NDArray[np.object_]
     probability: NDArray[np.float32] | None
     left_out: Mapping[int | str, str]
     conventions: Conventions

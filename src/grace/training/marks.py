@@ -12,8 +12,8 @@ from grace.data.conditions import Rows
 from grace.data.fleet import MISSING, Fleet, missing
 from grace.data.seen import Seen
 
-MARGIN = 1.0
-"""Standard deviations beyond the range of the training units from which a reading, or the mean of a window, is marked: of units
+MARGIN, MEAN_MARGIN = 1.0, 0.5
+"""Standard deviations beyond the range of the training units from which a reading, and the mean of a window, is marked: of units
 like those of training some exceed the range a little."""
 NAMED = 3
 """Columns that are named, at most; of more the number is said."""
@@ -43,7 +43,7 @@ class Marks:
         place = np.cumsum(read) - 1
         self.begin, self.stop = place[first], place[ends] + 1
         self._readings: NDArray[np.float32] | None = None
-        self._means = np.full((len(features), len(ends)), np.inf)
+        self._means = np.full((len(features), len(ends)), np.nan)
         self._known = True
 
     def look(self, seen: Seen | None, scaled: Rows) -> None:
@@ -52,7 +52,7 @@ class Marks:
         if seen is None or not self._known:
             return
         if self._readings is None:
-            self._readings = np.full((len(self.features), len(self.rows)), np.inf, dtype=np.float32)
+            self._readings = np.full((len(self.features), len(self.rows)), np.nan, dtype=np.float32)
         part = scaled[self.rows]
         full = self.stop - self.begin == self.window
         for index in range(len(self.features)):
@@ -63,8 +63,8 @@ class Marks:
             means = (total[self.stop] - total[self.begin]) / (self.stop - self.begin)
             _nearest(self._means[index], np.where(full, seen.beyond(1, index, means), 0.0))
 
-    def notes(self) -> NDArray[np.str_]:
-        """The marks of each window in words, ``[N]``; mostly empty."""
+    def notes(self) -> NDArray[np.object_]:
+        """The marks of each window in words, texts ``[N]``; mostly empty."""
         said: list[list[str]] = [[] for _ in self.ends]
         count = self.stop - self.begin
         for window in map(int, np.flatnonzero(count < self.window)):
@@ -72,7 +72,9 @@ class Marks:
         self._gaps(said)
         if self._known and self._readings is not None:
             self._beyond(said, self._readings)
-        return np.array(["; ".join(marks) for marks in said], dtype=np.str_)
+        return np.array(
+            ["; ".join(marks) for marks in said], dtype=object
+        )  # as text all would be as long as the longest
 
     def _gaps(self, said: list[list[str]]) -> None:
         """Columns with gaps, without a feature that tells the network so."""
@@ -91,7 +93,7 @@ class Marks:
             if name.endswith(MISSING):
                 continue
             far = np.abs(readings[index]) > MARGIN
-            out, drift = self._in_windows(far), np.abs(self._means[index]) > MARGIN
+            out, drift = self._in_windows(far), np.abs(self._means[index]) > MEAN_MARGIN
             for window in map(int, np.flatnonzero((out > 0) | drift)):
                 own = slice(self.begin[window], self.stop[window])
                 words = (
@@ -134,12 +136,12 @@ def time_at(fleet: Fleet, rows: NDArray[np.int64]) -> NDArray[np.generic]:
 
 
 def _nearest(kept: NDArray[np.floating], other: NDArray[np.float64]) -> None:
-    """Keep what is least beyond a range; what is not known (NaN) is beyond none."""
+    """Keep what is least beyond a range, at first anything (NaN); what is beyond no known range (NaN) is beyond none."""
     nearer = ~(np.abs(other) >= np.abs(kept))
-    kept[nearer] = np.nan_to_num(other[nearer], nan=0.0, posinf=np.inf, neginf=-np.inf)
+    kept[nearer] = np.where(np.isnan(other), 0.0, other)[nearer]
 
 
 def _beside(distance: float) -> str:
     size = abs(distance)
-    number = f"{size:,.0f}" if 10 <= size < 1e6 else f"{size:.2g}"
-    return f"{number} SD {'above' if distance > 0 else 'below'} anything seen in training"
+    number = f"{size:,.0f} SD" if 10 <= size < 1e6 else f"{size:.2g} SD" if np.isfinite(size) else "far"
+    return f"{number} {'above' if distance > 0 else 'below'} anything seen in training"

@@ -49,6 +49,10 @@ def predict(
         within: Horizons, in the unit of RUL: the probability to fail within each is told, beyond the cap by hazards alone.
         costs: Of a failure and of a planned replacement: dates of replacement are told, by a network that was trained in folds.
 
+    Returns:
+        The predictions as arrays (``engine``, ``cycle``, ``rul``, ``low``, ``high``, ``health``, ``note``, each ``[N]``, and
+        ``probability [N, 3]``), with ``left_out``; ``to_polars()`` and ``to_pandas()`` give them as a frame.
+
     Raises:
         GraceError: A column that the network was trained on is missing, no engine can be read, ``every`` is below 1, or
             the network cannot tell what is asked (:func:`grace.training.maintenance.check_asked`).
