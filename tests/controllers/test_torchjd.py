@@ -127,7 +127,7 @@ def test_a_stateful_weighting_goes_on_where_it_was_saved(name: str) -> None:
 
 
 def test_nash_mtl_of_the_gramian_is_that_of_the_gradients() -> None:
-    pytest.importorskip("ecos")
+    pytest.importorskip("cvxpy")
     rows = [torch.randn(3, 7, generator=torch.Generator().manual_seed(n)) for n in range(4)]
     direct = aggregation.NashMTL(3).weighting
     expected = [direct(matrix) for matrix in rows]

@@ -95,8 +95,8 @@ def test_files_predictions_and_exports(fleet: Fleet, tmp_path: Path) -> None:
 
 
 def test_survival_of_suspended_windows_is_learned(fleet: Fleet) -> None:
-    """Which the likelihood of the failures alone does not read."""
-    plan = replace(PLAN, epochs=3, steps=40)
+    """Which the likelihood of the failures alone does not read; trained as long as it usually is."""
+    plan = SCHEDULES["statistics"]
     curves = {}
     for how in ("hazard", "ignore"):
         run = train(spec_of("rul-only", schedule=plan, suspended=how, rul_scale="hazard"), fleet)

@@ -128,9 +128,9 @@ class Windows:
     ) -> Windows:
         """The last window of every engine after each of ``cuts`` random cuts: what a test file of these engines would hold.
 
-        The cuts are uniform between the row ``shortest`` (:func:`first_cut`; the last, if that is earlier) and the last. ``max_rul`` is the largest
-        RUL at a cut, cycles; 0 sets none. Without one, a quarter to a third of the cuts of C-MAPSS lie far above the cap, where
-        every model is right: its test engines were cut nearer to failure.
+        The cuts are uniform between the row ``shortest`` (:func:`first_cut`; the last, if that is earlier) and the last.
+        ``max_rul`` is the largest RUL at a cut, cycles; 0 sets none. Without one, a quarter to a third of the cuts of C-MAPSS lie
+        far above the cap, where every model is right: its test engines were cut nearer to failure.
         """
         least = np.minimum(fleet.lengths, first_cut(conventions, shortest))
         if max_rul:

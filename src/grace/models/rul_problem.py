@@ -78,8 +78,8 @@ def usual_size(conventions: Conventions) -> str:
 
 
 def usual_history(size: str) -> int:
-    """Rows from which on a unit is trained on and predicted by a network of this size: of a table, which ``quantiles`` is for, two,
-    the least that a slope takes, as its units are asked about from their first rows on."""
+    """Rows from which on a unit is trained on and predicted by a network of this size: of a table (``quantiles``) two, the
+    least that a slope takes: its units are asked about from their first rows on."""
     return 2 if size == "quantiles" else MIN_CUT
 
 
