@@ -1,0 +1,48 @@
+"""Survival curves between their edges, beyond them, and after some time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from grace.errors import GraceError
+from grace.survival.curves import Curves
+
+EDGES = np.array([0.0, 10, 20])
+TWO = np.array([[1.0, 0.5, 0.25], [1.0, 1.0, 0.0]])
+
+
+def test_between_edges_survival_is_linear_and_beyond_them_the_hazard_of_the_last_interval_stays() -> None:
+    found = Curves(EDGES, TWO, goes_on=True).survival(np.array([0.0, 5, 15, 20, 30, 40]))
+    np.testing.assert_allclose(found[0], [1, 0.75, 0.375, 0.25, 0.125, 0.0625])
+    np.testing.assert_allclose(found[1], [1, 1, 0.5, 0, 0, 0])
+    own = Curves(EDGES, TWO, goes_on=True).survival(np.array([[5.0], [15.0]]))
+    np.testing.assert_allclose(own, [[0.75], [0.5]])
+
+
+def test_curves_that_end_are_not_told_beyond() -> None:
+    with pytest.raises(GraceError, match=r"at most 20\. Found 21\. Beyond it only a hazard"):
+        Curves(EDGES, TWO).survival(np.array([21.0]))
+
+
+def test_mean_is_the_area() -> None:
+    np.testing.assert_allclose(Curves(EDGES, TWO).mean(), [7.5 + 3.75, 10 + 5])
+
+
+def test_after_a_time_it_is_what_is_left_of_those_that_live() -> None:
+    curves = Curves(EDGES, TWO, goes_on=True)
+    after = curves.after(np.array([10.0, 5.0]))
+    np.testing.assert_allclose(after.edges, EDGES)
+    np.testing.assert_allclose(after.values[0], [1, 0.5, 0.25])  # 0.25 / 0.5, then half in ten
+    np.testing.assert_allclose(after.values[1], [1, 0.5, 0])
+    assert after.goes_on
+    same = curves.after(np.zeros(2))
+    np.testing.assert_allclose(same.values, TWO)
+    ends = Curves(EDGES, TWO).after(np.array([4.0, 0.0]))
+    np.testing.assert_allclose(ends.edges, [0, 8, 16])
+    np.testing.assert_allclose(ends.values[0], [1, 0.45 / 0.8, 0.25 / 0.8])
+    assert not ends.goes_on
+
+
+def test_of_nobody_alive_nothing_is_left() -> None:
+    assert Curves(EDGES, np.array([[1.0, 0, 0]]), goes_on=True).after(np.array([12.0])).values.tolist() == [[1, 0, 0]]
