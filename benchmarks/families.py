@@ -32,6 +32,7 @@ from grace.data.fleet import Fleet
 from grace.data.load import load_train
 from grace.files import write_text
 from grace.models.baselines import BASELINES, input_of
+from grace.models.rul_problem import usual_history
 from grace.training.baselines import fit
 from grace.training.evaluate import Predictions
 from grace.training.outcome import Run
@@ -70,7 +71,9 @@ def spec_of(family: str, size: str, folder: Path, age: bool = False) -> tuple[Ru
     options = TrainingOptions(**(asked | paths), folds=FOLDS, size=size)
     opened = options.opened()
     fleet = load_train("", options.source(opened))
-    return run_spec(family, "rul-only", seed=SEED, **options.choices(opened, fleet)), fleet
+    spec = run_spec(family, "rul-only", seed=SEED, **options.choices(opened, fleet))
+    plan = replace(spec.schedule, min_history=usual_history("quantiles"))  # all sizes on the same windows and cuts
+    return replace(spec, schedule=plan), fleet
 
 
 def until_failure(table: Path) -> Path:
