@@ -6,43 +6,57 @@ import importlib
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from grace.core.stats import Family, student
 from tests.command import grace
 from tests.data.test_real_fleets import fleets_dir as fleets_dir
-from tests.docs.figures import ROOT, missing
+from tests.docs.figures import ROOT, missing, rows
 
-MODELS = ("network", "tree", "ridge")
+MODELS = ("quantiles", "tree", "ridge")
 
 
-def errors(family: str, features: str, fleets: Path, folder: Path) -> list[str]:
-    """RMSE out of fold of a network with a hazard, and of what needs none, by the command of the log."""
-    options = importlib.import_module("families").USUAL | importlib.import_module("families").FAMILIES[family]
-    files = {name: str(fleets / family / options[name]) for name in ("table", "unit_table") if name in options}
-    asked = options | files | {"features": options["features"] + features}
-    given = [text for name, value in asked.items() for text in (f"--{name.replace('_', '-')}", value)]
-    plan = ["--method", "rul-only", "--rul-scale", "hazard", "--folds", "10", "--to", "net.safetensors"]
-    done = grace("train", *given, *plan, cwd=folder, columns=150)
-    found = re.search(r"^out of fold: (.*?):", done.stdout, re.MULTILINE)
-    assert found is not None, done.stderr
-    by_model = dict(part.split() for part in found[1].split(", "))
-    return [f"{float(by_model[name]):.4g}" for name in MODELS]
+@pytest.fixture
+def families(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
+    return importlib.import_module("families")
+
+
+def test_what_age_does_to_the_rmse(families: Any) -> None:
+    without, told = rows("families"), rows("families_age")
+    names = dict.fromkeys(row["family"] for row in told)
+    lines, estimates = [], {}
+    for family in names:
+        pairs = [tuple(families.rmse(side, family, model) for side in (without, told)) for model in MODELS]
+        lines.append(f"| `{family}` | {' | '.join(f'{one:.4g} -> {other:.4g}' for one, other in pairs)} |")
+        for model in MODELS:
+            both = (families.squared_errors(side, family, model) for side in (told, without))
+            estimates[family, model] = student(next(both) - next(both))
+    found = Family.of(list(estimates.values()))
+    kept = {key: estimates[key].mean < 0 for key, p in zip(estimates, found.adjusted, strict=True) if p <= 0.05}
+    assert kept == {("filter_esrel22", model): True for model in MODELS} | {("hdd_backblaze", "tree"): False}
+    ends = {family: [f"{families.rmse(side, family, 'quantiles'):.4g}" for side in (without, told)] for family in names}
+    pages = {
+        "docs/log.md": [*lines, found.words],
+        "docs/your-own-engines.md": [
+            "fell from {} to {} s".format(*ends["filter_esrel22"]),
+            "rose from {} to {} cycles".format(*ends["battery_tju"]),
+        ],
+    }
+    assert missing(pages) == ""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["filter_esrel22", "battery_tju", "hdd_backblaze"])
-def test_what_age_does(family: str, fleets_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
-    without, told = (errors(family, features, fleets_dir, tmp_path) for features in ("", ",age"))
-    cells = " | ".join(f"{one} -> {other}" for one, other in zip(without, told, strict=True))
-    said = {
-        "filter_esrel22": "fell from {} to {} s",
-        "battery_tju": "rose from {} to {} cycles",
-        "hdd_backblaze": "from {} to {} hours",
-    }
-    pages = {
-        "docs/log.md": [f"| `{family}` | {cells} |"],
-        "docs/your-own-engines.md": [said[family].format(without[0], told[0])],
-    }
-    assert missing(pages) == ""
+def test_what_age_does_to_the_survival_of_disks(families: Any, fleets_dir: Path, tmp_path: Path) -> None:
+    found = []
+    for features in ("", ",age"):
+        asked = families.FAMILIES["hdd_backblaze"] | {"table": str(fleets_dir / "hdd_backblaze" / "st3000dm001.csv.gz")}
+        asked |= {"features": ",".join(n for n in asked["features"].split(",") if n != "age") + features}
+        given = [text for name, value in asked.items() for text in (f"--{name.replace('_', '-')}", value)]
+        done = grace("train", *given, "--method", "rul-only", "--to", "net.safetensors", cwd=tmp_path, columns=150)
+        score = re.search(r"integrated Brier score ([\d.]+)", done.stdout)
+        assert score is not None, done.stderr
+        found.append(score[1])
+    assert missing({"docs/log.md": ["{1} in place of {0}".format(*found)]}) == ""
