@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from grace.core.stats import Family, student
 from tests.command import grace
 from tests.data.test_real_fleets import fleets_dir as fleets_dir
-from tests.docs.figures import ROOT, missing, rows
+from tests.docs.figures import ROOT, missing
 
 MODELS = ("quantiles", "tree", "ridge")
 
@@ -25,7 +26,9 @@ def families(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_what_age_does_to_the_rmse(families: Any) -> None:
-    without, told = rows("families"), rows("families_age")
+    without, told = (
+        json.loads((ROOT / "results" / f"{name}.json").read_text()) for name in ("families", "families_age")
+    )
     names = dict.fromkeys(row["family"] for row in told)
     lines, estimates = [], {}
     for family in names:

@@ -95,15 +95,24 @@ def test_what_is_said_of_suspended_engines() -> None:
     errors = {
         (known, said): np.array([r["test"] for r in found if (r["known"], r["said"]) == (known, said)])
         for known in (25, 8)
-        for said in ("ignore", "bound", "nothing")
+        for said in ("hazard", "ignore", "bound", "nothing")
     }
     cost = {known: (errors[known, "nothing"] - errors[known, "ignore"]).mean() for known in (25, 8)}
     assert f"cost {cost[25]:.0f} cycles at 25 failures and {cost[8]:.0f} at 8" in pages["training.md"]
-    for known in (25, 8):
-        difference = student(errors[known, "bound"] - errors[known, "ignore"])
+    for known, said in ((k, s) for k in (25, 8) for s in ("bound", "hazard")):
+        difference = student(errors[known, said] - errors[known, "ignore"])
         assert difference.low < 0 < difference.high
+    brier = {
+        known: student(
+            [r["brier"] - s["brier"] for r in found for s in found
+             if (r["known"], r["said"], s["said"], s["known"], s["draw"]) == (known, "hazard", "ignore", known, r["draw"])]
+        )
+        for known in (25, 8)
+    }  # fmt: skip
+    assert all(score.high < 0 for score in brier.values())
+    assert f"by {-brier[25].mean:.3f} and {-brier[8].mean:.3f}" in pages["training.md"]
     assert (errors[8, "bound"] < errors[8, "ignore"]).sum() == 4
-    means = [errors[25, said].mean() for said in ("nothing", "ignore")]
+    means = [errors[25, said].mean() for said in ("nothing", "hazard")]
     assert f"the test RMSE is {means[0]:.2f} in place of {means[1]:.2f} cycles" in pages["your-own-engines.md"]
 
 
