@@ -53,6 +53,18 @@ def test_every_method_trains_alone_and_in_a_stack(fleet: Fleet) -> None:
             assert run.record.validation == pytest.approx(alone.validation, rel=1e-3)
 
 
+@pytest.mark.parametrize("suspended_as", ["hazard", "bound"])
+def test_a_fold_may_hold_out_all_that_were_suspended(fleet: Fleet, suspended_as: str) -> None:
+    """One was: the batches of one fold do not tell of suspension, those of the others do."""
+    assert fleet.failed is not None
+    one = fleet.select(np.append(fleet.failures, np.flatnonzero(~fleet.failed)[0]))
+    spec = spec_of("rul-only", folds=3, suspended=suspended_as)
+    run = train(spec, one)
+    assert run.record.status == "done"
+    assert run.survival is not None
+    assert run.survival.landmarks.event.sum() < len(run.survival.landmarks)
+
+
 @pytest.mark.parametrize("size", ["statistics", "tiny"])
 def test_rul_stays_between_0_and_the_cap_and_survival_is_its_integral(fleet: Fleet, size: str) -> None:
     run = train(spec_of(size=size, folds=2), fleet)
