@@ -24,7 +24,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         part = {"pump [/id]": [f"pump [/{pump}]"] * rows, "t [h]": np.arange(1, rows + 1), "flow [/min]": wear}
         parts.append(pl.DataFrame(part | {"[red]": rng.normal(0, 1, rows), "failed": [int(pump < 8)] * rows}))
     pl.concat(parts).write_csv(folder / "pumps.csv")
-    done = grace("train", "--table", "pumps.csv", *ROLES, *QUICK, "--folds", "3", "--to", "net", cwd=folder, columns=150)
+    done = grace(
+        "train", "--table", "pumps.csv", *ROLES, *QUICK, "--folds", "3", "--to", "net", cwd=folder, columns=150
+    )
     assert done.returncode == 0, done.stderr
     assert "flow [/min], [red]" in done.stdout
     return folder

@@ -116,7 +116,9 @@ def _show_policies(found: Replacement, unit: str) -> None:
     less = found.less
     if not less.high < 0:
         words = f"difference {less.value:+.3g} [{less.low:+.3g}, {less.high:+.3g}]"
-        beside = "the best fixed age, {}: replace at that age" if math.isfinite(found.age) else "run to failure, {}: so run"
+        beside = (
+            "the best fixed age, {}: replace at that age" if math.isfinite(found.age) else "run to failure, {}: so run"
+        )
         line = f"note: these dates are not measurably cheaper than {beside.format(words)}"
         out.print(line, style="yellow", highlight=False, soft_wrap=True)
 

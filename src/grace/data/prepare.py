@@ -152,8 +152,8 @@ def _check_ages(fleet: Fleet) -> None:
     if (entries < 0).any():
         first = int(np.argmin(entries))
         raise GraceError(
-            f"{fleet.name}, engine {fleet.engines[first]}: a time should be an age of 0 or more, by which survival out of fold is "
-            f"told. Found {entries[first]:g}. Count it from new, write dates, or use --folds 0."
+            f"{fleet.name}, engine {fleet.engines[first]}: a time should be an age of 0 or more, by which survival out of fold "
+            f"is told. Found {entries[first]:g}. Count it from new, write dates, or use --folds 0."
         )
 
 

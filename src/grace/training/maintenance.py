@@ -145,9 +145,7 @@ def _replacement(seen: OutOfFold, curves: Curves, age: Values, costs: Costs) -> 
     plans = plan(curves, costs, rate)
     own = plans.excess(rate)
     others = (expected(curves, np.maximum(date, 0.0), costs) for date in (fixed - age, np.inf))
-    to_age, to_failure = (
-        np.where(other.time == plans.time, 0.0, _less(other.excess(rate), own)) for other in others
-    )
+    to_age, to_failure = (np.where(other.time == plans.time, 0.0, _less(other.excess(rate), own)) for other in others)
     rates, less = policy_rates(seen, costs)
     return Replacement(plans, to_age, to_failure, fixed, rates, less)
 
