@@ -100,6 +100,29 @@ def test_the_likelihood_finds_the_hazards_of_a_life_table() -> None:
     assert hazards.sigmoid().tolist() == pytest.approx(np.divide(failed, risk), abs=1e-4)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_the_loss_finds_a_constant_hazard_whatever_the_share_that_was_suspended(share: float) -> None:
+    """One hazard for all intervals: its maximum is failures over the time at risk, to the width of an interval."""
+    rng, count, cap = np.random.default_rng(2), 20_000, 40.0
+    life, until = rng.exponential(40, count), rng.exponential(40 * (1 - share) / share, count)
+    some = torch.tensor(until < life)[None]
+    rul = torch.tensor(np.minimum(np.minimum(life, until), cap))[None]
+    hazard = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([hazard], max_iter=50)
+    health, label = torch.zeros(1, count, 3, dtype=torch.float64), torch.zeros(1, count, dtype=torch.int64)
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        found = task_losses(hazard.expand(1, count, 80), health, rul, label, ["mse"], cap, "hazard", some, True)[
+            0
+        ].sum()
+        found.backward()
+        return found
+
+    optimiser.step(loss)
+    assert float(hazard.detach().sigmoid()) == pytest.approx(1 - np.exp(-0.5 / 40), rel=0.05)
+
+
 def test_gradients_are_finite_and_right() -> None:
     hazards = torch.randn(8, 4, dtype=torch.float64, requires_grad=True)
     rul = torch.tensor([0, 3, 10, 20, 29.99, 30, 35, 12], dtype=torch.float64)
@@ -132,9 +155,9 @@ def test_losses_of_a_batch_by_hand() -> None:
 
     failed, other = -np.log([0.1, 0.36]), -np.log([0.675, 0.96])
     assert found("mse", False) == pytest.approx(failed.mean())
-    assert found("mse", True) == pytest.approx(failed.mean() + other.mean())
+    assert found("mse", True) == pytest.approx((failed.sum() + other.sum()) / 4)
     near = np.array([[2 - 4 / 30, 1.0], [1.5, 2 - 4 / 30]])
-    assert found("weighted_mse", True) == pytest.approx((near[0] * failed).mean() + (near[1] * other).mean())
+    assert found("weighted_mse", True) == pytest.approx(((near[0] * failed).sum() + (near[1] * other).sum()) / 4)
     assert found("mse", False, some & False) == pytest.approx(found("mse", True, None))
 
 

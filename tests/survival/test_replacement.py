@@ -169,3 +169,10 @@ def test_what_is_no_rate_or_date_is_refused() -> None:
     for time in (-1.0, np.nan):
         with pytest.raises(GraceError, match=r"should be 0 or more after the landmark. Found"):
             expected(HAND, time, COSTS)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e9])
+def test_survival_beyond_the_edges_does_not_depend_on_the_unit_of_time(unit: float) -> None:
+    curves = Curves(unit * np.array([0.0, 1.0, 2.0]), np.array([[1.0, 0.9, 0.6], [1.0, 0.5, 0.0]]), goes_on=True)
+    found = curves.survival(unit * np.array([2.0, 3.0, 4.0]))
+    np.testing.assert_allclose(found, [[0.6, 0.4, 0.8 / 3], [0.0, 0.0, 0.0]], rtol=1e-12)

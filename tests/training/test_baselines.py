@@ -79,14 +79,17 @@ def test_age_alone_knows_engines_that_all_live_as_long() -> None:
 
 
 def test_the_last_line_says_plainly_what_is_better() -> None:
-    def line(folds: int, **baselines: float) -> str:
-        return _against(baselines, SimpleNamespace(validation={"rmse": 11.0}, spec={"folds": folds}))  # type: ignore[arg-type]
+    def line(folds: int, kind: str = "ignore", some: bool = False, **baselines: float) -> str:
+        record = SimpleNamespace(validation={"rmse": 11.0}, spec={"folds": folds, "suspended": kind})
+        return _against(baselines, record, some)  # type: ignore[arg-type]
 
     assert line(0, tree=12.0, ridge=18.04) == (
         "validation RMSE: network 11.00, tree 12.00, ridge 18.04: ahead of all (one split)"
     )
     assert line(0, tree=11.0, ridge=10.5).endswith("tree and ridge as good or better (one split)")
     assert line(10, tree=12.0) == "out of fold: network 11.00, tree 12.00: ahead of all (all engines)"
+    assert line(10, "hazard", tree=12.0) == line(10, tree=12.0)  # all failed: they are the fleet
+    assert line(10, "hazard", True, tree=12.0).endswith("No judge of the fleet.")
 
 
 @pytest.fixture(scope="module")

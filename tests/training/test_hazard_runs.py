@@ -53,6 +53,18 @@ def test_every_method_trains_alone_and_in_a_stack(fleet: Fleet) -> None:
             assert run.record.validation == pytest.approx(alone.validation, rel=1e-3)
 
 
+@pytest.mark.parametrize("suspended_as", ["hazard", "bound"])
+def test_a_fold_may_hold_out_all_that_were_suspended(fleet: Fleet, suspended_as: str) -> None:
+    """One was: the batches of one fold do not tell of suspension, those of the others do."""
+    assert fleet.failed is not None
+    one = fleet.select(np.append(fleet.failures, np.flatnonzero(~fleet.failed)[0]))
+    spec = spec_of("rul-only", folds=3, suspended=suspended_as)
+    run = train(spec, one)
+    assert run.record.status == "done"
+    assert run.survival is not None
+    assert run.survival.landmarks.event.sum() < len(run.survival.landmarks)
+
+
 @pytest.mark.parametrize("size", ["statistics", "tiny"])
 def test_rul_stays_between_0_and_the_cap_and_survival_is_its_integral(fleet: Fleet, size: str) -> None:
     run = train(spec_of(size=size, folds=2), fleet)
@@ -95,12 +107,13 @@ def test_files_predictions_and_exports(fleet: Fleet, tmp_path: Path) -> None:
 
 
 def test_survival_of_suspended_windows_is_learned(fleet: Fleet) -> None:
-    """Which the likelihood of the failures alone does not read; trained as long as it usually is."""
+    """Which the likelihood of the failures alone does not read; trained as long as it usually is, to the last epoch: a single
+    network keeps that which is best on the few failed units held out."""
     plan = SCHEDULES["statistics"]
     curves = {}
     for how in ("hazard", "ignore"):
-        run = train(spec_of("rul-only", schedule=plan, suspended=how, rul_scale="hazard"), fleet)
-        side = Split.of(spec_of(), fleet, None).train
+        run = train(spec_of("rul-only", schedule=plan, suspended=how, rul_scale="hazard", folds=2), fleet)
+        side = Split.folds(spec_of(folds=2), fleet, None)[0].train
         assert side.suspended is not None  # type: ignore[union-attr]
         still = side.at(np.flatnonzero(side.suspended))  # type: ignore[union-attr]
         problem = RULProblem(still, unit="hazard", inner="mse", bound=True)

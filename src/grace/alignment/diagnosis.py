@@ -105,7 +105,7 @@ class Diagnosis:
         return shown.export_html(inline_styles=True, code_format=HTML)  # nothing is loaded from anywhere
 
     def _shown(self, **colours: Any) -> Console:
-        console = Console(width=WIDTH, file=io.StringIO(), record=True, **colours)
+        console = Console(width=WIDTH, file=io.StringIO(), record=True, markup=False, **colours)
         show_diagnosis(self, console)
         return console
 

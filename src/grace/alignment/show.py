@@ -33,7 +33,7 @@ METHOD_WORDS = {
 
 def show_diagnosis(result: Diagnosis, console: Console | None = None) -> None:
     """Print the whole report."""
-    out, thresholds = console or Console(), result.thresholds
+    out, thresholds = console or Console(markup=False), result.thresholds
     width = min(out.width, WIDTH)
     out.print(_measured(result), width=width)
     out.print(_scale_group(result), width=width)

@@ -18,7 +18,7 @@ from grace.training.stack import Stack
 @contextmanager
 def live(spec: RunSpec) -> Iterator[Callable[[Stack], None]]:
     """Show each epoch (of an ensemble the means): losses, weights, gradient ratio, rho; and alarms; a baseline has no epochs."""
-    out, monitor = Console(stderr=True, highlight=False), Monitor(spec.method, spec.outer)
+    out, monitor = Console(stderr=True, highlight=False, markup=False), Monitor(spec.method, spec.outer)
 
     def on_epoch(stack: Stack) -> None:
         replicas = stack.replicas
@@ -26,9 +26,9 @@ def live(spec: RunSpec) -> Iterator[Callable[[Stack], None]]:
             return
         entry = merged([replica.history for replica in replicas])[-1]
         mark = "*" if replicas[0].split.chosen and replicas[0].best_epoch == entry["epoch"] else " "
-        out.print(_line(entry, spec.conventions.unit) + mark, markup=False, soft_wrap=True)
+        out.print(_line(entry, spec.conventions.unit) + mark, soft_wrap=True)
         if alarm := monitor.observe(entry):
-            out.print(f"alarm: {alarm}", style="bold red", markup=False, soft_wrap=True)
+            out.print(f"alarm: {alarm}", style="bold red", soft_wrap=True)
 
     protocol = f"{spec.folds} folds" if spec.folds else f"{spec.protocol} protocol"
     words = f"{spec.dataset}, {spec.method}, seed {spec.seed}, {protocol}"

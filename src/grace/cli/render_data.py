@@ -61,7 +61,7 @@ def show_facts(train: Fleet, test: Fleet, as_json: bool) -> None:
     table = Table(title=facts["dataset"], title_justify="left", show_header=False)
     for name, text in rows.items():
         table.add_row(name, text)
-    out = Console()
+    out = Console(markup=False)
     out.print(table)
     out.print(conventions_line(facts["conventions"]), style="dim")
 
@@ -103,9 +103,9 @@ def scales_line(conventions: Conventions, lives: int | None = None) -> str:
 
 
 def _print(lines: list[str]) -> None:
-    out = Console()
+    out = Console(markup=False)
     for line in lines:
-        out.print(line, markup=False, highlight=False)
+        out.print(line, highlight=False)
 
 
 def _facts_of_table(table: TableSource, fleet: Fleet, conventions: Conventions) -> dict[str, Any]:

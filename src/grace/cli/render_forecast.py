@@ -15,7 +15,7 @@ from rich.text import Text
 from grace.errors import GraceError
 from grace.files import replacing
 from grace.training.forecast import Forecast
-from grace.training.maintenance import Replacement
+from grace.training.maintenance import Replacement, written
 from grace.training.model_file import TrainedNetwork
 
 ENDINGS = (".csv", ".parquet", ".json")
@@ -64,7 +64,7 @@ def _show(found: Forecast, network: TrainedNetwork) -> None:
         table.add_row(*_cells(found, int(i)), *([str(found.note[i])] if noted else []))
     for name, why in found.left_out.items():
         table.add_row(str(name), *[""] * (4 + len(_ahead(found))), f"not predicted: {why}")
-    Console().print(table)
+    Console(markup=False).print(table)
     if found.ahead.replacement is not None:
         _show_policies(found.ahead.replacement, conventions.unit)
 
@@ -86,7 +86,7 @@ def _cells(found: Forecast, i: int) -> tuple[str | Text, ...]:
 
 def _ahead(found: Forecast) -> list[str]:
     """Names of the columns on failures and dates, of few words."""
-    names = [f"fails within {horizon:g}" for horizon in found.ahead.within]
+    names = [f"fails within {written(horizon)}" for horizon in found.ahead.within]
     return names + (["replace in", "cost until then"] if found.ahead.replacement is not None else [])
 
 
@@ -104,7 +104,7 @@ def _ahead_cells(found: Forecast, i: int, digits: int) -> list[str]:
 
 def _show_policies(found: Replacement, unit: str) -> None:
     """What each policy costs in the long run, and whether plans are cheaper."""
-    out = Console()
+    out = Console(markup=False)
     fixed = f"at {found.age:,.4g} {unit}" if math.isfinite(found.age) else "none"
     names = {"plans": "dates as above", "fixed age": f"best fixed age ({fixed})", "run to failure": "run to failure"}
     said = "; ".join(
@@ -116,7 +116,10 @@ def _show_policies(found: Replacement, unit: str) -> None:
     less = found.less
     if not less.high < 0:
         words = f"difference {less.value:+.3g} [{less.low:+.3g}, {less.high:+.3g}]"
-        line = f"note: these dates are not measurably cheaper than the best fixed age, {words}: replace at that age"
+        beside = (
+            "the best fixed age, {}: replace at that age" if math.isfinite(found.age) else "run to failure, {}: so run"
+        )
+        line = f"note: these dates are not measurably cheaper than {beside.format(words)}"
         out.print(line, style="yellow", highlight=False, soft_wrap=True)
 
 

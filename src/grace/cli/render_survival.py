@@ -13,7 +13,7 @@ from grace.training.record import Record
 
 def show_survival(record: Record, baselines: Mapping[str, tuple[float, Estimate]]) -> None:
     """Brier score beside what knows the age alone, concordance, calibration; and what figures of failed units are worth."""
-    found, out = record.survival, Console()
+    found, out = record.survival, Console(markup=False)
     counts = f"{found['landmarks']:,.0f} rows of {found['units']:,.0f} units"
     lines = [f"survival out of fold, {counts} ({_failed(record)}):"]
     if "ibs" in found:

@@ -23,9 +23,12 @@ _FIGURES = {
 """What each is called, and its decimals."""
 
 
-def show_run(record: Record, path: Path, baselines: Mapping[str, float], tried: Sequence[str] = ()) -> None:
-    """Figures of a finished run, and last how it compares with what needs no network, by their validation RMSE."""
-    out, spec = Console(), record.spec
+def show_run(
+    record: Record, path: Path, baselines: Mapping[str, float], tried: Sequence[str] = (), suspended: bool = False
+) -> None:
+    """Figures of a finished run, and last how it compares with what needs no network, by their validation RMSE; ``suspended``:
+    some units did not fail."""
+    out, spec = Console(markup=False), record.spec
     unit = _unit(spec)
     counted = "" if unit == "cycles" else f"; RUL in {unit}"
     table = Table(
@@ -51,7 +54,7 @@ def show_run(record: Record, path: Path, baselines: Mapping[str, float], tried: 
         out.print(f"note: {line}", style="yellow", highlight=False, soft_wrap=True)
     out.print(f"{path}", highlight=False)
     if baselines:
-        out.print(_against(baselines, record), highlight=False, soft_wrap=True)
+        out.print(_against(baselines, record, suspended), highlight=False, soft_wrap=True)
 
 
 def _kept(record: Record) -> str:
@@ -67,11 +70,11 @@ def _kept(record: Record) -> str:
     return f"{kept}; {record.steps:,} steps"
 
 
-def _against(baselines: Mapping[str, float], record: Record) -> str:
+def _against(baselines: Mapping[str, float], record: Record, suspended: bool) -> str:
     """One line on the network and what needs none, on the same engines that were held out."""
     own, folds = record.validation["rmse"], record.spec.get("folds", 0)
     others = ", ".join(f"{name} {value:.2f}" for name, value in baselines.items())
-    if record.spec["suspended"] == "hazard":
+    if suspended and record.spec["suspended"] == "hazard":
         return f"RMSE of failed units alone: network {own:.2f}; {others}, which learn from these alone. No judge of the fleet."
     ahead = [name for name, value in baselines.items() if value <= own]
     verdict = f"{' and '.join(ahead)} as good or better" if ahead else "ahead of all"

@@ -71,11 +71,11 @@ def _train(
     opened = training.opened_unless(dataset, "train")
     source = training.source(opened)
     fleet, test = work.load_train(dataset or "", source), work.load_test(dataset or "", source)
-    choices = training.choices(opened, fleet)
-    work.check_training(fleet, choices["conventions"], choices["schedule"].min_history)  # before a line is shown
+    choices = training.choices(opened, fleet) | usual(training, fleet)
+    checked = choices["conventions"], choices["schedule"].min_history, choices.get("folds", 0)
+    work.check_training(fleet, *checked)  # before a line is shown
     if opened is not None:
         work.show_table(opened, fleet, choices["conventions"], choices["schedule"].min_history)
-    choices |= usual(training, fleet)
     spec = work.run_spec(
         fleet.name,
         method,
@@ -96,7 +96,7 @@ def _train(
         _checkpoint(path, one.record.id).unlink(missing_ok=True)
     compared = spec.model == TrainingOptions.model and spec.trains("rul")
     baselines = work.baseline_errors(run.splits, spec.conventions) if compared else {}
-    work.show_run(run.record, path, baselines, tried)
+    work.show_run(run.record, path, baselines, tried, suspended=len(fleet.failures) < len(fleet.engines))
     if run.survival is not None:
         work.show_survival(run.record, work.baseline_scores(run, work.baseline_curves(run, spec, fleet)))
 

@@ -94,9 +94,9 @@ def _late(fleet: Fleet) -> str:
     return f"; {late:,} were first seen at some age" if late else ""
 
 
-def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0) -> None:
+def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0, folds: int = 0) -> None:
     """Refuse a fleet of fewer than two engines that failed, without a feature, with one of them shorter than ``min_history``
-    (0: a window), or with a constant sensor.
+    (0: a window), with a constant sensor, or for ``folds``, whose survival is told by age, with a time below 0.
 
     Of a table two engines that failed have to be long enough: the others are not trained on (:func:`too_short`). A constant
     setting is fine (one operating condition); a constant sensor carries nothing and is mostly a fault of the export, so it has
@@ -120,6 +120,8 @@ def check_training(fleet: Fleet, conventions: Conventions, min_history: int = 0)
         )
     _check_lengths(fleet, conventions, min_history)
     _check_sensors(fleet, conventions)
+    if folds:
+        _check_ages(fleet)
 
 
 def too_short(fleet: Fleet, conventions: Conventions, min_history: int) -> str:
@@ -142,6 +144,16 @@ def _check_lengths(fleet: Fleet, conventions: Conventions, min_history: int) -> 
         raise GraceError(
             f"{fleet.name} should hold at least two engines that failed with {needed} rows or more, one window. Found {long}. "
             "Lower --window."
+        )
+
+
+def _check_ages(fleet: Fleet) -> None:
+    entries = fleet.entries()
+    if (entries < 0).any():
+        first = int(np.argmin(entries))
+        raise GraceError(
+            f"{fleet.name}, engine {fleet.engines[first]}: a time should be an age of 0 or more, by which survival out of fold "
+            f"is told. Found {entries[first]:g}. Count it from new, write dates, or use --folds 0."
         )
 
 

@@ -117,8 +117,8 @@ def task_losses(
     .. math:: \frac{1}{S} \sum_s \max(b_s - \hat y_s, 0)^2.
 
     Of ``hazard`` the RUL loss is the negative log likelihood (nats, :func:`~grace.models.hazard.surprise`), weighted as the inner
-    loss weights its errors: the mean over windows that failed, to which with ``bound`` that over suspended ones is added. The
-    cross entropy is the mean over the windows whose label is known.
+    loss weights its errors: the mean over windows that failed, with ``bound`` over all. The cross entropy is the mean over the
+    windows whose label is known.
     """
     scale = UNITS[unit].scale(cap) ** 2
     each = nn.functional.cross_entropy(
@@ -144,14 +144,15 @@ def task_losses(
 def _likelihood(
     hazards: Tensor, rul: Tensor, inners: Sequence[str], cap: float, suspended: Tensor | None, bound: bool
 ) -> Tensor:
-    """Weighted mean negative log likelihood of each network, nats ``[R]``, of failed windows and of suspended ones."""
+    """Weighted mean negative log likelihood of each network, nats ``[R]``, of failed windows, with ``bound`` of all.
+
+    A mean of each kind, added, would have failures count for more, or less, than they are: no probability would be right.
+    """
     weight = torch.stack([WEIGHT[name](row, float(cap)) for name, row in zip(inners, rul, strict=True)])
     found = weight * surprise(hazards, rul, float(cap), suspended)
-    if suspended is None:
+    if suspended is None or bound:
         return found.mean(1)
-    sides = (~suspended, suspended) if bound else (~suspended,)
-    means = [torch.where(side, found, 0.0).sum(1) / side.sum(1).clamp(min=1) for side in sides]
-    return torch.stack(means).sum(0)
+    return torch.where(suspended, 0.0, found).sum(1) / (~suspended).sum(1).clamp(min=1)
 
 
 def _inner(predicted: Tensor, rul: Tensor, inners: Sequence[str], cap: float) -> Tensor:

@@ -54,7 +54,8 @@ class Curves:
         rows = np.arange(len(self))[:, None]
         share = (inside - self.edges[k]) / (self.edges[k + 1] - self.edges[k])
         found = (1 - share) * self.values[rows, k] + share * self.values[rows, k + 1]
-        return np.asarray(found * self._kept() ** np.maximum(each - last, 0.0))
+        width = self.edges[-1] - self.edges[-2]
+        return np.asarray(found * self._kept() ** (np.maximum(each - last, 0.0) / width))
 
     def after(self, waited: Values) -> Curves:
         """Survival from some times after the landmarks on, ``[N]``, of units that live then: ``S(w + t) / S(w)``.
@@ -72,11 +73,9 @@ class Curves:
         return Curves(edges, np.column_stack([np.ones(len(self)), values[:, 1:]]), self.goes_on)
 
     def _kept(self) -> Values:
-        """Share of the units that outlives a unit of time in the last interval, ``[N, 1]``."""
-        width = self.edges[-1] - self.edges[-2]
+        """Share of the units that outlives the last interval, ``[N, 1]``."""
         before, after = self.values[:, -2:-1], self.values[:, -1:]
-        ratio = np.divide(after, before, out=np.zeros_like(after), where=before > 0)
-        return np.asarray(ratio ** (1 / width))
+        return np.divide(after, before, out=np.zeros_like(after), where=before > 0)
 
     def mean(self) -> Values:
         """Mean time to failure, or to the last edge, the area under each curve, ``[N]``."""

@@ -66,8 +66,13 @@ class Ahead:
     @property
     def columns(self) -> dict[str, Values]:
         """By name, ``[N]`` each."""
-        found = {f"fails_within_{horizon:g}": values for horizon, values in self.within.items()}
+        found = {f"fails_within_{written(horizon)}": values for horizon, values in self.within.items()}
         return found | ({} if self.replacement is None else self.replacement.columns)
+
+
+def written(horizon: float) -> str:
+    """A horizon with all of its digits, so that no two are called the same."""
+    return repr(float(horizon)).removesuffix(".0")
 
 
 def check_asked(network: TrainedNetwork, within: Sequence[float], costs: Costs | None) -> None:
@@ -139,11 +144,16 @@ def _replacement(seen: OutOfFold, curves: Curves, age: Values, costs: Costs) -> 
     fixed = best_age(seen.lives, costs)[0]
     plans = plan(curves, costs, rate)
     own = plans.excess(rate)
-    to_age, to_failure = (
-        expected(curves, np.maximum(date, 0.0), costs).excess(rate) - own for date in (fixed - age, np.inf)
-    )
+    others = (expected(curves, np.maximum(date, 0.0), costs) for date in (fixed - age, np.inf))
+    to_age, to_failure = (np.where(other.time == plans.time, 0.0, _less(other.excess(rate), own)) for other in others)
     rates, less = policy_rates(seen, costs)
     return Replacement(plans, to_age, to_failure, fixed, rates, less)
+
+
+def _less(other: Values, own: Values) -> Values:
+    """What one costs more than the other; NaN where a unit never fails, so that its own excess has no end."""
+    known = np.isfinite(own) & np.isfinite(other)
+    return np.subtract(other, own, out=np.full_like(own, np.nan), where=known)
 
 
 def policy_rates(seen: OutOfFold, costs: Costs) -> tuple[dict[str, Span], Span]:

@@ -119,7 +119,7 @@ class Split:
 
 
 def _check(spec: RunSpec, fleet: Fleet) -> None:
-    check_training(fleet, spec.conventions, spec.schedule.min_history)
+    check_training(fleet, spec.conventions, spec.schedule.min_history, spec.folds)
 
 
 def _tested(spec: RunSpec, test: Fleet, conditioner: Conditioner) -> Windows:

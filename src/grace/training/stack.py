@@ -123,7 +123,8 @@ class Stack:
         seeds = [self.specs[row].seed for row in rows]
         for _ in range(steps):
             one = {seed: next(draws[seed]) for seed in dict.fromkeys(seeds)}
-            yield tuple(together(list(side)) for side in zip(*(one[seed] for seed in seeds), strict=True))
+            found = _alike(one)
+            yield tuple(together(list(side)) for side in zip(*(found[seed] for seed in seeds), strict=True))
 
     def _train(
         self,
@@ -236,6 +237,13 @@ class Stack:
         for replica, values in zip(self.replicas, state["replicas"], strict=True):
             replica.load_state_dict(values)
         self.epoch, self.seconds = state["epoch"], state["seconds"]
+
+
+def _alike(batches: dict[int, Batch]) -> dict[int, Batch]:
+    """Batches of several seeds with as many sides each: one whose fold holds out all suspended units tells that none is."""
+    most = max(map(len, batches.values()))
+    none = {seed: torch.zeros_like(batch[1], dtype=torch.bool) for seed, batch in batches.items() if len(batch) < most}
+    return {seed: (*batch, none[seed]) if seed in none else batch for seed, batch in batches.items()}
 
 
 def _precision(device: str, precision: str) -> AbstractContextManager[None]:
