@@ -214,11 +214,7 @@ class TrainingOptions(EngineOptions):
         names = ("model", "size", "protocol", "rul_scale", "measure_every", "measure_on")
         given = {name: getattr(self, name) for name in names}
         given |= {"folds": self.folds or 0, "suspended": self.suspended or work.SUSPENDED[0]}
-        return given | {
-            "schedule": plan,
-            "conventions": conventions,
-            "max_validation_rul": usual.max_validation_rul,
-        }
+        return given | {"schedule": plan, "conventions": conventions, "max_validation_rul": usual.max_validation_rul}
 
 
 @dataclass(frozen=True)

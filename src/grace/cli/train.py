@@ -94,6 +94,11 @@ def _train(
     work.save_model(path, run)
     for one in runs:
         _checkpoint(path, one.record.id).unlink(missing_ok=True)
+    _show(run, spec, fleet, path, tried)
+
+
+def _show(run: work.Run, spec: work.RunSpec, fleet: work.Fleet, path: Path, tried: list[str]) -> None:
+    """Figures of the run that is kept, beside what needs no network."""
     compared = spec.model == TrainingOptions.model and spec.trains("rul")
     baselines = work.baseline_errors(run.splits, spec.conventions) if compared else {}
     work.show_run(run.record, path, baselines, tried, suspended=len(fleet.failures) < len(fleet.engines))
