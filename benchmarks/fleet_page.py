@@ -221,7 +221,7 @@ def of_failed(row: Row) -> str:
     replicates = " Cells of one condition are near replicates: that interval is too narrow." if row["groups"] else ""
     return (
         f"Failed units alone{biased if row['failed'] < row['units'] else ''}: RMSE {found['rmse']:,.4g} {unit}, MAE "
-        f"{found['mae']:,.4g} {unit}, score {found['score']:,.4g}, at 16 random rows of each, RUL up to {row['cap']:,g}. "
+        f"{found['mae']:,.4g} {unit}, score {found['score']:,.0f}, at 16 random rows of each, RUL up to {row['cap']:,g}. "
         f"The 90 % interval holds {_percent(row['coverage']['rows'])} % of these rows; of one row a unit, drawn at random, "
         f"{row['coverage']['inside']:,} of {row['coverage']['units']:,}, {covered(row)} (exact binomial).{replicates}"
     )
