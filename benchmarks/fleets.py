@@ -14,7 +14,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from concurrent.futures import as_completed
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,11 +47,11 @@ METHOD = "rul-only"
 ORDER = (*FAMILIES, ENGINES)
 LONGEST_FIRST = (
     "hdd_backblaze",
+    "bearing_femto",
     "battery_hust",
     "battery_tju",
     ENGINES,
     "filter_esrel22",
-    "bearing_femto",
     "filter_phme20",
 )
 FIELDS = ("table", "unit_table", "engine", "start", "time", "event", "group", "time_unit", "features")
@@ -68,6 +67,16 @@ rows.drop("life_s").write_csv("until_failure.csv")
 """
 }
 """What is done to a table before, in Python."""
+
+
+WATCH = """
+import json, resource, subprocess, sys, time
+began, code = time.perf_counter(), subprocess.run(sys.argv[2:]).returncode
+seconds, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+json.dump([seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024], open(sys.argv[1], "w"))
+sys.exit(code)
+"""
+"""What runs a command and notes what it took: a small process, as the memory of one that starts another counts as the other's."""
 
 
 class Printed(NamedTuple):
@@ -112,18 +121,16 @@ def in_the_folder(family: str, fleets: Path, data: Path, folder: Path) -> None:
 
 def printed(command: list[str], folder: Path) -> Printed:
     """Run a command line there."""
-    began = time.perf_counter()
+    program, errors = Path(sys.executable).with_name(command[0]), folder / "errors.txt"
+    watched = [sys.executable, "-c", WATCH, folder / "used.json", program, *command[1:]]
     environment = os.environ | {"COLUMNS": "160", "PYTHONWARNINGS": "ignore"}
-    program, files = Path(sys.executable).with_name(command[0]), (folder / "out.txt", folder / "err.txt")
-    with files[0].open("w") as out, files[1].open("w") as errors:
-        child = subprocess.Popen([program, *command[1:]], cwd=folder, stdout=out, stderr=errors, env=environment)
-        _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise GraceError(f"`{' '.join(command)}` should end with 0. Found {child.returncode}: {files[1].read_text()}")
-    return Printed(
-        files[0].read_text(), time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
-    )
+    with errors.open("w") as told:
+        done = subprocess.run(
+            watched, cwd=folder, stdout=subprocess.PIPE, stderr=told, env=environment, text=True, check=False
+        )
+    if done.returncode:
+        raise GraceError(f"`{' '.join(command)}` should end with 0. Found {done.returncode}: {errors.read_text()}")
+    return Printed(done.stdout, *json.loads((folder / "used.json").read_text()))
 
 
 def read(family: str, options: dict[str, str], folder: Path, model: str = "network") -> tuple[Fleet, dict[str, Any]]:
