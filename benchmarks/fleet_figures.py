@@ -27,7 +27,7 @@ from grace.training.evaluate import Predictions
 from grace.training.outcome import Run
 from grace.training.protocol import fold_parts, landmark_rows, landmarks_at, rows_of
 from grace.training.spec import RunSpec
-from grace.training.survival import OutOfFold, own_curves
+from grace.training.survival import OutOfFold, fold_curves
 from grace.training.survival_baselines import baseline_curves
 
 COSTS = Costs(failure=5, planned=1)
@@ -164,7 +164,7 @@ def inspected(found: Found) -> tuple[Curves, NDArray[np.int64], Values]:
         list(zip(found.run.members, found.run.splits, fold_parts(spec, fleet), strict=True)),
     )
     raw = [
-        None if split.landmarks is None else own_curves([member.model], split.landmarks, spec, interval, without=number)
+        None if split.landmarks is None else fold_curves(number, member.model, split.landmarks, spec, interval)
         for number, (member, split, _) in enumerate(folds)
     ]
     values, units, ages, edges = [], [], [], found.survival.curves.edges
@@ -174,7 +174,7 @@ def inspected(found: Found) -> tuple[Curves, NDArray[np.int64], Values]:
         others = [k for k, curves in enumerate(raw) if curves is not None and k != number]
         theirs = Landmarks.together([one for k in others if (one := folds[k][1].followed) is not None])
         model = Curves(edges, np.concatenate([raw[k].values for k in others]), found.survival.curves.goes_on)
-        own = own_curves([member.model], windows, spec, interval, without=number)
+        own = fold_curves(number, member.model, windows, spec, interval)
         values.append(Pool.of(model, theirs).curves(own).values)
         units.append(part[windows.engine])
         ages.append(seen.age)

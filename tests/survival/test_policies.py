@@ -12,7 +12,8 @@ from sksurv.nonparametric import cumulative_incidence_competing_risks, kaplan_me
 
 from grace.errors import GraceError
 from grace.survival.curves import Curves
-from grace.survival.policies import Lives, best_age, cost_difference, cost_rate, due, out_of_fold, settled_rate
+from grace.survival.lives import Lives
+from grace.survival.policies import best_age, cost_difference, cost_rate, due, out_of_fold, settled_rate
 from grace.survival.replacement import Costs, plan
 from tests.survival.wear import LOADS, SHAPE, Wear, wear, weibull
 

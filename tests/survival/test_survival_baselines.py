@@ -15,13 +15,14 @@ from sksurv.util import Surv
 
 from grace.errors import GraceError
 from grace.survival import by_statistics
-from grace.survival.baseline import Lives, Training
+from grace.survival.baseline import Training
 from grace.survival.baselines import BASELINES
 from grace.survival.by_age import KaplanMeier, Weibull
 from grace.survival.by_statistics import Cox, Forest
 from grace.survival.curves import Curves
 from grace.survival.figures import brier_difference, grid, survival_figures
 from grace.survival.landmarks import Landmarks
+from grace.survival.lives import Lives
 
 EDGES = np.linspace(0, 64, 65)
 NOTHING = np.zeros((0, 1))
@@ -85,7 +86,7 @@ def test_weibull_finds_its_parameters_in_suspended_lives_seen_late(shape: float)
     found = Weibull.fit(training)
     assert found.shape == pytest.approx(shape, rel=0.03)
     assert found.scale == pytest.approx(70, rel=0.03)
-    blind = Weibull.fit(of_lives(np.zeros(seen.sum()), training.lives.life, training.lives.failed))
+    blind = Weibull.fit(of_lives(np.zeros(seen.sum()), training.lives.end, training.lives.failed))
     assert abs(blind.scale - 70) > 2 * abs(found.scale - 70)  # what the truncation was for
 
 
@@ -177,7 +178,7 @@ def test_curves_start_at_one_and_never_rise(name: str) -> None:
 @pytest.mark.parametrize("name", BASELINES)
 def test_without_a_failure_there_is_no_baseline(name: str) -> None:
     train = fleet(0, 20)
-    lives = Lives(train.lives.entry, train.lives.life, np.zeros(20, bool))
+    lives = Lives(train.lives.entry, train.lives.end, np.zeros(20, bool))
     none = Landmarks(train.landmarks.time, np.zeros(80, bool), train.landmarks.unit, train.landmarks.age)
     with pytest.raises(GraceError, match=r"that failed.*Found none"):
         BASELINES[name].fit(Training(lives, none, train.statistics, EDGES))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.survival.curves import Curves
-from grace.survival.policies import Lives
+from grace.survival.lives import Lives
 
 LOADS = np.array([50.0, 100.0, 200.0])
 SHAPE = 6.0

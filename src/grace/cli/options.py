@@ -189,7 +189,7 @@ class TrainingOptions(EngineOptions):
         int | None,
         typer.Option(
             help="Networks, each without one fold of the engines; default 0: one; of `train` 10 below 40 engines that failed, "
-            "or where some were suspended."
+            "or where some were suspended, of rows in memory."
         ),
     ] = None
     suspended: Annotated[

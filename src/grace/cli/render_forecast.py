@@ -113,8 +113,14 @@ def _show_policies(found: Replacement, unit: str) -> None:
     out.print(
         f"cost per {unit.removesuffix('s')} in the long run, out of fold: {said}", highlight=False, soft_wrap=True
     )
-    less = found.less
-    if not less.high < 0:
+    less, (gone, units) = found.less, found.uninspected
+    if gone:
+        line = (
+            f"note: {gone:,} of {units:,} units have none of the rows that dates were tried at, and count as run to failure with "
+            "them: dates are cheaper than this says"
+        )
+        out.print(line, style="yellow", highlight=False, soft_wrap=True)
+    elif not less.high < 0:
         words = f"difference {less.value:+.3g} [{less.low:+.3g}, {less.high:+.3g}]"
         beside = (
             "the best fixed age, {}: replace at that age" if math.isfinite(found.age) else "run to failure, {}: so run"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from rich.console import Console
 
+from grace.cli.render_train import unit_of
 from grace.core.stats import Estimate
 from grace.training.record import Record
 
@@ -27,7 +27,8 @@ def show_survival(record: Record, baselines: Mapping[str, tuple[float, Estimate]
     )
     if record.spec["suspended"] != "hazard" and found["events"] < found["landmarks"]:
         lines.append(
-            "note: units were suspended, and these curves are learned from failed ones alone: use --suspended hazard"
+            "note: units were suspended, and these curves are learned from failed ones alone: train a network with --suspended "
+            "hazard"
         )
     for line in lines:
         out.print(line, style="yellow" if line.startswith("note") else None, highlight=False, soft_wrap=True)
@@ -51,10 +52,8 @@ def _beside(baselines: Mapping[str, tuple[float, Estimate]]) -> str:
 
 def _calibration(record: Record) -> list[str]:
     """A line each horizon."""
-    unit = str((record.spec["conventions"].get("table") or {"unit": "cycles"})["unit"])
-    gaps: dict[str, Any] = {
-        name.split("_")[1]: value for name, value in record.survival.items() if name.endswith("_gap")
-    }
+    unit = unit_of(record.spec)
+    gaps = {name.split("_")[1]: value for name, value in record.survival.items() if name.endswith("_gap")}
     return [
         f"P(failure within {float(horizon):g} {unit}): off by {gap:.1%} at most, in fifths of the rows by what was predicted"
         for horizon, gap in sorted(gaps.items(), key=lambda pair: float(pair[0]))

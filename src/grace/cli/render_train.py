@@ -29,7 +29,7 @@ def show_run(
     """Figures of a finished run, and last how it compares with what needs no network, by their validation RMSE; ``suspended``:
     some units did not fail."""
     out, spec = Console(markup=False), record.spec
-    unit = _unit(spec)
+    unit = unit_of(spec)
     counted = "" if unit == "cycles" else f"; RUL in {unit}"
     table = Table(
         "",
@@ -82,7 +82,7 @@ def _against(baselines: Mapping[str, float], record: Record, suspended: bool) ->
     return f"{where}: network {own:.2f}, {others}: {verdict} ({what})"
 
 
-def _unit(spec: dict[str, Any]) -> str:
+def unit_of(spec: dict[str, Any]) -> str:
     """Unit of RUL of a run, from its spec as JSON values."""
     return str((spec["conventions"].get("table") or {"unit": "cycles"})["unit"])
 
@@ -108,7 +108,7 @@ def _interval(record: Record) -> str:
         return f"no {level:.0%} interval: too few held-out engines for that level"
     covered = record.interval.get("coverage")
     checked = "" if covered is None else f"; on the test engines it covers {covered:.0%}"
-    mean = f"RUL +- {half:.1f} {_unit(record.spec)} on average"
+    mean = f"RUL +- {half:.1f} {unit_of(record.spec)} on average"
     return f"{level:.0%} interval: {mean}, {_guarantee(record, level)}{checked}"
 
 

@@ -107,9 +107,13 @@ def _show(run: work.Run, spec: work.RunSpec, fleet: work.Fleet, path: Path, trie
 
 
 def usual(training: TrainingOptions, fleet: work.Fleet) -> dict[str, Any]:
-    """What the engines make of the options that are not named: folds of few, folds and hazards where some were suspended."""
+    """What the engines make of the options that are not named: folds of few, folds and hazards where some were suspended.
+
+    Of rows on the disk folds would read all of them ten times over: there they are asked for.
+    """
     some, found = len(fleet.failures) < len(fleet.engines), dict[str, Any]()
-    if training.folds is None and training.protocol == "honest" and (some or len(fleet.failures) < FEW):
+    told = some and not isinstance(fleet.values, work.StoredRows)
+    if training.folds is None and training.protocol == "honest" and (told or len(fleet.failures) < FEW):
         found["folds"] = FOLDS
     if training.suspended is None and training.rul_scale is None and training.model == TrainingOptions.model and some:
         found["suspended"] = work.HAZARD

@@ -14,23 +14,9 @@ from numpy.typing import NDArray
 from grace.errors import GraceError
 from grace.survival.curves import Curves
 from grace.survival.landmarks import Landmarks
+from grace.survival.lives import Lives
 
 Values = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Lives:
-    """Training units; ages in the unit of RUL.
-
-    Attributes:
-        entry: Age from which on each was seen, float64 ``[E]``: what ended younger is not among them (left truncation).
-        life: Age at which it failed or was suspended, above ``entry``, float64 ``[E]``.
-        failed: Whether it failed then, bool ``[E]``.
-    """
-
-    entry: Values
-    life: Values
-    failed: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

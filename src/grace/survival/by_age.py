@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.survival.baseline import Baseline, Lives, Training, need_failures
+from grace.survival.baseline import Baseline, Training, need_failures
 from grace.survival.curves import Curves
+from grace.survival.lives import Lives
 from grace.survival.product_limit import ProductLimit
 
 Values = NDArray[np.float64]
@@ -44,8 +45,8 @@ class KaplanMeier(Baseline):
     def fit(cls, training: Training) -> KaplanMeier:
         """Takes the lives."""
         lives = _seen(training.lives)
-        found = ProductLimit.of(lives.life, lives.failed, entry=lives.entry)
-        least = min(LEAST, math.ceil(len(lives.life) / 5))
+        found = ProductLimit.of(lives.end, lives.failed, entry=lives.entry)
+        least = min(LEAST, math.ceil(len(lives.end) / 5))
         # one step before the last time of enough at risk, so that they are still so after it
         enough = np.flatnonzero(found.at_risk >= least)
         oldest = found.times[enough[-1] - 1] if len(enough) and enough[-1] > 0 else 0.0
@@ -82,8 +83,8 @@ class Weibull(Baseline):
         from scipy.optimize import minimize_scalar
 
         lives = _seen(training.lives)
-        most = float(lives.life.max())
-        life, entry, count = lives.life / most, lives.entry / most, int(lives.failed.sum())
+        most = float(lives.end.max())
+        life, entry, count = lives.end / most, lives.entry / most, int(lives.failed.sum())
         logs = float(np.log(life[lives.failed]).sum())
 
         def total(shape: float) -> float:
@@ -106,6 +107,6 @@ class Weibull(Baseline):
 
 def _seen(lives: Lives) -> Lives:
     """Those that were at risk at all; refuses none that failed."""
-    seen = lives.life > lives.entry
+    seen = lives.end > lives.entry
     need_failures(int((seen & lives.failed).sum()), "training units")
-    return Lives(lives.entry[seen], lives.life[seen], lives.failed[seen])
+    return lives.at(seen)

@@ -67,8 +67,7 @@ class Curves:
         if not self.goes_on and len(self) and waited.max() > 0:
             edges = np.linspace(0.0, max(last - float(waited.max()), last / len(edges)), len(edges))
         times = waited[:, None] + edges
-        told = Curves(self.edges, self.values, True) if not self.goes_on else self
-        alive = told.survival(np.column_stack([waited, times]))
+        alive = Curves(self.edges, self.values, True).survival(np.column_stack([waited, times]))
         values = np.divide(alive[:, 1:], alive[:, :1], out=np.zeros_like(times), where=alive[:, :1] > 0)
         return Curves(edges, np.column_stack([np.ones(len(self)), values[:, 1:]]), self.goes_on)
 

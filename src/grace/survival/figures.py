@@ -70,9 +70,13 @@ def integrated_brier(
         times: Grid, ascending, ``[T]``, two or more.
         censoring: Of suspensions; None: that of the landmarks.
     """
-    terms = _terms(curves, landmarks, times, censoring)
+    return landmarks.by_unit(over_grid(_terms(curves, landmarks, times, censoring), times))
+
+
+def over_grid(terms: Values, times: Values) -> Values:
+    """Mean over a grid by the trapezoidal rule, ``[N, T] -> [N]``."""
     areas = ((terms[:, 1:] + terms[:, :-1]) / 2) @ np.diff(times)
-    return landmarks.by_unit(areas / (times[-1] - times[0]))
+    return np.asarray(areas / (times[-1] - times[0]))
 
 
 def brier_difference(one: Curves, other: Curves, landmarks: Landmarks, times: Values) -> Estimate:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.survival.curves import Curves
-from grace.survival.figures import grid, known
+from grace.survival.figures import grid, known, over_grid
 from grace.survival.landmarks import Landmarks
 from grace.survival.product_limit import ProductLimit
 
@@ -46,16 +46,15 @@ class Pool:
     def of(cls, model: Curves, landmarks: Landmarks) -> Pool:
         """Fitted on curves of landmarks whose units the model has not seen; without a time at which enough is known, the model
         alone."""
-        fleet = _fleet(model, landmarks)
+        fleet = ProductLimit.of(landmarks.time, landmarks.event).survival(model.edges)
         times = grid(landmarks, float(model.edges[-1]))
         if not len(times):
             return cls(model.edges, fleet, 1.0, model.goes_on)
         weights, lives = known(landmarks, times)
-        weights = weights * _trapezoid(len(times))
         base = Curves(model.edges, fleet[None]).survival(times)
         apart = model.survival(times) - base
-        whole = float((weights * apart**2).sum())
-        share = float((weights * apart * (lives - base)).sum()) / whole if whole else 1.0
+        whole = float(over_grid(weights * apart**2, times).sum())
+        share = float(over_grid(weights * apart * (lives - base), times).sum()) / whole if whole else 1.0
         return cls(model.edges, fleet, min(max(share, 0.0), 1.0), model.goes_on)
 
     def curves(self, model: Curves) -> Curves:
@@ -71,14 +70,3 @@ def out_of_fold(model: Curves, landmarks: Landmarks, folds: Sequence[NDArray[np.
         pool = Pool.of(model.at(others), landmarks.at(others)) if len(others) else None
         values[fold] = (model.at(fold) if pool is None else pool.curves(model.at(fold))).values
     return Curves(model.edges, values, model.goes_on)
-
-
-def _fleet(model: Curves, landmarks: Landmarks) -> Values:
-    """The fleet's survival at the edges of a model's curves, ``[K + 1]``."""
-    curve = ProductLimit.of(landmarks.time, landmarks.event)
-    return curve.survival(model.edges)
-
-
-def _trapezoid(count: int) -> Values:
-    """Weights of evenly spaced times in the trapezoidal rule, ``[T]``."""
-    return np.concatenate([[0.5], np.ones(max(count - 2, 0)), [0.5]])[:count]

@@ -77,7 +77,8 @@ class Forecast:
         own += self.ahead.columns.items()
         own.append(("health", self.health))
         if self.probability is not None:
-            own += [(f"p_{name}", column) for name, column in zip(self.states, self.probability.T, strict=True)]
+            each = self.probability.T.astype(np.float64)  # so that three decimals are three
+            own += [(f"p_{name}", column) for name, column in zip(self.states, each, strict=True)]
         own.append(("note", self.note))
         found = dict(zip(self.names, (self.engine, self.cycle), strict=True))
         for name, values in own:

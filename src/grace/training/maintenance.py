@@ -13,10 +13,10 @@ from grace.data.windows import Windows
 from grace.errors import GraceError
 from grace.models.rul_problem import HAZARD
 from grace.survival.curves import Curves
-from grace.survival.policies import Lives, best_age, cost_difference, cost_rate, out_of_fold, settled_rate
+from grace.survival.policies import best_age, cost_difference, cost_rate, out_of_fold, settled_rate
 from grace.survival.replacement import Costs, Plans, expected, plan
 from grace.training.model_file import TrainedNetwork
-from grace.training.survival import OutOfFold, own_curves
+from grace.training.survival import OutOfFold, error_curves, hazard_curves
 
 Values = NDArray[np.float64]
 
@@ -34,6 +34,8 @@ class Replacement:
         rates: Long-run cost per unit of time of ``plans``, ``fixed age`` and ``run to failure``, out of fold, with 95 % intervals
             over units.
         less: Cost rate of the plans less that of the fixed age, paired.
+        uninspected: Units that have no landmark, of how many: no date was made for them, so that with ``plans`` they run to
+            failure, and plans look dearer than they are.
     """
 
     plans: Plans
@@ -42,6 +44,7 @@ class Replacement:
     age: float
     rates: Mapping[str, Span]
     less: Span
+    uninspected: tuple[int, int]
 
     @property
     def columns(self) -> dict[str, Values]:
@@ -89,7 +92,7 @@ def check_asked(network: TrainedNetwork, within: Sequence[float], costs: Costs |
         if not hazard and not len(network.interval.score):
             raise GraceError(
                 "The probability of failure should come from hazards or from errors on held-out units. Found a network with "
-                "neither. Train it with --suspended hazard."
+                "neither. Train a network with --suspended hazard."
             )
     for horizon in within:
         if not 0 < horizon < np.inf:
@@ -97,7 +100,7 @@ def check_asked(network: TrainedNetwork, within: Sequence[float], costs: Costs |
         if horizon > cap and not hazard:
             raise GraceError(
                 f"`--within` should be at most the cap of the network, {cap:g} {network.conventions.unit}. Found {horizon:g}. "
-                "Beyond it only hazards tell: train with --suspended hazard."
+                "Beyond it only hazards tell: train a network with --suspended hazard."
             )
     if costs is not None and network.survival is None:
         raise GraceError(
@@ -109,6 +112,7 @@ def check_asked(network: TrainedNetwork, within: Sequence[float], costs: Costs |
 def ahead(
     network: TrainedNetwork,
     windows: Sequence[Windows],
+    rul: NDArray[np.float32],
     age: Values,
     waited: Values,
     within: Sequence[float],
@@ -119,6 +123,7 @@ def ahead(
     Args:
         network: A trained network.
         windows: ``N`` windows for each member.
+        rul: Their predictions, ``[K, N]``.
         age: Age of the units at the end of their windows, ``[N]``.
         waited: Time that each unit is known to have lived on since, ``[N]``.
         within: Horizons, in the unit of RUL.
@@ -127,7 +132,10 @@ def ahead(
     if not within and costs is None:
         return Ahead()
     models = [member.model for member in network.members]
-    curves = own_curves(models, windows, network.spec, network.interval)
+    if network.spec.rul_scale == HAZARD:
+        curves = hazard_curves(models, windows, network.conventions.cap)
+    else:
+        curves = error_curves(rul, network.interval)
     if network.survival is not None:
         curves = network.survival.pool.curves(curves)
     if waited.any():
@@ -147,7 +155,9 @@ def _replacement(seen: OutOfFold, curves: Curves, age: Values, costs: Costs) -> 
     others = (expected(curves, np.maximum(date, 0.0), costs) for date in (fixed - age, np.inf))
     to_age, to_failure = (np.where(other.time == plans.time, 0.0, _less(other.excess(rate), own)) for other in others)
     rates, less = policy_rates(seen, costs)
-    return Replacement(plans, to_age, to_failure, fixed, rates, less)
+    units = np.flatnonzero(seen.fold >= 0)
+    uninspected = len(np.setdiff1d(units, seen.landmarks.unit)), len(units)
+    return Replacement(plans, to_age, to_failure, fixed, rates, less, uninspected)
 
 
 def _less(other: Values, own: Values) -> Values:
@@ -160,12 +170,9 @@ def policy_rates(seen: OutOfFold, costs: Costs) -> tuple[dict[str, Span], Span]:
     """Long-run cost per unit of time of plans, of the best fixed age and of run to failure, out of fold; and the plans' less the
     fixed age's, paired by unit."""
     folds = [np.flatnonzero(seen.fold == number) for number in range(int(seen.fold.max()) + 1)]
-    lives: tuple[Lives, Lives] = out_of_fold(
-        seen.curves, seen.landmarks.unit, seen.landmarks.age, seen.lives, costs, folds
-    )
-    held = seen.lives.at(np.sort(np.concatenate(folds)))
-    every = {"plans": lives[0], "fixed age": lives[1], "run to failure": held}
-    return {name: cost_rate(one, costs) for name, one in every.items()}, cost_difference(*lives, costs)
+    plans, fixed = out_of_fold(seen.curves, seen.landmarks.unit, seen.landmarks.age, seen.lives, costs, folds)
+    every = {"plans": plans, "fixed age": fixed, "run to failure": seen.lives.at(np.sort(np.concatenate(folds)))}
+    return {name: cost_rate(one, costs) for name, one in every.items()}, cost_difference(plans, fixed, costs)
 
 
 def said_of_failures(network: TrainedNetwork) -> list[str]:
@@ -176,5 +183,5 @@ def said_of_failures(network: TrainedNetwork) -> list[str]:
     count = int((~seen.lives.failed).sum())
     return [
         f"{count:,} units of its training were suspended, and it learned from failed ones alone, whose lives are the short ones: "
-        "it tells too many failures. Train with --suspended hazard"
+        "it tells too many failures. Train a network with --suspended hazard"
     ]

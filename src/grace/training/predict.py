@@ -66,9 +66,13 @@ def predict(
     fleet.need(features)
     ends = fleet.starts[1:] - 1 if every is None else _inspections(fleet, every)
     marks = Marks(fleet, ends, features, network.conventions.window, "cycle" if columns is None else columns.time)
-    found, sides, windows = _predicted(network, fleet, ends, marks)
     waited = np.zeros(len(ends)) if fleet.stops is None else _held(fleet, ends, network.conventions.unit)
-    told = ahead(network, windows, fleet.age_at(ends), waited, within, costs)
+    windows, each = _predicted(network, fleet, ends, marks)
+    found, rul = Predictions.mean(each, network.spec), np.stack([one.rul for one in each])
+    sides = _at_the_stop(np.stack([found.rul, *network.interval.ends(rul)]), waited, network.conventions.cap)
+    if not network.spec.trains("rul"):
+        sides[:] = np.nan
+    told = ahead(network, windows, rul, fleet.age_at(ends), waited, within, costs)
     for line in (*said_of_left_out(fleet.left_out), *(said_of_failures(network) if told.columns else [])):
         warnings.warn(f"{fleet.name}: {line}", GraceWarning, 2)
     probability = found.probability if network.spec.trains("health") else None
@@ -79,23 +83,16 @@ def predict(
 
 def _predicted(
     network: TrainedNetwork, fleet: Fleet, ends: NDArray[np.int64], marks: Marks
-) -> tuple[Predictions, NDArray[np.float64], list[Windows]]:
-    """Predictions of the windows that end at ``ends``, RUL with its interval, ``[3, N]``, and the windows as each member reads
-    them; the marks look at the rows."""
-    every, read = [], []
+) -> tuple[list[Windows], list[Predictions]]:
+    """The windows that end at ``ends`` as each member reads them, and its predictions; the marks look at the rows."""
+    read, every = [], []
     for member in network.members:
         rows = member.conditioner.transform(fleet)
         marks.look(member.conditioner.seen, rows)
         windows = Windows.ending_at(fleet, rows, ends, network.conventions)
         read.append(windows)
         every.append(Predictions.of(member.model, input_of(member.model, windows), network.spec))
-    found, (low, high) = Predictions.mean(every, network.spec), network.interval.ends(np.stack([p.rul for p in every]))
-    sides = np.stack([found.rul, low, high]).astype(np.float64)
-    if fleet.stops is not None:
-        sides = _at_the_stop(sides, _held(fleet, ends, network.conventions.unit), network.conventions.cap)
-    if not network.spec.trains("rul"):
-        sides[:] = np.nan
-    return found, sides, read
+    return read, every
 
 
 def _inspections(fleet: Fleet, every: int) -> NDArray[np.int64]:

@@ -21,7 +21,7 @@ from grace.models.two_heads import TwoHeads
 from grace.survival.curves import Curves
 from grace.survival.figures import survival_figures
 from grace.survival.landmarks import Landmarks
-from grace.survival.policies import Lives
+from grace.survival.lives import Lives
 from grace.survival.pool import Pool, out_of_fold
 from grace.training.conformal import Interval
 from grace.training.evaluate import BATCH, Predictions
@@ -99,7 +99,7 @@ def held_out(
     if not sum(map(len, seen)):
         return None
     curves = [
-        own_curves([model], split.landmarks, spec, interval, device, without=number)
+        fold_curves(number, model, split.landmarks, spec, interval, device)
         for number, (model, split) in enumerate(zip(models, splits, strict=True))
         if split.landmarks is not None
     ]
@@ -111,6 +111,16 @@ def held_out(
     parts = [np.flatnonzero(fold[landmarks.unit] == number) for number in range(len(splits))]
     pooled = out_of_fold(model, landmarks, parts)
     return OutOfFold(pooled, landmarks, Pool.of(model, landmarks), lives_of_units(fleet), fold)
+
+
+def fold_curves(
+    number: int, model: nn.Module, windows: Windows, spec: RunSpec, interval: Interval, device: str = "cpu"
+) -> Curves:
+    """Survival after windows of units that network ``number`` of an ensemble holds out, as it tells it itself."""
+    if spec.rul_scale == HAZARD:
+        return hazard_curves([model], [windows], spec.conventions.cap, device)
+    rul = Predictions.of(model, input_of(model, windows, device), spec).rul
+    return error_curves(rul[None], interval, without=number)
 
 
 def lives_of_units(fleet: Fleet) -> Lives:
@@ -126,36 +136,17 @@ def _numbered(landmarks: Landmarks, fleet: Fleet) -> Landmarks:
     return Landmarks(landmarks.time, landmarks.event, order[place], landmarks.age)
 
 
-def own_curves(
-    models: Sequence[nn.Module],
-    windows: Windows | Sequence[Windows],
-    spec: RunSpec,
-    interval: Interval,
-    device: str = "cpu",
-    without: int = -1,
-) -> Curves:
-    """Survival after windows as networks tell it themselves, the mean of several.
+def hazard_curves(models: Sequence[nn.Module], windows: Sequence[Windows], cap: float, device: str = "cpu") -> Curves:
+    """Survival after ``N`` windows, as each of ``K`` networks of hazards reads them (its scaling is its own), the mean of all."""
+    every = np.stack([_survival(model, some, device) for model, some in zip(models, windows, strict=True)])
+    edges = np.linspace(0.0, cap, every.shape[-1])
+    return Curves(edges, np.asarray(every.mean(axis=0), dtype=np.float64), goes_on=True)
 
-    From hazards, or from the errors that the others made out of fold (:meth:`Interval.survival`), up to the cap.
 
-    Args:
-        models: ``K`` networks.
-        windows: ``N`` windows, or the same as each network reads them (its scaling is its own).
-        spec: Their run.
-        interval: Of the run.
-        without: Number of the network, where it is one and holds the windows out.
-    """
-    each = [windows] * len(models) if isinstance(windows, Windows) else list(windows)
-    pairs = list(zip(models, each, strict=True))
-    cap = float(spec.conventions.cap)
-    edges = np.linspace(0.0, cap, INTERVALS + 1)
-    if spec.rul_scale == HAZARD:
-        first = models[0]
-        assert isinstance(first, TwoHeads)
-        edges = np.linspace(0.0, cap, first.intervals + 1)
-        every = np.stack([_survival(*pair, device) for pair in pairs])
-        return Curves(edges, np.asarray(every.mean(axis=0), dtype=np.float64), goes_on=True)
-    rul = np.stack([Predictions.of(model, input_of(model, some, device), spec).rul for model, some in pairs])
+def error_curves(rul: NDArray[np.float32], interval: Interval, without: int = -1) -> Curves:
+    """Survival up to the cap from predictions ``[K, N]`` and the errors that were made out of fold; arguments as of
+    :meth:`Interval.survival <grace.training.conformal.Interval.survival>`."""
+    edges = np.linspace(0.0, interval.cap, INTERVALS + 1)
     return Curves(edges, interval.survival(rul, edges, without))
 
 

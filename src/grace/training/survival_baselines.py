@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from grace.clock import part
 from grace.core.stats import Estimate, student
 from grace.data.fleet import Fleet
-from grace.survival.baseline import Lives, Training
+from grace.survival.baseline import Training
 from grace.survival.baselines import BASELINES
 from grace.survival.curves import Curves
 from grace.survival.figures import brier_difference, grid, integrated_brier
@@ -18,6 +18,7 @@ from grace.training.baselines import read_of
 from grace.training.outcome import Run
 from grace.training.protocol import Split, fold_parts, landmark_rows, landmarks_at, rows_of
 from grace.training.spec import RunSpec
+from grace.training.survival import lives_of_units
 
 BY_AGE = ("kaplan-meier", "weibull")
 """Those that take no time and no extra."""
@@ -64,10 +65,6 @@ def _training(
 ) -> Training:
     """What baselines are fitted on: the lives of the units at ``number``, and those of the landmarks that are theirs."""
     units = fleet.select(number)
-    failed = np.ones(len(number), dtype=np.bool_) if units.failed is None else units.failed
-    entry, life = units.entries(), units.lives()
-    ran = life > entry  # a unit that was seen once tells nothing
-    lives = Lives(entry[ran], life[ran], failed[ran])
     here = rows_of(fleet, units, number, rows)
     windows, landmarks = landmarks_at(units, here, split.conditioner, spec.conventions)
-    return Training(lives, landmarks, read_of(windows).double().numpy(), edges)
+    return Training(lives_of_units(units), landmarks, read_of(windows).double().numpy(), edges)

@@ -50,6 +50,7 @@ from grace.data.load import load_train as load_train
 from grace.data.prepare import check_training as check_training
 from grace.data.simulated.fleet import Simulation as Simulation
 from grace.data.simulated.fleet import simulate as simulate
+from grace.data.stored import StoredRows as StoredRows
 from grace.data.tables.columns import TableSource as TableSource
 from grace.demos import cosine as cosine
 from grace.demos import dial as dial
