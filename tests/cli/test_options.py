@@ -6,10 +6,11 @@ import inspect
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pytest
 import typer
 
@@ -20,9 +21,11 @@ from grace.bench.sweep import METHODS
 from grace.cli import work
 from grace.cli.main import OLD_NAMES, app
 from grace.cli.options import EngineOptions, GridOptions, TrainingOptions, grouped
+from grace.cli.train import usual
 from grace.data.cmapss.checksums import SUBSETS
 from grace.data.conventions import Conventions
 from grace.data.simulated.fleet import Simulation, simulate
+from grace.data.stored import StoredRows
 from grace.models.rul_problem import usual_history
 from grace.training.schedule import SCHEDULES
 from grace.training.spec import SEEDS, run_spec
@@ -195,3 +198,19 @@ print(sorted(heavy & set(sys.modules)), file=sys.stderr)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
+
+
+def test_folds_and_hazards_of_suspended_units_unless_rows_stay_on_the_disk(tmp_path: Path) -> None:
+    whole = simulate(Simulation(engines=60, test_engines=5))[0]
+    failed = np.arange(60) >= 10
+    np.save(tmp_path / "rows.npy", whole.values)
+    some = replace(whole, failed=failed)
+    stored = replace(some, values=StoredRows.whole(tmp_path / "rows.npy"))
+    options = TrainingOptions()
+    assert usual(options, whole) == {}
+    assert usual(options, some) == {"folds": 10, "suspended": "hazard"}
+    assert usual(options, stored) == {"suspended": "hazard"}  # folds would read all rows ten times over
+    assert usual(options, stored.select(np.arange(12))) == {"folds": 10, "suspended": "hazard"}  # few failed
+    assert usual(replace(options, folds=0, suspended="ignore"), some) == {}
+    assert usual(replace(options, rul_scale="cap"), some) == {"folds": 10}
+    assert usual(replace(options, model="tree"), some) == {"folds": 10}
