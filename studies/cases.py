@@ -15,6 +15,7 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import SETTINGS, Fleet
 from grace.data.health_labels import rul_to_health_3class
 from grace.data.simulated.fleet import Simulation, simulate
+from grace.data.tasks import HEALTH
 from grace.errors import GraceError
 from grace.validity.study import Case
 
@@ -113,7 +114,7 @@ def engines_of(case: Case, data: Path | None) -> tuple[Fleet, Fleet]:
         conditions, faults, engines = (int(n) for n in case.family.removeprefix("sim-").replace("x", "-").split("-"))
         dial = float(case.labels.removeprefix("dial"))
         fleet, test = simulate(Simulation(engines, 200, conditions, faults, dial, seed=FLEET_SEEDS[engines]))
-        return fleet, replace(test, labels=None)
+        return fleet, replace(test, labels={})
     if case.labels not in SCHEMES:
         raise GraceError(f"`labels` should be one of {', '.join(SCHEMES)}. Found {case.labels!r}.")
     if data is None:
@@ -121,7 +122,7 @@ def engines_of(case: Case, data: Path | None) -> tuple[Fleet, Fleet]:
     rng = np.random.default_rng(LABEL_SEED)
     fleet = _part(read_train(data, case.family), case.share, rng)
     labels = SCHEMES[case.labels](fleet, conventions_of(case), rng)
-    return replace(fleet, labels=labels), read_test(data, case.family)
+    return replace(fleet, labels={HEALTH.name: labels.astype(np.float64)}), read_test(data, case.family)
 
 
 def _part(fleet: Fleet, share: float, rng: np.random.Generator) -> Fleet:

@@ -93,7 +93,7 @@ def _of_first_rows(fleet: Fleet, kept: NDArray[np.int64], failed: NDArray[np.boo
         starts=np.concatenate([[0], np.cumsum(kept)]),
         values=np.asarray(fleet.values[rows]),
         last_rul=fleet.rul_at(last) - beyond,
-        labels=of_rows(fleet.labels),
+        labels={task: of_rows(labels) for task, labels in fleet.labels.items()},
         row_rul=None if fleet.row_rul is None else fleet.rul_at(rows) - beyond[owner[rows]],
         last_time=None if fleet.last_time is None or fleet.time is None else np.asarray(fleet.time[last]),
         sha256=None,

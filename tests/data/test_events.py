@@ -321,9 +321,9 @@ def test_ages_of_both(fleet: Fleet, written: Write) -> None:
 
 def test_windows_know_what_they_know(fleet: Fleet) -> None:
     failed = np.arange(12) % 2 == 0
-    told, conventions = replace(fleet, failed=failed, labels=None), Conventions()
+    told, conventions = replace(fleet, failed=failed, labels={}), Conventions()
     values = np.zeros((len(fleet.values), 3), dtype=np.float32)
-    found, whole = (training_windows(f, values, conventions, 20) for f in (told, replace(fleet, labels=None)))
+    found, whole = (training_windows(f, values, conventions, 20) for f in (told, replace(fleet, labels={})))
     pieces, all_pieces = next(found.pieces()), next(whole.pieces())
     assert pieces.suspended is not None
     assert (pieces.suspended == ~failed[pieces.engine]).all()

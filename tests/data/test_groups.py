@@ -70,7 +70,7 @@ def test_folds_hold_out_whole_groups(fleet: Fleet) -> None:
     groups = np.array(list("aaabbbcccddd"))
     failed = np.ones(12, dtype=bool)
     failed[[1, 4, 10, 11]] = False
-    told = replace(fleet, groups=groups, failed=failed, labels=None)
+    told = replace(fleet, groups=groups, failed=failed, labels={})
     spec = run_spec("simulated", "rul-only", folds=10, conventions=Conventions(window=20))
     splits = Split.folds(spec, told, None)
     assert len(splits) == 4  # a group each

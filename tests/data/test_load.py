@@ -42,7 +42,7 @@ def test_every_form_of_a_table_gives_one_fleet(fleet: Fleet, written: Write) -> 
         columns = () if isinstance(given, TableSource) else (COLUMNS, NAMES)
         assert_same(read_table(given, *columns), expected)  # type: ignore[arg-type]
         new = as_fleet(given, *columns)  # type: ignore[arg-type]
-        assert_same(new, replace(expected, labels=None))
+        assert_same(new, replace(expected, labels={}))
 
 
 def test_a_target_is_not_read_of_new_engines() -> None:

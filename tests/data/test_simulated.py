@@ -206,7 +206,7 @@ def test_files_look_like_cmapss(tmp_path: Path) -> None:
 
 def test_a_fleet_without_labels_writes_no_labels(tmp_path: Path) -> None:
     train, test = simulate(Simulation(engines=1, test_engines=1))
-    assert len(write_cmapss(replace(train, labels=None), test, tmp_path, "SIM")) == 3
+    assert len(write_cmapss(replace(train, labels={}), test, tmp_path, "SIM")) == 3
 
 
 def test_an_existing_file_is_never_written_over(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_diagnosis_equals_that_of_the_fleet(fleet: Fleet, written: Write, name: 
     source = chosen(path, features=tuple(map(renamed, PUBLISHED.features)), conditions=",".join(SETTING_NAMES))
     table = read_table(source)
     np.testing.assert_array_equal(table.rul(), fleet.rul())
-    read = [(table, conventions_of(PUBLISHED, source)), (replace(fleet, labels=None), PUBLISHED)]
+    read = [(table, conventions_of(PUBLISHED, source)), (replace(fleet, labels={}), PUBLISHED)]
     problems = (FleetProblem(*how, size="tiny", batch_size=16) for how in read)
     ours, theirs = (diagnose(problem, inits=2, reads=3, steps=6) for problem in problems)
     assert (ours.rho, ours.ratio, ours.conditions) == (theirs.rho, theirs.ratio, theirs.conditions)

@@ -66,7 +66,7 @@ def test_age_alone_knows_engines_that_all_live_as_long() -> None:
             values=values,
             last_rul=np.zeros(engines, np.int64),
             sha256=None,
-            labels=None,
+            labels={},
         )
 
     spec = run_spec(

@@ -43,7 +43,7 @@ def spec_of(method: str | None = "grace", **choices: Any) -> RunSpec:
 
 @pytest.fixture(scope="module")
 def whole() -> Fleet:
-    return replace(grace.simulate(grace.Simulation(engines=16, test_engines=5))[0], labels=None)
+    return replace(grace.simulate(grace.Simulation(engines=16, test_engines=5))[0], labels={})
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +202,7 @@ def test_own_labels_of_suspended_engines_teach_the_second_task_alone(fleet: Flee
         )
     assert before[0] == rul_moved[0] == label_moved[0]
     assert before[1] == rul_moved[1] != label_moved[1]
-    ours, failed_alone = (train(spec_of("baseline"), one).record for one in (own, replace(fleet, labels=None)))
+    ours, failed_alone = (train(spec_of("baseline"), one).record for one in (own, replace(fleet, labels={})))
     assert ours.validation != failed_alone.validation
 
 

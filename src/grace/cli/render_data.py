@@ -12,11 +12,11 @@ from grace.alignment.show import conventions_line
 from grace.data.conditions import uneven_step
 from grace.data.conventions import LIFE_QUANTILE, PUBLISHED, SCALES, Conventions, lives_of
 from grace.data.fleet import Fleet
-from grace.data.health_labels import STATES
 from grace.data.prepare import Prepared, suspension, too_short
 from grace.data.tables.account import account
 from grace.data.tables.columns import TableSource
 from grace.data.tables.spared import said_of_left_out
+from grace.data.tasks import STATES
 
 COARSE = 5
 """Cap below which a figure with two digits after the point says little."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from grace.data.fleet import SETTINGS, Fleet
 from grace.data.tables.columns import Columns
+from grace.data.tasks import HEALTH, Task, check_tasks
 from grace.errors import GraceError
 
 USED_SENSORS = (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 21)
@@ -40,6 +41,7 @@ class Conventions:
         scaling: What the features are scaled by; fitted on the training engines only.
         table: Roles of the columns of a table of the user's own; None: C-MAPSS's. With it, "cycles" above are units of its RUL,
             but for ``window`` and ``stride``, which count rows.
+        tasks: Tasks beside RUL, in the order of their weights.
         from_data: Those of :data:`SCALES` that follow from the lives of the training units; the others were set.
 
     Raises:
@@ -58,6 +60,7 @@ class Conventions:
     scaling: str = "z-score per condition"
     table: Columns | None = None
     from_data: tuple[str, ...] = ()
+    tasks: tuple[Task, ...] = (HEALTH,)
 
     def __post_init__(self) -> None:
         for name in ("cap", "near_failure"):
@@ -75,6 +78,7 @@ class Conventions:
             )
         if not self.features:
             raise GraceError("`features` should name at least one column. Found none.")
+        check_tasks(self.tasks)
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -129,10 +133,11 @@ class Conventions:
         )
 
     def to_json(self) -> dict[str, object]:
-        """The fields as JSON values; without ``table`` and ``from_data`` where there is none, so that ids of older runs stay as
-        they were."""
+        """The fields as JSON values; without ``table`` and ``from_data`` where there is none, and without tasks other than the
+        health states by RUL, so that ids of older runs stay as they were."""
         values = asdict(self) | {"table": self.table and self.table.to_json()}
-        return {name: value for name, value in values.items() if value or name not in ("table", "from_data")}
+        values["tasks"] = [] if self.tasks == (HEALTH,) else [task.to_json() for task in self.tasks]
+        return {name: value for name, value in values.items() if value or name not in ("table", "from_data", "tasks")}
 
 
 def lives_of(fleet: Fleet) -> NDArray[np.float64]:

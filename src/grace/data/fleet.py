@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.stored import StoredRows
+from grace.data.tasks import HEALTH
 from grace.errors import GraceError
 
 SETTINGS = ("setting_1", "setting_2", "setting_3")
@@ -37,7 +38,8 @@ class Fleet:
             rows that stay on the disk.
         columns: Names of the ``C`` columns.
         last_rul: True remaining useful life at each engine's last row, cycles, ``[E]``; 0 for engines that ran to failure.
-        labels: The user's own health label of each row, int64 ``[R]``, or None to derive labels from RUL.
+        labels: Labels of each row that do not follow from its RUL or its features, by the name of their task, float64 ``[R]``
+            each: numbers, or codes of classes, and NaN where the label is not known (:class:`grace.Task`).
         row_rul: RUL of each row where it does not follow from ``last_rul`` and ``time``, ``[R]``; never rises within an engine.
         failed: Whether each engine failed at its last row, or its RUL is known otherwise, bool ``[E]``; the RUL of the others,
             which were suspended, is a lower bound: their last time minus the row's. None: all are taken as failed.
@@ -60,7 +62,7 @@ class Fleet:
     values: NDArray[np.float64] | StoredRows
     columns: tuple[str, ...]
     last_rul: NDArray[Any]
-    labels: NDArray[np.int64] | StoredRows | None = None
+    labels: Mapping[str, NDArray[np.float64] | StoredRows] = field(default_factory=dict)
     row_rul: NDArray[Any] | StoredRows | None = None
     last_time: NDArray[Any] | None = None
     sha256: str | None = None
@@ -193,9 +195,8 @@ class Fleet:
                 return values.select(self.starts[index], starts)
             return values[np.concatenate([np.arange(self.starts[i], self.starts[i + 1]) for i in index])]
 
-        found: dict[str, Any] = {
-            n: of_rows(getattr(self, n)) for n in ("values", "labels", "row_rul", "time", "row_time")
-        }
+        found: dict[str, Any] = {n: of_rows(getattr(self, n)) for n in ("values", "row_rul", "time", "row_time")}
+        found["labels"] = {task: of_rows(values) for task, values in self.labels.items()}
         for name in ("engines", "last_rul", "last_time", "failed", "stops", "groups"):
             each = getattr(self, name)
             found[name] = None if each is None else each[index]
@@ -246,10 +247,15 @@ class Fleet:
         last = None if self.last_time is None else np.asarray(self.last_time).tolist()
         digest = hashlib.sha256(json.dumps([self.columns, *engines, last], default=str).encode())
         times = () if self.time is None else (self.time,)
-        for values in (self.values, self.labels, self.row_rul, *times):
+        health = self.labels.get(HEALTH.name)
+        others = [values for task, values in sorted(self.labels.items()) if task != HEALTH.name]
+        for values in (self.values, health, self.row_rul, *times, *others):
             digest.update(b"-" if values is None else b"+")
             for rows in self.chunks() if values is not None else ():
-                digest.update(np.ascontiguousarray(values[rows]).tobytes())
+                part = np.ascontiguousarray(values[rows])
+                # codes that are all known, as whole numbers: so that the ids of older runs stay as they were
+                whole = values is health and np.isfinite(part).all()
+                digest.update((part.astype(np.int64) if whole else part).tobytes())
         return digest.hexdigest()
 
 

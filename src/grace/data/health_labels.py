@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from grace.data.fleet import Fleet
 from grace.data.identity import combined
+from grace.data.tasks import HEALTH
 from grace.errors import GraceError
 
 HEALTHY, DEGRADING, CRITICAL = 0, 1, 2
-STATES = ("healthy", "degrading", "critical")
 _CLASSES = ("0", "1", "2")
 
 
@@ -61,6 +61,6 @@ def with_labels(fleet: Fleet, path: Path) -> Fleet:
     own = hashlib.sha256(content).hexdigest()
     return replace(
         fleet,
-        labels=np.array(lines, dtype=np.int64),
+        labels={HEALTH.name: np.array(lines, dtype=np.float64)},
         sha256=None if fleet.sha256 is None else combined([fleet.sha256, own]),
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.conventions import Conventions
-from grace.data.health_labels import STATES
+from grace.data.tasks import STATES
 from grace.training.maintenance import Ahead
 
 if TYPE_CHECKING:

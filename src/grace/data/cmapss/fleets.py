@@ -19,6 +19,7 @@ from grace.data.cmapss.checksums import SUMS
 from grace.data.cmapss.text import read_numbers
 from grace.data.fleet import SENSORS, SETTINGS, Fleet
 from grace.data.identity import combined
+from grace.data.tasks import HEALTH
 from grace.errors import GraceError
 from grace.files import replacing
 
@@ -105,8 +106,9 @@ def write_cmapss(train: Fleet, test: Fleet, folder: Path, name: str) -> tuple[Pa
         f"test_{name}.txt": _table(test),
         f"RUL_{name}.txt": _column(test.last_rul),
     }
-    if isinstance(train.labels, np.ndarray):
-        texts[f"labels_{name}.txt"] = _column(train.labels)
+    health = train.labels.get(HEALTH.name)
+    if isinstance(health, np.ndarray):
+        texts[f"labels_{name}.txt"] = _column(health.astype(np.int64))
     paths = tuple(folder / file for file in texts)
     for path in paths:
         if path.exists():

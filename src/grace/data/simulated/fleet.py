@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from grace.data.fleet import SENSORS, SETTINGS, Fleet
 from grace.data.simulated.sensors import Engines
+from grace.data.tasks import HEALTH
 from grace.errors import GraceError
 
 INDEX_CUTS = (0.12, 0.40)
@@ -104,5 +105,5 @@ def _fleet(spec: Simulation, count: int, seeds: np.random.SeedSequence, cut: boo
         values=engines.readings(owner, index, spec.conditions, rng),
         columns=(*SETTINGS, *SENSORS),
         last_rul=engines.lives - recorded,
-        labels=_dial_labels(spec.dial, index, owner, label_rng),
+        labels={HEALTH.name: _dial_labels(spec.dial, index, owner, label_rng).astype(np.float64)},
     )

@@ -112,7 +112,7 @@ def _in_memory(table: Table, source: TableSource) -> Fleet:
     return replace(
         fleet,
         last_rul=rul[last],
-        labels=found.get("label"),
+        labels={name.removeprefix("task "): found[name] for name in found if name.startswith("task ")},
         row_rul=rul,
         last_time=found["shown"][last],
         sha256=sha256,

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet, missing
-from grace.data.health_labels import STATES
 from grace.data.tables.age import said_of_age, with_age
 from grace.data.tables.arrays import names_of
 from grace.data.tables.categories import categories_of, said_of_categories, with_categories
@@ -27,6 +26,7 @@ from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
 from grace.data.tables.table import Edges, Table, is_number
 from grace.data.tables.units import placed, with_facts, without_rows
+from grace.data.tasks import STATES
 from grace.errors import GraceError
 
 AUTO, NONE = "auto", "none"
