@@ -23,8 +23,9 @@ from grace.data.conventions import PUBLISHED, Conventions
 from grace.files import write_text
 from grace.models.cnn_bilstm_attention import SIZES
 from grace.training.run import train
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import RunSpec, run_spec
+from grace.training.spec import RunSpec
 
 SEEDS = (1, 2)
 DEFAULT = SCHEDULES["compact"]

@@ -15,8 +15,9 @@ from grace.data.prepare import Prepared
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
 from grace.models.rul_problem import RULProblem
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import SEEDS, run_spec
+from grace.training.spec import SEEDS
 
 INITS, BATCHES, BATCH, EPOCHS, BACKWARD = 8, 50, 128, 500, 2
 # training windows of 30 cycles of each data set, counted on all of its training engines

@@ -24,7 +24,7 @@ from grace.data.resident import ResidentWindows
 from grace.data.windows import Windows, training_windows
 from grace.training.evaluate import Predictions
 from grace.training.protocol import Split
-from grace.training.spec import run_spec
+from grace.training.run_spec import run_spec
 from grace.training.stack import Stack
 
 SEEDS, ENGINES, NETWORKS = (1, 2, 3, 4), (40, 60, 80), 5

@@ -27,8 +27,8 @@ from grace.data.simulated.fleet import Simulation, simulate
 from grace.files import write_text
 from grace.models.cnn_bilstm_attention import SIZES
 from grace.training.run import train
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import run_spec
 
 ROOT = Path(__file__).parents[1]
 MARGIN, SEEDS = 0.02, {"dropout": 60, "single precision": 20}

@@ -37,7 +37,8 @@ from grace.training.baselines import fit
 from grace.training.evaluate import Predictions
 from grace.training.outcome import Run
 from grace.training.run import train
-from grace.training.spec import RunSpec, run_spec
+from grace.training.run_spec import run_spec
+from grace.training.spec import RunSpec
 
 CHARGE = "voltage_mean,voltage_std,voltage_kurtosis,voltage_skewness,cc_q,cc_charge_time,voltage_slope,voltage_entropy,"
 CHARGE += "current_mean,current_std,current_kurtosis,current_skewness,cv_q,cv_charge_time,current_slope,current_entropy"

@@ -38,7 +38,8 @@ from grace.training.outcome import Run
 from grace.training.protocol import Split
 from grace.training.record import DONE, Record
 from grace.training.run import train
-from grace.training.spec import RunSpec, run_spec
+from grace.training.run_spec import run_spec
+from grace.training.spec import RunSpec
 
 RESULTS = ROOT / "results" / "fleets.json"
 PICTURES = ROOT / "docs" / "figures"

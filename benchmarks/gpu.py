@@ -34,8 +34,9 @@ from grace.models.lstm import EAGER, Cell
 from grace.training.evaluate import predict_all
 from grace.training.protocol import Split
 from grace.training.run import train, train_stacked
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import SEEDS, RunSpec, run_spec
+from grace.training.spec import SEEDS, RunSpec
 from grace.training.stack import Stack
 
 ROOT = Path(__file__).parents[1]

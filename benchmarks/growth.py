@@ -65,8 +65,8 @@ def replicas(count: int) -> Callable[[], Any]:
 
     from grace.data.simulated.fleet import Simulation, simulate
     from grace.training.protocol import Split
+    from grace.training.run_spec import run_spec
     from grace.training.schedule import Schedule
-    from grace.training.spec import run_spec
     from grace.training.stack import Stack
 
     plan = replace(Schedule.named("compact"), steps=1)

@@ -25,7 +25,7 @@ from grace.training.conformal import Interval
 from grace.training.evaluate import Predictions
 from grace.training.outcome import Run
 from grace.training.run import train
-from grace.training.spec import run_spec
+from grace.training.run_spec import run_spec
 
 SPLITS, FOLDS, CUTS = 20, 10, 16
 BANDS = ((0, 50), (50, 100), (100, 126))

@@ -22,7 +22,7 @@ from grace.data.tables.select_columns import select_columns
 from grace.models.cnn_bilstm_attention import SIZES
 from grace.models.window_statistics import StatisticsArchitecture
 from grace.training.run import train
-from grace.training.spec import run_spec
+from grace.training.run_spec import run_spec
 
 FAMILIES = {  # table, its time, and what defines failure there or is RUL itself
     "bearing_femto": ("features", "t_s", ("idx",)),

@@ -20,7 +20,8 @@ from grace.bench.sweep import counted, sweep
 from grace.core.pools import processes
 from grace.core.stats import student
 from grace.data.conventions import Conventions
-from grace.training.spec import RunSpec, run_spec
+from grace.training.run_spec import run_spec
+from grace.training.spec import RunSpec
 
 ROOT = Path(__file__).parents[1]
 FOLDER, PAGE = ROOT / "results" / "measured", ROOT / "docs" / "training.md"

@@ -33,8 +33,9 @@ from grace.models.rul_problem import resident
 from grace.training.evaluate import Predictions
 from grace.training.protocol import Split
 from grace.training.run import train
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import RunSpec, run_spec
+from grace.training.spec import RunSpec
 
 FOLDS, CUTS, CAP = 5, 16, 125
 MODELS = ("statistics", "folds", "compact", "tree")

@@ -35,7 +35,8 @@ from grace.models.rul_problem import resident
 from grace.training.model_file import save_model
 from grace.training.protocol import Split
 from grace.training.run import train, train_stacked
-from grace.training.spec import RunSpec, run_spec
+from grace.training.run_spec import run_spec
+from grace.training.spec import RunSpec
 from grace.training.stack import Stack
 
 RESULTS = ROOT / "results" / "statistics_speed.json"

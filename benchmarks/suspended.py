@@ -22,7 +22,7 @@ from grace.core.pools import on_one_thread
 from grace.core.stats import student
 from grace.data.cmapss.fleets import read_test, read_train
 from grace.training.run import train
-from grace.training.spec import run_spec
+from grace.training.run_spec import run_spec
 
 ROOT = Path(__file__).parents[1]
 KNOWN, DRAWS = (25, 8), 5

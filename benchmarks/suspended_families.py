@@ -37,7 +37,8 @@ from grace.models.baselines import input_of
 from grace.training.evaluate import Predictions
 from grace.training.outcome import Run
 from grace.training.run import train
-from grace.training.spec import RunSpec, run_spec
+from grace.training.run_spec import run_spec
+from grace.training.spec import RunSpec
 
 ROOT = Path(__file__).parents[1]
 FLEETS = Path(os.environ.get("GRACE_FLEETS", ROOT.parent / "shared" / "fleets"))

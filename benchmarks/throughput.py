@@ -25,10 +25,11 @@ from grace.core.weighted_mse import INNER
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.windows import Windows
-from grace.models.rul_problem import UNITS
+from grace.models.units import UNITS
 from grace.training.protocol import Split
+from grace.training.run_spec import run_spec
 from grace.training.schedule import Schedule
-from grace.training.spec import RunSpec, run_spec
+from grace.training.spec import RunSpec
 from grace.training.stack import Stack
 
 SIZES = {"compact": (60, 128), "paper": (30, 256)}

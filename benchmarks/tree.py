@@ -20,7 +20,8 @@ from grace.core.metrics import nasa_score, rmse
 from grace.data.cmapss.fleets import read_test, read_train
 from grace.data.windows import Windows
 from grace.training.protocol import Split
-from grace.training.spec import SEEDS, run_spec
+from grace.training.run_spec import run_spec
+from grace.training.spec import SEEDS
 
 WINDOWS, SUBSETS = (30, 60, 80), ("FD001",)
 

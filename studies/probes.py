@@ -97,13 +97,17 @@ def diagnosed(case: Case, seed: int, data: Path | None) -> Raw:
     return {"rho": found.rho.mean, "steps": steps}
 
 
+def states(batch: Batch) -> Tensor:
+    """Health states of a batch whose only task they are, int64 ``[B]``."""
+    return batch.labels[:, 0].long()
+
+
 class _ThreeLosses(RULProblem):
     """RUL loss, RUL loss of the samples near failure alone, and health cross entropy."""
 
     def losses(self, model: Any, batch: Batch) -> tuple[Tensor, ...]:
-        x, rul, label = batch
-        predicted, logits = model(x)
-        return self.losses_of(predicted, logits, rul, label)
+        predicted, logits = model(batch.x)
+        return self.losses_of(predicted, logits, batch.rul, states(batch))
 
     def losses_of(self, predicted: Tensor, logits: Tensor, rul: Tensor, label: Tensor) -> tuple[Tensor, ...]:
         """The three losses of given predictions."""
@@ -215,14 +219,14 @@ def fitted_heads(problem: _ThreeLosses, seed: int, fit: Any) -> Raw:
     stream = problem.batches(seed)
     batches = list(islice(stream, -(-FITTED_ON // BATCH)))
     with torch.no_grad():
-        features = torch.cat([model.represent(x) for x, _, _ in batches])
-    rul, label = torch.cat([b[1] for b in batches]) / problem.cap, torch.cat([b[2] for b in batches])
+        features = torch.cat([model.represent(batch.x) for batch in batches])
+    rul, label = torch.cat([b.rul for b in batches]) / problem.cap, torch.cat([states(b) for b in batches])
     heads = fit(features, rul, label)
     shared = problem.shared(model)
     grams = []
-    for x, cycles, labels in islice(stream, READ):
-        predicted, logits = heads(model.represent(x))
-        losses = problem.losses_of(problem.cap * predicted, logits, cycles, labels)
+    for batch in islice(stream, READ):
+        predicted, logits = heads(model.represent(batch.x))
+        losses = problem.losses_of(problem.cap * predicted, logits, batch.rul, states(batch))
         grams.append(gramian(task_gradients(losses, shared)).numpy())
     return {"gramian": _rounded(grams)}
 

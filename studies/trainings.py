@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from grace.training.run import train
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES, Schedule
-from grace.training.spec import RunSpec, run_spec
+from grace.training.spec import RunSpec
 from grace.validity.study import Case
 from studies.cases import conventions_of, engines_of
 

@@ -35,6 +35,6 @@ from grace.training.model_file import load_model as load_model
 from grace.training.predict import predict as predict
 from grace.training.run import train as train
 from grace.training.run import train_stacked as train_stacked
-from grace.training.spec import run_spec as run_spec
+from grace.training.run_spec import run_spec as run_spec
 
 __version__: str

@@ -19,7 +19,7 @@ from grace.training.export import export_onnx, inputs
 from grace.training.model_file import TrainedNetwork, load_model
 from grace.training.predict import predict
 from grace.training.run import train
-from grace.training.spec import run_spec
+from grace.training.run_spec import run_spec
 from tests.command import grace, refused
 from tests.data.conftest import as_table
 from tests.data.test_real_fleets import fleets_dir as fleets_dir

@@ -13,8 +13,8 @@ from grace.cli.render_data import scales_line
 from grace.cli.render_forecast import show_forecast
 from grace.training.model_file import load_model, save_model
 from grace.training.run import train
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import run_spec
 
 
 @pytest.mark.parametrize("scale", [1, 200])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from grace.cli.live import live
-from grace.training.spec import run_spec
+from grace.training.run_spec import run_spec
 
 ENTRY = {"epoch": 1, "losses": [12.5, 0.75], "weights": [0.25, 0.75], "validation_rmse": 20.0}
 RHO = {"ratio": 120.0, "rho": 0.01, "rho_low": -0.04, "rho_high": 0.06}

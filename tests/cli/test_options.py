@@ -27,8 +27,9 @@ from grace.data.conventions import Conventions
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.stored import StoredRows
 from grace.models.rul_problem import usual_history
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import SEEDS, run_spec
+from grace.training.spec import SEEDS
 from tests.command import grace, refused
 
 COMMANDS = dict(commands(typer.main.get_command(app), "grace"))

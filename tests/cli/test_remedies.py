@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from grace.cli.train import REMEDIES, _sound
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import RunSpec, run_spec
+from grace.training.spec import RunSpec
 
 SPEC = run_spec("FD001", "grace")
 

@@ -22,7 +22,8 @@ from grace.data.tables import on_disk
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.read import read_table
 from grace.data.tables.select_columns import select_columns
-from grace.data.windows import UNKNOWN, training_windows
+from grace.data.targets import UNKNOWN
+from grace.data.windows import training_windows
 from grace.errors import GraceError
 from tests.data.conftest import Write, as_table
 

@@ -21,7 +21,7 @@ from grace.data.tables.read import read_table
 from grace.data.tables.select_columns import select_columns
 from grace.errors import GraceError
 from grace.training.protocol import Split
-from grace.training.spec import run_spec
+from grace.training.run_spec import run_spec
 from studies.cuts import held_out
 from tests.data.conftest import Write, as_table
 

@@ -24,7 +24,7 @@ from grace.data.tables.select_columns import select_columns
 from grace.errors import GraceError
 from grace.training.predict import _at_the_stop
 from grace.training.protocol import Split
-from grace.training.spec import run_spec
+from grace.training.run_spec import run_spec
 from studies.cuts import suspended
 from tests.data.conftest import Write, as_table
 from tests.data.test_real_fleets import fleets_dir as fleets_dir

@@ -19,8 +19,9 @@ from grace.data.tables.columns import Columns
 from grace.data.tables.read import read_table
 from grace.data.windows import Windows
 from grace.errors import GraceError
+from grace.training.run_spec import run_spec
 from grace.training.schedule import Schedule
-from grace.training.spec import RunSpec, run_spec
+from grace.training.spec import RunSpec
 from tests.command import grace, refused
 
 ROLES = Columns("id", "t", unit="days")

@@ -27,7 +27,7 @@ from grace.data.tables.select_columns import select_columns
 from grace.data.windows import ManyWindows, Windows, training_windows
 from grace.errors import GraceError
 from grace.training.run import train
-from grace.training.spec import run_spec
+from grace.training.run_spec import run_spec
 from tests.data.conftest import Write, as_table
 
 

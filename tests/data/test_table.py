@@ -24,7 +24,8 @@ from grace.data.tables.select_columns import select_columns
 from grace.errors import GraceError
 from grace.training.record import Record
 from grace.training.run import train
-from grace.training.spec import RunSpec, run_spec
+from grace.training.run_spec import run_spec
+from grace.training.spec import RunSpec
 from tests.data.conftest import Write, as_table, renamed
 
 COLUMNS = Columns("asset", "flight")

@@ -24,7 +24,8 @@ from grace.training.checkpoint import load, save
 from grace.training.model_file import NETWORK, load_model
 from grace.training.predict import predict
 from grace.training.record import RECORD, Record
-from grace.training.spec import RunSpec, run_spec
+from grace.training.run_spec import run_spec
+from grace.training.spec import RunSpec
 
 OLD = Path(__file__).parent / "version_1"
 REAL, SIMULATED = OLD / "001ca33e669e.json", OLD / "7ab0fb4ec813.json"

@@ -34,8 +34,9 @@ from grace.models.cnn_bilstm_attention import SIZES
 from grace.models.rul_problem import RULProblem
 from grace.training import run as training
 from grace.training.protocol import Split
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import RunSpec, run_spec
+from grace.training.spec import RunSpec
 from tests.data.conftest import as_table
 from tests.loop.foreign import Foreign, batch, losses
 

@@ -22,7 +22,7 @@ from grace.data.windows import ManyWindows, Windows
 from grace.models.baselines import BASELINES, Age, Baseline, Ridge, Tree, input_of
 from grace.models.window_statistics import StatisticsArchitecture
 from grace.training.protocol import Split
-from grace.training.spec import run_spec
+from grace.training.run_spec import run_spec
 
 CUTS = (70.0, 30.0)
 

@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 
 from grace.core.weighted_mse import INNER, WEIGHT
+from grace.data.resident import Batch
 from grace.errors import GraceError
 from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
 from grace.models.function import Networks
 from grace.models.hazard import INTERVALS, restricted_mean, start, surprise, survival
-from grace.models.rul_problem import UNITS, task_losses
-from grace.models.two_heads import TwoHeads
+from grace.models.heads import MultiHead
+from grace.models.losses import Losses
+from grace.models.units import UNITS
 from grace.training.layout import Layout
 
 CAP = 30.0
@@ -100,6 +102,13 @@ def test_the_likelihood_finds_the_hazards_of_a_life_table() -> None:
     assert hazards.sigmoid().tolist() == pytest.approx(np.divide(failed, risk), abs=1e-4)
 
 
+def likelihood(hazards: Tensor, rul: Tensor, some: Tensor, inner: str, cap: float, suspended: str = "hazard") -> Tensor:
+    """RUL loss of one network on a batch of failed and suspended windows."""
+    batch = Batch(hazards, rul, torch.zeros(*rul.shape, 0), some)
+    losses = Losses(cap, "hazard", (), {"rul": slice(0, rul.shape[1])}, suspended)
+    return losses([hazards], batch, [inner], lambda _: None)[0]
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_the_loss_finds_a_constant_hazard_whatever_the_share_that_was_suspended(share: float) -> None:
     """One hazard for all intervals: its maximum is failures over the time at risk, to the width of an interval."""
@@ -109,13 +118,10 @@ def test_the_loss_finds_a_constant_hazard_whatever_the_share_that_was_suspended(
     rul = torch.tensor(np.minimum(np.minimum(life, until), cap))[None]
     hazard = torch.zeros(1, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([hazard], max_iter=50)
-    health, label = torch.zeros(1, count, 3, dtype=torch.float64), torch.zeros(1, count, dtype=torch.int64)
 
     def loss() -> Tensor:
         optimiser.zero_grad()
-        found = task_losses(hazard.expand(1, count, 80), health, rul, label, ["mse"], cap, "hazard", some, True)[
-            0
-        ].sum()
+        found = likelihood(hazard.expand(1, count, 80), rul, some, "mse", cap).sum()
         found.backward()
         return found
 
@@ -148,23 +154,23 @@ def test_losses_of_a_batch_by_hand() -> None:
     hazards = logits(*H).expand(1, 4, 3)
     rul = torch.tensor([[4.0, 30.0, 15.0, 4.0]], dtype=torch.float64)
     some = torch.tensor([[False, False, True, True]])
-    health, label = torch.zeros(1, 4, 3, dtype=torch.float64), torch.zeros(1, 4, dtype=torch.int64)
 
-    def found(inner: str, bound: bool, suspended: Tensor | None = some) -> float:
-        return float(task_losses(hazards, health, rul, label, [inner], 30, "hazard", suspended, bound)[0])
+    def found(inner: str, suspended: Tensor = some, of: int = 4) -> float:
+        return float(likelihood(hazards[:, :of], rul[:, :of], suspended[:, :of], inner, 30))
 
     failed, other = -np.log([0.1, 0.36]), -np.log([0.675, 0.96])
-    assert found("mse", False) == pytest.approx(failed.mean())
-    assert found("mse", True) == pytest.approx((failed.sum() + other.sum()) / 4)
+    assert found("mse", of=2) == pytest.approx(failed.mean())
+    assert found("mse") == pytest.approx((failed.sum() + other.sum()) / 4)
     near = np.array([[2 - 4 / 30, 1.0], [1.5, 2 - 4 / 30]])
-    assert found("weighted_mse", True) == pytest.approx(((near[0] * failed).sum() + (near[1] * other).sum()) / 4)
-    assert found("mse", False, some & False) == pytest.approx(found("mse", True, None))
+    assert found("weighted_mse") == pytest.approx(((near[0] * failed).sum() + (near[1] * other).sum()) / 4)
+    none = float(likelihood(hazards, rul, some & False, "mse", 30, "ignore"))
+    assert found("mse", some & False) == pytest.approx(none)
 
 
 @pytest.mark.parametrize("size", ["statistics", "tiny"])
 def test_many_networks_are_those_that_they_are_alone(size: str) -> None:
     with torch.random.fork_rng():
-        single: list[TwoHeads] = [UNITS["hazard"].network(size, 5, 125).double().eval() for _ in range(3)]
+        single: list[MultiHead] = [UNITS["hazard"].network(size, 5, 125).double().eval() for _ in range(3)]
         x = torch.randn(3, 6, 30, 5, dtype=torch.float64)
     layout = Layout.of(dict(single[0].named_parameters()))
     p = layout.views(layout.pack([dict(one.named_parameters()) for one in single]))

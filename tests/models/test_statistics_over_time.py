@@ -20,7 +20,8 @@ from grace.data.fleet import Fleet
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.read import read_table
 from grace.data.windows import Windows
-from grace.models.rul_problem import resident, statistics_of
+from grace.models.rul_problem import resident
+from grace.models.units import statistics_of
 from grace.models.window_statistics import StatisticsArchitecture
 from grace.training.baselines import baseline_errors
 from grace.training.checkpoint import load, save
@@ -28,8 +29,9 @@ from grace.training.export import export_onnx
 from grace.training.model_file import NETWORK, load_model, save_model
 from grace.training.protocol import Split
 from grace.training.run import Run, train, train_stacked
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import RunSpec, run_spec
+from grace.training.spec import RunSpec
 from tests.data.conftest import as_table, fleet
 
 SMALL = StatisticsArchitecture(lengths=(3, 8), spreads=(8,), timed=True)

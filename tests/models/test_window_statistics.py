@@ -19,15 +19,17 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.resident import ResidentWindows
 from grace.models.function import Noise
-from grace.models.rul_problem import UNITS, RULProblem, resident
+from grace.models.rul_problem import RULProblem, resident
+from grace.models.units import UNITS
 from grace.models.window_statistics import MIN_BIN, Moments, StatisticsArchitecture, StatisticsNetwork, encoded
 from grace.training.checkpoint import load, save
 from grace.training.export import export_onnx
 from grace.training.model_file import load_model, save_model
 from grace.training.protocol import Split
 from grace.training.run import CHECKPOINT, train, train_stacked
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import RunSpec, run_spec
+from grace.training.spec import RunSpec
 from tests.same import same
 
 SMALL = StatisticsArchitecture(lengths=(3, 8), spreads=(8,), trunk=(6, 4))
@@ -87,11 +89,11 @@ def test_what_is_made_once_is_what_the_network_makes_of_windows(
     raw, made, index = ResidentWindows(windows), resident(windows, "statistics"), torch.tensor([5, 0, 77])
     problem = RULProblem(windows, size=size)
     model = problem.model().eval()
-    x, rul, label = made.batch(index)
+    x, rul, labels, _ = made.batch(index)
     for a, b in zip(model(raw.batch(index)[0]), model(x), strict=True):
         torch.testing.assert_close(a, b)
     assert torch.equal(rul, raw.batch(index)[1])
-    assert torch.equal(label, raw.batch(index)[2])
+    assert torch.equal(labels, raw.batch(index).labels)
     monkeypatch.setattr(resident_module, "MAX_STATISTICS", 10)  # too many to keep: made for each batch
     torch.testing.assert_close(resident(windows, "statistics").batch(index)[0], x)
 

@@ -33,8 +33,9 @@ from grace.training.fitted import MODELS
 from grace.training.model_file import NETWORK, save_model
 from grace.training.protocol import Split
 from grace.training.record import Record
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import RunSpec, run_spec
+from grace.training.spec import RunSpec
 from tests.same import same
 
 

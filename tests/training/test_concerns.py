@@ -14,8 +14,8 @@ import grace
 from grace.data.cmapss.fleets import read_test, read_train
 from grace.data.conventions import Conventions
 from grace.training.concerns import Concern, concerns
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import run_spec
 
 LABELS = np.tile(np.linspace(0, 120, 13), 6)
 

@@ -19,12 +19,13 @@ from grace.data.simulated.fleet import Simulation, simulate
 from grace.errors import GraceError
 from grace.files import replacing, write_text
 from grace.formats import DamagedError, Format
-from grace.models.rul_problem import UNITS
+from grace.models.units import UNITS
 from grace.training.checkpoint import load, save
 from grace.training.model_file import NETWORK
 from grace.training.record import Record
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import RunSpec, run_spec
+from grace.training.spec import RunSpec
 from tests.same import same
 
 TEST = Format("test", 1)
@@ -96,7 +97,7 @@ def test_a_spec_is_bound_to_what_it_reads() -> None:
 
 
 def test_the_id_does_not_depend_on_the_process() -> None:
-    code = "from grace.training.spec import run_spec; print(run_spec('FD001', 'grace', seed=42).id)"
+    code = "from grace.training.run_spec import run_spec; print(run_spec('FD001', 'grace', seed=42).id)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == run_spec("FD001", "grace", seed=42).id
 

@@ -21,8 +21,9 @@ from grace.training.model_file import save_model
 from grace.training.outcome import Run
 from grace.training.protocol import Split
 from grace.training.run import train, train_stacked
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import RunSpec, run_spec
+from grace.training.spec import RunSpec
 
 PLAN = replace(SCHEDULES["statistics"], epochs=2, steps=8)
 

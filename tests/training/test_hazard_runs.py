@@ -16,15 +16,16 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.errors import GraceError
 from grace.models.hazard import INTERVALS
+from grace.models.heads import MultiHead
 from grace.models.rul_problem import RULProblem
-from grace.models.two_heads import TwoHeads
 from grace.training.export import export_onnx
 from grace.training.model_file import load_model, save_model
 from grace.training.predict import predict
 from grace.training.protocol import Split
 from grace.training.run import train, train_stacked
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import RunSpec, run_spec
+from grace.training.spec import RunSpec
 from grace.training.stack import Stack
 from studies.cuts import suspended
 
@@ -70,7 +71,7 @@ def test_rul_stays_between_0_and_the_cap_and_survival_is_its_integral(fleet: Fle
     run = train(spec_of(size=size, folds=2), fleet)
     for member, split in zip(run.members, run.splits, strict=True):
         model = member.model
-        assert isinstance(model, TwoHeads)
+        assert isinstance(model, MultiHead)
         x = torch.from_numpy(split.validation.batch(np.arange(16)))
         with torch.no_grad():
             (rul, _), curve = model(x), model.survival(x)
@@ -116,7 +117,7 @@ def test_survival_of_suspended_windows_is_learned(fleet: Fleet) -> None:
         side = Split.folds(spec_of(folds=2), fleet, None)[0].train
         assert side.suspended is not None  # type: ignore[union-attr]
         still = side.at(np.flatnonzero(side.suspended))  # type: ignore[union-attr]
-        problem = RULProblem(still, unit="hazard", inner="mse", bound=True)
+        problem = RULProblem(still, unit="hazard", inner="mse", suspended="hazard")
         with torch.no_grad():
             batch = next(problem.batches(0))
             curves[how] = float(problem.losses(run.members[0].model.eval(), batch)[0])

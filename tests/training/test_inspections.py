@@ -14,7 +14,7 @@ from grace.errors import GraceWarning
 from grace.training.forecast import Forecast
 from grace.training.model_file import TrainedNetwork, load_model, save_model
 from grace.training.run import train
-from grace.training.spec import run_spec
+from grace.training.run_spec import run_spec
 
 WINDOW = 8
 NUMBERS = ("rul", "low", "high")

@@ -12,7 +12,7 @@ import pytest
 import grace
 from grace.training.model_file import TrainedNetwork, load_model, save_model
 from grace.training.run import train
-from grace.training.spec import run_spec
+from grace.training.run_spec import run_spec
 
 ROLES = grace.Columns("id", "hour", unit="hours")
 FEATURES = ("wear", "heat")

@@ -19,8 +19,9 @@ from grace.models.cnn_bilstm_attention import SIZES
 from grace.training.protocol import Split
 from grace.training.record import ENGINE
 from grace.training.run import stacks, train, train_stacked
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import RunSpec, run_spec
+from grace.training.spec import RunSpec
 from grace.training.stack import Stack
 
 METHODS = (

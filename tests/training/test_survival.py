@@ -23,8 +23,9 @@ from grace.training.model_file import load_model, save_model
 from grace.training.outcome import Run
 from grace.training.protocol import fold_parts, landmark_rows
 from grace.training.run import train
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import RunSpec, run_spec
+from grace.training.spec import RunSpec
 from grace.training.survival_baselines import baseline_curves, baseline_scores
 from studies.cuts import suspended
 

@@ -16,21 +16,26 @@ import grace
 from grace.alignment.problem import FleetProblem
 from grace.core.weighted_mse import INNER
 from grace.data.conventions import Conventions
+from grace.data.draws import BOUND
 from grace.data.fleet import Fleet
 from grace.data.prepare import ALL_FAILED
+from grace.data.resident import Batch
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.read import read_table
-from grace.data.windows import UNKNOWN, Windows
+from grace.data.targets import UNKNOWN
+from grace.data.windows import Windows
 from grace.errors import GraceError
-from grace.models.rul_problem import RULProblem, task_losses
+from grace.models.losses import Losses
+from grace.models.rul_problem import RULProblem
 from grace.models.window_statistics import StatisticsArchitecture
 from grace.training.baselines import baseline_errors
 from grace.training.model_file import load_model, save_model
 from grace.training.predict import predict
 from grace.training.protocol import Split
 from grace.training.run import train, train_stacked
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
-from grace.training.spec import RunSpec, run_spec
+from grace.training.spec import RunSpec
 from studies.cuts import suspended
 
 PLAN = replace(SCHEDULES["statistics"], epochs=2, steps=8)
@@ -56,40 +61,40 @@ def tensors(*values: list[float]) -> list[Tensor]:
     return [torch.tensor([value]) for value in values]
 
 
+def losses_of(
+    predicted: Tensor, rul: Tensor, inners: list[str], unit: str = "cycles", bounded: int = 0, apart: bool = False
+) -> list[Tensor]:
+    """Losses of a batch whose last ``bounded`` windows are drawn for the bound; of these the last is of a failed engine."""
+    rows, last = rul.shape[1] - bounded, torch.arange(rul.shape[1])
+    parts = {"rul": slice(0, rows)} | ({BOUND: slice(rows, rul.shape[1])} if bounded else {})
+    some = ((last >= rows) & (last < rul.shape[1] - 1)).expand_as(rul)
+    batch = Batch(predicted, rul, torch.zeros(*rul.shape, 0), some)
+    losses = Losses(125, unit, (), parts, "bound" if bounded else "ignore", apart)
+    return losses([predicted], batch, inners, lambda _: None)
+
+
 def test_losses_by_hand() -> None:
-    rul, predicted = tensors([100.0, 40.0, 50.0, 30.0], [90.0, 44.0, 20.0, 80.0])
-    suspended = torch.tensor([[False, False, True, True]])
-    label = torch.tensor([[0, 1, UNKNOWN, 2]])
-    logits = torch.tensor([[[2.0, 0, 0], [0, 1.0, 0], [9.0, 0, 0], [0, 0, 0]]])
+    rul, predicted = tensors([100.0, 40.0, 50.0, 30.0, 99.0], [90.0, 44.0, 20.0, 80.0, 1.0])
 
-    def found(bound: bool, unit: str = "cycles") -> list[float]:
-        return [
-            float(loss) for loss in task_losses(predicted, logits, rul, label, ["mse"], 125, unit, suspended, bound)
-        ]
+    def found(bounded: int, unit: str = "cycles", apart: bool = False) -> list[float]:
+        end = 2 + bounded
+        return [float(x) for x in losses_of(predicted[:, :end], rul[:, :end], ["mse"], unit, bounded, apart)]
 
-    health = np.mean([np.log(np.exp(2) + 2) - 2, np.log(np.e + 2) - 1, np.log(3)])
-    assert found(False) == pytest.approx([(10**2 + 4**2) / 2, health])
-    assert found(True) == pytest.approx([58 + 30**2 / 2, health])  # 80 is above its bound and costs nothing
-    assert found(True, "cap")[0] == pytest.approx((58 + 450) / 125**2)
-    none = suspended & False
-    for inner in INNER:
-        known = torch.tensor([[0, 1, 1, 2]])
-        how = (predicted, logits, rul, known, [inner], 125, "cap-head")
-        for ours, theirs in zip(task_losses(*how, none, True), task_losses(*how), strict=True):
-            assert torch.equal(ours, theirs)
-    every = task_losses(predicted, logits, rul, label * 0 + UNKNOWN, ["mse"], 125, "cycles", ~none, False)
-    assert [float(loss) for loss in every] == [0, 0]  # a batch without a failure and without a label
+    assert found(0) == pytest.approx([(10**2 + 4**2) / 2])
+    # 80 is above its bound and costs nothing, and the last window is no bound
+    assert found(3) == pytest.approx([58 + 30**2 / 2])
+    assert found(3, "cap") == pytest.approx([(58 + 450) / 125**2])
+    assert found(3, "cap", apart=True) == pytest.approx([58 / 125**2, 450 / 125**2])
+    assert found(1) == pytest.approx([58])  # a fold that holds out all suspended engines: nothing is bounded
 
 
 @pytest.mark.parametrize("inner", list(INNER))
-def test_the_inner_loss_is_that_of_the_failures_alone(inner: str) -> None:
+def test_each_network_has_its_own_inner_loss(inner: str) -> None:
     draw = np.random.default_rng(0)
     rul, predicted = (torch.tensor(draw.uniform(0, 125, (3, 20))) for _ in range(2))
-    some = torch.tensor(draw.random((3, 20)) < 0.6)
-    logits, label = torch.zeros(3, 20, 3), torch.zeros(3, 20, dtype=torch.int64)
-    found, _ = task_losses(predicted, logits, rul, label, [inner, "mse", inner], 125, "cycles", some)
     names = [inner, "mse", inner]
-    alone = [INNER[name](predicted[r][~some[r]], rul[r][~some[r]], 125.0) for r, name in enumerate(names)]
+    (found,) = losses_of(predicted, rul, names)
+    alone = [INNER[name](predicted[r], rul[r], 125.0) for r, name in enumerate(names)]
     torch.testing.assert_close(found, torch.stack(alone))
 
 
@@ -113,18 +118,30 @@ def test_what_is_in_the_batches(fleet: Fleet, whole: Fleet) -> None:
         assert isinstance(train, Windows)
         return train
 
-    ignored, bound = sides(fleet), sides(fleet, suspended="bound")
+    def beside(fleet: Fleet, **choices: Any) -> dict[tuple[str, ...], Windows]:
+        found = {draw.losses: draw.windows for draw in Split.of(spec_of(**choices), fleet, None).beside}
+        assert all(isinstance(windows, Windows) for windows in found.values())
+        return found  # type: ignore[return-value]
+
+    ignored, hazard = sides(fleet), sides(fleet, suspended="hazard")
     assert ignored.suspended is None
+    assert hazard.suspended is not None
+    assert len(hazard) > len(ignored) == (~hazard.suspended).sum()
+    assert set(hazard.label[hazard.suspended]) == {UNKNOWN, 0}  # a bound in the healthy range is a healthy engine
+    assert beside(fleet) == beside(fleet, suspended="hazard") == {}
+    assert (sides(fleet, suspended="bound").ends == ignored.ends).all()
+    (bound,) = beside(fleet, suspended="bound").values()
     assert bound.suspended is not None
-    assert len(bound) > len(ignored) == (~bound.suspended).sum()
-    assert set(bound.label[bound.suspended]) == {UNKNOWN, 0}  # a bound in the healthy range is a healthy engine
+    assert bound.suspended.all()
+    assert len(bound) + len(ignored) == len(hazard)
     labels = np.arange(len(fleet.values)) % 3
-    own = replace(fleet, labels=labels)
-    labelled = sides(own)
-    assert labelled.suspended is not None
-    assert labelled.suspended.any()
-    assert (labelled.label == labels[sides(own, suspended="bound").ends]).all()
-    assert sides(own, method="rul-only").suspended is None  # nothing reads their labels
+    own = replace(fleet, labels={"health": labels.astype(float)})
+    (labelled,) = beside(own).values()
+    assert (labelled.label == labels[labelled.ends]).all()
+    assert len(labelled) == len(hazard)  # of failed and suspended engines
+    assert list(beside(own, suspended="bound")) == [("bound",), ("health",)]
+    assert beside(own, suspended="hazard") == {}  # they are known wherever survival is
+    assert beside(own, method="rul-only") == {}  # nothing reads their labels
 
 
 def test_ignored_engines_serve_the_scaling_alone(fleet: Fleet) -> None:
@@ -146,7 +163,7 @@ def test_ignored_engines_serve_the_scaling_alone(fleet: Fleet) -> None:
 def test_statistics_are_standardised_by_the_windows_of_all_engines(fleet: Fleet) -> None:
     spec = spec_of("baseline")
     run, split = train(spec, fleet), Split.of(spec, fleet, None)
-    every = Split.of(spec_of(suspended="bound"), fleet, None).train
+    every = Split.of(spec_of(suspended="hazard"), fleet, None).train
     assert isinstance(every, Windows)
     assert isinstance(split.train, Windows)
 
@@ -164,7 +181,7 @@ def test_statistics_are_standardised_by_the_windows_of_all_engines(fleet: Fleet)
     told = replace(fleet, last_rul=np.where(fleet.failed, fleet.last_rul, 60))  # what they say of RUL is in no loss
     assert [entry["losses"] for entry in train(spec, told).record.history] == [e["losses"] for e in run.record.history]
     alone = fleet.select(fleet.failures)
-    assert Split.of(spec, alone, None).every is Split.of(spec_of(suspended="bound"), fleet, None).every is None
+    assert Split.of(spec, alone, None).every is Split.of(spec_of(suspended="hazard"), fleet, None).every is None
 
 
 def test_the_bound_lifts_predictions_that_are_too_low(fleet: Fleet) -> None:
@@ -173,10 +190,8 @@ def test_the_bound_lifts_predictions_that_are_too_low(fleet: Fleet) -> None:
     short = {}
     for how in ("ignore", "bound"):
         run = train(spec_of("rul-only", schedule=plan, suspended=how), fleet)
-        side = Split.of(spec_of(suspended="bound"), fleet, None).train
-        assert isinstance(side, Windows)
-        assert side.suspended is not None
-        still = side.at(np.flatnonzero(side.suspended))
+        still = Split.of(spec_of(suspended="bound"), fleet, None).beside[0].windows
+        assert isinstance(still, Windows)
         model = run.members[0].model.eval()
         with torch.no_grad():
             rul, _ = model(torch.from_numpy(still.batch(np.arange(len(still)))))
@@ -185,23 +200,25 @@ def test_the_bound_lifts_predictions_that_are_too_low(fleet: Fleet) -> None:
 
 
 def test_own_labels_of_suspended_engines_teach_the_second_task_alone(fleet: Fleet) -> None:
-    labels = np.arange(len(fleet.values)) % 3
+    labels = {"health": np.arange(len(fleet.values)) % 3 + 0.0}
     own = replace(fleet, labels=labels)
-    problem = RULProblem(Split.of(spec_of(), own, None).train, unit="cycles")
-    x, rul, label, some = next(problem.batches(0))
-    assert some.any()
-    assert not some.all()
-    assert UNKNOWN not in label
+    split = Split.of(spec_of(), own, None)
+    problem = RULProblem(split.train, unit="cycles", beside=split.beside)
+    batch = next(problem.batches(0))
+    rows = problem.draws.parts(problem.batch_size)
+    assert rows == {"rul": slice(0, 128), "health": slice(128, 192)}
+    assert not batch.suspended[rows["rul"]].any()
+    assert batch.suspended[rows["health"]].any()
+    assert not batch.suspended[rows["health"]].all()
     torch.manual_seed(0)
     model = problem.model().eval()
-    moved = (x, torch.where(some, 0 * rul, rul), label, some)
-    other = (x, rul, torch.where(some, (label + 1) % 3, label), some)
+    moved = batch._replace(rul=torch.where(torch.arange(192) < 128, batch.rul, 0.0))
+    other = batch._replace(labels=torch.where(torch.arange(192)[:, None] < 128, 0.0, batch.labels))
     with torch.no_grad():
-        before, rul_moved, label_moved = (
-            problem.losses(model, batch) for batch in ((x, rul, label, some), moved, other)
-        )
-    assert before[0] == rul_moved[0] == label_moved[0]
-    assert before[1] == rul_moved[1] != label_moved[1]
+        before, rul_moved, label_moved = (problem.losses(model, one) for one in (batch, moved, other))
+        third = problem.losses(model, batch._replace(labels=(batch.labels + 1) % 3))
+    assert before[0] == rul_moved[0] == label_moved[0] == third[0]
+    assert before[1] == rul_moved[1] == label_moved[1] != third[1]
     ours, failed_alone = (train(spec_of("baseline"), one).record for one in (own, replace(fleet, labels={})))
     assert ours.validation != failed_alone.validation
 
@@ -216,16 +233,19 @@ def test_runs_in_a_stack_are_those_that_they_are_alone(fleet: Fleet) -> None:
 
 
 def test_problems_go_to_other_processes_whole(fleet: Fleet) -> None:
-    side = Split.of(spec_of(suspended="bound"), fleet, None).train
-    problem = RULProblem(side, unit="cycles", bound=True)
+    split = Split.of(spec_of(suspended="bound"), fleet, None)
+    problem = RULProblem(split.train, unit="cycles", beside=split.beside)
     build, arguments = problem.__reduce__()
     again = build(*arguments)  # type: ignore[operator]
     batch = next(problem.batches(0))
     torch.manual_seed(0)
     model = problem.model().eval()
     assert all(torch.equal(a, b) for a, b in zip(problem.losses(model, batch), again.losses(model, batch), strict=True))
-    ignoring = replace(problem, bound=False, made=None)
-    assert ignoring.losses(model, batch)[0].item() < problem.losses(model, batch)[0].item()
+    apart = replace(problem, apart=True, made=None)
+    assert apart.tasks == ("rul", "health", "bound")
+    rul, _, bound = apart.losses(model, batch)
+    assert rul.item() + bound.item() == pytest.approx(problem.losses(model, batch)[0].item())
+    assert bound > 0
 
 
 def as_rows(fleet: Fleet) -> pl.DataFrame:

@@ -15,20 +15,20 @@ from grace.core.weighted_mse import moderate_weighted_mse_loss
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.health_labels import rul_to_health_3class
-from grace.data.resident import ResidentWindows
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.errors import GraceError, GraceWarning
 from grace.models import function
 from grace.models.cnn_bilstm_attention import SIZES
-from grace.models.rul_problem import RULProblem
+from grace.models.rul_problem import RULProblem, resident_draws
 from grace.training import run
 from grace.training.checkpoint import load, save
 from grace.training.model_file import load_model, save_model
 from grace.training.predict import predict
 from grace.training.protocol import Split
 from grace.training.run import CHECKPOINT, train
+from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES, Rate, Schedule
-from grace.training.spec import RunSpec, run_spec
+from grace.training.spec import RunSpec
 from grace.training.stack import SPREAD, Stack, drawn
 from tests.models.layers import by_layers
 from tests.same import same
@@ -96,9 +96,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
 
 def test_an_offset_is_one_constant_a_window_and_feature(fleets: tuple[Fleet, Fleet]) -> None:
     plan = SCHEDULES["tiny"]
-    windows = ResidentWindows(Split.of(small(), *fleets).train)
-    x, rul, label = next(drawn(windows, plan, 5, "cpu"))
-    moved, same_rul, same_label = next(drawn(windows, replace(plan, offset=0.3), 5, "cpu"))
+    windows = resident_draws(Split.of(small(), *fleets).train, (), "tiny")
+    x, rul, label, _ = next(drawn(windows, plan, 5, "cpu"))
+    moved, same_rul, same_label, _ = next(drawn(windows, replace(plan, offset=0.3), 5, "cpu"))
     shift = moved - x
     torch.testing.assert_close(shift, shift[:, :1].expand_as(shift), atol=1e-5, rtol=0)
     assert 0.25 < float(shift[:, 0].std()) < 0.35
@@ -119,7 +119,8 @@ def test_weights_and_gradient_come_from_the_gramian_of_this_very_batch(fleets: t
         {name: view[0] for name, view in stack.parameters.views(stack.state.values).items()} | buffers(stack),
         strict=False,
     )
-    x, rul, label = next(drawn(ResidentWindows(split.train), plan, spec.seed * SPREAD, "cpu"))
+    x, rul, labels, _ = next(drawn(resident_draws(split.train, (), "tiny"), plan, spec.seed * SPREAD, "cpu"))
+    label = labels[:, 0].long()
     predicted, logits = by_layers(model.train(), x)
     losses = [moderate_weighted_mse_loss(predicted, rul, 125) / 125**2, nn.functional.cross_entropy(logits, label)]
     gram = gramian(task_gradients(losses, model.shared_parameters(on), retain_graph=True))

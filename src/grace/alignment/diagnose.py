@@ -120,7 +120,9 @@ def diagnose(
         "training": None if training_steps is None else f"{training_steps:,}-step",
     }
     facts = replace(facts, **{key: value for key, value in own.items() if value is not None})  # type: ignore[arg-type]
-    if weights is not None or not isinstance(given, FleetProblem):
+    if isinstance(given, FleetProblem) and weights is None:  # the last weight goes for all tasks beside RUL
+        chosen = replace(chosen, weights=(chosen.weights[0], *[chosen.weights[1]] * (len(facts.tasks) - 1)))
+    else:
         chosen = replace(chosen, weights=_weights(weights, len(facts.tasks)))
     calls = [(probed, chosen, reads, number, optimiser) for number in seeds]
     traces = run_all(probe, calls, executor, on_progress)

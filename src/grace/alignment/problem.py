@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 import torch
@@ -12,10 +12,14 @@ from torch import Tensor, nn
 
 from grace.core.fit import Losses
 from grace.data.conventions import Conventions
+from grace.data.draws import BOUND
 from grace.data.fleet import Fleet
 from grace.data.prepare import Prepared
-from grace.errors import GraceError
-from grace.models.rul_problem import TASKS, RULProblem, statistics_of, usual_history, usual_size
+from grace.data.tasks import HEALTH
+from grace.errors import GraceError, check_one_of
+from grace.models.rul_problem import RULProblem, usual_history, usual_size
+from grace.models.second_tasks import Head
+from grace.models.units import statistics_of
 
 REFERENCE_EPOCHS = 500  # the source's full training
 
@@ -58,10 +62,13 @@ class Facts:
 
 
 class FleetProblem(RULProblem):
-    """RUL and health state on the windows of a fleet, as a :class:`Problem`.
+    """RUL and the conventions' tasks on the windows of a fleet, as a :class:`Problem`.
+
+    Each loss is taken on windows of its own where its labels are known on others than RUL's, as in a training
+    (:class:`~grace.data.draws.Draws`): all gradients of a Gramian are then of one forward pass over all of these windows.
 
     Args:
-        fleet: Training engines, run to failure.
+        fleet: Training engines; RUL is learned from those that failed.
         conventions: How recordings become windows, targets and labels.
         size: Size of the network: ``statistics``, ``quantiles``, ``compact``, ``paper`` or ``tiny``; None: see
             :func:`~grace.models.rul_problem.usual_size`.
@@ -69,6 +76,8 @@ class FleetProblem(RULProblem):
         batch_size: Windows in a batch.
         min_history: Shortest history of a window, cycles; what is missing is padded at the front, as in a training. 0 takes full
             windows only; None: :func:`~grace.models.rul_problem.usual_history`.
+        suspended: ``ignore``, or ``bound``: a task of its own, the last one, is that RUL of suspended engines is no less than
+            what they ran.
 
     Raises:
         GraceError: A parameter is out of range, or the fleet cannot be used (see :mod:`grace.data.prepare`).
@@ -88,23 +97,34 @@ class FleetProblem(RULProblem):
         inner: str = "weighted_mse",
         batch_size: int = 128,
         min_history: int | None = None,
+        suspended: str = "ignore",
     ) -> None:
         conventions = conventions or Conventions()
         size = size or usual_size(conventions)
         min_history = usual_history(size) if min_history is None else min_history
-        prepared = Prepared.of(fleet, conventions, min_history, timed=statistics_of(size) is not None)
+        check_one_of("suspended", suspended, ("ignore", BOUND))
+        bound = suspended == BOUND and len(fleet.failures) < len(fleet.engines)
+        prepared = Prepared.of(fleet, conventions, min_history, statistics_of(size) is not None, bound)
         super().__init__(
-            prepared.windows, conventions.cap, size, inner=inner, batch_size=batch_size, every=prepared.every
+            prepared.windows,
+            conventions.cap,
+            size,
+            inner=inner,
+            batch_size=batch_size,
+            beside=prepared.beside,
+            heads=Head.every(conventions),
+            apart=bound,
+            every=prepared.every,
         )
         vars(self).update(fleet=fleet, conventions=conventions, min_history=min_history, prepared=prepared)
 
     def read_in(self, unit: str) -> tuple[RULProblem, Facts]:
         """The problem with the RUL head in a recipe's unit, and its facts."""
         prepared, conventions = self.prepared, self.conventions
-        how = (self.windows, self.cap, self.size, unit, self.inner, self.batch_size)
-        probed = RULProblem(*how, every=self.every, made=self._resident)
+        given = {f.name: getattr(self, f.name) for f in fields(RULProblem) if f.init}
+        probed = RULProblem(**given | {"unit": unit}, made=self.draws)
         measured_as = {
-            "labels": "cut from RUL" if self.fleet.labels is None else "own",
+            "labels": "cut from RUL" if HEALTH.name not in self.fleet.labels else "own",
             "min_history": self.min_history or conventions.window,
             "size": self.size,
             "inner_loss": self.inner,
@@ -114,7 +134,7 @@ class FleetProblem(RULProblem):
         }
         return probed, Facts(
             self.fleet.name,
-            TASKS,
+            probed.tasks,
             conventions.to_json() | measured_as,
             prepared.near_failure_share,
             prepared.conditions,

@@ -23,7 +23,8 @@ from grace.data.tables.columns import TableSource
 from grace.errors import GraceError
 from grace.training.record import FAILED
 from grace.training.run import name_of, stacks, train_stacked
-from grace.training.spec import SEEDS, RunSpec, run_spec
+from grace.training.run_spec import run_spec
+from grace.training.spec import SEEDS, RunSpec
 
 MAX_BREAKS = 5
 
@@ -48,7 +49,7 @@ def grid(
     """Every combination, seed by seed, so that a sweep that is stopped early has whole seeds.
 
     ``data`` is where the files lie, or a table; a subset of C-MAPSS is known without its files, and taken as whole then.
-    ``choices`` are further arguments of :func:`grace.training.spec.run_spec`.
+    ``choices`` are further arguments of :func:`grace.training.run_spec.run_spec`.
 
     Raises:
         GraceError: The grid is empty or holds a run twice, a choice is out of its range, or data of another name cannot be read.

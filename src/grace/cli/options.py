@@ -207,7 +207,7 @@ class TrainingOptions(EngineOptions):
     ] = "backbone"
 
     def choices(self, opened: work.TableSource | None, fleet: work.Fleet | None = None) -> dict[str, Any]:
-        """Arguments of :func:`grace.training.spec.run_spec`; ``fleet`` as for :meth:`change`."""
+        """Arguments of :func:`grace.training.run_spec.run_spec`; ``fleet`` as for :meth:`change`."""
         conventions = self.change(work.Conventions(), opened, fleet)
         usual = work.run_spec("", size=self.size, schedule=self.schedule, conventions=conventions)
         plan = usual.schedule if self.epochs is None else replace(usual.schedule, epochs=self.epochs)

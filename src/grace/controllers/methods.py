@@ -54,9 +54,16 @@ class Method:
             raise GraceError(f"`method` should be one of {', '.join(METHODS)}, or OUTER+INNER. Found {name!r}.")
         return METHODS.get(name) or Method(outer, inner)
 
-    def resolved(self) -> dict[str, Any]:
-        """All options of the outer axis, defaults filled in; of one of TorchJD's those that were given."""
-        controller, filled = build_outer(self.outer, **self.options), dict(self.options)
+    def resolved(self, tasks: int = 2) -> dict[str, Any]:
+        """All options of the outer axis with so many tasks, defaults filled in; of one of TorchJD's those that were given.
+
+        Weights of two tasks are those of RUL and of every other one.
+        """
+        filled = dict(self.options)
+        weights: tuple[float, ...] = filled.get("weights") or ()
+        if len(weights) == 2 < tasks:
+            filled["weights"] = (weights[0], *[weights[1]] * (tasks - 1))
+        controller = build_outer(self.outer, tasks, **filled)
         if not self.outer.startswith(PREFIX):
             for name, parameter in inspect.signature(type(controller)).parameters.items():
                 value = filled.get(name, parameter.default)
@@ -64,17 +71,16 @@ class Method:
                 filled[name] = getattr(controller, name, None) if value is None else value
         return {name: _plain(value) for name, value in sorted(filled.items()) if name not in SHAPE}
 
-    @property
-    def name(self) -> str:
-        """Of a row with all its options: its name in the table, or ``OUTER+INNER,OPTION=VALUE``."""
+    def name(self, tasks: int = 2) -> str:
+        """Of a row with all its options for so many tasks: its name in the table, or ``OUTER+INNER,OPTION=VALUE``."""
         for name, row in METHODS.items():
             if (
                 (row.outer, row.inner) == (self.outer, self.inner)
-                and _resolved_row(name) == self.options
-                and row.rul_scale in ("", self.rul_scale)
+                and _resolved_row(name, tasks) == self.options
+                and self.rul_scale in (row.rul_scale or self.rul_scale, HAZARD)
             ):
                 return name
-        usual = {} if self.outer.startswith(PREFIX) else Method(self.outer, self.inner).resolved()
+        usual = {} if self.outer.startswith(PREFIX) else Method(self.outer, self.inner).resolved(tasks)
         own = {name: value for name, value in self.options.items() if name not in usual or usual[name] != value}
         return ",".join([f"{self.outer}+{self.inner}", *(f"{name}={_shown(value)}" for name, value in own.items())])
 
@@ -98,6 +104,8 @@ METHODS: dict[str, Method] = {
 """Methods by name: the seven of the source's table, single tasks, variants, and health with a fixed weight beside an RUL loss of
 ``mean(error^2) / cap^2``, where it really shares (in cycles^2 it is a few thousandths of the gradient)."""
 
+HAZARD = "hazard"
+"""Unit that stands for any: of survival likelihoods, which engines that were suspended ask for."""
 SHAPE = ("tasks", "replicas")
 """Parameters that every controller takes; all others are its options."""
 
@@ -162,8 +170,8 @@ def _plain(value: Any) -> Any:
 
 
 @cache
-def _resolved_row(name: str) -> dict[str, Any]:
-    return METHODS[name].resolved()
+def _resolved_row(name: str, tasks: int) -> dict[str, Any]:
+    return METHODS[name].resolved(tasks)
 
 
 def _shown(value: Any) -> str:

@@ -9,7 +9,9 @@ import numpy as np
 from grace.clock import part
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
+from grace.data.draws import BOUND, Draw, drawn_apart, draws_beside
 from grace.data.fleet import Fleet
+from grace.data.targets import UNKNOWN
 from grace.data.windows import ManyWindows, Windows, shortest_history, training_windows
 from grace.errors import GraceError
 
@@ -22,8 +24,8 @@ ALL_FAILED = "every unit is taken as failed; if some still run, name --event"
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """Training windows, conditions and scaling to apply to other engines, and facts: operating conditions found, the share of
-    windows with an RUL below ``near_failure``, the share in each health state, and where engines were suspended the windows
-    of all, by whose statistics a network standardises its input."""
+    windows with an RUL below ``near_failure``, the share in each health state, where engines were suspended the windows of
+    all, by whose statistics a network standardises its input, and windows that other losses than RUL's are taken on."""
 
     windows: Windows | ManyWindows
     conditioner: Conditioner
@@ -31,27 +33,40 @@ class Prepared:
     near_failure_share: float
     class_shares: tuple[float, ...]
     every: Windows | ManyWindows | None = None
+    beside: tuple[Draw, ...] = ()
 
     @classmethod
     @part("conditions, scaling, split")
-    def of(cls, fleet: Fleet, conventions: Conventions, min_history: int = 0, timed: bool = False) -> Prepared:
+    def of(
+        cls,
+        fleet: Fleet,
+        conventions: Conventions,
+        min_history: int = 0,
+        timed: bool = False,
+        bound: bool = False,
+    ) -> Prepared:
         """A training fleet checked, its conditions found, its features scaled and the windows of engines that failed indexed.
 
         ``min_history`` is that of :func:`~grace.data.windows.training_windows`, ``timed`` of
-        :meth:`Conditioner.fit <grace.data.conditions.Conditioner.fit>`.
+        :meth:`Conditioner.fit <grace.data.conditions.Conditioner.fit>`; with ``bound`` those of suspended engines are drawn, too.
         """
         check_training(fleet, conventions, min_history)
         conditioner = Conditioner.fit(fleet, conventions, timed)
         rows = conditioner.transform(fleet)
-        windows = training_windows(fleet, rows, conventions, min_history, of=fleet.failures)
+        windows, still = (
+            training_windows(fleet, rows, conventions, min_history, of=side)
+            for side in (fleet.failures, np.setdiff1d(np.arange(len(fleet.engines)), fleet.failures))
+        )
         whole = len(fleet.failures) == len(fleet.engines)
         every = None if whole else training_windows(fleet, rows, conventions, min_history)
+        apart = [(BOUND,)] * (bound and not whole) + drawn_apart(fleet, conventions, fleet.failures)
         near, shares = 0, np.zeros(3, dtype=np.int64)
         for piece in windows.pieces():
             near += int((piece.true_rul < conventions.near_failure).sum())
-            shares += np.bincount(piece.label, minlength=3)
+            shares += np.bincount(piece.label[piece.label != UNKNOWN], minlength=3)
         classes = tuple(map(float, shares / len(windows)))
-        return cls(windows, conditioner, len(conditioner.centres), near / len(windows), classes, every)
+        beside = draws_beside(apart, windows if every is None else every, windows, still, conventions)
+        return cls(windows, conditioner, len(conditioner.centres), near / len(windows), classes, every, beside)
 
 
 def suspension(fleet: Fleet, conventions: Conventions) -> str:

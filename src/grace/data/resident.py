@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,8 +13,23 @@ from torch import Tensor
 from grace.clock import part
 from grace.data.windows import ManyWindows, Windows
 
-Batch = tuple[Tensor, ...]
-"""Windows, RUL and health states, and where engines were suspended whether a window is of one of them."""
+
+class Batch(NamedTuple):
+    """``B`` windows; leading dimensions ``...`` are replicas.
+
+    Attributes:
+        x: Windows ``[..., B, T, F]``, or their statistics or ages ``[..., B, S]``.
+        rul: Capped RUL, cycles ``[..., B]``.
+        labels: Of the tasks, ``[..., B, D]``; NaN where not known.
+        suspended: Whether the engine was suspended, so that ``rul`` is a lower bound, bool ``[..., B]``.
+    """
+
+    x: Tensor
+    rul: Tensor
+    labels: Tensor
+    suspended: Tensor
+
+
 MAX_PERMUTED = 1 << 24
 """Windows whose permutation is still drawn; of more, batches are drawn at random with replacement."""
 MAX_STATISTICS = 1 << 30
@@ -41,15 +57,14 @@ class ResidentWindows:
         statistics: Callable[[Tensor], Tensor] | None = None,
         age: bool = False,
     ) -> None:
-        self._count, self._device, self._stored = len(windows), device, None
+        self._count, self.device, self._stored = len(windows), device, None
         self._of, self._values, self._age = statistics, None, age
         if isinstance(windows, ManyWindows) or not isinstance(windows.rows, np.ndarray):
             self._stored = windows
             return
         self.rows = torch.from_numpy(windows.rows).to(device)
         self.ends, self.first = torch.from_numpy(windows.ends).to(device), torch.from_numpy(windows.first).to(device)
-        self.rul, self.label = torch.from_numpy(windows.rul).to(device), torch.from_numpy(windows.label).to(device)
-        self.suspended = None if windows.suspended is None else torch.from_numpy(windows.suspended).to(device)
+        self._known = [side.to(device) for side in _known(windows)]
         self._cycles = torch.arange(1 - windows.width, 1, device=device)
         if statistics is not None and len(self):
             size = statistics(self._windows(torch.zeros(1, dtype=torch.int64, device=device))).shape[1]
@@ -62,22 +77,26 @@ class ResidentWindows:
 
     @part("batches")
     def batch(self, index: Tensor) -> Batch:
-        """Of the windows at int64 ``[B]``: themselves ``[B, T, F]``, or their statistics or ages ``[B, S]``; capped RUL in cycles
-        and health state ``[B]``, and where engines were suspended whether the window is of one, ``[B]``."""
+        """The windows at int64 ``[B]``."""
         if self._stored is not None:
             x, *known = self._read(self._stored, index.cpu().numpy())
-            return x if self._of is None else self._of(x), *known
-        sides = (self.rul, self.label) if self.suspended is None else (self.rul, self.label, self.suspended)
-        known = [side.index_select(0, index) for side in sides]
+            return Batch(x if self._of is None else self._of(x), *known)
+        known = [side.index_select(0, index) for side in self._known]
         if self._values is not None:
-            return self._values.index_select(0, index), *known
+            return Batch(self._values.index_select(0, index), *known)
         x = self._windows(index)
-        return x if self._of is None else self._of(x), *known
+        return Batch(x if self._of is None else self._of(x), *known)
 
     def spread(self, most: int = SAMPLE) -> Tensor:
         """Numbers of at most ``most`` windows, evenly spread."""
         index = torch.linspace(0, len(self) - 1, min(len(self), most), dtype=torch.float64).round().long()
-        return index.to(self._device)
+        return index.to(self.device)
+
+    def labels(self) -> Tensor:
+        """Labels of the tasks ``[N, D]``: of all windows, or of :data:`SAMPLE` of those whose rows stay on the disk."""
+        if self._stored is not None:
+            return torch.from_numpy(self._stored.at(self.spread().cpu().numpy()).labels).to(self.device)
+        return self._known[1]
 
     def _windows(self, index: Tensor) -> Tensor:
         if self._age:
@@ -85,12 +104,11 @@ class ResidentWindows:
         rows = torch.maximum(self.ends[index, None] + self._cycles, self.first[index, None])
         return self.rows[rows]
 
-    def _read(self, windows: Windows | ManyWindows, index: NDArray[np.int64]) -> Batch:
+    def _read(self, windows: Windows | ManyWindows, index: NDArray[np.int64]) -> list[Tensor]:
         part = windows.at(index)
-        arrays = (part.ends, part.first, part.rul, part.label, part.suspended)
-        ends, first, *known = (torch.from_numpy(array).to(self._device) for array in arrays if array is not None)
-        x = _age(ends, first) if self._age else torch.from_numpy(part.batch(np.arange(len(index)))).to(self._device)
-        return x, *known
+        ends, first = (torch.from_numpy(array) for array in (part.ends, part.first))
+        x = _age(ends, first) if self._age else torch.from_numpy(part.batch(np.arange(len(index))))
+        return [side.to(self.device) for side in (x, *_known(part))]
 
     def epoch(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
         """Full batches of one permutation, its incomplete rest dropped; all windows if they fill no batch.
@@ -101,17 +119,30 @@ class ResidentWindows:
         size = min(batch_size, len(self))
         if len(self) > MAX_PERMUTED:
             for _ in range(len(self) // size):
-                yield self.batch(torch.randint(len(self), (size,), generator=generator).to(self._device))
+                yield self.batch(torch.randint(len(self), (size,), generator=generator).to(self.device))
             return
-        order = torch.randperm(len(self), generator=generator).to(self._device)
+        order = torch.randperm(len(self), generator=generator).to(self.device)
         for index in order.split(size)[: len(self) // size]:
             yield self.batch(index)
+
+    def permutation(self, generator: torch.Generator) -> Tensor:
+        """Numbers of all windows in random order; of more than :data:`MAX_PERMUTED` a sample of so many, with replacement."""
+        if len(self) > MAX_PERMUTED:
+            return torch.randint(len(self), (MAX_PERMUTED,), generator=generator)
+        return torch.randperm(len(self), generator=generator)
 
     def stream(self, batch_size: int, seed: int) -> Iterator[Batch]:
         """Endless batches, a permutation an epoch."""
         generator = torch.Generator().manual_seed(seed)
         while True:
             yield from self.epoch(batch_size, generator)
+
+
+def _known(windows: Windows) -> tuple[Tensor, Tensor, Tensor]:
+    """What is known of windows: RUL, labels, and whether they are of suspended engines."""
+    none = np.zeros(len(windows), dtype=np.bool_)
+    sides = windows.rul, windows.labels, none if windows.suspended is None else windows.suspended
+    return tuple(map(torch.from_numpy, sides))  # type: ignore[return-value]
 
 
 def _age(ends: Tensor, first: Tensor) -> Tensor:

@@ -89,7 +89,8 @@ class Task:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Task:
         """A task from its JSON values."""
-        return cls(**{n: tuple(v) if isinstance(v, list) else v for n, v in values.items()})
+        given: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+        return cls(**given)
 
 
 HEALTH_NAME = "health"

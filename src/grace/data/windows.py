@@ -13,11 +13,11 @@ from grace.data.conditions import Rows
 from grace.data.conventions import Conventions
 from grace.data.fleet import CHUNK, Fleet
 from grace.data.health_labels import rul_to_health_3class
+from grace.data.targets import UNKNOWN, codes, targets
+from grace.data.tasks import HEALTH
 
 MIN_CUT = 20
 """Rows from which on a unit is predicted by default: the shortest test engines of C-MAPSS have 19 to 38 cycles."""
-UNKNOWN = -1
-"""Health state of a window that has none."""
 
 
 class Truth(NamedTuple):
@@ -47,10 +47,13 @@ class Windows:
         rul: Target: RUL at the last cycle, capped, float32 ``[N]``, cycles.
         true_rul: The same uncapped, ``[N]``.
         label: Health state at the last cycle, int64 ``[N]``.
+        labels: Labels of the conventions' tasks at the last cycle, side by side, float32 ``[N, D]``; NaN where not known. See
+            :func:`~grace.data.targets.targets`.
         engine: Index of the engine, int64 ``[N]``.
         width: Cycles in a window, ``T``.
         suspended: Whether the engine was suspended, so that ``rul`` is a lower bound, bool ``[N]``; None: none was. The health
-            state of such a window is :data:`UNKNOWN` unless it is the user's own label, or the bound is healthy.
+            state of such a window is :data:`~grace.data.targets.UNKNOWN` unless it is the user's own label, or the bound is
+            healthy.
         timed: Whether the last column is the time since the row before, see :class:`~grace.data.conditions.Conditioner`.
     """
 
@@ -60,6 +63,7 @@ class Windows:
     rul: NDArray[np.float32]
     true_rul: NDArray[Any]
     label: NDArray[np.int64]
+    labels: NDArray[np.float32]
     engine: NDArray[np.int64]
     width: int
     timed: bool = False
@@ -70,7 +74,7 @@ class Windows:
 
     def at(self, index: NDArray[np.int64]) -> Windows:
         """Some of the windows."""
-        names = ("ends", "first", "rul", "true_rul", "label", "engine", "suspended")
+        names = ("ends", "first", "rul", "true_rul", "label", "labels", "engine", "suspended")
         parts = {name: value[index] for name in names if (value := getattr(self, name)) is not None}
         return replace(self, **parts)
 
@@ -94,8 +98,9 @@ class Windows:
         """The windows of a fleet and its scaled features ``[R, F]`` whose last rows are ``ends``."""
         rul, engine = fleet.rul_at(ends), fleet.engine_at(ends)
         suspended = None if fleet.failed is None or fleet.failed.all() else ~fleet.failed[engine]
-        label = rul_to_health_3class(rul, *conventions.health_cuts) if fleet.labels is None else fleet.labels[ends]
-        if suspended is not None and fleet.labels is None:
+        own = fleet.labels.get(HEALTH.name)
+        label = rul_to_health_3class(rul, *conventions.health_cuts) if own is None else codes(own[ends])
+        if suspended is not None and own is None:
             label = np.where(suspended & (rul < conventions.health_cuts[0]), UNKNOWN, label)
         return cls(
             rows=rows,
@@ -104,6 +109,7 @@ class Windows:
             rul=np.minimum(rul, conventions.cap).astype(np.float32),
             true_rul=rul,
             label=np.asarray(label, dtype=np.int64),
+            labels=targets(fleet, rows, ends, label, conventions),
             engine=engine,
             width=conventions.window,
             timed=rows.shape[1] > len(conventions.features),

@@ -128,6 +128,6 @@ def _trained(simulation: Simulation, weights: tuple[float, float], setup: Setup)
     ):
         decay.step()
     windows = Windows.last(test, prepared.conditioner.transform(test), conventions)
-    x, rul, _ = ResidentWindows(windows).batch(torch.arange(len(windows)))
+    x, rul, *_ = ResidentWindows(windows).batch(torch.arange(len(windows)))
     with torch.no_grad():
         return rmse(model.eval()(x)[0].numpy(), rul.numpy())

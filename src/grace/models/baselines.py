@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from grace.data.resident import ResidentWindows
 from grace.data.windows import ManyWindows, Windows
-from grace.models.two_heads import CLASSES
+from grace.models.heads import CLASSES
 from grace.models.window_statistics import StatisticsArchitecture
 
 Values = NDArray[np.float64]

@@ -1,7 +1,8 @@
-"""The source's network: convolutions, a bidirectional LSTM and self-attention, shared by a RUL and a health head."""
+"""The source's network: convolutions, a bidirectional LSTM and self-attention, shared by a RUL head and those of other tasks."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -10,7 +11,8 @@ from torch import nn
 
 from grace.errors import GraceError, check_one_of
 from grace.models.function import CNNBiLSTMAttentions
-from grace.models.two_heads import UPPER, WHOLE, TwoHeads, dense
+from grace.models.heads import HEALTH_HEAD, UPPER, WHOLE, MultiHead, dense
+from grace.models.second_tasks import Head
 from grace.models.window_statistics import StatisticsArchitecture
 
 
@@ -24,7 +26,7 @@ class Architecture:
     heads: int  # attention heads over the `2 * hidden` LSTM outputs
     shared: tuple[int, ...]  # widths of the fully connected layers after the last cycle, still shared
     rul: tuple[int, ...]  # hidden widths of the RUL head
-    health: tuple[int, ...]  # hidden widths of the health head
+    health: tuple[int, ...]  # hidden widths of the head of each task beside it
     # dropout after each convolution and each shared layer; 0 also switches off that of LSTM and attention
     dropout: float = 0.15
     pool: int = 1  # cycles averaged into one after the convolutions, counted back from the last; 1 is the source's
@@ -54,8 +56,8 @@ SIZES: dict[str, Architecture | StatisticsArchitecture] = {
 """The sizes by name."""
 
 
-class CNNBiLSTMAttention(TwoHeads):
-    """Shared backbone with a RUL and a health head; a Gramian of its ``upper`` part does without a pass through the LSTM.
+class CNNBiLSTMAttention(MultiHead):
+    """Shared backbone with a RUL head and one a task; a Gramian of its ``upper`` part does without a pass through the LSTM.
 
     The convolutions carry a bias although a BatchNorm follows: only so does the source's count of 3,497,476 come out
     (53,184 in the convolutional block; its remark "no bias" would give 256 fewer).
@@ -63,9 +65,10 @@ class CNNBiLSTMAttention(TwoHeads):
     Args:
         size: A name in :data:`SIZES` or an :class:`Architecture`.
         features: Columns of a window.
-        rul_scale: See :class:`~grace.models.two_heads.TwoHeads`.
+        rul_scale: See :class:`~grace.models.heads.MultiHead`.
         rul_start: Likewise.
         intervals: Likewise.
+        heads: Likewise.
 
     Raises:
         GraceError: An unknown size.
@@ -84,6 +87,7 @@ class CNNBiLSTMAttention(TwoHeads):
         rul_scale: float = 1.0,
         rul_start: float | None = None,
         intervals: int = 0,
+        heads: Sequence[Head] = HEALTH_HEAD,
     ) -> None:
         super().__init__()
         a = Architecture.named(size)
@@ -99,7 +103,7 @@ class CNNBiLSTMAttention(TwoHeads):
         self.attention = nn.MultiheadAttention(width, a.heads, dropout=0.1 if a.dropout else 0.0, batch_first=True)
         self.norm = nn.LayerNorm(width)
         self.dense = nn.Sequential(*dense((width, *a.shared), a.dropout))
-        self.add_heads(a.shared[-1], a.rul, a.health, rul_scale, rul_start, intervals)
+        self.add_heads(a.shared[-1], a.rul, a.health, rul_scale, rul_start, intervals, heads)
 
 
 def _convolutions(channels: tuple[int, ...], a: Architecture) -> nn.Sequential:

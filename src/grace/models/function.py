@@ -17,10 +17,11 @@ from torch import Tensor, nn
 
 from grace.models.hazard import restricted_mean
 from grace.models.lstm import EAGER, Cell, lstm
+from grace.models.second_tasks import Head
 
 if TYPE_CHECKING:
     from grace.models.cnn_bilstm_attention import CNNBiLSTMAttention
-    from grace.models.two_heads import TwoHeads
+    from grace.models.heads import MultiHead
 
 Tensors = Mapping[str, Tensor]
 
@@ -38,7 +39,7 @@ class Noise(nn.Module):
 
 
 class Networks(ABC):
-    """``R`` networks of one shape in one forward pass: windows ``[R, B, T, F]`` to RUL ``[R, B]`` and logits ``[R, B, C]``.
+    """``R`` networks of one shape in one forward pass: windows ``[R, B, T, F]`` to RUL ``[R, B]`` and what the tasks' heads emit.
 
     Parameters ``p`` and running statistics (updated in place in training) are ``[R, ...]`` by their names in ``shape``, a network
     whose own weights are not read. In training batch statistics and dropout are on; ``streams`` are the sources of each replica's
@@ -47,7 +48,7 @@ class Networks(ABC):
 
     def __init__(
         self,
-        shape: TwoHeads,
+        shape: MultiHead,
         p: Tensors,
         statistics: Tensors,
         training: bool,
@@ -58,24 +59,33 @@ class Networks(ABC):
         self._streams, self._cell = streams, cell
         self._blocks: dict[str, list[Callable[[Tensor], Tensor]]] = {}
 
-    def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """RUL and logits."""
-        rul, logits = self.emitted(x)
-        return restricted_mean(rul, self.shape.rul_scale) if self.shape.intervals else rul, logits
+    def __call__(self, x: Tensor) -> tuple[Tensor, ...]:
+        """RUL, and of each task values in units of its label or logits ``[R, B, outputs]``."""
+        rul, *others = self.emitted(x)
+        return restricted_mean(rul, self.shape.rul_scale) if self.shape.intervals else rul, *others
 
-    def emitted(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What the RUL loss reads, RUL ``[R, B]`` or the logits of hazards ``[R, B, K]``, and health logits."""
+    def emitted(self, x: Tensor) -> tuple[Tensor, ...]:
+        """What the losses read: RUL ``[R, B]`` or the logits of hazards ``[R, B, K]``, and of each task values or logits."""
         z = self.represent(x)
         with _full_precision(z.device.type):
             z = z.to(self.p["rul_head.0.weight"].dtype)
             rul = self._through("rul_head", z)
-            return rul if self.shape.intervals else self.shape.rul_scale * rul.squeeze(-1), self._through(
-                "health_head", z
-            )
+            rul = rul if self.shape.intervals else self.shape.rul_scale * rul.squeeze(-1)
+            return rul, *(self._of_task(head, z) for head in self.shape.heads)
+
+    def scale(self, head: Head) -> Tensor | None:
+        """What the loss of a head is divided by, ``[R, D]``; None: by nothing."""
+        return self.statistics.get(f"{head.name}_scale")
+
+    def _of_task(self, head: Head, z: Tensor) -> Tensor:
+        found = self._through(f"{head.name}_head", z)
+        if (mean := self.statistics.get(f"{head.name}_mean")) is None:
+            return found
+        return torch.addcmul(mean.unsqueeze(1), found, self.statistics[f"{head.name}_scale"].unsqueeze(1))
 
     @abstractmethod
     def represent(self, x: Tensor) -> Tensor:
-        """The backbone's output, which both heads read: ``[R, B, width]``."""
+        """The backbone's output, which all heads read: ``[R, B, width]``."""
 
     def _through(self, block: str, x: Tensor) -> Tensor:
         """A sequential block by its name, layer by layer; what its layers do is looked up once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, NamedTuple
@@ -10,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from grace.models.function import Networks, Noise
-from grace.models.two_heads import UPPER, WHOLE, TwoHeads
+from grace.models.heads import HEALTH_HEAD, UPPER, WHOLE, MultiHead
+from grace.models.second_tasks import Head
 
 MIN_BIN = 0.05
 """Least width of a quantile bin, in standard deviations: what stands in many windows alike makes bins of no width."""
@@ -25,7 +27,7 @@ class StatisticsArchitecture:
         spreads: Last cycles that a standard deviation is taken over, each.
         trunk: Widths of the shared layers, each with GELU and dropout.
         rul: Hidden widths of the RUL head.
-        health: Hidden widths of the health head.
+        health: Hidden widths of the head of each task beside it.
         dropout: After each shared layer.
         noise: Standard deviation of normal noise on the standardised statistics in training.
         bins: Quantile bins that each statistic is encoded in, beside its standardised value; 0: none. See :func:`encoded`.
@@ -153,17 +155,18 @@ class _StatisticsNetworks(Networks):
         return self._through("trunk", z)
 
 
-class StatisticsNetwork(TwoHeads):
-    """Shared layers on the statistics of a window, with a RUL and a health head.
+class StatisticsNetwork(MultiHead):
+    """Shared layers on the statistics of a window, with a RUL head and one a task.
 
     Windows ``[B, T, F]`` are turned into statistics; a training hands over statistics ``[B, S]`` that were made once.
 
     Args:
         architecture: Statistics and widths.
         features: Columns of a window; of a ``timed`` architecture with the time.
-        rul_scale: See :class:`~grace.models.two_heads.TwoHeads`.
+        rul_scale: See :class:`~grace.models.heads.MultiHead`.
         rul_start: Likewise.
         intervals: Likewise.
+        heads: Likewise.
     """
 
     function = _StatisticsNetworks
@@ -179,6 +182,7 @@ class StatisticsNetwork(TwoHeads):
         rul_scale: float = 1.0,
         rul_start: float | None = None,
         intervals: int = 0,
+        heads: Sequence[Head] = HEALTH_HEAD,
     ) -> None:
         super().__init__()
         a = self.architecture = architecture
@@ -191,7 +195,7 @@ class StatisticsNetwork(TwoHeads):
         self.register_buffer("scale", torch.ones(count))
         if a.bins:
             self.register_buffer("edges", torch.linspace(-2, 2, a.bins + 1)[:, None].repeat(1, count))
-        self.add_heads(a.trunk[-1], a.rul, a.health, rul_scale, rul_start, intervals)
+        self.add_heads(a.trunk[-1], a.rul, a.health, rul_scale, rul_start, intervals, heads)
 
     def standardise(self, statistics: Tensor) -> None:
         """Take mean, standard deviation and edges of bins from the statistics of training windows, ``[N, S]``."""

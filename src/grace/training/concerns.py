@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grace.data.windows import Truth
-from grace.models.rul_problem import HAZARD
+from grace.models.units import HAZARD
 from grace.training.conformal import LEVEL, engines_needed
 from grace.training.evaluate import Predictions
 from grace.training.fitted import NETWORK

@@ -13,31 +13,38 @@ from torch import Tensor, nn
 from grace.core.metrics import macro_f1, nasa_score, rmse
 from grace.data.health_labels import rul_to_health_3class
 from grace.data.resident import ResidentWindows
+from grace.data.tasks import HEALTH, STATES
 from grace.data.windows import Truth
+from grace.models.second_tasks import Head
 from grace.training.spec import RunSpec
 
 BATCH = 256  # of each network at once: 35 of full size then take some 3 GiB
 
 
 class Predictions(NamedTuple):
-    """Predictions of ``N`` windows: RUL (cycles) and most probable health state ``[N]``, probability of each state ``[N, C]``."""
+    """Predictions of ``N`` windows: RUL (cycles) and most probable health state ``[N]``, probability of each state ``[N, C]``;
+    and of every other task that was trained its values or the probability of each class, ``[N, D or C]``, by name."""
 
     rul: NDArray[np.float32]
     health: NDArray[np.int64]
     probability: NDArray[np.float32]
+    tasks: dict[str, NDArray[np.float32]]
 
     @classmethod
     def mean(cls, members: Sequence[Predictions], spec: RunSpec) -> Predictions:
-        """Of the members of an ensemble, for the same windows: mean RUL, and mean probability of each health state."""
+        """Of the members of an ensemble, for the same windows: mean RUL, values, and probabilities."""
         if len(members) == 1:
             return members[0]
         rul, probability = (np.mean([getattr(m, name) for m in members], 0) for name in ("rul", "probability"))
-        return cls(rul, *_health(rul, probability, spec))
+        others = {name: np.mean([member.tasks[name] for member in members], 0) for name in members[0].tasks}
+        return cls(rul, *_health(rul, probability, spec), others)
 
     @classmethod
     def together(cls, parts: Sequence[Predictions]) -> Predictions:
         """Of several sets of windows, one after the other."""
-        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        rul, health, probability = (np.concatenate(column) for column in list(zip(*parts, strict=True))[:3])
+        others = {name: np.concatenate([part.tasks[name] for part in parts]) for name in parts[0].tasks}
+        return cls(rul, health, probability, others)
 
     @classmethod
     def of(cls, model: nn.Module, windows: ResidentWindows, spec: RunSpec) -> Predictions:
@@ -73,20 +80,24 @@ def predict_all(
 ) -> list[Predictions]:
     """Predictions of ``R`` networks, each of its own windows; RUL at most the cap, as the targets.
 
-    ``forward`` takes windows ``[R, B, T, F]`` to RUL ``[R, B]`` in cycles and logits ``[R, B, C]``, in evaluation mode. A network
-    that was trained on RUL alone has a health head that never learned: its health states follow from its RUL by the cuts of the
-    conventions.
+    ``forward`` takes windows ``[R, B, T, F]`` to RUL ``[R, B]`` in cycles and what the heads emit ``[R, B, outputs]``, in
+    evaluation mode. A network that was trained on RUL alone has heads that never learned: its health states follow from its RUL
+    by the cuts of the conventions.
     """
-    cap = float(specs[0].conventions.cap)
+    cap, heads = float(specs[0].conventions.cap), Head.every(specs[0].conventions)
     parts = []
     for index in torch.arange(max(map(len, windows))).split(BATCH):
-        rul, logits = forward(together([side.batch(index.clamp(max=len(side) - 1))[0] for side in windows]))
-        parts.append((rul.float().clamp(max=cap).cpu(), logits.float().softmax(-1).cpu()))
-    every_rul, every_probability = (torch.cat(side, 1).numpy() for side in zip(*parts, strict=True))
+        rul, *others = forward(together([side.batch(index.clamp(max=len(side) - 1)).x for side in windows]))
+        told = [head.told(out.float()).cpu() for head, out in zip(heads, others, strict=False)]
+        parts.append((rul.float().clamp(max=cap).cpu(), *told))
+    every_rul, *every = (torch.cat(side, 1).numpy() for side in zip(*parts, strict=True))
     found = []
-    for side, spec, rul, probability in zip(windows, specs, every_rul, every_probability, strict=True):
-        rul, probability = rul[: len(side)], probability[: len(side)]
-        found.append(Predictions(rul, *_health(rul, probability, spec)))
+    for number, (side, spec) in enumerate(zip(windows, specs, strict=True)):
+        own = every_rul[number, : len(side)]
+        by_task = {head.name: one[number, : len(side)] for head, one in zip(heads, every, strict=False)}
+        health = by_task.pop(HEALTH.name, np.zeros((len(side), len(STATES)), np.float32))
+        trained = {name: values for name, values in by_task.items() if spec.trains(name)}
+        found.append(Predictions(own, *_health(own, health, spec), trained))
     return found
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from grace.core.stats import Span
 from grace.data.windows import Windows
 from grace.errors import GraceError
-from grace.models.rul_problem import HAZARD
+from grace.models.units import HAZARD
 from grace.survival.curves import Curves
 from grace.survival.policies import best_age, cost_difference, cost_rate, out_of_fold, settled_rate
 from grace.survival.replacement import Costs, Plans, expected, plan

@@ -14,7 +14,8 @@ from grace.data.conventions import Conventions
 from grace.data.seen import Seen
 from grace.formats import DamagedError, Format
 from grace.models.baselines import BASELINES
-from grace.models.rul_problem import UNITS
+from grace.models.second_tasks import Head
+from grace.models.units import UNITS
 from grace.training.checkpoint import load, save
 from grace.training.conformal import Interval, constant
 from grace.training.migrations import spec_read_by
@@ -115,7 +116,8 @@ def _model(spec: RunSpec, conditioner: Conditioner, weights: dict[str, Tensor]) 
         return BASELINES[spec.model](weights, timed)
     with torch.random.fork_rng(devices=[]):
         columns, cap = conditioner.columns, float(spec.conventions.cap)
-        model = UNITS[spec.rul_scale].network(spec.size, columns, cap, timed, _outputs(weights))
+        heads = Head.every(spec.conventions)
+        model = UNITS[spec.rul_scale].network(spec.size, columns, cap, timed, _outputs(weights), heads)
     model.load_state_dict(weights)
     return model
 

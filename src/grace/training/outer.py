@@ -11,7 +11,6 @@ from torch import Tensor
 from grace.clock import part
 from grace.controllers.controller import Controller
 from grace.controllers.methods import build_outer
-from grace.models.rul_problem import TASKS
 from grace.training.optimiser import adamw
 from grace.training.schedule import Rate
 from grace.training.spec import RunSpec
@@ -47,9 +46,9 @@ class _Group:
         self._epoch = self._first = 0  # number of the epoch, and of its first step
         self.index = torch.tensor(members, device=device)
         replicas = (len(members),) if len(members) > 1 else ()
-        self.controller: Controller = build_outer(spec.outer, len(TASKS), replicas=replicas, **dict(spec.options)).to(
-            device
-        )
+        self.controller: Controller = build_outer(
+            spec.outer, len(spec.tasks), replicas=replicas, **dict(spec.options)
+        ).to(device)
         self._every = spec.measure_every if self.controller.needs_gramian else 0
         self._monitor_every = 0 if self._every else monitor_every
         self._peak = self.controller.learning_rate or spec.schedule.learning_rate
@@ -106,8 +105,9 @@ class Outer:
         for number, (spec, steps) in enumerate(zip(specs, per_epoch, strict=True)):
             found.setdefault((spec.outer, spec.options, spec.measure_every, steps), []).append(number)
         self.groups = [_Group(m, specs[m[0]], per_epoch[m[0]], device, monitor_every) for m in found.values()]
-        self.losses = torch.ones(len(specs), len(TASKS), device=device)
-        self.gramians = torch.eye(len(TASKS), device=device).repeat(len(specs), 1, 1)
+        tasks = len(specs[0].tasks)
+        self.losses = torch.ones(len(specs), tasks, device=device)
+        self.gramians = torch.eye(tasks, device=device).repeat(len(specs), 1, 1)
 
     def at_work(self, rows: Sequence[int]) -> list[_Group]:
         """The groups that hold some of these replicas."""

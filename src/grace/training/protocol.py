@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,11 +11,12 @@ from numpy.typing import NDArray
 from grace.clock import part
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
+from grace.data.draws import BOUND, Draw, drawn_apart, draws_beside
 from grace.data.fleet import Fleet
 from grace.data.prepare import check_training, suspension
 from grace.data.windows import MIN_CUT, ManyWindows, Windows, first_cut, training_windows
 from grace.errors import GraceError
-from grace.models.rul_problem import statistics_of
+from grace.models.units import HAZARD, statistics_of
 from grace.survival.landmarks import Landmarks
 from grace.training.spec import RunSpec
 
@@ -36,6 +38,7 @@ class Split:
         chosen: Whether the epoch is chosen on ``validation``; of a fold, which is scored, nothing is.
         suspension: What :func:`~grace.data.prepare.suspension` says of the whole fleet.
         every: Windows of all engines of ``train``, by whose statistics a network standardises its input; None: ``train``.
+        beside: Windows that other losses than RUL's are taken on: the bound's, and those of tasks that are known on others.
         landmarks: Of a fold the windows of its engines, failed and suspended, at random rows after which there was something to
             see; else None.
         followed: What was seen after them.
@@ -44,8 +47,8 @@ class Split:
     but those of a group; folds hold out each once, so that survival can be scored on them. On the side of ``train`` the
     conditioner reads their rows, and their windows standardise the statistics of a network. They are trained on where
     ``spec.suspended`` is ``bound`` or ``hazard``, and what
-    the engine ran is a lower bound in the RUL loss (:func:`grace.models.rul_problem.task_losses`); where it is ``ignore``, in no
-    RUL loss, and only if the fleet has health labels of its own.
+    the engine ran is a lower bound in the RUL loss (:class:`grace.models.losses.Losses`); where it is ``ignore``, in no RUL loss,
+    and only if a task is known of them.
     """
 
     train: Windows | ManyWindows
@@ -55,6 +58,7 @@ class Split:
     chosen: bool = True
     suspension: str = ""
     every: Windows | ManyWindows | None = None
+    beside: tuple[Draw, ...] = ()
     landmarks: Windows | None = None
     followed: Landmarks | None = None
 
@@ -68,10 +72,11 @@ class Split:
         _check(spec, fleet)
         said = suspension(fleet, spec.conventions)
         if spec.protocol == "honest":
-            return replace(cls._made(spec, *fleet.split(spec.validation_share, spec.seed), test), suspension=said)
+            sides = fleet.split(spec.validation_share, spec.seed)
+            return replace(cls._made(spec, *sides, test, losses_apart(spec, fleet)), suspension=said)
         if test is None:
             raise GraceError("The protocol `source` should have test engines. Found none. Use --protocol honest.")
-        return replace(cls._made(spec, fleet, None, test), suspension=said)
+        return replace(cls._made(spec, fleet, None, test, losses_apart(spec, fleet)), suspension=said)
 
     @classmethod
     def folds(cls, spec: RunSpec, fleet: Fleet, test: Fleet | None) -> list[Split]:
@@ -84,10 +89,12 @@ class Split:
         _check(spec, fleet)
         parts = fold_parts(spec, fleet)
         said, found = suspension(fleet, spec.conventions), []
-        landmarks = landmark_rows(fleet, spec)
+        landmarks, apart = landmark_rows(fleet, spec), losses_apart(spec, fleet)
         for number in parts:
             held = fleet.select(number)
-            split = cls._made(spec, fleet.select(np.setdiff1d(np.arange(len(fleet.engines)), number)), held, test)
+            split = cls._made(
+                spec, fleet.select(np.setdiff1d(np.arange(len(fleet.engines)), number)), held, test, apart
+            )
             rows = rows_of(fleet, held, number, landmarks)
             windows, seen = landmarks_at(held, rows, split.conditioner, spec.conventions)
             found.append(replace(split, chosen=False, suspension=said, landmarks=windows, followed=seen))
@@ -95,8 +102,16 @@ class Split:
 
     @classmethod
     @part("conditions, scaling, split")
-    def _made(cls, spec: RunSpec, training: Fleet, held: Fleet | None, test: Fleet | None) -> Split:
-        """Trained on ``training``, and chosen or scored on ``held``, or on the test engines where there is none."""
+    def _made(
+        cls,
+        spec: RunSpec,
+        training: Fleet,
+        held: Fleet | None,
+        test: Fleet | None,
+        apart: Sequence[tuple[str, ...]],
+    ) -> Split:
+        """Trained on ``training``, and chosen or scored on ``held``, or on the test engines where there is none; ``apart`` are
+        the losses that have draws of their own."""
         conventions, plan = spec.conventions, spec.schedule
         conditioner = Conditioner.fit(training, conventions, timed=statistics_of(spec.size) is not None)
         tested = None if test is None else _tested(spec, test, conditioner)
@@ -107,15 +122,24 @@ class Split:
         rows = conditioner.transform(training)
         chosen = (training, rows, conventions, plan.min_history, plan.max_train_rul)
         every = training_windows(*chosen)
-        whole = len(training.failures) == len(training.engines) or spec.suspended != "ignore"
-        whole = whole or (training.labels is not None and spec.trains("health"))
+        whole = len(training.failures) == len(training.engines) or spec.suspended == HAZARD
         train = every if whole else training_windows(*chosen, training.failures)
         if not len(train):  # of a table: shorter ones may be among those that failed
             raise GraceError(
                 f"{training.name} should hold an engine to train on that failed with a window of rows. Found none beside those "
                 "held out. Lower --window."
             )
-        return cls(train, validation, tested, conditioner, every=None if whole else every)
+        others = training_windows(*chosen, np.setdiff1d(np.arange(len(training.engines)), training.failures))
+        beside = draws_beside(apart, every, train, others, conventions)
+        return cls(train, validation, tested, conditioner, every=None if whole else every, beside=beside)
+
+
+def losses_apart(spec: RunSpec, fleet: Fleet) -> list[tuple[str, ...]]:
+    """Names of the losses of a run that have draws of their own, those with one draw together; :func:`drawn_apart`."""
+    rul = np.arange(len(fleet.engines)) if spec.suspended == HAZARD else fleet.failures
+    bound = [(BOUND,)] if spec.suspended == BOUND and len(fleet.failures) < len(fleet.engines) else []
+    trained = [task for task in spec.conventions.tasks if spec.trains(task.name)]
+    return bound + drawn_apart(fleet, replace(spec.conventions, tasks=tuple(trained)), rul)
 
 
 def _check(spec: RunSpec, fleet: Fleet) -> None:

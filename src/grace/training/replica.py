@@ -11,7 +11,6 @@ from torch import Tensor
 
 from grace.core.gradient_utils import cosines, norm_ratio
 from grace.core.stats import student
-from grace.models.rul_problem import TASKS
 from grace.training.protocol import Split
 from grace.training.schedule import Rate
 from grace.training.spec import RunSpec
@@ -25,20 +24,35 @@ class _Measured(NamedTuple):
     gramians: Tensor
 
     def summary(self) -> dict[str, Any]:
-        """As plain numbers; rho's interval is over its measured batches, of this one initialisation."""
+        """As plain numbers; rho's interval is over its measured batches, of this one initialisation.
+
+        Of more than two tasks rho is that of RUL and the others together, as they are weighted, and ``pairs`` has that of each
+        two.
+        """
         entry: dict[str, Any] = {"losses": self.losses.tolist(), "weights": self.weights.tolist()}
         if len(self.gramians):
-            rho = student(cosines(self.gramians)[:, 0, 1].double().cpu().numpy())
+            rho = student(_with_the_others(self.gramians, self.weights).double().cpu().numpy())
             entry |= {"rho": rho.mean, "rho_low": rho.low, "rho_high": rho.high}
+            if self.gramians.shape[-1] > 2:
+                entry["pairs"] = cosines(self.gramians).nanmean(0).tolist()
             entry["ratio"] = float(norm_ratio(self.gramians).median())
         return entry
+
+
+def _with_the_others(gramians: Tensor, weights: Tensor) -> Tensor:
+    """Cosine of RUL's gradient and the weighted sum of all others', ``[M, K, K] -> [M]``; of two tasks whatever they weigh."""
+    if gramians.shape[-1] == 2:
+        return cosines(gramians)[:, 0, 1]
+    others = weights[1:].to(gramians) if bool(weights[1:].any()) else torch.ones_like(gramians[0, 0, 1:])
+    square = torch.einsum("i,mij,j->m", others, gramians[:, 1:, 1:], others)
+    return gramians[:, 0, 1:] @ others / (gramians[:, 0, 0] * square).clamp_min(1e-30).sqrt()
 
 
 class Sums:
     """Sums of ``R`` replicas over an epoch, on the device until the epoch ends."""
 
-    def __init__(self, replicas: int, device: str) -> None:
-        self._losses = torch.zeros(replicas, len(TASKS), device=device)
+    def __init__(self, replicas: int, tasks: int, device: str) -> None:
+        self._losses = torch.zeros(replicas, tasks, device=device)
         self._weights = torch.zeros_like(self._losses)
         self._counts = torch.zeros(replicas, 1, device=device)
         self._gramians: list[Tensor] = []
@@ -59,7 +73,7 @@ class Sums:
         """Means and Gramians of each replica, on the CPU; asked for at the end of the epoch."""
         count = self._counts.clamp_min(1)
         losses, weights = (self._losses / count).cpu(), (self._weights / count).cpu()
-        shape = (0, len(losses), len(TASKS), len(TASKS))
+        shape = (0, *losses.shape, losses.shape[1])
         gramians = torch.stack(self._gramians).cpu() if self._gramians else torch.zeros(shape)
         every = range(len(losses))
         mine = [[step for step, members in enumerate(self._of) if number in members] for number in every]
@@ -98,7 +112,7 @@ class Replica:
         self.step += self.per_epoch
         if bool(torch.isfinite(losses).all()):
             return True
-        values = ", ".join(f"{name} {value:g}" for name, value in zip(TASKS, losses.tolist(), strict=True))
+        values = ", ".join(f"{name} {value:g}" for name, value in zip(self.spec.tasks, losses.tolist(), strict=True))
         self._fails("losses", values)
         return False
 

@@ -24,7 +24,7 @@ from grace.training.baselines import Fits
 from grace.training.checkpoint import load, save
 from grace.training.fitted import NETWORK
 from grace.training.outcome import Run, environment, finished
-from grace.training.protocol import Split
+from grace.training.protocol import Split, losses_apart
 from grace.training.spec import MAX_FOLDS, RunSpec
 from grace.training.stack import Stack
 
@@ -142,6 +142,11 @@ def _replicas(
     An ensemble has a replica a fold, which is a run of its own with a seed of its own: to the last epoch, and with batches that
     the smallest split fills.
     """
+    if len({tuple(losses_apart(spec, fleet)) for spec in specs}) > 1:
+        raise GraceError(
+            "Runs of a stack should take their losses on the same windows. Found some that train a task of suspended engines "
+            "and some that do not. Train these in stacks of their own."
+        )
     if not specs[0].folds:
         return [(spec, spec) for spec in specs], {spec.seed: Split.of(spec, fleet, test) for spec in specs}
     folds = {spec.seed: Split.folds(spec, fleet, test) for spec in specs}

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from grace.controllers.methods import Method, build_outer
 from grace.core.weighted_mse import INNER
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.tables.columns import Columns
+from grace.data.tasks import RUL, Task
 from grace.errors import GraceError, check_one_of
 from grace.formats import DamagedError, Format, built, checksum
 from grace.models.cnn_bilstm_attention import Architecture
-from grace.models.rul_problem import HAZARD, SUSPENDED, TASKS, UNITS, check_unit, usual_size
-from grace.models.two_heads import UPPER, WHOLE
-from grace.training.fitted import MODELS, NETWORK, fitted, model_of
+from grace.models.heads import UPPER, WHOLE
+from grace.models.units import SUSPENDED, UNITS, check_unit
+from grace.training.fitted import MODELS, NETWORK, fitted
 from grace.training.migrations import spec_1
-from grace.training.schedule import CUSTOM, SCHEDULES, Schedule, horizon
+from grace.training.schedule import CUSTOM, SCHEDULES, Schedule
 
 PROTOCOLS = ("honest", "source")
 PRECISIONS = ("float32", "bfloat16")
 SEEDS = (42, 123, 456, 789, 1024)
 """The source's seeds."""
-
-RUL_SCALE = {"statistics": "cap-head", "quantiles": "cap-head"}
-"""What a size takes for ``rul_scale`` unless another is named; the others take ``cycles``. Its schedule has its name."""
 
 SPEC = Format("spec", 2, {1: spec_1})
 DESCRIBED = ("id", "method", "schedule_name")
@@ -49,19 +46,19 @@ class RunSpec:
         options: Parameters of the outer axis as pairs; its defaults are filled in.
         seed: Seed of the split, the initialisation, the order of batches and the dropout.
         size: Size of the network.
-        rul_scale: Unit of the RUL head and its loss, see :data:`grace.models.rul_problem.UNITS`.
+        rul_scale: Unit of the RUL head and its loss, see :data:`grace.models.units.UNITS`.
         schedule: Learning rate, length and stopping.
         model: ``network``, or the name of a baseline, see :mod:`grace.training.fitted`.
         protocol: ``honest``: chosen on validation engines, the test read once. ``source``: best epoch on the test set.
         folds: Networks of an ensemble, each trained to its last epoch on all engines but one fold of them. 0: one network.
         start: Number of the initialisation of a seed, 0 the first; another start where one comes to nothing.
-        suspended: What windows of suspended engines say, see :data:`grace.models.rul_problem.SUSPENDED`.
+        suspended: What windows of suspended engines say, see :data:`grace.models.units.SUSPENDED`.
         conventions: How recordings become windows, targets and labels.
         validation_share: Share of the training engines that nothing is trained on.
         validation_cuts: Random cycles at which each of them is cut.
         max_validation_rul: Largest RUL at such a cut, cycles; 0: none.
         measure_every: Steps between two measurements of the Gramian; for methods that need none always 10.
-        measure_on: Part of the backbone for it, :data:`grace.models.two_heads.TwoHeads.parts`; for methods that need none all.
+        measure_on: Part of the backbone for it, :data:`grace.models.heads.MultiHead.parts`; for methods that need none all.
         watch_test: Record the test RMSE of every epoch on the side, for comparison with the source's protocol only.
         precision: ``float32``, or ``bfloat16`` for mixed precision.
         train_sha256: SHA-256 of the training data, see :meth:`grace.Fleet.digest`; empty until it is known.
@@ -123,9 +120,13 @@ class RunSpec:
 
     def _resolve(self) -> None:
         """Fill in what follows from the outer axis, so that one meaning has one spec."""
-        options = Method(self.outer, self.inner, dict(self.options)).resolved()
+        weights: tuple[float, ...] = dict(self.options).get("weights") or ()
+        if len(weights) > 1 and not any(weights[1:]):  # RUL alone is the same whatever is not trained beside it
+            alone = replace(self.conventions, tasks=Conventions.tasks)
+            vars(self).update(conventions=alone, options=(("weights", (weights[0], 0.0)),))
+        options = Method(self.outer, self.inner, dict(self.options)).resolved(len(self.tasks))
         object.__setattr__(self, "options", tuple(options.items()))
-        controller = build_outer(self.outer, **options)
+        controller = build_outer(self.outer, len(self.tasks), **options)
         if self.folds:  # nothing is chosen on an epoch, neither by the validation engines nor on the side
             vars(self).update(watch_test=False, validation_share=type(self).validation_share)
         if not controller.needs_gramian:
@@ -136,7 +137,12 @@ class RunSpec:
         """Name of the row in :data:`grace.controllers.methods.METHODS`, ``OUTER+INNER`` of a free pair, or the baseline's."""
         if self.model != NETWORK:
             return self.model
-        return Method(self.outer, self.inner, dict(self.options), self.rul_scale).name
+        return Method(self.outer, self.inner, dict(self.options), self.rul_scale).name(len(self.tasks))
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks in the order of their weights: RUL, then those of the conventions."""
+        return RUL, *(task.name for task in self.conventions.tasks)
 
     @property
     def schedule_name(self) -> str:
@@ -155,9 +161,9 @@ class RunSpec:
         return checksum(fields)[:12]
 
     def trains(self, task: str) -> bool:
-        """Whether a task of :data:`grace.models.rul_problem.TASKS` has a weight at all."""
+        """Whether a task is one of :attr:`tasks`, and has a weight at all."""
         weights = dict(self.options).get("weights")
-        return weights is None or weights[TASKS.index(task)] > 0
+        return task in self.tasks and (weights is None or weights[self.tasks.index(task)] > 0)
 
     def reading(self, fleet: Fleet, test: Fleet | None) -> RunSpec:
         """The spec of a run that reads these engines.
@@ -203,96 +209,19 @@ class RunSpec:
 
     @classmethod
     def _built(cls, values: dict[str, Any], what: str) -> RunSpec:
-        conventions: dict[str, Any] = {n: _frozen(v) for n, v in values["conventions"].items()}
+        conventions: dict[str, Any] = {n: frozen(v) for n, v in values["conventions"].items()}
         if conventions.get("table") is not None:
             conventions["table"] = Columns.from_json(conventions["table"])
+        if conventions.get("tasks"):
+            conventions["tasks"] = tuple(map(Task.from_json, conventions["tasks"]))
         parts = {
             "conventions": built(Conventions, conventions, f"{what}, conventions"),
             "schedule": built(Schedule, values["schedule"], f"{what}, schedule"),
-            "options": tuple((name, _frozen(value)) for name, value in sorted(values["options"].items())),
+            "options": tuple((name, frozen(value)) for name, value in sorted(values["options"].items())),
         }
         return built(cls, values | parts, what)
 
 
-if TYPE_CHECKING:
-    from typing_extensions import TypedDict, Unpack
-
-    class Choices(TypedDict, total=False):
-        """Fields of :class:`RunSpec` that :func:`run_spec` hands on as they are."""
-
-        model: str
-        protocol: str
-        folds: int
-        start: int
-        suspended: str
-        conventions: Conventions
-        validation_share: float
-        validation_cuts: int
-        max_validation_rul: int | float
-        measure_on: str
-        watch_test: bool
-        precision: str
-        train_sha256: str
-        test_sha256: str
-
-
-def run_spec(
-    dataset: str,
-    method_name: str | None = None,
-    *,
-    outer: str | None = None,
-    inner: str | None = None,
-    options: Mapping[str, object] | None = None,
-    measure_every: int | None = None,
-    size: str | None = None,
-    schedule: str | Schedule | None = None,
-    rul_scale: str | None = None,
-    seed: int = SEEDS[0],
-    **choices: Unpack[Choices],
-) -> RunSpec:
-    """A spec from a method by name, from an outer and an inner axis, or from a method with one axis replaced.
-
-    Args:
-        dataset: Name of the data set.
-        method_name: Row of the table, or a baseline; default ``grace`` where neither axis is given, else ``baseline``.
-        outer: Replaces the row's outer axis and its options.
-        inner: Replaces the row's inner axis.
-        options: Parameters of the outer axis, over those of the row.
-        measure_every: Steps between two Gramians; None: the outer axis' own.
-        size: Size of the network; None: :func:`~grace.models.rul_problem.usual_size`.
-        schedule: A schedule or its name; None: the one named as the size. A named one's horizon follows the cap, as validation's.
-        rul_scale: Unit of the RUL head and its loss; None: of ``suspended`` hazard, of the row, or of the size.
-        seed: Seed of the split, the initialisation, the order of batches and the dropout.
-        choices: Further fields of :class:`RunSpec`.
-
-    Raises:
-        GraceError: An unknown name, a field out of its range, or a method together with a baseline.
-    """
-    model = model_of(choices.get("model", NETWORK), method_name, outer, inner, options)
-    if model != NETWORK:
-        choices, method_name = choices | {"model": model}, None
-    row = Method.named(method_name or ("baseline" if outer or inner else "grace"))
-    merged: dict[str, Any] = ({} if outer else dict(row.options)) | dict(options or {})
-    outer = outer or row.outer
-    conventions = choices.get("conventions", Conventions())
-    size = size or usual_size(conventions)
-    Architecture.named(size)  # an unknown size is told as that, before a schedule is looked for under its name
-    plan, cap = schedule or size, conventions.cap
-    choices = {"max_validation_rul": horizon(RunSpec.max_validation_rul, cap)} | choices
-    unit = HAZARD if choices.get("suspended") == HAZARD else row.rul_scale or RUL_SCALE.get(size, "cycles")
-    return RunSpec(
-        dataset=dataset,
-        outer=outer,
-        inner=inner or row.inner,
-        options=tuple((key, _frozen(value)) for key, value in sorted(merged.items())),
-        size=size,
-        schedule=Schedule.named(plan, cap) if isinstance(plan, str) else plan,
-        rul_scale=unit if rul_scale is None else rul_scale,
-        seed=seed,
-        measure_every=build_outer(outer, **merged).measure_every if measure_every is None else measure_every,
-        **choices,
-    )
-
-
-def _frozen(value: Any) -> Any:
+def frozen(value: Any) -> Any:
+    """A list as a tuple, as the fields of a spec hold it."""
     return tuple(value) if isinstance(value, list) else value

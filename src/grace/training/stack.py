@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from itertools import chain, count
 from typing import Any
 
 import torch
@@ -16,12 +15,16 @@ from grace.alignment.probe import initialised_model
 from grace.clock import part
 from grace.core.fit import Weighed, fit
 from grace.core.replicas import gramians_of_replicas, step_of_replicas
-from grace.data.resident import Batch, ResidentWindows
+from grace.data.draws import Draws
+from grace.data.resident import Batch
 from grace.errors import GraceError
 from grace.models.function import Networks
+from grace.models.heads import WHOLE, MultiHead
+from grace.models.losses import Losses
 from grace.models.lstm import EAGER, Cell
-from grace.models.rul_problem import UNITS, RULProblem, resident, task_losses
-from grace.models.two_heads import WHOLE, TwoHeads
+from grace.models.rul_problem import RULProblem, resident, resident_draws
+from grace.models.second_tasks import Head
+from grace.models.units import UNITS
 from grace.training.evaluate import predict_all, together
 from grace.training.layout import Layout, State
 from grace.training.optimiser import RowOptimiser
@@ -63,7 +66,9 @@ class Stack:
         monitor_every: int = 0,
     ) -> None:
         self.specs, self.device, self.plan = list(specs), device, specs[0].schedule
-        self._train_on = {seed: resident(split.train, specs[0].size, device) for seed, split in splits.items()}
+        self._train_on = {
+            seed: resident_draws(split.train, split.beside, specs[0].size, device) for seed, split in splits.items()
+        }
         networks = _initial_networks(specs, splits, self._train_on, device)
         self.shape, self._cell = networks[0], cell
         named, shared = dict(self.shape.named_parameters()), {id(p) for p in self.shape.shared_parameters()}
@@ -77,6 +82,7 @@ class Stack:
         self.state = State.start(values.to(device), statistics.to(device))
         self.best, self.best_statistics = self.state.average.clone(), self.state.average_statistics.clone()
         self.replicas = [Replica(spec, splits[spec.seed]) for spec in specs]
+        self._of = _losses_of(specs[0], next(iter(self._train_on.values())))
         self.epoch, self.seconds = 0, 0.0
         self._validation = {seed: resident(split.validation, specs[0].size, device) for seed, split in splits.items()}
         tests = {seed: split.test for seed, split in splits.items() if split.test is not None and specs[0].watch_test}
@@ -110,7 +116,7 @@ class Stack:
         mixed = {seed: seed * SPREAD + self.epoch for seed in self._train_on}
         draws = {seed: drawn(self._train_on[seed], self.plan, mixed[seed], self.device) for seed in mixed}
         streams = [torch.Generator(self.device).manual_seed(mixed[spec.seed] + DROPOUT) for spec in self.specs]
-        sums, done = Sums(len(self.specs), self.device), 0
+        sums, done = Sums(len(self.specs), len(self.specs[0].tasks), self.device), 0
         for until in sorted({self.replicas[number].per_epoch for number in active}):
             rows = [number for number in active if self.replicas[number].per_epoch >= until]
             batches = self._batches(rows, draws, until - done)
@@ -122,9 +128,8 @@ class Stack:
         """Batches ``[n, B, ...]`` of the replicas at ``rows``; one seed, one batch."""
         seeds = [self.specs[row].seed for row in rows]
         for _ in range(steps):
-            one = {seed: next(draws[seed]) for seed in dict.fromkeys(seeds)}
-            found = _alike(one)
-            yield tuple(together(list(side)) for side in zip(*(found[seed] for seed in seeds), strict=True))
+            found = {seed: next(draws[seed]) for seed in dict.fromkeys(seeds)}
+            yield Batch(*(together(list(side)) for side in zip(*(found[seed] for seed in seeds), strict=True)))
 
     def _train(
         self,
@@ -172,12 +177,9 @@ class Stack:
     @part("steps: forward")
     def _losses(self, network: Networks, rows: list[int], batch: Batch) -> Tensor:
         """Losses ``[n, K]`` of the replicas at ``rows``."""
-        (x, rul, label, *some), one = batch, self.specs[0]
-        with _precision(self.device, one.precision):
-            predicted, logits = network.emitted(x)
+        with _precision(self.device, self.specs[0].precision):
             inners = [self.specs[row].inner for row in rows]
-            how = (predicted, logits, rul, label, inners, one.conventions.cap, one.rul_scale)
-            return torch.stack(task_losses(*how, some[0] if some else None, one.suspended != "ignore"), 1)
+            return torch.stack(self._of(network.emitted(batch.x), batch, inners, network.scale), 1)
 
     @part("evaluation of epochs")
     def _evaluate(self, going: list[int]) -> None:
@@ -202,13 +204,14 @@ class Stack:
             self.best[index] = self.state.average[index]
             self.best_statistics[index] = self.state.average_statistics[index]
 
-    def best_model(self, number: int) -> TwoHeads:
+    def best_model(self, number: int) -> MultiHead:
         """The averaged network of a replica's best epoch, in evaluation mode."""
         spec, split = self.replicas[number].spec, self.replicas[number].split
         row = slice(number, number + 1)
         tensors = self.parameters.views(self.best[row]) | self.statistics.views(self.best_statistics[row])
         columns, cap = split.train.rows.shape[1], spec.conventions.cap
-        model = UNITS[spec.rul_scale].network(spec.size, columns, cap, split.train.timed)
+        heads = Head.every(spec.conventions)
+        model = UNITS[spec.rul_scale].network(spec.size, columns, cap, split.train.timed, heads=heads)
         # all but BatchNorm's counters, which nobody reads
         model.load_state_dict({name: tensor[0] for name, tensor in tensors.items()}, strict=False)
         return model.to(self.device).eval()
@@ -239,11 +242,10 @@ class Stack:
         self.epoch, self.seconds = state["epoch"], state["seconds"]
 
 
-def _alike(batches: dict[int, Batch]) -> dict[int, Batch]:
-    """Batches of several seeds with as many sides each: one whose fold holds out all suspended units tells that none is."""
-    most = max(map(len, batches.values()))
-    none = {seed: torch.zeros_like(batch[1], dtype=torch.bool) for seed, batch in batches.items() if len(batch) < most}
-    return {seed: (*batch, none[seed]) if seed in none else batch for seed, batch in batches.items()}
+def _losses_of(spec: RunSpec, draws: Draws) -> Losses:
+    """What all replicas of a stack are trained on."""
+    parts, cap = draws.parts(spec.schedule.batch_size), float(spec.conventions.cap)
+    return Losses(cap, spec.rul_scale, Head.every(spec.conventions), parts, spec.suspended)
 
 
 def _precision(device: str, precision: str) -> AbstractContextManager[None]:
@@ -255,8 +257,8 @@ def _precision(device: str, precision: str) -> AbstractContextManager[None]:
 
 @part("initial networks")
 def _initial_networks(
-    specs: Sequence[RunSpec], splits: dict[int, Split], train_on: dict[int, ResidentWindows], device: str
-) -> list[TwoHeads]:
+    specs: Sequence[RunSpec], splits: dict[int, Split], train_on: dict[int, Draws], device: str
+) -> list[MultiHead]:
     """The initial network of each run: of its seed, and alive under its RUL loss."""
     drawn: dict[tuple[int, str], Any] = {}
     for spec in specs:
@@ -275,9 +277,11 @@ def _initial_networks(
                 spec.inner,
                 size,
                 device,
-                spec.suspended != "ignore",
-                split.every,
-                train_on[spec.seed],
+                split.beside,
+                Head.every(spec.conventions),
+                spec.suspended,
+                every=split.every,
+                made=train_on[spec.seed],
             )
             seed = spec.seed + STARTS * spec.start
             torch.manual_seed(seed)
@@ -285,10 +289,13 @@ def _initial_networks(
     return [drawn[spec.seed, spec.inner] for spec in specs]
 
 
-def drawn(windows: ResidentWindows, plan: Schedule, seed: int, device: str) -> Iterator[Batch]:
+def drawn(draws: Draws, plan: Schedule, seed: int, device: str) -> Iterator[Batch]:
     """Endless batches; each feature of each window is shifted by a constant of its own, see :class:`Schedule`."""
-    order, noise = torch.Generator().manual_seed(seed), torch.Generator(device).manual_seed(seed)
-    for x, *known in chain.from_iterable(windows.epoch(plan.batch_size, order) for _ in count()):
-        if plan.offset and x.dim() == 3:  # statistics have noise of their own
-            x = x + plan.offset * torch.randn(len(x), 1, x.shape[2], generator=noise, device=device)
-        yield x, *known
+    noise = torch.Generator(device).manual_seed(seed)
+    for batch in draws.stream(plan.batch_size, seed):
+        if plan.offset and batch.x.dim() == 3:  # statistics have noise of their own
+            count, _, features = batch.x.shape
+            shift = torch.randn(count, 1, features, generator=noise, device=device)
+            yield batch._replace(x=batch.x + plan.offset * shift)
+        else:
+            yield batch

@@ -16,8 +16,8 @@ from grace.data.fleet import Fleet
 from grace.data.windows import Windows
 from grace.models.baselines import input_of
 from grace.models.hazard import INTERVALS
-from grace.models.rul_problem import HAZARD
-from grace.models.two_heads import TwoHeads
+from grace.models.heads import MultiHead
+from grace.models.units import HAZARD
 from grace.survival.curves import Curves
 from grace.survival.figures import survival_figures
 from grace.survival.landmarks import Landmarks
@@ -155,6 +155,6 @@ def _survival(model: nn.Module, windows: Windows, device: str) -> Values:
     """Survival at the edges of the intervals of one network's hazards, float64 ``[N, K + 1]``."""
     resident = input_of(model, windows, device)
     parts = torch.arange(len(windows)).split(BATCH)
-    assert isinstance(model, TwoHeads)
-    found = [model.survival(resident.batch(index)[0]).double().cpu().numpy() for index in parts]
+    assert isinstance(model, MultiHead)
+    found = [model.survival(resident.batch(index).x).double().cpu().numpy() for index in parts]
     return np.concatenate(found) if found else np.zeros((0, model.intervals + 1))

@@ -57,10 +57,10 @@ from grace.demos import dial as dial
 from grace.demos import two_regimes as two_regimes
 from grace.files import write_text as write_text
 from grace.formats import rounded as rounded
-from grace.models.rul_problem import HAZARD as HAZARD
-from grace.models.rul_problem import SUSPENDED as SUSPENDED
 from grace.models.rul_problem import usual_history as usual_history
 from grace.models.rul_problem import usual_size as usual_size
+from grace.models.units import HAZARD as HAZARD
+from grace.models.units import SUSPENDED as SUSPENDED
 from grace.report.figures import draw as draw
 from grace.report.library import bundling as bundling
 from grace.report.page import page as page
@@ -75,8 +75,8 @@ from grace.training.outcome import Run as Run
 from grace.training.predict import predict as predict
 from grace.training.record import FAILED as FAILED
 from grace.training.run import train as train
+from grace.training.run_spec import run_spec as run_spec
 from grace.training.schedule import Schedule as Schedule
 from grace.training.spec import RunSpec as RunSpec
-from grace.training.spec import run_spec as run_spec
 from grace.training.survival_baselines import baseline_curves as baseline_curves
 from grace.training.survival_baselines import baseline_scores as baseline_scores

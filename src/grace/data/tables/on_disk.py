@@ -55,7 +55,7 @@ def stored_fleet(table: Table, source: TableSource) -> Fleet:
         name=source.name,
         values=values,
         columns=source.made,
-        labels=rows("label"),
+        labels={} if (own := rows("label")) is None else {"health": own},
         row_rul=rows("rul"),
         time=rows("time"),
         **index | {"sha256": str(index["sha256"])},
