@@ -123,12 +123,12 @@ def test_what_is_in_the_batches(fleet: Fleet, whole: Fleet) -> None:
         assert all(isinstance(windows, Windows) for windows in found.values())
         return found  # type: ignore[return-value]
 
-    ignored, hazard = sides(fleet), sides(fleet, suspended="hazard")
+    ignored, hazard = sides(fleet), sides(fleet, suspended="hazard", rul_scale="hazard")
     assert ignored.suspended is None
     assert hazard.suspended is not None
     assert len(hazard) > len(ignored) == (~hazard.suspended).sum()
     assert set(hazard.label[hazard.suspended]) == {UNKNOWN, 0}  # a bound in the healthy range is a healthy engine
-    assert beside(fleet) == beside(fleet, suspended="hazard") == {}
+    assert beside(fleet) == beside(fleet, suspended="hazard", rul_scale="hazard") == {}
     assert (sides(fleet, suspended="bound").ends == ignored.ends).all()
     (bound,) = beside(fleet, suspended="bound").values()
     assert bound.suspended is not None
@@ -140,7 +140,7 @@ def test_what_is_in_the_batches(fleet: Fleet, whole: Fleet) -> None:
     assert (labelled.label == labels[labelled.ends]).all()
     assert len(labelled) == len(hazard)  # of failed and suspended engines
     assert list(beside(own, suspended="bound")) == [("bound",), ("health",)]
-    assert beside(own, suspended="hazard") == {}  # they are known wherever survival is
+    assert beside(own, suspended="hazard", rul_scale="hazard") == {}  # they are known wherever survival is
     assert beside(own, method="rul-only") == {}  # nothing reads their labels
 
 
@@ -163,7 +163,7 @@ def test_ignored_engines_serve_the_scaling_alone(fleet: Fleet) -> None:
 def test_statistics_are_standardised_by_the_windows_of_all_engines(fleet: Fleet) -> None:
     spec = spec_of("baseline")
     run, split = train(spec, fleet), Split.of(spec, fleet, None)
-    every = Split.of(spec_of(suspended="hazard"), fleet, None).train
+    every = Split.of(spec_of(suspended="hazard", rul_scale="hazard"), fleet, None).train
     assert isinstance(every, Windows)
     assert isinstance(split.train, Windows)
 
@@ -181,7 +181,11 @@ def test_statistics_are_standardised_by_the_windows_of_all_engines(fleet: Fleet)
     told = replace(fleet, last_rul=np.where(fleet.failed, fleet.last_rul, 60))  # what they say of RUL is in no loss
     assert [entry["losses"] for entry in train(spec, told).record.history] == [e["losses"] for e in run.record.history]
     alone = fleet.select(fleet.failures)
-    assert Split.of(spec, alone, None).every is Split.of(spec_of(suspended="hazard"), fleet, None).every is None
+    assert (
+        Split.of(spec, alone, None).every
+        is Split.of(spec_of(suspended="hazard", rul_scale="hazard"), fleet, None).every
+        is None
+    )
 
 
 def test_the_bound_lifts_predictions_that_are_too_low(fleet: Fleet) -> None:
