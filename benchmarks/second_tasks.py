@@ -3,10 +3,11 @@
 Six real families and C-MAPSS. Before any cut 30 % of the failed units are held out (whole conditions of battery_tju, whose cells
 are near replicates); of the others F keep their RUL, and the rest lose a uniform 5 to 60 % of their life and are suspended
 (studies/cuts.py). Their second labels stay known in all rows that are left: what inspections would give. C-MAPSS's is the health
-state by the true RUL, that of the others was measured. Each way below trains five folds of the F, RUL in units of the cap; a
-second task weighs 0.1. RMSE of RUL, capped, at 16 random rows of each held-out unit; differences are paired by draw: what failed,
-what was held out, split, initialisation, batches of RUL. Of hdd_backblaze 1,000 drives are drawn once. Lines ``test`` train on
-all training engines and are judged on the test file. Results go to results/second_tasks.json, and the page docs/second-tasks.md.
+state by the true RUL, that of the others was measured. Each way below trains five networks, each without a fifth of the F, RUL
+in units of the cap; a second task weighs 0.1. RMSE of RUL, capped, at 16 random rows of each held-out unit; differences are
+paired by draw: what failed, what was held out, split, initialisation, batches of RUL. Of hdd_backblaze 1,000
+drives are drawn once. Lines ``test`` train on all training engines and are judged on the test file. Results go to
+results/second_tasks.json, and the page docs/second-tasks.md.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from families import CHARGE, USUAL, until_failure
-from pages import ROOT
+from pages import ROOT, replace_between
+from second_task_figures import ALONE, BOUND, FUTURE, RANDOM, USUALLY, Figures, draw
+from second_task_tables import page
 
 from grace.cli.options import TrainingOptions
 from grace.core.metrics import rmse
@@ -34,7 +37,7 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.health_labels import rul_to_health_3class
 from grace.data.load import load_train
-from grace.data.tasks import FUTURE, HEALTH, RECONSTRUCT, Task
+from grace.data.tasks import HEALTH, Task
 from grace.data.windows import Windows
 from grace.files import write_text
 from grace.models.baselines import input_of
@@ -46,6 +49,7 @@ from grace.training.run_spec import run_spec
 from grace.training.spec import RunSpec
 
 RESULTS = ROOT / "results" / "second_tasks.json"
+PICTURE = ROOT / "docs" / "figures" / "second-tasks.svg"
 DRAWS, FOLDS, CUTS, WEIGHT, DRIVES = 10, 5, 16, 0.1, 1000
 TEST = " test"
 """Ending of a line that is judged on a test file."""
@@ -92,7 +96,7 @@ class Way(NamedTuple):
     unit: str | None = "cap"
 
 
-ALONE, USUALLY, RANDOM, BOUND = "RUL alone", "RUL alone as it comes", "random", "bound"
+FAST = ("statistics", "quantiles")
 CONTROLLED = (5, 6, COMPACT)
 """Failures at which random labels stand beside the bound, too."""
 SECOND = f"fixed-{WEIGHT:g}"
@@ -109,23 +113,16 @@ def ways_of(labels: Sequence[str]) -> dict[str, Way]:
         RANDOM: Way(SECOND, (RANDOM,)),
         USUALLY: Way("rul-only", unit=None),
         f"{RANDOM} + {BOUND}": Way(SECOND, (RANDOM,), "bound"),
-        RECONSTRUCT: Way(SECOND, (RECONSTRUCT,)),
     }
 
 
-def asked(labels: Sequence[str], size: str, usual: str, known: int, draw: int) -> list[str]:
-    """Which ways are trained at a size; ``usual`` is the one that ``grace train`` takes by itself.
-
-    Controls and what did not earn its place are trained where they are read: random labels with the bound at 5, 6 and 8 failures,
-    ``reconstruct`` in half of the draws.
-    """
-    every = list(ways_of(labels))
+def asked(labels: Sequence[str], size: str, usual: str, known: int) -> list[str]:
+    """Which ways are trained at a size; ``usual`` is the one that ``grace train`` takes by itself, at which all are."""
     if size == "compact":
         return [ALONE, labels[0], BOUND, f"{labels[0]} + {BOUND}"]
-    left_out = {USUALLY} if size != usual else set()
-    left_out |= set() if known in CONTROLLED else {f"{RANDOM} + {BOUND}"}
-    left_out |= set() if draw < DRAWS // 2 else {RECONSTRUCT}
-    return [USUALLY] if size != "statistics" else [way for way in every if way not in left_out]
+    if size != usual:
+        return [ALONE]
+    return [way for way in ways_of(labels) if known in CONTROLLED or way != f"{RANDOM} + {BOUND}"]
 
 
 class Read(NamedTuple):
@@ -168,7 +165,7 @@ def _with_random(found: Read) -> Read:
     labels = np.random.default_rng(1).integers(0, 3, len(found.fleet.values)).astype(float)
     fleet = replace(found.fleet, labels=dict(found.fleet.labels) | {RANDOM: labels}, sha256=None)
     tasks = found.tasks | {RANDOM: Task(RANDOM, RANDOM, "class", ("0", "1", "2"))}
-    return found._replace(fleet=fleet, tasks=tasks | {name: Task(name) for name in (FUTURE, RECONSTRUCT)})
+    return found._replace(fleet=fleet, tasks=tasks | {FUTURE: Task(FUTURE)})
 
 
 def measured(family: str, known: int, draw: int, size: str, way: str, data: Path, fleets: Path) -> dict[str, Any]:
@@ -181,7 +178,7 @@ def measured(family: str, known: int, draw: int, size: str, way: str, data: Path
     told = replace(cut, labels={name: cut.labels[name] for name in how.tasks if name in cut.labels})
     tasks = [found.tasks[name] for name in how.tasks] or [HEALTH]
     spec = run_spec(family, how.method, conventions=found.conventions, tasks=tasks, suspended=how.suspended,
-                    size=size, folds=0 if size == "compact" else FOLDS, rul_scale=how.unit, seed=draw + 1,
+                    size=size, folds=FOLDS, rul_scale=how.unit, seed=draw + 1,
                     max_validation_rul=150 if family in ENGINES else 0)  # fmt: skip
     # all sizes on the same windows and cuts: of tables from a unit's second row on
     rows = usual_history("statistics" if family in ENGINES else "quantiles")
@@ -224,14 +221,12 @@ def wanted() -> Iterator[tuple[str, int, int, str, str]]:
     """Family, failures, draw, size and way of every training: draw by draw, the compact networks last."""
     cells = [(name, known) for name, family in FAMILIES.items() for known in family.known]
     cells += [(name, known) for name, counts in ENGINES.items() for known in counts]
-    for sizes in (("statistics", "quantiles"), ("compact",)):
-        for draw in range(DRAWS):
-            for (name, known), size in product(cells, sizes):
-                usual = "statistics" if name in ENGINES else "quantiles"
-                if size == "statistics" or size == usual or (size == "compact" and known == COMPACT):
-                    yield from (
-                        (name, known, draw, size, way) for way in asked(_labels(name), size, usual, known, draw)
-                    )
+    for sizes in (FAST, ("compact",)):
+        for number, (name, known), size in product(range(DRAWS), cells, sizes):
+            usual = "statistics" if name in ENGINES else "quantiles"
+            if (name in ENGINES and size == "quantiles") or (size == "compact" and known != COMPACT):
+                continue
+            yield from ((name, known, number, size, way) for way in asked(_labels(name), size, usual, known))
 
 
 def main() -> None:
@@ -252,6 +247,9 @@ def main() -> None:
             if number % 20 == 0 or number == len(left):
                 write_text(RESULTS, json.dumps(rows, indent=0) + "\n")
                 print(number, "of", len(left), rows[-1], flush=True)
+    figures = Figures(rows)
+    draw(figures, PICTURE)
+    replace_between(ROOT / "docs" / "second-tasks.md", {"second-tasks": page(figures)})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,110 @@
+"""The text of docs/second-tasks.md that is made of figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from second_task_figures import ALONE, BOUND, FUTURE, RANDOM, Cell, Change, Figures, tally
+
+GOALS = {("FD001 test", 5): 14.5, ("FD003 test", 5): 15.0}
+"""RMSE on a test file that the best way should reach."""
+REAL = (("battery_tju", 6), ("battery_hust", 6))
+
+
+def page(figures: Figures) -> str:
+    """Everything between the marks."""
+    parts = [_found(figures), _picture(), *(_section(figures, name) for name in _families(figures)), _goals(figures)]
+    return "\n".join(parts)
+
+
+def _families(figures: Figures) -> list[str]:
+    return [name for name in dict.fromkeys(cell.family for cell in figures.cells) if " test" not in name]
+
+
+def _found(figures: Figures) -> str:
+    """What helps, what hurts, and what random labels do, in a few lines."""
+    changes = [change for change in figures.changes() if " test" not in change.cell.family]
+    lines = [f"- All ways on all cells: {tally(changes)}"]
+    for kind, way in _kinds(figures, changes).items():
+        lines.append(f"- {kind}: {_spread(way)}")
+    return "\n".join(lines) + "\n"
+
+
+def _kinds(figures: Figures, changes: Sequence[Change]) -> dict[str, list[Change]]:
+    """Changes of the ways that all families have."""
+    found: dict[str, list[Change]] = {}
+    for change in changes:
+        label = figures.label(change.cell.family)
+        names = {label: "second label", BOUND: "the bound", f"{label} + {BOUND}": "label and bound"}
+        names |= {FUTURE: FUTURE, RANDOM: "random labels"}
+        if change.way in names:
+            found.setdefault(names[change.way], []).append(change)
+    return found
+
+
+def _spread(changes: Sequence[Change]) -> str:
+    """In how many cells a way lowers or raises the RMSE by its own interval, and where it does most."""
+    lower, higher = ([c for c in changes if c.log.verdict == verdict] for verdict in ("lower", "higher"))
+    best, worst = (pick(changes, key=lambda c: c.log.mean) for pick in (min, max))
+    ends = [f"{c.cell.family} F = {c.cell.known} {c.text.strip('*')} %" for c in (best, worst)]
+    return f"lower in {len(lower)} and higher in {len(higher)} of {len(changes)} cells; from {ends[0]} to {ends[1]}."
+
+
+def _picture() -> str:
+    return (
+        "![Ratio of RMSE to RUL alone by failures, a panel a family](figures/second-tasks.svg)\n\n"
+        "RMSE over that of RUL alone, with 95 % intervals; below 1 a way helps. Ratios beyond 0.5 and 2 stand at the edge.\n"
+    )
+
+
+def _section(figures: Figures, family: str) -> str:
+    """A table: RUL alone, and the change by each way at each number of failures."""
+    cells = [cell for cell in figures.cells if cell.family == family and (family, cell.known) not in REAL]
+    every = dict.fromkeys(way for cell in cells for way in figures.ways(cell, figures.usual(family)))
+    head = [f"F = {cell.known}" for cell in cells]
+    lines = [f"## `{family}`", "", f"| RMSE, change in % | {' | '.join(head)} |", "|---" * (len(cells) + 1) + "|"]
+    lines.append(f"| RUL alone, RMSE in % of the cap | {' | '.join(_alone(figures, cell) for cell in cells)} |")
+    lines += [_row(figures, cells, figures.usual(family), way, way) for way in every]
+    compact = dict.fromkeys(way for cell in cells for way in figures.ways(cell, "compact"))
+    lines += [_row(figures, cells, "compact", way, f"{way}, compact") for way in compact]
+    draws = [str(len(figures.of(cell, figures.usual(family), ALONE))) for cell in cells]
+    lines.append(f"| draws | {' | '.join(draws)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _row(figures: Figures, cells: Sequence[Cell], size: str, way: str, name: str) -> str:
+    return f"| {name} | {' | '.join(_text(figures.change(cell, size, way)) for cell in cells)} |"
+
+
+def _alone(figures: Figures, cell: Cell) -> str:
+    size, way = figures.reference(cell)
+    mean = np.mean(list(figures.of(cell, size, way).values())) / figures.cap[cell.family]
+    return f"{100 * mean:.1f} ({size}{'' if way == ALONE else ', as it comes'})"
+
+
+def _text(change: Change | None) -> str:
+    return "" if change is None else change.text
+
+
+def _goals(figures: Figures) -> str:
+    """The test files of C-MAPSS, read once, and batteries with six failures."""
+    lines = ["## Test files, and six failures", ""]
+    for (family, known), goal in GOALS.items():
+        cell = Cell(family, known)
+        usual = figures.usual(family)
+        ways = [ALONE, *figures.ways(cell, usual)]
+        means = {way: float(np.mean(list(figures.of(cell, usual, way).values()))) for way in ways}
+        best = min(means, key=lambda way: means[way])
+        each = ", ".join(f"{way} {value:.2f}" for way, value in means.items())
+        said = "at most" if means[best] <= goal else "above"
+        lines.append(f"- {family}, F = {known}, mean RMSE of the draws: {each}. The best, {best}, is {said} {goal:g}.")
+    for family, known in REAL:
+        cell, usual = Cell(family, known), figures.usual(family)
+        both, control = f"{figures.label(family)} + {BOUND}", f"{RANDOM} + {BOUND}"
+        to = [figures.change(cell, usual, both), figures.change(cell, usual, both, (usual, control))]
+        words = [_text(one).strip("*") for one in to]
+        lines.append(
+            f"- {family}, F = {known}, {both}: {words[0]} % against RUL alone, {words[1]} % against random labels and bound."
+        )
+    return "\n".join(lines) + "\n"
