@@ -1,9 +1,9 @@
 """What further tasks cost: python benchmarks/task_cost.py --data DIR
 
 FD001 with five failures and 95 suspended engines (studies/cuts.py), whose health state is known in every row. RUL alone, RUL and
-health, and RUL with three further tasks (health, the features ahead, and the operating altitude's sensor as a regression), each by
-fixed weights and by GABA, which measures the Gramian in every tenth step; ten folds. Ways are trained in turn; the processor's time
-of a way over that of RUL alone in the same turn, the median of the turns. The table goes into docs/performance.md.
+health, and RUL with three further tasks (health, the features ahead, and the operating altitude's sensor as a regression), each
+by fixed weights and by GABA, which measures the Gramian in every tenth step; ten folds. Ways are trained in turn; the processor's
+time of a way over that of RUL alone in the same turn, the median of the turns. The table goes into docs/performance.md.
 """
 
 from __future__ import annotations

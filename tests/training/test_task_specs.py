@@ -10,7 +10,7 @@ import pytest
 from grace import Conventions, GraceError
 from grace.controllers.methods import METHODS, SEVEN
 from grace.data.tasks import HEALTH, Task, check_tasks
-from grace.training.run_spec import run_spec
+from grace.training.run_spec import run_spec, with_tasks
 from grace.training.spec import RunSpec
 
 SOH = Task("soh", kind="regression")
@@ -99,3 +99,25 @@ def test_rul_alone_is_the_same_whatever_is_not_trained_beside_it() -> None:
     assert not alone.trains("soh")
     assert run_spec("FD001", tasks=[SOH]).tasks == ("rul", "soh")
     assert run_spec("FD001", tasks=[SOH]).trains("soh")
+
+
+def test_a_spec_with_other_tasks() -> None:
+    for method in ("fixed-0.1", "gaba", "grace", "uncertainty", "baseline"):
+        spec = run_spec("FD001", method, tasks=[SOH, STAGE])
+        assert with_tasks(run_spec("FD001", method, tasks=[HEALTH]), [SOH, STAGE]) == spec
+    own = replace(SOH, weight=0.4)
+    found = with_tasks(run_spec("FD001", "fixed-0.1"), [own, STAGE])
+    assert found == run_spec("FD001", "fixed-0.1", tasks=[own, STAGE])
+    assert dict(found.options)["weights"] == (1, 0.4, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        (Task("soh"), "Task soh should have a kind. Found none"),
+        (Task("s", "s", "class", ("a",)), "two classes or more"),
+    ],
+)
+def test_tasks_that_are_not_settled_are_refused(task: Task, words: str) -> None:
+    with pytest.raises(GraceError, match=words):
+        run_spec("FD001", tasks=[task])

@@ -98,6 +98,17 @@ HEALTH = Task(HEALTH_NAME)
 """The health states of the source, cut from RUL."""
 
 
+def check_settled(tasks: Iterable[Task]) -> None:
+    """Refuse a task whose kind or classes are not known yet."""
+    for task in tasks:
+        if not task.kind or (task.kind != REGRESSION and len(task.classes) < 2):
+            what = "a kind" if not task.kind else "two classes or more"
+            raise GraceError(
+                f"Task {task.name} should have {what}. Found {'none' if not task.classes else task.classes[0]}. Say which, or "
+                "read the table with the task, which finds it."
+            )
+
+
 def check_tasks(tasks: Iterable[Task]) -> None:
     """Refuse two tasks of one name, or on one column."""
     names: dict[str, str] = {}

@@ -16,6 +16,7 @@ import torch
 from grace.data.fleet import Fleet
 from grace.data.load import as_fleet
 from grace.data.tables.scan import Frame
+from grace.data.tasks import Task
 from grace.errors import GraceError, ReadingError
 from grace.files import set_aside
 from grace.formats import DamagedError, Format
@@ -25,6 +26,7 @@ from grace.training.checkpoint import load, save
 from grace.training.fitted import NETWORK
 from grace.training.outcome import Run, environment, finished
 from grace.training.protocol import Split, losses_apart
+from grace.training.run_spec import with_tasks
 from grace.training.spec import MAX_FOLDS, RunSpec
 from grace.training.stack import Stack
 
@@ -48,6 +50,7 @@ def train(
     fleet: Engines,
     test: Engines | None = None,
     *,
+    tasks: Sequence[Task] | None = None,
     device: str = "cpu",
     checkpoint: Path | None = None,
     monitor_every: int = 0,
@@ -63,6 +66,7 @@ def train(
         fleet: Training engines, run to failure: a fleet, or a file or a frame of polars or pandas with the columns of the spec's
             conventions.
         test: Test engines with their RUL, likewise.
+        tasks: Tasks beside RUL in place of the spec's, see :func:`grace.training.run_spec.with_tasks`.
         device: ``cpu``, ``cuda``, ...
         checkpoint: File that the state is written to after the first epoch and then after every one that ends a second or more
             later, and resumed from where it is there. A damaged one is set aside under another name.
@@ -73,6 +77,7 @@ def train(
         GraceError: The fleet cannot be trained on or is not the spec's, or the checkpoint is of another run or environment or
             cannot be written. A run that diverges raises nothing: its record says ``failed``.
     """
+    spec = spec if tasks is None else with_tasks(spec, tasks)
     roles, features = spec.conventions.table, spec.conventions.features
     read = partial(as_fleet, columns=roles, features=features, leave_out=ReadingError)
     return train_stacked(

@@ -18,6 +18,8 @@ from grace.training.fitted import NETWORK, model_of
 from grace.training.schedule import Schedule, horizon
 from grace.training.spec import SEEDS, RunSpec, frozen
 
+UNIFORM = 1e-6
+"""By how much weights of 1 / K may differ, which are those of however many tasks."""
 RUL_SCALE = {"statistics": "cap-head", "quantiles": "cap-head"}
 """What a size takes for ``rul_scale`` unless another is named; the others take ``cycles``. Its schedule has its name."""
 
@@ -109,6 +111,21 @@ def run_spec(
         else measure_every,
         **choices,
     )
+
+
+def with_tasks(spec: RunSpec, tasks: Sequence[Task]) -> RunSpec:
+    """The spec with other tasks beside RUL; fixed weights are those of RUL and, unless a task has its own, of the second task.
+
+    Raises:
+        GraceError: See :func:`run_spec`.
+    """
+    conventions = replace(spec.conventions, tasks=tuple(replace(task, weight=None) for task in tasks))
+    options, weights = dict(spec.options), dict(spec.options).get("weights")
+    if weights is not None:
+        uniform = abs(sum(weights) - 1) < UNIFORM and max(weights) - min(weights) < UNIFORM
+        options["weights"] = None if uniform else (weights[0], weights[-1])
+    options |= _own_weights(tasks, spec.outer, options.get("weights"))
+    return replace(spec, conventions=conventions, options=tuple(sorted(options.items())))
 
 
 def _controller(outer: str, tasks: int, options: dict[str, Any]) -> Controller:

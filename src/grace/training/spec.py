@@ -10,7 +10,7 @@ from grace.core.weighted_mse import INNER
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.tables.columns import Columns
-from grace.data.tasks import RUL, Task
+from grace.data.tasks import RUL, Task, check_settled
 from grace.errors import GraceError, check_one_of
 from grace.formats import DamagedError, Format, built, checksum
 from grace.models.cnn_bilstm_attention import Architecture
@@ -115,6 +115,7 @@ class RunSpec:
         if self.folds and self.protocol != "honest":
             raise GraceError(f"`folds` should be 0 with the protocol {self.protocol}. Found {self.folds}.")
         check_unit(self.rul_scale, self.suspended)
+        check_settled(self.conventions.tasks)
         Architecture.named(self.size)
         self._resolve()
 
