@@ -15,6 +15,8 @@ from grace.report.chart import EARLY, INK, LATE, MUTED, Spec, layer, svg
 
 ALONE, USUALLY, RANDOM, BOUND = "RUL alone", "RUL alone as it comes", "random", "bound"
 FUTURE = "future_sensors"
+FAST = "statistics"
+"""Size at which all ways were trained."""
 LEAST = 3
 """Draws from which on a change has an interval that is shown."""
 COLOURS = {"second label": LATE, BOUND: EARLY, "label + bound": INK, FUTURE: "#2a9d5c", RANDOM: MUTED}
@@ -97,20 +99,15 @@ class Figures:
         found = [way for one, other, way in self._rmse if (one, other) == (cell, size)]
         return [way for way in dict.fromkeys(found) if way not in (ALONE, USUALLY)]
 
-    def usual(self, family: str) -> str:
-        """The size that ``grace train`` takes by itself, at which all ways were trained."""
-        return "statistics" if family.startswith("FD") else "quantiles"
-
-    def changes(self, compact: bool = False) -> list[Change]:
-        """All at the usual sizes, or at ``compact``."""
-        sizes = [(cell, "compact" if compact else self.usual(cell.family)) for cell in self.cells]
-        every = (self.change(cell, size, way) for cell, size in sizes for way in self.ways(cell, size))
+    def changes(self, size: str = FAST) -> list[Change]:
+        """All of a size."""
+        every = (self.change(cell, size, way) for cell in self.cells for way in self.ways(cell, size))
         return [change for change in every if change is not None]
 
     def label(self, family: str) -> str:
         """The family's first second label."""
         mine = [cell for cell in self.cells if cell.family == family]
-        ways = [way for cell in mine for way in self.ways(cell, self.usual(family))]
+        ways = [way for cell in mine for way in self.ways(cell, FAST)]
         return next(
             way.removesuffix(f" + {BOUND}") for way in ways if way.endswith(f" + {BOUND}") and RANDOM not in way
         )

@@ -116,11 +116,11 @@ def ways_of(labels: Sequence[str]) -> dict[str, Way]:
     }
 
 
-def asked(labels: Sequence[str], size: str, usual: str, known: int) -> list[str]:
-    """Which ways are trained at a size; ``usual`` is the one that ``grace train`` takes by itself, at which all are."""
+def asked(labels: Sequence[str], size: str, known: int) -> list[str]:
+    """Which ways are trained at a size: RUL alone at all, a few at ``compact``, and all at ``statistics``."""
     if size == "compact":
         return [ALONE, labels[0], BOUND, f"{labels[0]} + {BOUND}"]
-    if size != usual:
+    if size == "quantiles":
         return [ALONE]
     return [way for way in ways_of(labels) if known in CONTROLLED or way != f"{RANDOM} + {BOUND}"]
 
@@ -223,10 +223,9 @@ def wanted() -> Iterator[tuple[str, int, int, str, str]]:
     cells += [(name, known) for name, counts in ENGINES.items() for known in counts]
     for sizes in (FAST, ("compact",)):
         for number, (name, known), size in product(range(DRAWS), cells, sizes):
-            usual = "statistics" if name in ENGINES else "quantiles"
             if (name in ENGINES and size == "quantiles") or (size == "compact" and known != COMPACT):
                 continue
-            yield from ((name, known, number, size, way) for way in asked(_labels(name), size, usual, known))
+            yield from ((name, known, number, size, way) for way in asked(_labels(name), size, known))
 
 
 def main() -> None:
