@@ -14,11 +14,10 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.resident import Batch, ResidentWindows
 from grace.data.targets import known_rows, places
+from grace.data.tasks import BOUND as BOUND
 from grace.data.windows import ManyWindows, Windows
 from grace.errors import GraceError
 
-BOUND = "bound"
-"""Draw of the windows of suspended engines whose RUL is bounded from below."""
 ALIKE = 0.5
 """Share of the windows of two tasks that have both labels, from which on they share a draw."""
 MOST = 1 << 22
