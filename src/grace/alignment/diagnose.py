@@ -205,8 +205,7 @@ def _report(
             "Use more initialisations, or the recipe `joint`."
         )
     curve, settled = CurvePoint.along(traces, recipe.weights)
-    read = (traces, reads, tasks)
-    ratio = Ratio.of_any(*read) if facts.rul is None else Ratio.of_rul(*read, *facts.rul)
+    ratio = Ratio.of_any(traces, reads, tasks) if facts.rul is None else Ratio.of_rul(traces, reads, tasks, *facts.rul)
     measured = (rho.mean, rho.low, rho.high, ratio.median, facts.near_failure_share, facts.conditions, len(tasks))
     # the published recipe is decided on its mean
     evidence = Evidence(*measured, reliable=not recipe.single, inits=rho.inits, recipe=recipe.name)

@@ -164,7 +164,8 @@ def _of_first(size: Floats, loss: Floats) -> Floats:
 
 def _reach(values: Floats) -> Floats:
     """Largest minus smallest known value ``[..., K] -> [...]``."""
-    return np.fmax.reduce(values, axis=-1) - np.fmin.reduce(values, axis=-1)
+    reach: Floats = np.fmax.reduce(values, axis=-1) - np.fmin.reduce(values, axis=-1)
+    return reach
 
 
 def _fold(ratios: Floats) -> float:

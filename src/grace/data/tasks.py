@@ -51,8 +51,8 @@ class Task:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or self.name in (RUL, BOUND):
             raise GraceError(
-                f"The name of a task should be letters, digits and _, other than {RUL} and {BOUND}. Found {self.name!r}. Give one, as in "
-                "NAME=COLUMN."
+                f"The name of a task should be letters, digits and _, other than {RUL} and {BOUND}. Found {self.name!r}. Give "
+                "one, as in NAME=COLUMN."
             )
         if self.kind:
             check_one_of("kind", self.kind, KINDS)
