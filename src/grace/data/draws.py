@@ -22,8 +22,8 @@ ALIKE = 0.5
 """Share of the windows of two tasks that have both labels, from which on they share a draw."""
 MOST = 1 << 22
 """Windows of one draw, beside RUL's, of rows that stay on the disk; of more, so many are taken, evenly spread."""
-APART = 1 << 41
-"""Between the seeds of the draws of one training."""
+APART = 0x5851F42D
+"""Between the seeds of the draws of one training; within 32 bits, of which alone torch's generator on the CPU makes its numbers."""
 
 
 class Draw(NamedTuple):
