@@ -23,7 +23,7 @@ ALIKE = 0.5
 MOST = 1 << 22
 """Windows of one draw, beside RUL's, of rows that stay on the disk; of more, so many are taken, evenly spread."""
 APART = 0x5851F42D
-"""Between the seeds of the draws of one training; within 32 bits, of which alone torch's generator on the CPU makes its numbers."""
+"""Between the seeds of the draws of one training; of 32 bits, as torch's generator on the CPU reads no more of a seed."""
 
 
 class Draw(NamedTuple):
