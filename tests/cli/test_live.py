@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from grace.cli.live import live
+from grace.data.tasks import Task
 from grace.training.run_spec import run_spec
 
 ENTRY = {"epoch": 1, "losses": [12.5, 0.75], "weights": [0.25, 0.75], "validation_rmse": 20.0}
@@ -45,3 +46,21 @@ def test_an_interrupt_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(KeyboardInterrupt), live(run_spec("FD001")):
         raise KeyboardInterrupt
     assert "the same command goes on at the last finished epoch" in capsys.readouterr().err
+
+
+def test_any_number_of_tasks_is_shown_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    tasks = [Task("soh", kind="regression"), Task("stage", kind="class", classes=("a", "b"))]
+    pairs = [[1.0, 0.5, -0.25], [0.5, 1.0, 0.0], [-0.25, 0.0, 1.0]]
+    entry = ENTRY | {"losses": [12.5, 0.75, 1.5], "weights": [1.0, 0.1, 0.1], "pairs": pairs} | RHO
+    with live(run_spec("FD001", "gaba", size="compact", tasks=tasks)) as on_epoch:
+        on_epoch(stack(entry))
+    assert capsys.readouterr().err.splitlines()[1] == (
+        "epoch   2  loss rul 12.5 soh 0.750 stage 1.500  weights 1/0.1/0.1  ratio 120  rho +0.01 [-0.04, +0.06] "
+        "(soh +0.50, stage -0.25)  validation RMSE 20.00 "
+    )
+
+
+def test_with_one_other_task_nothing_is_said_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    with live(run_spec("FD001", "gaba", size="compact", tasks=[Task("soh", kind="regression")])) as on_epoch:
+        on_epoch(stack(ENTRY | RHO))
+    assert "loss rul 12.5 soh 0.750  weights 0.25/0.75  ratio 120  rho +0.01 [" in capsys.readouterr().err

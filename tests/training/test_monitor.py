@@ -56,3 +56,16 @@ def test_the_words_say_what_was_found_and_what_to_do() -> None:
     assert words.startswith("rho has stayed below +0.05 for 3 epochs, the band that gaba assumes.")
     assert words.endswith("compare with --method rul-only.")
     assert "\n" not in words
+
+
+def test_of_several_tasks_each_is_named() -> None:
+    nan = float("nan")
+    pairs = [[1.0, -0.25, 0.125, nan], [-0.25, 1.0, 0.0, nan], [0.125, 0.0, 1.0, nan], [nan] * 4]
+    monitor = Monitor("fixed-0.1", "fixed", tasks=("rul", "soh", "stage", "wear"))
+    words = [monitor.observe({"rho_high": -0.2, "pairs": pairs}) for _ in range(3)][-1]
+    assert words == (
+        "rho has stayed below +0.05 for 3 epochs, the band that fixed-0.1 assumes. The other tasks together (rho with RUL: "
+        "soh -0.25, stage +0.12) do not ask for what RUL needs: compare with --method rul-only."
+    )
+    bare = Monitor("fixed-0.1", "fixed", tasks=("rul", "soh", "stage"))
+    assert "The other tasks together do not ask" in [bare.observe({"rho_high": -0.2}) for _ in range(3)][-1]

@@ -11,13 +11,12 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from grace.alignment.decide import SOURCE, STUDY, Evidence, Thresholds, decide
 from grace.alignment.diagnosis import Diagnosis
 from grace.alignment.groups import Groups
-from grace.alignment.measures import Cost, CurvePoint, Pair, Ratio, Trace
+from grace.alignment.measures import Cost, CurvePoint, Pair, Ratio, Trace, mean_of_known
 from grace.alignment.probe import OPTIMISER, MakeOptimiser, adamw, probe
 from grace.alignment.problem import Facts, FleetProblem, ModuleProblem, Problem
 from grace.alignment.recipes import Recipe
@@ -60,8 +59,8 @@ def diagnose(
     :func:`grace.compare` trains both ways. The global random state is left as it was.
 
     Args:
-        problem: Training engines, run to failure, as a :class:`~grace.data.fleet.Fleet`, or as a :class:`FleetProblem`, which
-            says how they are read: does the health task help RUL? A function that makes one freshly initialised network, called
+        problem: Training engines as a :class:`~grace.data.fleet.Fleet`, or as a :class:`FleetProblem`, which says how they are
+            read, and which tasks stand beside RUL: do they help it? A function that makes one freshly initialised network, called
             with torch's generator seeded; where it gives a pretrained network, or new heads on a pretrained backbone, each
             initialisation works on a copy of that. Or any :class:`Problem`.
         batches: With such a function: training batches, a ``DataLoader`` or anything else that can be iterated over again and
@@ -73,7 +72,8 @@ def diagnose(
         inits: Initialisations; the interval is over them. One with the recipe ``published``.
         reads: Batches read in each.
         steps: Optimiser steps, in place of the recipe's own (150 of ``joint``).
-        weights: Weights of the losses in joint steps, as you would sum them; default the recipe's of a fleet, else 1 each.
+        weights: Weights of the losses in joint steps, as you would sum them; default 1 each, and of a fleet the recipe's, whose
+            last one is that of every task beside RUL.
         optimiser: Model -> optimiser of these steps; default AdamW, 1e-3.
         name: Title of the report; default the fleet's.
         tasks: Names of the tasks; default the names of ``losses``, or task 1, task 2, ...
@@ -108,9 +108,8 @@ def diagnose(
     chosen = Recipe.named(recipe, steps)
     seeds = chosen.seeds(inits, reads, seed)
     given = _problem(problem, batches, losses, shared)
-    probed, facts = (
-        given.read_in(chosen.unit) if isinstance(given, FleetProblem) else (given, _facts(given, tasks, seed))
-    )
+    probed, facts = given.read_in(chosen.unit) if isinstance(given, FleetProblem) else (given, _facts(given, seed))
+    known = facts.tasks
     own = {
         "name": name,
         "tasks": None if tasks is None else tuple(tasks),
@@ -120,6 +119,8 @@ def diagnose(
         "training": None if training_steps is None else f"{training_steps:,}-step",
     }
     facts = replace(facts, **{key: value for key, value in own.items() if value is not None})  # type: ignore[arg-type]
+    if tasks is not None and len(tasks) != len(known):
+        raise GraceError(f"`tasks` should name each of {len(known)} losses. Found {len(tasks)} names.")
     if isinstance(given, FleetProblem) and weights is None:  # the last weight goes for all tasks beside RUL
         chosen = replace(chosen, weights=(chosen.weights[0], *[chosen.weights[1]] * (len(facts.tasks) - 1)))
     else:
@@ -164,7 +165,7 @@ def _problem(
     return ModuleProblem(problem, batches, losses, shared, "problem")  # type: ignore[arg-type]
 
 
-def _facts(problem: Problem, tasks: Sequence[str] | None, seed: int) -> Facts:
+def _facts(problem: Problem, seed: int) -> Facts:
     """Names of the tasks and what the network is, from one forward pass."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -174,8 +175,6 @@ def _facts(problem: Problem, tasks: Sequence[str] | None, seed: int) -> Facts:
     names = tuple(found) if isinstance(found, Mapping) else tuple(f"task {i + 1}" for i in range(len(found)))
     if len(names) < 2:
         raise GraceError(f"`losses` should return two losses or more. Found {len(names)}: nothing is shared.")
-    if tasks is not None and len(tasks) != len(names):
-        raise GraceError(f"`tasks` should name each of {len(names)} losses. Found {len(tasks)} names.")
     sizes = {"parameters": model.parameters(), "shared_parameters": problem.shared(model)}
     counted: dict[str, object] = {name: sum(p.numel() for p in values) for name, values in sizes.items()}
     network: dict[str, object] = {"network": type(model).__name__}
@@ -206,8 +205,7 @@ def _report(
             "Use more initialisations, or the recipe `joint`."
         )
     curve, settled = CurvePoint.along(traces, recipe.weights)
-    read = (traces, reads, tasks)
-    ratio = Ratio.of_any(*read) if facts.rul is None else Ratio.of_rul(*read, *facts.rul)
+    ratio = Ratio.of_any(traces, reads, tasks) if facts.rul is None else Ratio.of_rul(traces, reads, tasks, *facts.rul)
     measured = (rho.mean, rho.low, rho.high, ratio.median, facts.near_failure_share, facts.conditions, len(tasks))
     # the published recipe is decided on its mean
     evidence = Evidence(*measured, reliable=not recipe.single, inits=rho.inits, recipe=recipe.name)
@@ -217,7 +215,7 @@ def _report(
         recipe=recipe,
         rho=rho,
         pairs=Pair.every(cosines, tasks),
-        groups=Groups.of(_mean_of_known(cosines), tasks, thresholds.weak),
+        groups=Groups.of(mean_of_known(cosines), tasks, thresholds.weak),
         redrawn=sum(trace.redrawn for trace in traces),
         undefined=float(np.isnan(reading).mean()),
         ratio=ratio,
@@ -231,14 +229,6 @@ def _report(
         cost=Cost.of(traces, facts.training_steps, seconds),
         conventions=facts.conventions | _measured_as(recipe, facts),
     )
-
-
-def _mean_of_known(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means over measurements, ``[I, M, K, K] -> [I, K, K]``; NaN where all are."""
-    known = ~np.isnan(cosines)
-    total, count = np.where(known, cosines, 0).sum(axis=1), known.sum(axis=1)
-    means: NDArray[np.float64] = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
-    return means
 
 
 def _measured_as(recipe: Recipe, facts: Facts) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from grace.alignment.recipes import RECIPES, Recipe
 from grace.alignment.show import WIDTH, show_diagnosis
 from grace.alignment.study import Study
 from grace.core.stats import Interval
+from grace.data.tasks import HEALTH
 
 HTML = '<pre style="font-family:Menlo,Consolas,monospace;line-height:1.2;white-space:pre;overflow-x:auto">{code}</pre>'
 
@@ -66,6 +68,11 @@ class Diagnosis:
     conventions: dict[str, object]
 
     @property
+    def of_health(self) -> bool:
+        """Whether the one task beside the first is the health state."""
+        return self.tasks[1:] == (HEALTH.name,)
+
+    @property
     def reading(self) -> str:
         """What the labels follow, by rho and its edge; ``undecided`` where the interval crosses the edge."""
         band = self.prescription.answers[1]
@@ -77,7 +84,7 @@ class Diagnosis:
         seen = self.conventions
         simulated = self.dataset.startswith("simulated")
         reasons = {
-            "other tasks than RUL and health": self.near_failure_share is None,
+            "other tasks than RUL and health": self.near_failure_share is None or not self.of_health,
             "an own table": bool(seen.get("table")),
             "own labels": seen.get("labels") == "own" and not simulated,
             f"a cap of {seen.get('cap')}": seen.get("cap") != 125,
@@ -112,7 +119,7 @@ class Diagnosis:
     def to_json(self) -> dict[str, object]:
         """The report as JSON values."""
         prescription, source = self.prescription, self.source_prescription
-        return {
+        values = {
             "dataset": self.dataset,
             "tasks": list(self.tasks),
             "recipe": self.recipe.name,
@@ -144,3 +151,13 @@ class Diagnosis:
             "cost": asdict(self.cost),
             "conventions": self.conventions,
         }
+        return {name: _known(value) for name, value in values.items()}
+
+
+def _known(value: Any) -> Any:
+    """A JSON value with None for each NaN, as of a pair in which one task never had a gradient."""
+    if isinstance(value, dict):
+        return {name: _known(v) for name, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(v) for v in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -24,13 +24,15 @@ class Groups:
         """Average-linkage clusters: two groups are joined as long as the mean cosine between their tasks is over the edge.
 
         Args:
-            rho: Cosines of each initialisation ``[I, K, K]``, NaN where undefined (taken as 0).
+            rho: Cosines of each initialisation ``[I, K, K]``; NaN where undefined, taken as the mean of the others, or as 0 where
+                all are.
             tasks: ``K`` names.
             edge: See :class:`Groups`.
         """
-        whole = np.nan_to_num(rho)
-        partition = _partition(whole.mean(axis=0), edge)
-        same = [bool((_partition(one, edge) == partition).all()) for one in whole]
+        known = ~np.isnan(rho)
+        mean = np.where(known, rho, 0).sum(axis=0) / known.sum(axis=0).clip(min=1)
+        partition = _partition(mean, edge)
+        same = [bool((_partition(one, edge) == partition).all()) for one in np.where(known, rho, mean)]
         members = [
             tuple(t for t, g in zip(tasks, partition, strict=True) if g == group) for group in dict.fromkeys(partition)
         ]

@@ -51,10 +51,25 @@ class Trace:
         return np.sqrt(np.diagonal(self.gramian, axis1=1, axis2=2))
 
     def live(self, reads: int) -> tuple[Floats, Floats]:
-        """Gradient norms and losses' sizes ``[M, K]`` of the last ``reads`` measurements, where every task has both."""
+        """Gradient norms and losses' sizes ``[M, K]`` of the last ``reads`` measurements; NaN where a task has none."""
         size, loss = self.norms()[-reads:], np.abs(self.losses[-reads:])
-        live = (size > 0).all(axis=1) & (loss > 0).all(axis=1)
-        return size[live], loss[live]
+        return np.where(size > 0, size, np.nan), np.where(loss > 0, loss, np.nan)
+
+
+def mean_of_known(values: Floats) -> Floats:
+    """Means over the second axis, ``[I, M, ...] -> [I, ...]``; NaN is left out, and the mean where all are."""
+    known = ~np.isnan(values)
+    total, count = np.where(known, values, 0).sum(axis=1), known.sum(axis=1)
+    means: Floats = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    return means
+
+
+def _median_of_known(values: Floats) -> Floats:
+    """Medians over the first axis, ``[M, ...] -> [...]``, likewise."""
+    known = ~np.isnan(values).all(axis=0)
+    found: Floats = np.full(values.shape[1:], np.nan)
+    found[known] = np.nanmedian(values[:, known], axis=0)
+    return found
 
 
 def _cosine(cross: Floats, product: Floats) -> Floats:
@@ -80,12 +95,15 @@ class Pair:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Largest over smallest gradient norm: medians over initialisations of the medians over batches."""
+    """Largest over smallest gradient norm: medians over initialisations of the medians over batches.
 
-    median: float  # in `unit`; of RUL and health with the RUL loss in cycles^2, as in the source
+    A task counts in the batches in which it has a gradient, and not at all where it never has one.
+    """
+
+    median: float  # in `unit`; of RUL and the tasks beside it with the RUL loss in cycles^2, as in the source
     low: float  # smallest median of an initialisation
     high: float  # largest median of an initialisation
-    larger: str  # the task with the larger gradient in that unit
+    larger: str  # the task with the largest gradient in that unit
     unit: str  # the unit that `median` depends on
     # the same with RUL in units of the cap: its gradient norm is cap^2 times smaller; None of other tasks
     in_cap_units: float | None
@@ -93,53 +111,66 @@ class Ratio:
 
     @classmethod
     def of_rul(
-        cls, traces: Sequence[Trace], reads: int, tasks: Sequence[str], scale: float, cap: float, unit: str
+        cls,
+        traces: Sequence[Trace],
+        reads: int,
+        tasks: Sequence[str],
+        scale: float,
+        cap: float,
+        unit: str,
+        bound: bool = False,
     ) -> Ratio:
-        """Of the first task's gradient (a squared error in units of ``scale`` cycles) to the second's."""
-        medians = np.array([_medians(*trace.live(reads), scale) for trace in traces])
-        in_cycles, unit_free = np.exp(np.nanmedian(medians, axis=0))
-        spans = np.exp(np.abs(medians[:, 0]))
+        """Of an RUL, the first task, and others; its loss, and where the last one is a ``bound`` of it also that, is a square in
+        units of ``scale`` cycles."""
+        alike = np.array([True] + [False] * (len(tasks) - 1))  # in the unit of the first
+        alike[-1] |= bound
+        by_init = np.array([_of_first(*trace.live(reads)) for trace in traces])
+        by_init[:, 0] += np.where(alike, 0, np.log(scale**2))
+        over_each, unit_free = np.exp(_median_of_known(by_init))
+        spans = np.exp(_reach(by_init[:, 0]))
         return cls(
-            median=_fold(in_cycles),
+            median=_fold(over_each),
             low=float(np.nanmin(spans)),
             high=float(np.nanmax(spans)),
-            larger=tasks[0] if in_cycles >= 1 else tasks[1],
+            larger=tasks[int(np.nanargmin(over_each))],
             unit=f"RUL loss in {unit}^2",
-            in_cap_units=_fold(in_cycles / cap**2),
+            in_cap_units=_fold(np.where(alike, over_each, over_each / cap**2)),
             unit_free=_fold(unit_free),
         )
 
     @classmethod
     def of_any(cls, traces: Sequence[Trace], reads: int, tasks: Sequence[str]) -> Ratio:
         """Of any tasks, in the units that their losses have."""
-        live = [(size, loss) for size, loss in (trace.live(reads) for trace in traces) if len(size)]
-        nan, unit = float("nan"), "losses as given"
-        if not live:
-            return cls(nan, nan, nan, tasks[0], unit, None, nan)
-        sizes = np.array([np.median(np.log(size), axis=0) for size, _ in live])
-        relative = np.array([np.median(np.log(size / loss), axis=0) for size, loss in live])
-        spans, middle = np.exp(np.ptp(sizes, axis=1)), np.median(sizes, axis=0)
+        live = [trace.live(reads) for trace in traces]
+        sizes = np.array([_median_of_known(np.log(size)) for size, _ in live])
+        relative = np.array([_median_of_known(np.log(size / loss)) for size, loss in live])
+        spans, middle = np.exp(_reach(sizes)), _median_of_known(sizes)
         return cls(
-            median=float(np.exp(np.ptp(middle))),
-            low=float(spans.min()),
-            high=float(spans.max()),
-            larger=tasks[int(np.argmax(middle))],
-            unit=unit,
+            median=float(np.exp(_reach(middle))),
+            low=float(np.nanmin(spans)),
+            high=float(np.nanmax(spans)),
+            larger=tasks[int(np.nanargmax(middle))],
+            unit="losses as given",
             in_cap_units=None,
-            unit_free=float(np.exp(np.ptp(np.median(relative, axis=0)))),
+            unit_free=float(np.exp(_reach(_median_of_known(relative)))),
         )
 
 
-def _medians(size: Floats, loss: Floats, scale: float) -> tuple[float, float]:
-    """Medians over the reading of log(|g_1| / |g_2|), in cycles^2, and of the same over the losses."""
-    if not len(size):
-        return float("nan"), float("nan")
-    log = np.log(size[:, 0] / size[:, 1])
-    return float(np.median(log) + np.log(scale**2)), float(np.median(log - np.log(loss[:, 0] / loss[:, 1])))
+def _of_first(size: Floats, loss: Floats) -> Floats:
+    """Medians over the reading of log(|g_1| / |g_j|), and of the same over the losses, ``[2, K]``."""
+    log = np.log(size[:, :1] / size)
+    return np.stack([_median_of_known(log), _median_of_known(log - np.log(loss[:, :1] / loss))])
 
 
-def _fold(ratio: float) -> float:
-    return float(max(ratio, 1 / ratio))
+def _reach(values: Floats) -> Floats:
+    """Largest minus smallest known value ``[..., K] -> [...]``."""
+    reach: Floats = np.fmax.reduce(values, axis=-1) - np.fmin.reduce(values, axis=-1)
+    return reach
+
+
+def _fold(ratios: Floats) -> float:
+    """Largest over smallest known ratio."""
+    return float(np.nanmax(ratios) / np.nanmin(ratios))
 
 
 @dataclass(frozen=True)
@@ -168,9 +199,9 @@ class CurvePoint:
         for (first, last), here in zip(pairwise(edges), inside, strict=True):
             part = over_initialisations(rho[:, here])
             points.append(cls(int(first), int(last) - 1, part.mean, part.low, part.high))
-        change = np.nanmean(rho[:, inside[-1]], axis=1) - np.nanmean(rho[:, inside[-2]], axis=1)
+        change = mean_of_known(rho[:, inside[-1]]) - mean_of_known(rho[:, inside[-2]])
         drift = over_initialisations(change[:, None], bounds=(-2.0, 2.0))
-        return tuple(points), drift.low <= 0 <= drift.high
+        return tuple(points), drift.low <= 0 <= drift.high if drift.inits else None
 
 
 @dataclass(frozen=True)

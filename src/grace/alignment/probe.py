@@ -58,12 +58,16 @@ def probe(problem: Problem, recipe: Recipe, batches: int, seed: int, optimiser: 
 
 
 def initialised_model(problem: Problem, seed: int) -> tuple[nn.Module, int]:
-    """The first network with a gradient of every task: behind a final ReLU some start dead, and have no rho."""
+    """The first network in which no task is dead: behind a final ReLU some start with a loss, but no gradient, and have no rho.
+
+    A task that asks for nothing in this batch (a bound that holds, or no label) has neither loss nor gradient, and is no reason.
+    """
     batch = next(problem.batches(seed))
     for redrawn in range(MAX_REDRAWS):
         model = problem.model().train()
-        gradients = task_gradients(problem.losses(model, batch), problem.shared(model))
-        if bool((norms(gramian(gradients)) > 0).all()):
+        losses = problem.losses(model, batch)
+        size = norms(gramian(task_gradients(losses, problem.shared(model))))
+        if bool(((size > 0) | (_detached(losses).to(size) == 0)).all()):
             return model, redrawn
     raise GraceError(
         f"Every task should have a gradient on the shared parameters. Found none for some task in {MAX_REDRAWS} "

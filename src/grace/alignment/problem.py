@@ -12,10 +12,9 @@ from torch import Tensor, nn
 
 from grace.core.fit import Losses
 from grace.data.conventions import Conventions
-from grace.data.draws import BOUND
 from grace.data.fleet import Fleet
 from grace.data.prepare import Prepared
-from grace.data.tasks import HEALTH
+from grace.data.tasks import BOUND, HEALTH, RUL
 from grace.errors import GraceError, check_one_of
 from grace.models.rul_problem import RULProblem, usual_history, usual_size
 from grace.models.second_tasks import Head
@@ -55,8 +54,9 @@ class Facts:
     conditions: int | None = None  # likewise
     training_steps: float | None = None  # steps of one training, which the cost is a share of; None if it is not known
     training: str = "training"  # that training in words
-    # of an RUL in cycles: cycles per unit of its loss, the cap in cycles, and the name of its unit
-    rul: tuple[float, float, str] | None = None
+    # of an RUL in cycles: cycles per unit of its loss, the cap in cycles, the name of its unit, and whether the last task is a
+    # bound of it
+    rul: tuple[float, float, str, bool] | None = None
     data: str = "data"  # what the interval takes as given
     alike: bool = False  # whether all networks start from the same values
 
@@ -118,13 +118,25 @@ class FleetProblem(RULProblem):
         )
         vars(self).update(fleet=fleet, conventions=conventions, min_history=min_history, prepared=prepared)
 
+    @property
+    def _cut_from_rul(self) -> bool:
+        """Whether all labels follow from RUL."""
+        return self.conventions.tasks == (HEALTH,) and HEALTH.name not in self.fleet.labels
+
+    def _windows_a_batch(self) -> dict[str, int]:
+        """Windows of a batch that each loss is a mean over, by its name."""
+        parts = self.draws.parts(self.batch_size)
+        sides = {name: parts.get(name, parts[RUL]) for name in self.tasks}
+        return {name: side.stop - side.start for name, side in sides.items()}
+
     def read_in(self, unit: str) -> tuple[RULProblem, Facts]:
         """The problem with the RUL head in a recipe's unit, and its facts."""
         prepared, conventions = self.prepared, self.conventions
         given = {f.name: getattr(self, f.name) for f in fields(RULProblem) if f.init}
         probed = RULProblem(**given | {"unit": unit}, made=self.draws)
-        measured_as = {
-            "labels": "cut from RUL" if HEALTH.name not in self.fleet.labels else "own",
+        measured_as: dict[str, object] = {
+            "labels": "cut from RUL" if self._cut_from_rul else "own",
+            "suspended": BOUND if self.apart else "ignore",
             "min_history": self.min_history or conventions.window,
             "size": self.size,
             "inner_loss": self.inner,
@@ -132,6 +144,8 @@ class FleetProblem(RULProblem):
             "rul_head_unit": unit,
             "rows_and_features": list(self.windows.rows.shape),
         }
+        if self.beside:
+            measured_as["windows_a_batch"] = self._windows_a_batch()
         return probed, Facts(
             self.fleet.name,
             probed.tasks,
@@ -140,7 +154,7 @@ class FleetProblem(RULProblem):
             prepared.conditions,
             REFERENCE_EPOCHS * len(self.windows) / min(self.batch_size, len(self.windows)),
             f"{REFERENCE_EPOCHS} epochs",
-            (probed.scale, conventions.cap, conventions.unit),
+            (probed.scale, conventions.cap, conventions.unit, self.apart),
             "engines",
         )
 

@@ -13,6 +13,8 @@ from rich.text import Text
 
 from grace.alignment.decide import PRECEDENCE, Prescription, Thresholds
 from grace.alignment.study import Study
+from grace.core.stats import Interval
+from grace.data.tasks import BOUND, RUL
 
 if TYPE_CHECKING:
     from grace.alignment.diagnosis import Diagnosis
@@ -97,17 +99,25 @@ def _matrix(result: Diagnosis) -> Table:
     caption = f"Groups at rho over {groups.edge:+.2f}: {words}; the same partition in {groups.agreement:.0%} of initialisations."
     title = "rho of every two tasks"
     table = Table("", *result.tasks[1:], title=title, title_justify="left", caption=caption, caption_justify="left")
-    cells = {(p.first, p.second): f"{p.rho.mean:+.2f} [{p.rho.low:+.2f}, {p.rho.high:+.2f}]" for p in result.pairs}
+    between = " " if len(result.tasks) < 6 else "\n"
+    cells = {(p.first, p.second): _cell(p.rho, between) for p in result.pairs}
     for row in result.tasks[:-1]:
         table.add_row(row, *(cells.get((row, column), "") for column in result.tasks[1:]))
     return table
 
 
+def _cell(rho: Interval, between: str) -> str:
+    """rho and its interval; a pair of which one task never had a gradient has none."""
+    return f"{rho.mean:+.2f}{between}[{rho.low:+.2f}, {rho.high:+.2f}]" if rho.inits else "undefined"
+
+
 def _title(result: Diagnosis) -> str:
     first, *others = result.tasks
-    if result.near_failure_share is not None:
+    if result.near_failure_share is not None and result.of_health:
         return f"{result.dataset}: does the health task help RUL?"
-    return f"{result.dataset}: {'does' if len(others) == 1 else 'do'} {' and '.join(others)} help {first}?"
+    *before, last = others
+    named = f"{', '.join(before)} and {last}" if before else last
+    return f"{result.dataset}: {'do' if before else 'does'} {named} help {'RUL' if first == RUL else first}?"
 
 
 def _measured(result: Diagnosis) -> Table:
@@ -126,7 +136,10 @@ def _measured(result: Diagnosis) -> Table:
         factor = int(result.conventions["cap"]) ** 2  # type: ignore[call-overload]
         words = f"RUL in units of the cap divides its gradient by {factor:,}: then the ratio is "
         table.add_row("", f"{words}{ratio.in_cap_units:,.3g}")
-    table.add_row("", f"unit-free, gradient norm over loss: {ratio.unit_free:.2f}")
+    if not math.isnan(ratio.unit_free):
+        table.add_row("", f"unit-free, gradient norm over loss: {ratio.unit_free:.2f}")
+    if isinstance(windows := result.conventions.get("windows_a_batch"), dict):
+        table.add_row("windows a batch", ", ".join(f"{name} {count}" for name, count in windows.items()))
     if result.near_failure_share is not None:
         near = f"{result.conventions['near_failure']}{_unit(result.conventions)}"
         table.add_row("near failure", f"{result.near_failure_share:.1%} of windows with RUL < {near}")
@@ -203,9 +216,14 @@ def _read(result: Diagnosis) -> Panel:
 
 def _find_out(result: Diagnosis) -> str:
     """How to train both ways, paired by seed."""
-    if result.near_failure_share is None:
+    if result.near_failure_share is None or "window" not in result.conventions:
         return "grace.compare trains both ways, paired by seed."
     where = "--table ..." if result.conventions.get("table") else f"--datasets {result.dataset}"
+    if not result.of_health:
+        bound = " --suspended bound" if BOUND in result.tasks else ""
+        tasks = "".join(f" --task {name}" for name in result.tasks[1:] if name != BOUND)
+        methods = "--methods rul-only,fixed-0.1" if tasks else "--methods rul-only"
+        return f"grace bench run {where}{tasks}{bound} {methods}, then grace bench table --reference rul-only"
     # in units of the cap: with the RUL loss in cycles^2 no weight of the table lets the second task have a say
     run = f"grace bench run {where} --rul-scale cap --methods rul-only-weighted,amnl,grace"
     return f"{run}, then grace bench table --reference rul-only-weighted"
@@ -223,6 +241,9 @@ def conventions_line(conventions: dict[str, Any]) -> str:
     if "table" in shown:
         columns = shown.pop("table")
         shown["RUL"] = f"in {columns['unit']} from {columns['target'] or columns['time']}"
+    shown.pop("windows_a_batch", None)  # has a line of its own
+    if "tasks" in shown:
+        shown["tasks"] = ", ".join(f"{task['name']} ({task['kind']})" for task in conventions["tasks"]) or "none"
     if "features" in shown:
         shown["features"] = f"{len(conventions['features'])} columns"
         shown["conditions"] = conventions["conditions"] or "found"

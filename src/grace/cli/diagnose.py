@@ -27,6 +27,9 @@ def _diagnose(
     size: Size = None,
     inner: Annotated[str, typer.Option(help="RUL loss: weighted_mse or mse.")] = "weighted_mse",
     batch_size: Annotated[int, typer.Option(help="Windows in a batch.")] = 128,
+    suspended: Annotated[
+        str, typer.Option(help="Suspended engines: ignore, or bound: no RUL below what they ran, a task of its own.")
+    ] = "ignore",
     steps: Annotated[int | None, typer.Option(help="Optimiser steps, in place of the recipe's own.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the first initialisation.")] = 0,
     without: Annotated[list[str] | None, typer.Option(help="Leave a column out, e.g. sensor_7; repeatable.")] = None,
@@ -40,7 +43,7 @@ def _diagnose(
     as_json: Annotated[bool, typer.Option("--json", help="Standard output holds one JSON object alone.")] = False,
     profile: Profile = False,
 ) -> None:
-    """Measure how the two tasks' gradients align, with an interval, and say what follows.
+    """Measure how the gradients of RUL and of the tasks beside it align, with an interval, and say what follows.
 
     \b
       grace diagnose FD003 --data cmapss                         the recommended recipe
@@ -87,6 +90,7 @@ def _diagnose(
                 inner=inner,
                 batch_size=batch_size,
                 min_history=min_history,
+                suspended=suspended,
             ),
             recipe=recipe,
             inits=inits,

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from grace.training.fitted import NETWORK
-from grace.training.monitor import Monitor
+from grace.training.monitor import Monitor, with_rul
 from grace.training.outcome import merged
 from grace.training.spec import RunSpec
 from grace.training.stack import Stack
@@ -18,7 +18,10 @@ from grace.training.stack import Stack
 @contextmanager
 def live(spec: RunSpec) -> Iterator[Callable[[Stack], None]]:
     """Show each epoch (of an ensemble the means): losses, weights, gradient ratio, rho; and alarms; a baseline has no epochs."""
-    out, monitor = Console(stderr=True, highlight=False, markup=False), Monitor(spec.method, spec.outer)
+    out, monitor = (
+        Console(stderr=True, highlight=False, markup=False),
+        Monitor(spec.method, spec.outer, tasks=spec.tasks),
+    )
 
     def on_epoch(stack: Stack) -> None:
         replicas = stack.replicas
@@ -26,7 +29,7 @@ def live(spec: RunSpec) -> Iterator[Callable[[Stack], None]]:
             return
         entry = merged([replica.history for replica in replicas])[-1]
         mark = "*" if replicas[0].split.chosen and replicas[0].best_epoch == entry["epoch"] else " "
-        out.print(_line(entry, spec.conventions.unit) + mark, soft_wrap=True)
+        out.print(_line(entry, spec) + mark, soft_wrap=True)
         if alarm := monitor.observe(entry):
             out.print(f"alarm: {alarm}", style="bold red", soft_wrap=True)
 
@@ -42,12 +45,18 @@ def live(spec: RunSpec) -> Iterator[Callable[[Stack], None]]:
         raise
 
 
-def _line(entry: dict[str, Any], unit: str) -> str:
+def _line(entry: dict[str, Any], spec: RunSpec) -> str:
     """One epoch in one line; the RUL loss is in the run's own units, units other than cycles are named."""
-    rul, health = entry["losses"]
+    first, *others = entry["losses"]
+    losses = " ".join(
+        [f"{spec.tasks[0]} {first:.4g}", *(f"{n} {v:.3f}" for n, v in zip(spec.tasks[1:], others, strict=True))]
+    )
     weights = "/".join(f"{weight:.3g}" for weight in entry["weights"])
-    text = f"epoch {entry['epoch'] + 1:3d}  loss rul {rul:.4g} health {health:.3f}  weights {weights}"
+    text = f"epoch {entry['epoch'] + 1:3d}  loss {losses}  weights {weights}"
     if "rho" in entry:
         interval = f"[{entry['rho_low']:+.2f}, {entry['rho_high']:+.2f}]"
         text += f"  ratio {entry['ratio']:.3g}  rho {entry['rho']:+.2f} {interval}"
+        each = with_rul(entry, spec.tasks[1:])
+        text += f" ({each})" if each else ""
+    unit = spec.conventions.unit
     return f"{text}  validation RMSE {entry['validation_rmse']:.2f}{'' if unit == 'cycles' else f' {unit}'}"

@@ -14,17 +14,16 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.resident import Batch, ResidentWindows
 from grace.data.targets import known_rows, places
+from grace.data.tasks import BOUND as BOUND
 from grace.data.windows import ManyWindows, Windows
 from grace.errors import GraceError
 
-BOUND = "bound"
-"""Draw of the windows of suspended engines whose RUL is bounded from below."""
 ALIKE = 0.5
 """Share of the windows of two tasks that have both labels, from which on they share a draw."""
 MOST = 1 << 22
 """Windows of one draw, beside RUL's, of rows that stay on the disk; of more, so many are taken, evenly spread."""
-APART = 1 << 41
-"""Between the seeds of the draws of one training."""
+APART = 0x5851F42D
+"""Between the seeds of the draws of one training; of 32 bits, as torch's generator on the CPU reads no more of a seed."""
 
 
 class Draw(NamedTuple):

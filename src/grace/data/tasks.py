@@ -16,6 +16,8 @@ SENSORS = (FUTURE, RECONSTRUCT)
 """Tasks whose labels are made of the features, one a feature: always known, but for the last rows of a unit."""
 STATES = ("healthy", "degrading", "critical")
 RUL = "rul"
+BOUND = "bound"
+"""The loss of suspended engines' RUL, which is bounded from below."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -47,10 +49,10 @@ class Task:
     weight: float | None = None
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name) or self.name == RUL:
+        if not _NAME.fullmatch(self.name) or self.name in (RUL, BOUND):
             raise GraceError(
-                f"The name of a task should be letters, digits and _, other than {RUL}. Found {self.name!r}. Give one, as in "
-                "NAME=COLUMN."
+                f"The name of a task should be letters, digits and _, other than {RUL} and {BOUND}. Found {self.name!r}. Give "
+                "one, as in NAME=COLUMN."
             )
         if self.kind:
             check_one_of("kind", self.kind, KINDS)

@@ -95,7 +95,8 @@ def _diagnosed(path: Path) -> Diagnosed:
         raise ValueError("rho outside its interval")
     ratio, share = _number(found["ratio"]["median"]), _number(found["near_failure_share"])
     conditions, inits, batches = (int(_number(v)) for v in (found["conditions"], rho["inits"], rho["batches"]))
-    evidence = Evidence(mean, low, high, ratio, share, conditions, 2, not recipe.single, inits, recipe.name)
+    tasks = len(found.get("tasks", ("rul", "health")))
+    evidence = Evidence(mean, low, high, ratio, share, conditions, tasks, not recipe.single, inits, recipe.name)
     seen = found["conventions"]
     elsewhere = Study.read().elsewhere(seen.get("size"), seen.get("window"))
     return Diagnosed(_text(found["dataset"]), evidence, batches, found["settled"], elsewhere)

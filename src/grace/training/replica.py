@@ -27,25 +27,30 @@ class _Measured(NamedTuple):
         """As plain numbers; rho's interval is over its measured batches, of this one initialisation.
 
         Of more than two tasks rho is that of RUL and the others together, as they are weighted, and ``pairs`` has that of each
-        two.
+        two, ``[K][K]``: means over the batches in which both have a gradient, NaN where there is none.
         """
         entry: dict[str, Any] = {"losses": self.losses.tolist(), "weights": self.weights.tolist()}
         if len(self.gramians):
             rho = student(_with_the_others(self.gramians, self.weights).double().cpu().numpy())
             entry |= {"rho": rho.mean, "rho_low": rho.low, "rho_high": rho.high}
             if self.gramians.shape[-1] > 2:
-                entry["pairs"] = cosines(self.gramians).nanmean(0).tolist()
+                live = self.gramians.diagonal(dim1=-2, dim2=-1) > 0
+                both = live.unsqueeze(-1) & live.unsqueeze(-2)
+                entry["pairs"] = torch.where(both, cosines(self.gramians), torch.nan).nanmean(0).tolist()
             entry["ratio"] = float(norm_ratio(self.gramians).median())
         return entry
 
 
 def _with_the_others(gramians: Tensor, weights: Tensor) -> Tensor:
-    """Cosine of RUL's gradient and the weighted sum of all others', ``[M, K, K] -> [M]``; of two tasks whatever they weigh."""
+    """Cosine of RUL's gradient and the weighted sum of all others', ``[M, K, K] -> [M]``; of two tasks whatever they weigh, and 0
+    where one is zero."""
     if gramians.shape[-1] == 2:
         return cosines(gramians)[:, 0, 1]
+    gramians = gramians.double()
     others = weights[1:].to(gramians) if bool(weights[1:].any()) else torch.ones_like(gramians[0, 0, 1:])
-    square = torch.einsum("i,mij,j->m", others, gramians[:, 1:, 1:], others)
-    return gramians[:, 0, 1:] @ others / (gramians[:, 0, 0] * square).clamp_min(1e-30).sqrt()
+    square = torch.einsum("i,mij,j->m", others, gramians[:, 1:, 1:], others).clamp_min(0)
+    size = (gramians[:, 0, 0] * square).sqrt()
+    return torch.where(size > 0, gramians[:, 0, 1:] @ others / size, 0.0).clamp(-1, 1)
 
 
 class Sums:

@@ -1,0 +1,92 @@
+"""docs/second-tasks.md holds what results/second_tasks.json says, and its sentences follow from it by another way."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+from tests.docs.figures import ROOT
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from pages import replace_between
+from second_task_figures import Cell, Figures
+from second_task_tables import page
+
+PAGE = ROOT / "docs" / "second-tasks.md"
+
+
+def rows() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((ROOT / "results" / "second_tasks.json").read_text())
+    return found
+
+
+def test_the_page_is_that_of_the_measurements(tmp_path: Path) -> None:
+    again = tmp_path / "page.md"
+    again.write_text(PAGE.read_text())
+    replace_between(again, {"second-tasks": page(Figures(rows()))})
+    assert again.read_text() == PAGE.read_text()
+    assert (ROOT / "docs" / "figures" / "second-tasks.svg").exists()
+
+
+def test_changes_are_those_that_scipy_finds() -> None:
+    """Paired by draw, against the best of RUL alone by the mean over draws."""
+    frame = pl.DataFrame(rows())
+    figures = Figures(rows())
+    for change in figures.changes():
+        cell = frame.filter(pl.col("family") == change.cell.family, pl.col("known") == change.cell.known)
+        alone = cell.filter(pl.col("way").str.starts_with("RUL alone"))
+        draws = alone.group_by("size", "way").agg("draw")["draw"].to_list()
+        shared = set.intersection(*map(set, draws))
+        means = alone.filter(pl.col("draw").is_in(list(shared))).group_by("size", "way").agg(pl.col("rmse").mean())
+        size, way = means.sort("rmse").select("size", "way").row(0)
+        ours = cell.filter(pl.col("size") == change.size, pl.col("way") == change.way)
+        theirs = alone.filter(pl.col("size") == size, pl.col("way") == way)
+        both = ours.join(theirs, "draw")
+        ratio = np.log(both["rmse"].to_numpy() / both["rmse_right"].to_numpy())
+        assert change.log.n == len(ratio)
+        if len(ratio) < 2:
+            continue
+        test = stats.ttest_1samp(ratio, 0)
+        low, high = test.confidence_interval()
+        mean, least, most = change.percent
+        assert mean == pytest.approx(100 * (stats.gmean(both["rmse"] / both["rmse_right"]) - 1))
+        assert (least, most) == pytest.approx((100 * (np.exp(low) - 1), 100 * (np.exp(high) - 1)))
+        assert change.log.p == pytest.approx(float(test.pvalue))
+
+
+def made(**ways: list[float]) -> list[dict[str, Any]]:
+    """Rows of one cell: RMSE of each draw by ``SIZE way``."""
+    cell = {"family": "FD001", "known": 8, "cap": 125}
+    named = [(name.split("__"), values) for name, values in ways.items()]
+    return [
+        cell | {"size": size, "way": way.replace("_", " "), "draw": draw, "rmse": value}
+        for (size, way), values in named
+        for draw, value in enumerate(values)
+    ]
+
+
+def test_rul_alone_is_the_best_of_its_trainings() -> None:
+    found = Figures(
+        made(
+            statistics__RUL_alone=[20.0, 30.0, 10.0],
+            compact__RUL_alone=[18.0, 24.0],
+            statistics__bound=[18.0, 24.0, 10.0],
+        )
+    )
+    cell = Cell("FD001", 8)
+    assert found.reference(cell) == ("compact", "RUL alone")
+    change = found.change(cell, "statistics", "bound")
+    assert change is not None
+    assert (change.log.n, change.log.mean) == (2, 0)  # of the draws that both have
+    assert change.text == "+0"  # too few for an interval
+    to = found.change(cell, "statistics", "bound", ("statistics", "RUL alone"))
+    assert to is not None
+    assert to.percent[0] == pytest.approx(100 * ((0.9 * 0.8 * 1) ** (1 / 3) - 1))
