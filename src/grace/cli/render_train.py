@@ -22,6 +22,16 @@ _FIGURES = {
 }
 """What each is called, and its decimals."""
 
+_TASK = {
+    "rmse": ("RMSE", ".4g"),
+    "mae": ("MAE", ".4g"),
+    "r2": ("R2", ".2f"),
+    "accuracy": ("accuracy", ".3f"),
+    "macro_f1": ("macro-F1", ".3f"),
+    "loss": ("loss over that of the base rates", ".2f"),
+}
+"""Likewise of the tasks beside RUL, with formats."""
+
 
 def show_run(
     record: Record, path: Path, baselines: Mapping[str, float], tried: Sequence[str] = (), suspended: bool = False
@@ -46,6 +56,8 @@ def show_run(
         if figures:
             table.add_row(name, *(f"{figures[key]:.{digits}f}" for key, (_, digits) in _FIGURES.items()))
     out.print(table)
+    for name, figures in record.tasks.items():
+        out.print(f"{name}: {_task(figures)}", highlight=False, soft_wrap=True)
     if words := _error(record):
         out.print(words, style="dim")
     out.print(_interval(record), style="dim")
@@ -55,6 +67,13 @@ def show_run(
     out.print(f"{path}", highlight=False)
     if baselines:
         out.print(_against(baselines, record, suspended), highlight=False, soft_wrap=True)
+
+
+def _task(figures: Mapping[str, float]) -> str:
+    """The figures of a task in a line, and on how many windows of how many units they are."""
+    shown = [f"{called} {figures[name]:{form}}" for name, (called, form) in _TASK.items() if name in figures]
+    windows, units = (f"{figures[name]:,.0f} {name[:-1]}{'s' * (figures[name] != 1)}" for name in ("windows", "units"))
+    return f"{', '.join(shown)}; {windows} of {units}" if figures["windows"] else "known on no held-out window"
 
 
 def _kept(record: Record) -> str:

@@ -38,6 +38,8 @@ class Record:
         best_epoch: Epoch (from 0) whose averaged weights were kept: lowest validation RMSE.
         history: One dict an epoch: mean losses and weights, learning rate, validation RMSE, rho and ratio where measured.
         validation: Figures on the validation windows, see :meth:`grace.training.evaluate.Predictions.figures`.
+        tasks: Figures of each task with labels of its own on the validation windows where they are known, by its name, see
+            :func:`grace.training.task_figures.figures_of`; empty in records of before there were such tasks.
         test: Figures on the test engines, read once, at ``best_epoch``; empty without test engines.
         source: Epoch, RMSE and score of the epoch that is best *on the test set*: the source's protocol, optimistic.
         interval: Half width (cycles) and level of the conformal interval, and its coverage on the test engines.
@@ -60,6 +62,7 @@ class Record:
     best_epoch: int = -1
     history: list[dict[str, Any]] = field(default_factory=list)
     validation: dict[str, float] = field(default_factory=dict)
+    tasks: dict[str, dict[str, float]] = field(default_factory=dict)
     test: dict[str, float] = field(default_factory=dict)
     source: dict[str, float] = field(default_factory=dict)
     interval: dict[str, float | None] = field(default_factory=dict)
