@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from grace.bench.summary import engine_error
-from grace.training.record import Record
+from grace.training.record import Record, task_line
 
 _FIGURES = {
     "rmse": ("RMSE", 2),
@@ -21,16 +21,6 @@ _FIGURES = {
     "macro_f1": ("health macro-F1", 3),
 }
 """What each is called, and its decimals."""
-
-_TASK = {
-    "rmse": ("RMSE", ".4g"),
-    "mae": ("MAE", ".4g"),
-    "r2": ("R2", ".2f"),
-    "accuracy": ("accuracy", ".3f"),
-    "macro_f1": ("macro-F1", ".3f"),
-    "loss": ("loss over that of the base rates", ".2f"),
-}
-"""Likewise of the tasks beside RUL, with formats."""
 
 
 def show_run(
@@ -57,7 +47,7 @@ def show_run(
             table.add_row(name, *(f"{figures[key]:.{digits}f}" for key, (_, digits) in _FIGURES.items()))
     out.print(table)
     for name, figures in record.tasks.items():
-        out.print(f"{name}: {_task(figures)}", highlight=False, soft_wrap=True)
+        out.print(f"{name}: {task_line(figures)}", highlight=False, soft_wrap=True)
     if words := _error(record):
         out.print(words, style="dim")
     out.print(_interval(record), style="dim")
@@ -67,13 +57,6 @@ def show_run(
     out.print(f"{path}", highlight=False)
     if baselines:
         out.print(_against(baselines, record, suspended), highlight=False, soft_wrap=True)
-
-
-def _task(figures: Mapping[str, float]) -> str:
-    """The figures of a task in a line, and on how many windows of how many units they are."""
-    shown = [f"{called} {figures[name]:{form}}" for name, (called, form) in _TASK.items() if name in figures]
-    windows, units = (f"{figures[name]:,.0f} {name[:-1]}{'s' * (figures[name] != 1)}" for name in ("windows", "units"))
-    return f"{', '.join(shown)}; {windows} of {units}" if figures["windows"] else "known on no held-out window"
 
 
 def _kept(record: Record) -> str:

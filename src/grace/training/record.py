@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,16 @@ DONE, FAILED = "done", "failed"
 ENGINE = "2"
 """1: one network at a time through ``nn.LSTM``; where its environment has ``stack``, a first stack with one dropout mask for all.
 2: runs are stacks of one or more, each with its own dropout. Without dropout the numbers are the same to rounding."""
+
+_TASK = {
+    "rmse": ("RMSE", ".4g"),
+    "mae": ("MAE", ".4g"),
+    "r2": ("R2", ".2f"),
+    "accuracy": ("accuracy", ".3f"),
+    "macro_f1": ("macro-F1", ".3f"),
+    "loss": ("loss over that of the base rates", ".2f"),
+}
+"""What the figures of a task are called, and their formats."""
 
 
 @dataclass(frozen=True)
@@ -95,3 +106,11 @@ class Record:
         if record.spec.get("id") != record.id:
             raise DamagedError(path, f"run {record.id} with the spec of {record.spec.get('id')}")
         return record
+
+
+def task_line(figures: Mapping[str, float]) -> str:
+    """The figures of a task (:attr:`Record.tasks`) in a line, and on how many windows of how many units they are."""
+    shown = [f"{called} {figures[name]:{form}}" for name, (called, form) in _TASK.items() if name in figures]
+    windows, units = (f"{figures[name]:,.0f} {name[:-1]}{'s' * (figures[name] != 1)}" for name in ("windows", "units"))
+    on = f"on {windows} of {units}" if figures["windows"] else "known on no held-out window"
+    return ", ".join([*shown, on])
