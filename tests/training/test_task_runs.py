@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 import grace
+from grace.cli.render_train import show_run
 from grace.controllers.methods import METHODS, OUTER
 from grace.data.fleet import Fleet
 from grace.data.targets import places
@@ -21,7 +23,7 @@ from grace.models.baselines import input_of
 from grace.training.evaluate import Predictions
 from grace.training.model_file import load_model, save_model
 from grace.training.outcome import Run
-from grace.training.record import Record
+from grace.training.record import Record, task_line
 from grace.training.run import train, train_stacked
 from grace.training.spec import RunSpec
 from grace.training.stack import Stack
@@ -92,7 +94,7 @@ def test_a_stack_gives_the_figures_of_separate_runs() -> None:
 @pytest.mark.parametrize("folds", [0, 2])
 def test_a_killed_run_goes_on_and_ends_alike(tmp_path: Path, folds: int) -> None:
     plan = replace(PLAN, epochs=4)
-    given = {"schedule": plan, "suspended": "bound", "folds": folds, "measure_every": 3}
+    given: dict[str, Any] = {"schedule": plan, "suspended": "bound", "folds": folds, "measure_every": 3}
     specs = [spec_of(name, **given) for name in ("grace", "uncertainty")]
     path, whole = tmp_path / "state.safetensors", train_stacked(specs, fleet())
 
@@ -148,6 +150,19 @@ def test_records_keep_them_and_older_ones_have_none(tmp_path: Path) -> None:
     older = sorted((Path(__file__).parents[1] / "formats" / "version_1").glob("*.json"))
     assert older
     assert all(Record.read(one).tasks == {} for one in older)
+
+
+def test_a_line_a_task_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    record = trained(2).record
+    show_run(record, tmp_path / "record.json", {})
+    lines = capsys.readouterr().out.splitlines()
+    for name, figures in record.tasks.items():
+        assert f"{name}: {task_line(figures)}" in lines
+    assert [name for name in record.tasks if any(line.startswith(f"{name}: ") for line in lines)] == list(record.tasks)
+    assert not any(line.startswith("health: ") for line in lines)  # which follows from RUL, and stands in the table
 
 
 def test_what_is_told_no_better_than_its_mean_is_said() -> None:
