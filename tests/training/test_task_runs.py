@@ -81,8 +81,10 @@ def test_both_protocols() -> None:
     assert "soh is known of no held-out unit that failed: nothing says how well it is told." in record.concerns
 
 
-def test_a_stack_gives_the_figures_of_separate_runs() -> None:
-    specs = [spec_of(name, measure_every=3, seed=seed) for name in ("grace", "baseline", "dwa") for seed in (2, 3)]
+@pytest.mark.parametrize("folds", [0, 2])
+def test_a_stack_gives_the_figures_of_separate_runs(folds: int) -> None:
+    given: dict[str, Any] = {"measure_every": 3, "folds": folds, "suspended": "bound"}
+    specs = [spec_of(name, seed=seed, **given) for name in ("grace", "baseline", "dwa") for seed in (2, 3)]
     for spec, run in zip(specs, train_stacked(specs, fleet()), strict=True):
         alone = train(spec, fleet()).record
         assert run.record.steps == alone.steps
@@ -140,6 +142,16 @@ def test_figures_are_of_held_out_windows_with_a_label(folds: int) -> None:
     assert len(units) == (5 if folds else 1)  # one that failed has no label where it is cut
     assert set(run.record.tasks["stage"]) >= {"windows", "units", "accuracy", "macro_f1"}
     assert set(run.record.tasks["future_sensors"]) == {"windows", "units", "r2"}
+
+
+@pytest.mark.parametrize("size", ["tiny", "quantiles", "statistics"])
+def test_networks_of_every_kind_take_tasks(tmp_path: Path, size: str) -> None:
+    run = train(spec_of("grace", tasks=FOUR, size=size, measure_every=3), fleet())
+    assert run.record.status == "done"
+    save_model(tmp_path / "net.safetensors", run)
+    found = grace.predict(load_model(tmp_path / "net.safetensors"), fleet())
+    assert list(found.tasks) == ["soh", "wear"]
+    assert np.isfinite(found.tasks["soh"]).all()
 
 
 def test_records_keep_them_and_older_ones_have_none(tmp_path: Path) -> None:
