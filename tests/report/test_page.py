@@ -18,10 +18,11 @@ import pytest
 from grace.alignment.decide import RULES, Evidence, decide
 from grace.bench.store import Store
 from grace.bench.sweep import METHODS
+from grace.data.tasks import Task
 from grace.errors import GraceError
 from grace.files import write_text
 from grace.report import library
-from grace.report.figures import draw
+from grace.report.figures import _epochs, draw
 from grace.report.page import page
 from grace.report.read import Results, read_results
 from grace.training.record import Record
@@ -113,6 +114,39 @@ def test_an_interval_of_its_own_width_is_shown_as_it_is() -> None:
     assert not columns & first.keys()
     assert {name: second[name] for name in columns & second.keys()} == {"widths": [30, 30, 8]}
     assert {name: third[name] for name in columns & third.keys()} == {"low": [15, 90, 32], "high": [40, 125, 80]}
+
+
+def test_runs_of_other_tasks_are_read_and_drawn(tmp_path: Path) -> None:
+    """Their names stand in the charts, and their figures in words; runs of health alone are as they were."""
+    usual = record("A", "grace", 42, 12.0)
+    epochs = [e | {"losses": [200.0, 0.9, 0.5], "weights": [1.0, 0.1, 0.1]} for e in usual.history]
+    tasks = [Task("soh", "soh", "regression"), Task("health")]
+    conventions = {"cap": 125, "tasks": [task.to_json() for task in tasks]}
+    soh = {"windows": 32.0, "units": 2.0, "rmse": 1.5, "mae": 1.0, "r2": 0.75}
+    spec = usual.spec | {"conventions": conventions, "method": "fixed-0.1", "id": "2" * 12}
+    other = replace(usual, id="2" * 12, spec=spec, history=epochs, tasks={"soh": soh})
+    nothing = replace(
+        other, id="3" * 12, spec=spec | {"seed": 43, "id": "3" * 12}, history=[], tasks={}
+    )  # of a baseline
+    for one in (usual, other, nothing):
+        one.write(tmp_path)
+    found = read_results(tmp_path)
+    assert not found.left_out
+    runs = {(run["method"], run["seed"]): run for run in data_of(page(found))["runs"]}
+    assert not {"tasks", "told"} & runs["grace", 42].keys()
+    run = runs["fixed-0.1", 42]
+    assert run["tasks"] == ["soh", "health"]
+    assert run["told"] == ["soh: RMSE 1.5, MAE 1, R2 0.75, on 32 windows of 2 units"]
+    assert run["losses"] == [[200, 200], [0.9, 0.9], [0.5, 0.5]]
+    drawn = dict(_epochs(run))
+    assert [row["value"] for row in drawn["tasks"]] == [0.9, 0.9]
+    assert [row["value"] for row in drawn["health"]] == [0.5, 0.5]
+    assert {row["series"] for row in drawn["weights"]} == {"RUL", "soh", "health"}
+    assert "tasks" not in dict(_epochs(runs["grace", 42]))
+    assert dict(_epochs(runs["fixed-0.1", 43])) == {}
+    alone = replace(found, records=tuple(r for r in found.records if r.spec["method"] == "fixed-0.1" and r.history))
+    assert draw(alone, tmp_path / "pictures") == 4
+    assert "soh" in (tmp_path / "pictures" / "run-A.svg").read_text()
 
 
 def test_its_diagnoses_are_those_of_the_files(html: str) -> None:

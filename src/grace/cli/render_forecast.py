@@ -56,14 +56,15 @@ def _show(found: Forecast, network: TrainedNetwork) -> None:
     table = Table(
         *(Column(name, justify="right") for name in (*found.names, "RUL", "interval", *_ahead(found))),
         "health",
+        *found.tasks,
         *(["note"] if noted else []),
         title=f"{what}, {network.interval.level:.0%} interval",
         title_justify="left",
     )
     for i in found.last:
-        table.add_row(*_cells(found, int(i)), *([str(found.note[i])] if noted else []))
+        table.add_row(*_cells(found, int(i)), *_task_cells(found, int(i)), *([str(found.note[i])] if noted else []))
     for name, why in found.left_out.items():
-        table.add_row(str(name), *[""] * (4 + len(_ahead(found))), f"not predicted: {why}")
+        table.add_row(str(name), *[""] * (4 + len(_ahead(found)) + len(found.tasks)), f"not predicted: {why}")
     Console(markup=False).print(table)
     if found.ahead.replacement is not None:
         _show_policies(found.ahead.replacement, conventions.unit)
@@ -82,6 +83,15 @@ def _cells(found: Forecast, i: int) -> tuple[str | Text, ...]:
         *_ahead_cells(found, i, digits),
         Text(found.states[state], _STYLES[state]),
     )
+
+
+def _task_cells(found: Forecast, i: int) -> list[str]:
+    """What is told of each task: a value, or the most probable class and its probability."""
+    classes, cells = {task.name: task.classes for task in found.conventions.tasks}, []
+    for name, told in found.tasks.items():
+        one = told[i]
+        cells.append(f"{one:.4g}" if one.ndim == 0 else f"{classes[name][one.argmax()]} ({one.max():.0%})")
+    return cells
 
 
 def _ahead(found: Forecast) -> list[str]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from grace.bench.summary import engine_error
-from grace.training.record import Record
+from grace.training.record import Record, task_line
 
 _FIGURES = {
     "rmse": ("RMSE", 2),
@@ -46,6 +46,8 @@ def show_run(
         if figures:
             table.add_row(name, *(f"{figures[key]:.{digits}f}" for key, (_, digits) in _FIGURES.items()))
     out.print(table)
+    for name, figures in record.tasks.items():
+        out.print(f"{name}: {task_line(figures)}", highlight=False, soft_wrap=True)
     if words := _error(record):
         out.print(words, style="dim")
     out.print(_interval(record), style="dim")

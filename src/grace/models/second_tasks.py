@@ -12,6 +12,7 @@ in nats, of which three states have at most log 3 = 1.10.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
@@ -119,5 +120,6 @@ class Head(NamedTuple):
             return emitted
         if self.kind == CLASS:
             return emitted.softmax(-1)
-        above = pad(emitted.sigmoid().cummin(-1).values, (1, 0), value=1.0)
+        falling = accumulate(emitted.sigmoid().unbind(-1), torch.minimum)  # as cummin, which ONNX does not have
+        above = pad(torch.stack(list(falling), -1), (1, 0), value=1.0)
         return above - pad(above[..., 1:], (0, 1))

@@ -27,6 +27,7 @@ def specs(methods: Mapping[str, Mark], legend: bool = False) -> dict[str, Spec]:
         "loss": _epochs("RUL loss, cycles²", _LOG),
         "loss_in_caps": _epochs("RUL loss, caps²", _LOG),
         "health": _epochs("health loss, nats"),
+        "tasks": _epochs("losses of tasks"),
         "validation": _epochs("validation RMSE, cycles", _LOG),
         "weights": _epochs("task weight", {"scale": {"zero": True}}),
         "ratio": _epochs("gradient ratio", _LOG),

@@ -101,20 +101,27 @@ def _bands(diagnoses: Sequence[Row]) -> dict[str, list[Row]]:
 def _epochs(run: Row) -> list[tuple[str, list[Row]]]:
     """Charts of a run that hold something, with their rows."""
     loss = "loss_in_caps" if run["unit"] == "cap" else "loss"
-    losses, weights = run["losses"], run["weights"]
+    losses, weights, names = run["losses"], run["weights"], run.get("tasks", ["health"])
+
+    def beside(columns: Sequence[Sequence[float | None]], wanted: Sequence[str]) -> list[Row]:
+        """A series a task other than RUL."""
+        found = [_series(columns[i : i + 1], name, 0.6 / i) for i, name in enumerate(names, 1) if name in wanted]
+        return [row for rows in found for row in rows]
+
     rows = {
         loss: _series(losses[:1]),
-        "health": _series(losses[1:2]),
+        "health": [row | {"name": None} for row in beside(losses, ["health"])],
+        "tasks": beside(losses, [name for name in names if name != "health"]),
         "validation": _series([run["validation"]]),
-        "weights": _series(weights[:1], "RUL") + _series(weights[1:2], "health"),
+        "weights": _series(weights[:1], "RUL") + beside(weights, names),
         "ratio": _series([run.get("ratio", [])]),
         "cosine": _series([run.get("rho", [])]),
     }
     return [(name, found) for name, found in rows.items() if found]
 
 
-def _series(columns: Sequence[Sequence[float | None]], label: str = "") -> list[Row]:
-    share = 0.6 if label == "health" else 1  # two names never in one place
+def _series(columns: Sequence[Sequence[float | None]], label: str = "", share: float = 1.0) -> list[Row]:
+    """Columns over epochs; the label stands at a ``share`` of them, so that two are never in one place."""
     return [
         {"epoch": epoch, "value": value, "series": label, "name": label if label and epoch == at else None}
         for column in columns

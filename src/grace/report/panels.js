@@ -110,13 +110,18 @@ panels.push(() => {
 
 const EPOCHS = {
   loss: run => run.unit === "cap" ? [] : series(run.losses[0]), loss_in_caps: run => run.unit === "cap" ? series(run.losses[0]) : [],
-  health: run => series(run.losses[1]), validation: run => series(run.validation),
-  weights: run => [...series(run.weights[0], "RUL"), ...series(run.weights[1], "health")],
+  health: run => beside(run, run.losses, name => name === "health").map(row => ({ ...row, name: null })),
+  tasks: run => beside(run, run.losses, name => name !== "health"), validation: run => series(run.validation),
+  weights: run => [...series(run.weights[0], "RUL"), ...beside(run, run.weights, () => true)],
   ratio: run => series(run.ratio), cosine: run => series(run.rho, "", run.rho_low, run.rho_high),
 };
 
-function series(column = [], label = "", low = [], high = []) {
-  const at = Math.floor((column.length - 1) * (label === "health" ? 0.6 : 1)); // two names never in one place
+function beside(run, columns, wanted) { // a series a task other than RUL
+  return (run.tasks ?? ["health"]).flatMap((name, i) => wanted(name) ? series(columns[i + 1], name, [], [], 0.6 / (i + 1)) : []);
+}
+
+function series(column = [], label = "", low = [], high = [], share = 1) {
+  const at = Math.floor((column.length - 1) * share); // two names never in one place
   return column.map((value, epoch) => ({ epoch, value, series: label, low: low[epoch], high: high[epoch],
     name: label && epoch === at ? label : null })).filter(row => row.value !== null);
 }
@@ -167,7 +172,8 @@ function runPanel() {
   const figures = run.figures.honest;
   const cover = run.half === null ? "" : ` The ${Math.round(100 * run.level)} % interval is ± ${run.half} cycles${run.low || run.widths ? " on average" : ""} and held ${(100 * run.coverage).toFixed(0)} % of the test engines.`;
   const kept = run.best < 0 ? "Fitted in one go, without epochs." : `Epoch ${run.best} was kept (dotted line).`;
-  $("run-words").textContent = `${kept}${figures ? ` Test RMSE ${figures[0].toFixed(2)} cycles, NASA score ${figures[1].toFixed(0)}, labels capped.` : ""}${cover}`;
+  $("run-words").textContent = `${kept}${figures ? ` Test RMSE ${figures[0].toFixed(2)} cycles, NASA score ${figures[1].toFixed(0)}, labels capped.` : ""}${cover}`
+    + (run.told?.length ? ` Told of held-out engines: ${run.told.join("; ")}.` : "");
   $("engine-words").textContent = engineWords(rows.find(row => row.engine === state.engine), run);
   return rows;
 }

@@ -15,7 +15,7 @@ from grace.alignment.study import Study
 from grace.bench.store import Store
 from grace.errors import GraceError
 from grace.report.estimates import VIEWS, figures
-from grace.training.record import DONE, Record
+from grace.training.record import DONE, Record, task_line
 
 T = TypeVar("T")
 MALFORMED = (GraceError, KeyError, TypeError, ValueError, AttributeError, IndexError)
@@ -109,6 +109,8 @@ def columns_of(record: Record) -> dict[str, Any]:
     :func:`_widths` makes of intervals of their own width); ``engines`` holds the numbers of the engines and their true RUL,
     cycles, which runs of one data set share.
 
+    Of a run with other tasks than the health states from RUL, ``tasks`` are the names of all, and ``told`` how well each is told.
+
     Raises:
         KeyError, TypeError, ValueError: A field is missing, or of another kind than a record has.
     """
@@ -135,6 +137,8 @@ def columns_of(record: Record) -> dict[str, Any]:
         "rul": [_short(v) for v in predictions["rul"]],
         "engines": {name: predictions[name] for name in ("engine", "true")},
     }
+    if tasks := [_text(task["name"]) for task in spec["conventions"].get("tasks", ())]:
+        run |= {"tasks": tasks, "told": [f"{name}: {task_line(found)}" for name, found in record.tasks.items()]}
     if columns[3:]:
         rul, low, high = ([_number(v) for v in predictions[name]] for name in columns[2:])
         run |= _widths(rul, low, high, _number(spec["conventions"]["cap"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from grace.training.conformal import LEVEL, engines_needed
 from grace.training.evaluate import Predictions
 from grace.training.fitted import NETWORK
 from grace.training.spec import RunSpec
+from grace.training.task_figures import no_better
 
 FEW_ENGINES = 5
 COLLAPSED = 0.1
@@ -39,11 +40,28 @@ def concerns(
         history: Its epochs, of an ensemble their means.
         found: Predictions of the engines that were held out, in the epoch that was kept.
         truth: What these are compared with.
-        of_fleet: What is said of its engines: which were suspended, or may have been, and which could not be read.
+        of_fleet: What is said of its tasks and its engines: which were suspended, or may have been, and which could not be read.
     """
     made = [*_of_predictions(spec, found, truth), *_of_epochs(spec, history)]
     made = [*made, *_of_engines(spec, len(np.unique(truth.engine))), *_of_columns(spec)]
     return [*made, *map(Concern, of_fleet)]
+
+
+def of_tasks(figures: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """What is said of tasks that are told no better than by the labels alone, from their figures by name."""
+    lines = []
+    for name, found in figures.items():
+        units = f"{found['units']:.0f} unit{'s' * (found['units'] != 1)}"
+        if not found["windows"]:
+            lines.append(f"{name} is known of no held-out unit that failed: nothing says how well it is told.")
+        elif no_better(found):
+            what, figure = (
+                ("mean", f"R2 {found['r2']:.2f}")
+                if "r2" in found
+                else ("base rates", f"loss {found['loss']:.2f} of theirs")
+            )
+            lines.append(f"{name} is told no better than by its {what}: {figure} on {units}.")
+    return lines
 
 
 def _of_predictions(spec: RunSpec, found: Predictions, truth: Truth) -> Iterator[Concern]:

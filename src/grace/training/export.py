@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from grace.data.conditions import Conditioner
+from grace.data.tasks import HEALTH, REGRESSION, SENSORS
 from grace.errors import GraceError
 from grace.files import replacing
+from grace.models.second_tasks import Head
 from grace.training.model_file import TrainedNetwork
 from grace.training.outcome import Member
 
 TOLERANCE = 1e-3
-"""Largest difference to torch, in cycles of RUL (of a table in 125ths of its cap) and in probabilities."""
+"""Largest difference to torch, in cycles of RUL (of a table in 125ths of its cap), standard deviations of a label, and
+probabilities."""
 
 
 class _Scaled(nn.Module):
@@ -34,8 +38,8 @@ class _Scaled(nn.Module):
         for name in ("unit", "centres", "mean", "scale"):
             self.register_buffer(name, torch.from_numpy(getattr(member.conditioner, name)))
 
-    def forward(self, windows: Tensor, settings: Tensor | None) -> tuple[Tensor, Tensor]:
-        """RUL in cycles ``[N]``, probabilities of the health states ``[N, 3]``."""
+    def forward(self, windows: Tensor, settings: Tensor | None) -> tuple[Tensor, ...]:
+        """RUL in cycles ``[N]``, and what each head emits ``[N, outputs]``."""
         mean, scale = self.mean[0], self.scale[0]
         if settings is not None:  # the nearest centre, as :meth:`Conditioner.assign` finds it
             away = (settings.double() / self.unit)[..., None, :] - self.centres
@@ -44,8 +48,7 @@ class _Scaled(nn.Module):
         values = (windows[..., : self.features].double() - mean) / scale
         if self.step:
             values = torch.cat([values, windows[..., self.features :].double() / self.step], -1)
-        rul, logits = self.model(values.float())
-        return rul.float(), logits.float().softmax(-1)
+        return tuple(emitted.float() for emitted in self.model(values.float()))
 
 
 class _Exported(nn.Module):
@@ -55,16 +58,36 @@ class _Exported(nn.Module):
         super().__init__()
         self.members = nn.ModuleList(_Scaled(member) for member in network.members)
         self.cap, self.cuts = float(network.conventions.cap), network.conventions.health_cuts
-        self.trained = network.spec.trains("health")
+        self.heads = {head.name: (place, head) for place, head in enumerate(Head.every(network.conventions), 1)}
+        trained = [task.name for task in network.conventions.tasks if network.spec.trains(task.name)]
+        self.health = HEALTH.name in trained
+        self.tasks = [n for n in trained if n != HEALTH.name and n not in SENSORS]
+        taken = ("rul", "health", *inputs(network))
+        self.outputs = ["rul", "health", *(f"predicted_{n}" if n in taken else n for n in self.tasks)]
+        scales = [self._scale(name) for name in self.tasks]
+        self.units = [network.conventions.cycle, 1.0, *scales]
 
-    def forward(self, windows: Tensor, settings: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, windows: Tensor, settings: Tensor | None = None) -> tuple[Tensor, ...]:
         """See :func:`export_onnx`."""
-        ruls, healths = zip(*(member(windows, settings) for member in self.members), strict=True)
-        rul = torch.stack([one.clamp(max=self.cap) for one in ruls]).mean(0)
-        if self.trained:
-            return rul, torch.stack(list(healths)).mean(0)
+        found = [member(windows, settings) for member in self.members]
+        rul = torch.stack([one[0].clamp(max=self.cap) for one in found]).mean(0)
+        others = [self._told(name, found) for name in self.tasks]
+        if self.health:
+            return rul, self._told(HEALTH.name, found), *others
         healthy, critical = (rul >= self.cuts[0]).float(), (rul < self.cuts[1]).float()
-        return rul, torch.stack([healthy, 1 - healthy - critical, critical], -1)
+        return rul, torch.stack([healthy, 1 - healthy - critical, critical], -1), *others
+
+    def _told(self, name: str, found: Sequence[tuple[Tensor, ...]]) -> Tensor:
+        """Mean over the members of a task's values ``[N]`` or probabilities ``[N, C]``."""
+        place, head = self.heads[name]
+        mean = torch.stack([head.told(one[place]) for one in found]).mean(0)
+        return mean[:, 0] if head.kind == REGRESSION else mean
+
+    def _scale(self, name: str) -> float:
+        """What a difference in a task is measured in: the standard deviation of its label, or 1 of probabilities."""
+        values = [dict(member.named_buffers()) for member in self.members]
+        regression = self.heads[name][1].kind == REGRESSION
+        return max(float(found[f"model.{name}_scale"].max()) for found in values) if regression else 1.0
 
 
 def export_onnx(network: TrainedNetwork, path: Path) -> float:
@@ -74,11 +97,13 @@ def export_onnx(network: TrainedNetwork, path: Path) -> float:
     first; :data:`~grace.data.fleet.AGE` is a column like any other, with the engine's age at each row. Where it knows several
     operating conditions ``settings [N, T, D]`` of the same rows. Where statistics are over time, windows have one more column,
     the last: the time since the row before, in the unit of RUL, 0 at an engine's first row and in its copies that fill up the
-    front. Outputs: ``rul [N]`` in cycles, at most the cap, and ``health [N, 3]``, probabilities of the states. The file is kept
-    only if ONNX Runtime gives torch's numbers, on batches of 1 and 7.
+    front. Outputs: ``rul [N]`` in cycles, at most the cap, ``health [N, 3]``, probabilities of the states, and of every other
+    task that was trained and has a column its values ``[N]`` or the probabilities of its classes ``[N, C]``, by its name, or as
+    ``predicted_NAME`` where an input is called so. The file is kept only if ONNX Runtime gives torch's numbers, on batches of 1
+    and 7.
 
     Returns:
-        The largest difference found, over both outputs.
+        The largest difference found, over all outputs; of a regression in standard deviations of its label.
 
     Raises:
         GraceError: The extra ``onnx`` is not installed, the file cannot be written, or the numbers differ.
@@ -99,8 +124,7 @@ def export_onnx(network: TrainedNetwork, path: Path) -> float:
     with replacing(path) as part:
         _write(module, _example(network, 2), part)
         session = onnxruntime.InferenceSession(part.read_bytes(), providers=["CPUExecutionProvider"])
-        cycle = network.conventions.cycle
-        difference = max(_difference(module, session, _example(network, count), cycle) for count in (1, 7))
+        difference = max(_difference(module, session, _example(network, count)) for count in (1, 7))
         if not difference <= TOLERANCE:
             raise GraceError(
                 f"{path}: ONNX Runtime should give torch's numbers to {TOLERANCE:g}. Found a difference of {difference:g}. "
@@ -152,7 +176,7 @@ def _write(module: _Exported, example: dict[str, Tensor], path: Path) -> None:
             tuple(example.values()),
             path,
             input_names=list(example),
-            output_names=["rul", "health"],
+            output_names=module.outputs,
             dynamic_shapes=tuple({0: torch.export.Dim("batch", min=1)} for _ in example),
             dynamo=True,
             external_data=False,
@@ -161,8 +185,8 @@ def _write(module: _Exported, example: dict[str, Tensor], path: Path) -> None:
 
 
 @torch.no_grad()
-def _difference(module: _Exported, session: object, example: dict[str, Tensor], cycle: float) -> float:
+def _difference(module: _Exported, session: object, example: dict[str, Tensor]) -> float:
     expected = module(*example.values())
-    found = session.run(["rul", "health"], {name: values.numpy() for name, values in example.items()})  # type: ignore[attr-defined]
-    rul, health = (float(np.abs(e.numpy() - f).max()) for e, f in zip(expected, found, strict=True))
-    return max(rul / cycle, health)
+    found = session.run(module.outputs, {name: values.numpy() for name, values in example.items()})  # type: ignore[attr-defined]
+    pairs = zip(expected, found, module.units, strict=True)
+    return float(np.max([np.abs(e.numpy() - f).max() / unit for e, f, unit in pairs]))  # NaN stays NaN

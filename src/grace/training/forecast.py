@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.conventions import Conventions
-from grace.data.tasks import STATES
+from grace.data.tasks import REGRESSION, STATES
 from grace.training.maintenance import Ahead
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Forecast:
         probability: Probability of each health state, ``[N, 3]``; None of a network that was not trained on them.
         left_out: Engines that cannot be predicted, by name, with the reason; none of the ``N``.
         conventions: Those of the network; they name columns, unit and health states.
+        tasks: Of every other task with a column that was trained, by its name: values in units of its label ``[N]``, or the
+            probability of each of its classes ``[N, C]``.
         ahead: Probability of failure within horizons, and dates of replacement, where they were asked for.
     """
 
@@ -47,6 +49,7 @@ class Forecast:
     probability: NDArray[np.float32] | None
     left_out: Mapping[int | str, str]
     conventions: Conventions
+    tasks: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     ahead: Ahead = field(default_factory=Ahead)
 
     @property
@@ -69,7 +72,8 @@ class Forecast:
     def columns(self) -> dict[str, NDArray[Any]]:
         """The predictions by column, ``[N]`` each, in the order of files and frames.
 
-        Engine and time have the names of the table; a name of ours that it has taken is ``predicted_NAME``.
+        Engine and time have the names of the table; a name of ours that it has taken is ``predicted_NAME``, and so is that of a
+        task which one of the other columns has.
         """
         own: list[tuple[str, NDArray[Any]]] = [("rul", self.rul), ("low", self.low), ("high", self.high)]
         if self.conventions.table is not None:
@@ -79,13 +83,25 @@ class Forecast:
         if self.probability is not None:
             each = self.probability.T.astype(np.float64)  # so that three decimals are three
             own += [(f"p_{name}", column) for name, column in zip(self.states, each, strict=True)]
-        own.append(("note", self.note))
         found = dict(zip(self.names, (self.engine, self.cycle), strict=True))
-        for name, values in own:
-            while name in found:
-                name = f"predicted_{name}"
-            found[name] = values
+        put(found, own)
+        put(found, [("note", self.note)])  # before the tasks, one of which may be called so
+        note = list(found)[-1]
+        put(found, self.by_task())
+        found[note] = found.pop(note)
         return found
+
+    def by_task(self) -> list[tuple[str, NDArray[Any]]]:
+        """Columns of the tasks: a value, or the most probable class and, as ``p_NAME``, its probability."""
+        columns: list[tuple[str, NDArray[Any]]] = []
+        for task in self.conventions.tasks:
+            if (told := self.tasks.get(task.name)) is None:
+                continue
+            if task.kind == REGRESSION:
+                columns.append((task.name, told))
+            else:
+                columns += [(task.name, np.array(task.classes)[told.argmax(1)]), (f"p_{task.name}", told.max(1))]
+        return columns
 
     def to_polars(self) -> pl.DataFrame:
         """A row a prediction, and a row for each engine that was left out, with nothing but its name and a note.
@@ -106,3 +122,11 @@ class Forecast:
         import pandas as pd  # type: ignore[import-untyped]  # whoever asks for one has it
 
         return pd.DataFrame({column.name: column.to_numpy() for column in self.to_polars()})
+
+
+def put(found: dict[str, NDArray[Any]], columns: Iterable[tuple[str, NDArray[Any]]]) -> None:
+    """Add columns to others; a name that is taken is ``predicted_NAME``."""
+    for name, values in columns:
+        while name in found:
+            name = f"predicted_{name}"
+        found[name] = values

@@ -22,7 +22,7 @@ from grace.data.tables.spared import said_of_left_out
 from grace.data.windows import Truth, Windows
 from grace.models.baselines import input_of
 from grace.training.baselines import Fits
-from grace.training.concerns import concerns
+from grace.training.concerns import concerns, of_tasks
 from grace.training.conformal import LEVEL, Interval, Values
 from grace.training.evaluate import Predictions
 from grace.training.fitted import NETWORK
@@ -32,6 +32,7 @@ from grace.training.replica import Replica
 from grace.training.spec import RunSpec
 from grace.training.stack import Stack
 from grace.training.survival import OutOfFold, held_out
+from grace.training.task_figures import task_figures
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +92,9 @@ def finished(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int], fleet: 
     facts: dict[str, Any] = {"validation": chosen.figures(truth, spec.conventions.cycle)}
     if spec.folds:
         facts["validation"] |= _over_engines(chosen, truth)
-    doubts = concerns(spec, history, chosen, truth, [*filter(None, [splits[0].suspension]), *left_out])
+    facts["tasks"] = task_figures(spec, chosen, np.concatenate([side.labels for side in sides]), truth.engine)
+    of_fleet = [*of_tasks(facts["tasks"]), *filter(None, [splits[0].suspension]), *left_out]
+    doubts = concerns(spec, history, chosen, truth, of_fleet)
     facts["concerns"] = [doubt.line for doubt in doubts]
     facts["interval"] = {"level": LEVEL, "half_width": interval.half_width(ruls)}
     survival = held_out(models, splits, spec, interval, fleet, stack.device) if spec.trains("rul") else None

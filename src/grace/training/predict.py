@@ -15,6 +15,7 @@ from grace.data.load import as_fleet
 from grace.data.tables.scan import Frame
 from grace.data.tables.spared import said_of_left_out
 from grace.data.tables.table import SECONDS
+from grace.data.tasks import REGRESSION
 from grace.data.windows import Windows
 from grace.errors import GraceError, GraceWarning, UnitError
 from grace.models.baselines import input_of
@@ -51,7 +52,7 @@ def predict(
 
     Returns:
         The predictions as arrays (``engine``, ``cycle``, ``rul``, ``low``, ``high``, ``health``, ``note``, each ``[N]``, and
-        ``probability [N, 3]``), with ``left_out``; ``to_polars()`` and ``to_pandas()`` give them as a frame.
+        ``probability [N, 3]``; ``tasks`` by name), with ``left_out``; ``to_polars()`` and ``to_pandas()`` give them as a frame.
 
     Raises:
         GraceError: A column that the network was trained on is missing, no engine can be read, ``every`` is below 1, or
@@ -78,7 +79,14 @@ def predict(
     probability = found.probability if network.spec.trains("health") else None
     engine, time = fleet.engines[fleet.engine_at(ends)], time_at(fleet, ends)
     known = engine, time, sides[0], sides[1], sides[2], found.health, marks.notes(), probability
-    return Forecast(*known, fleet.left_out, network.conventions, told)
+    return Forecast(*known, fleet.left_out, network.conventions, _tasks(network, found), told)
+
+
+def _tasks(network: TrainedNetwork, found: Predictions) -> dict[str, NDArray[np.float64]]:
+    """What is said of the tasks with columns of their own: values ``[N]`` or probabilities ``[N, C]``."""
+    with_column = {task.name: task.kind for task in network.conventions.tasks if task.column}
+    wide = {name: values.astype(np.float64) for name, values in found.tasks.items() if name in with_column}
+    return {name: values[:, 0] if with_column[name] == REGRESSION else values for name, values in wide.items()}
 
 
 def _predicted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,16 @@ ENGINE = "2"
 """1: one network at a time through ``nn.LSTM``; where its environment has ``stack``, a first stack with one dropout mask for all.
 2: runs are stacks of one or more, each with its own dropout. Without dropout the numbers are the same to rounding."""
 
+_TASK = {
+    "rmse": ("RMSE", ".4g"),
+    "mae": ("MAE", ".4g"),
+    "r2": ("R2", ".2f"),
+    "accuracy": ("accuracy", ".3f"),
+    "macro_f1": ("macro-F1", ".3f"),
+    "loss": ("loss over that of the base rates", ".2f"),
+}
+"""What the figures of a task are called, and their formats."""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -38,6 +49,8 @@ class Record:
         best_epoch: Epoch (from 0) whose averaged weights were kept: lowest validation RMSE.
         history: One dict an epoch: mean losses and weights, learning rate, validation RMSE, rho and ratio where measured.
         validation: Figures on the validation windows, see :meth:`grace.training.evaluate.Predictions.figures`.
+        tasks: Figures of each task with labels of its own on the validation windows where they are known, by its name, see
+            :func:`grace.training.task_figures.figures_of`; empty in records of before there were such tasks.
         test: Figures on the test engines, read once, at ``best_epoch``; empty without test engines.
         source: Epoch, RMSE and score of the epoch that is best *on the test set*: the source's protocol, optimistic.
         interval: Half width (cycles) and level of the conformal interval, and its coverage on the test engines.
@@ -60,6 +73,7 @@ class Record:
     best_epoch: int = -1
     history: list[dict[str, Any]] = field(default_factory=list)
     validation: dict[str, float] = field(default_factory=dict)
+    tasks: dict[str, dict[str, float]] = field(default_factory=dict)
     test: dict[str, float] = field(default_factory=dict)
     source: dict[str, float] = field(default_factory=dict)
     interval: dict[str, float | None] = field(default_factory=dict)
@@ -92,3 +106,11 @@ class Record:
         if record.spec.get("id") != record.id:
             raise DamagedError(path, f"run {record.id} with the spec of {record.spec.get('id')}")
         return record
+
+
+def task_line(figures: Mapping[str, float]) -> str:
+    """The figures of a task (:attr:`Record.tasks`) in a line, and on how many windows of how many units they are."""
+    shown = [f"{called} {figures[name]:{form}}" for name, (called, form) in _TASK.items() if name in figures]
+    windows, units = (f"{figures[name]:,.0f} {name[:-1]}{'s' * (figures[name] != 1)}" for name in ("windows", "units"))
+    on = f"on {windows} of {units}" if figures["windows"] else "known on no held-out window"
+    return ", ".join([*shown, on])

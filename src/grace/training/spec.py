@@ -10,7 +10,7 @@ from grace.core.weighted_mse import INNER
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.tables.columns import Columns
-from grace.data.tasks import RUL, Task, check_settled
+from grace.data.tasks import HEALTH, RUL, Task, check_settled
 from grace.errors import GraceError, check_one_of
 from grace.formats import DamagedError, Format, built, checksum
 from grace.models.cnn_bilstm_attention import Architecture
@@ -126,6 +126,12 @@ class RunSpec:
             alone = replace(self.conventions, tasks=Conventions.tasks)
             vars(self).update(conventions=alone, options=(("weights", (weights[0], 0.0)),))
         options = Method(self.outer, self.inner, dict(self.options)).resolved(len(self.tasks))
+        given: tuple[float, ...] = options.get("weights") or (1.0,)
+        if not given[0] and not (HEALTH.name in self.tasks and given[self.tasks.index(HEALTH.name)]):
+            raise GraceError(
+                f"A run should train RUL or health, which its epoch is chosen by. Found the weights {given} of "
+                f"{', '.join(self.tasks)}. Give one of the two a weight."
+            )
         object.__setattr__(self, "options", tuple(options.items()))
         controller = build_outer(self.outer, len(self.tasks), **options)
         if self.folds:  # nothing is chosen on an epoch, neither by the validation engines nor on the side
