@@ -23,8 +23,7 @@ def test_the_study_has_more_than_forty_cases_with_names_of_their_own() -> None:
 
 def labels(name: str, data: Path, family: str = "FD001") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     fleet, _ = engines_of(Case(family, name), data)
-    assert fleet.labels is not None
-    return fleet.labels, fleet.rul(), fleet.engine_of_row()
+    return fleet.labels["health"].astype(int), fleet.rul(), fleet.engine_of_row()
 
 
 def test_label_schemes_on_real_engines(cmapss_dir: Path) -> None:
@@ -43,11 +42,11 @@ def test_label_schemes_on_real_engines(cmapss_dir: Path) -> None:
 
 def test_condition_labels_follow_the_settings(cmapss_dir: Path) -> None:
     fleet, _ = engines_of(Case("FD002", "condition", share=0.1), cmapss_dir)
-    assert fleet.labels is not None
-    assert np.bincount(fleet.labels).min() > 0.2 * len(fleet.labels)
+    found = fleet.labels["health"]
+    assert np.bincount(found.astype(int)).min() > 0.2 * len(found)
     altitude = fleet.values[:, fleet.columns.index("setting_1")].round(0)
     for value in np.unique(altitude):
-        assert len(np.unique(fleet.labels[altitude == value])) == 1
+        assert len(np.unique(found[altitude == value])) == 1
 
 
 def test_a_share_of_the_engines_and_the_same_ones_for_all_labels(cmapss_dir: Path) -> None:
@@ -61,10 +60,8 @@ def test_a_share_of_the_engines_and_the_same_ones_for_all_labels(cmapss_dir: Pat
 def test_simulated_cases_share_their_sensors() -> None:
     (helps, test), (hurts, _) = (engines_of(Case("sim-6x2-40", f"dial{d}", size="tiny"), None) for d in ("+1", "-1"))
     np.testing.assert_array_equal(helps.values, hurts.values)
-    assert helps.labels is not None
-    assert hurts.labels is not None
-    assert (helps.labels != hurts.labels).any()
-    assert test.labels is None  # figures are of RUL; the health states of a test are derived from it
+    assert (helps.labels["health"] != hurts.labels["health"]).any()
+    assert not test.labels  # figures are of RUL; the health states of a test are derived from it
 
 
 def test_messages() -> None:

@@ -21,7 +21,7 @@ def fleet_of(lengths: list[int], timed: bool = False) -> Fleet:
     engine = np.repeat(np.arange(1, len(lengths) + 1), lengths)
     row = np.concatenate([np.arange(n) for n in lengths])
     found = Fleet.of_rows("fleet", engine, np.column_stack([engine, row]).astype(float), ("engine", "row"))
-    found = replace(found, labels=row % 3)
+    found = replace(found, labels={"health": row % 3.0})
     if not timed:
         return found
     time = 5.0 + 2 * row
@@ -48,7 +48,7 @@ def test_what_is_suspended(lengths: list[int], share: float, seed: int, timed: b
         rows = np.arange(found.starts[e], found.starts[e + 1])
         first = whole.starts[e]
         assert (found.values[rows] == np.asarray(whole.values)[first : first + after]).all()
-        assert (np.asarray(found.labels)[rows] == np.asarray(whole.labels)[first : first + after]).all()
+        assert (found.labels["health"][rows] == whole.labels["health"][first : first + after]).all()
         if found.failed[e]:
             assert after == before
             assert (found.rul_at(rows) == whole.rul_at(np.arange(first, first + before))).all()

@@ -149,7 +149,7 @@ def test_a_look_ahead_puts_the_parameters_back_and_is_taken_along_the_health_gra
 def test_some_windows_are_windows_of_the_validation_engines() -> None:
     fleet, _ = engines_of(CASE, None)
     validation = probes.Split.of(spec_of(CASE, "baseline", 1), fleet, None).validation
-    x, rul, label = probes.some_windows(validation, 0)
+    x, rul, label, _ = probes.some_windows(validation, 0)
     assert len(x) == len(rul) == len(label) == min(probes.HELD, len(validation))
     every = validation.batch(np.arange(len(validation))).reshape(len(validation), -1)
     assert {row.tobytes() for row in x.reshape(len(x), -1).numpy()} <= {row.tobytes() for row in every}
