@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from grace.cli import work
-from grace.cli.options import RESULTS, Device, GridOptions, Jobs, Protocol, grouped, is_gpu
+from grace.cli.grouped import grouped
+from grace.cli.options import RESULTS, Device, GridOptions, Jobs, Protocol, is_gpu
 from grace.errors import GraceError
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from grace.cli import work
-from grace.cli.options import Data, EngineOptions, grouped
+from grace.cli.grouped import grouped
+from grace.cli.options import Data, EngineOptions
 from grace.errors import GraceError
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)

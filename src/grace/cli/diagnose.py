@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from grace.cli import work
-from grace.cli.options import EngineOptions, Engines, OptionalJobs, Profile, Size, grouped
+from grace.cli.grouped import grouped
+from grace.cli.options import EngineOptions, Engines, OptionalJobs, Profile, Size
 from grace.errors import GraceError, check_one_of
 
 app = typer.Typer(rich_markup_mode=None)

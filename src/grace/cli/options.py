@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass, fields, is_dataclass, replace
-from functools import wraps
-from inspect import Parameter, Signature, signature
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
 from grace.cli import work
+from grace.cli.task_options import TaskOptions, weighted
 from grace.errors import GraceError
 
 RESULTS = Path("results")
@@ -39,7 +36,7 @@ _OF_UNITS = ("engine", "event", "group")
 
 
 @dataclass(frozen=True)
-class _TableOptions:
+class _TableOptions(TaskOptions):
     """A table of the user's own and the roles of its columns."""
 
     table: Annotated[
@@ -55,7 +52,6 @@ class _TableOptions:
         ),
     ] = None
     features: Annotated[str | None, typer.Option(help="Columns with commas, and age; default all that vary.")] = None
-    label: Annotated[str | None, typer.Option(help="Column of a table with own health labels, three classes.")] = None
     target: Annotated[str | None, typer.Option(help="Column with each row's RUL; default last time minus time.")] = None
     event: Annotated[
         str | None,
@@ -90,7 +86,7 @@ class EngineOptions(_TableOptions):
     unit_table: Annotated[
         Path | None,
         typer.Option(
-            help="Table of one row an engine: the columns --engine and --event, perhaps --group and --duration."
+            help="Table of one row an engine: --engine, --event, perhaps --group, --duration, columns of --task."
         ),
     ] = None
     window: Annotated[
@@ -117,7 +113,7 @@ class EngineOptions(_TableOptions):
             return work.opened(self, tuple(dict.fromkeys(_listed(self.features or ""))))
         of_units = _OF_UNITS if self.unit_table is not None else ()
         for name in (field.name for field in fields(_TableOptions) if field.name not in of_units):
-            if getattr(self, name) is not None and name != "time_unit":
+            if getattr(self, name) is not None and name not in ("time_unit", "task"):
                 option = name.replace("_", "-")
                 raise GraceError(f"`--{option}` should come with --table. Found it alone. Name the table.")
         return None
@@ -135,8 +131,8 @@ class EngineOptions(_TableOptions):
         """What is read: the table, or the folder of the files, with the table of units where one is named."""
         if opened is not None or self.unit_table is None:
             return opened or self.data
-        names = {name: value for name in _OF_UNITS if (value := getattr(self, name))}
-        return work.WithUnits(self.data, self.unit_table.absolute(), **names)
+        names: dict[str, Any] = {name: value for name in _OF_UNITS if (value := getattr(self, name))}
+        return work.WithUnits(self.data, self.unit_table.absolute(), tasks=self.tasks(), **names)
 
     def change(
         self, base: work.Conventions, opened: work.TableSource | None, fleet: work.Fleet | None = None
@@ -147,13 +143,19 @@ class EngineOptions(_TableOptions):
         found: dict[str, Any] = {name: value for name, value in scales.items() if value is not None}
         if opened is not None:
             assert fleet is not None
-            base = replace(base, features=opened.features, conditions=opened.conditions, table=opened.columns)
-            return base.scaled_to(fleet, **found)
+            given: dict[str, Any] = {
+                "features": opened.features,
+                "conditions": opened.conditions,
+                "table": opened.columns,
+            }
+            return replace(base, tasks=opened.tasks or base.tasks, **given).scaled_to(fleet, **found)
         if self.conditions != "auto" and not self.conditions.isdigit():
             raise GraceError(
                 f"`--conditions` should be auto or a number. Found {self.conditions!r}. Names of columns go with --table."
             )
-        return replace(base, conditions=0 if self.conditions == "auto" else int(self.conditions), **found)
+        tasks = self.in_units(self.tasks()) if fleet is None or not fleet.tasks else fleet.tasks
+        count = 0 if self.conditions == "auto" else int(self.conditions)
+        return replace(base, conditions=count, tasks=tasks or base.tasks, **found)
 
     def _cuts(self) -> tuple[int | float | None, ...] | None:
         """Health cuts as numbers; None where none are named."""
@@ -206,6 +208,10 @@ class TrainingOptions(EngineOptions):
         str, typer.Option(help="Part of the backbone that Gramians are measured on: backbone, or upper for speed.")
     ] = "backbone"
 
+    weight: Annotated[
+        list[str] | None, typer.Option(help="Weight of a task beside RUL's of 1, e.g. soh=0.1; repeatable.")
+    ] = None
+
     def choices(self, opened: work.TableSource | None, fleet: work.Fleet | None = None) -> dict[str, Any]:
         """Arguments of :func:`grace.training.run_spec.run_spec`; ``fleet`` as for :meth:`change`."""
         conventions = self.change(work.Conventions(), opened, fleet)
@@ -214,7 +220,8 @@ class TrainingOptions(EngineOptions):
         names = ("model", "size", "protocol", "rul_scale", "measure_every", "measure_on")
         given = {name: getattr(self, name) for name in names}
         given |= {"folds": self.folds or 0, "suspended": self.suspended or work.SUSPENDED[0]}
-        return given | {"schedule": plan, "conventions": conventions, "max_validation_rul": usual.max_validation_rul}
+        given |= {"schedule": plan, "conventions": conventions, "max_validation_rul": usual.max_validation_rul}
+        return given | {"tasks": weighted(conventions.tasks, self.weight or ())} if self.weight else given
 
 
 @dataclass(frozen=True)
@@ -238,7 +245,8 @@ class GridOptions(TrainingOptions):
         names = _listed(self.datasets) if opened is None else [opened.name]
         alone = self.model != TrainingOptions.model and self.methods == GridOptions.methods
         methods = [self.model] if alone else _listed(self.methods)
-        fleet = None if opened is None else work.load_train("", opened)
+        named = opened is not None or (self.unit_table is not None and self.task)
+        fleet = work.load_train(names[0], self.source(opened)) if named else None
         return work.grid(names, methods, seeds, data=self.source(opened), **self.choices(opened, fleet))
 
 
@@ -261,37 +269,3 @@ def _whole(number: float | None) -> int | float | None:
 def _listed(text: str) -> list[str]:
     """Names with commas between."""
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """A command for typer, whose parameters that are groups of options (dataclasses) become an option a field.
-
-    Where it has a parameter ``profile``, a :data:`Profile`, that is served here.
-    """
-    hints = get_type_hints(command, include_extras=True)
-    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
-
-    @wraps(command)
-    def wrapper(**given: Any) -> None:
-        made = {name: group(**{f.name: given.pop(f.name) for f in fields(group)}) for name, group in groups.items()}
-        with work.profiled() if given.get("profile") else nullcontext():
-            command(**made, **given)
-
-    every = [
-        p.replace(kind=Parameter.KEYWORD_ONLY, annotation=hints[p.name])
-        for p in signature(command).parameters.values()
-        if p.name not in groups
-    ]
-    every += [parameter for group in groups.values() for parameter in _parameters(group)]
-    wrapper.__signature__ = Signature(every)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {p.name: p.annotation for p in every}
-    return wrapper
-
-
-def _parameters(group: type) -> list[Parameter]:
-    """One a field, those of the class itself before those of its bases."""
-    hints = get_type_hints(group, include_extras=True)
-    names = dict.fromkeys(name for home in group.__mro__ for name in vars(home).get("__annotations__", ()))
-    return [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=getattr(group, name), annotation=hints[name]) for name in names
-    ]

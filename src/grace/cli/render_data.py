@@ -145,10 +145,7 @@ def _lines_of(table: TableSource, fleet: Fleet, conventions: Conventions) -> lis
 
 
 def _lines_of_columns(table: TableSource, done: tuple[str, ...]) -> list[str]:
-    columns = table.columns
     lines = [f"features ({len(table.features)}): {', '.join(table.features)}"]
-    if columns.label:
-        lines.append(f"health labels: column {columns.label}, classes {', '.join(columns.classes or ('0', '1', '2'))}")
     lines += done
     if table.cache is not None:
         lines.append(f"rows are read from the disk: {table.cache}")

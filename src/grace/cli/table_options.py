@@ -39,7 +39,7 @@ def opened(options: EngineOptions, features: tuple[str, ...]) -> TableSource:
     if options.test_table is not None:
         scan(options.test_table)  # refused here, before anything is trained
     test = options.test_table or (table if flights else None)
-    names = ("start", "label", "group", "life_id", "duration")
+    names = ("start", "group", "life_id", "duration")
     roles: dict[str, Any] = {name: getattr(options, name) or "" for name in names}
     columns = Columns(
         str(engine),
@@ -51,7 +51,8 @@ def opened(options: EngineOptions, features: tuple[str, ...]) -> TableSource:
         event=_event(options),
         **roles,
     )
-    source = TableSource(table, columns, features, test=test, units=options.unit_table, cache=options.cache)
+    beside: dict[str, Any] = {"test": test, "units": options.unit_table, "cache": options.cache}
+    source = TableSource(table, columns, features, tasks=options.tasks(), **beside)
     found = select_columns(source, options.conditions, ask=options.sentinels != "none")
     if found.cache is not None or found.rows * len(found.values) * 8 <= _IN_MEMORY:
         return found

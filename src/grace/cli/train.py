@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from grace.cli import work
-from grace.cli.options import Device, Engines, Profile, TrainingOptions, grouped, is_gpu
+from grace.cli.grouped import grouped
+from grace.cli.options import Device, Engines, Profile, TrainingOptions, is_gpu
 from grace.errors import GraceError
 
 Number = int | float

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.stored import StoredRows
-from grace.data.tasks import HEALTH
+from grace.data.tasks import HEALTH, Task
 from grace.errors import GraceError
 
 SETTINGS = ("setting_1", "setting_2", "setting_3")
@@ -40,6 +40,7 @@ class Fleet:
         last_rul: True remaining useful life at each engine's last row, cycles, ``[E]``; 0 for engines that ran to failure.
         labels: Labels of each row that do not follow from its RUL or its features, by the name of their task, float64 ``[R]``
             each: numbers, or codes of classes, and NaN where the label is not known (:class:`grace.Task`).
+        tasks: The tasks that were asked for as it was read, with the kinds and classes of its ``labels``; none of other fleets.
         row_rul: RUL of each row where it does not follow from ``last_rul`` and ``time``, ``[R]``; never rises within an engine.
         failed: Whether each engine failed at its last row, or its RUL is known otherwise, bool ``[E]``; the RUL of the others,
             which were suspended, is a lower bound: their last time minus the row's. None: all are taken as failed.
@@ -73,6 +74,7 @@ class Fleet:
     left_out: Mapping[int | str, str] = field(default_factory=dict)
     row_time: NDArray[Any] | None = None
     done: tuple[str, ...] = ()
+    tasks: tuple[Task, ...] = ()
 
     @classmethod
     def of_rows(cls, name: str, engine: NDArray[Any], values: NDArray[np.float64], columns: tuple[str, ...]) -> Fleet:

@@ -15,7 +15,8 @@ from grace.data.tables.columns import TEST, Columns, TableSource
 from grace.data.tables.read import read_table
 from grace.data.tables.scan import ENDINGS, Frame, files_of
 from grace.data.tables.text import ending
-from grace.data.tables.units import with_units
+from grace.data.tables.units import with_unit_labels, with_units
+from grace.data.tasks import Task
 from grace.errors import GraceError, ReadingError, UnitError
 
 SIMULATED = "simulated"
@@ -33,6 +34,7 @@ class WithUnits:
         engine: Its column of engine numbers.
         event: Its column of events: 1 failed at the last row, 0 suspended.
         group: Its column of groups; empty: there is none.
+        tasks: Tasks whose columns it has: each label is that of all rows of an engine.
     """
 
     folder: Path | None
@@ -40,6 +42,7 @@ class WithUnits:
     engine: str = "engine"
     event: str = "event"
     group: str = ""
+    tasks: tuple[Task, ...] = ()
 
 
 Source = Path | TableSource | WithUnits | None
@@ -52,8 +55,9 @@ def as_fleet(
     features: tuple[str, ...] = (),
     events: bool = False,
     leave_out: type[UnitError] | None = None,
+    tasks: tuple[Task, ...] = (),
 ) -> Fleet:
-    """Engines of whatever they come in, whose RUL is not known: no target and no label is read, and of N-CMAPSS the test side.
+    """Engines of whatever they come in, whose RUL is not known: no target is read, and of N-CMAPSS the test side.
 
     Args:
         data: A fleet, which stays as it is, a file or folder, a frame of polars or pandas, or a source.
@@ -62,6 +66,7 @@ def as_fleet(
         features: Columns that have to be there, besides the settings; none: all numeric ones without a role.
         events: Read the column of events, if the roles name one.
         leave_out: As of :func:`~grace.data.tables.read.read_table`.
+        tasks: Tasks whose labels are read where their columns are there.
     """
     if isinstance(data, Fleet):
         return data
@@ -70,13 +75,13 @@ def as_fleet(
         return read_plain(Path(data))
     if isinstance(data, str | Path):
         data = TableSource(Path(data), columns or CMAPSS, features)
-    roles = replace(data.columns if isinstance(data, TableSource) else columns or CMAPSS, target="", label="")
+    roles = replace(data.columns if isinstance(data, TableSource) else columns or CMAPSS, target="")
     roles = roles if events else replace(roles, event="", group="", duration="")
     if isinstance(data, TableSource):
-        source = replace(data, columns=roles, side=TEST, units=data.units if events else None, of_units=())
+        source = replace(data, columns=roles, side=TEST, units=data.units if events else None, of_units=(), tasks=tasks)
         fleet = read_table(source, leave_out=leave_out)
     else:
-        fleet = read_table(data, roles, features, leave_out)
+        fleet = read_table(data, roles, features, leave_out, tasks=tasks)
     return _counted(fleet, leave_out is UnitError) if native else fleet
 
 
@@ -111,7 +116,7 @@ def load_train(dataset: str, data: Source, dial: float = 1.0, seed: int = 0) -> 
     if isinstance(data, WithUnits):
         fleet = load_train(dataset, data.folder, dial, seed)
         named = {"event": data.event} | ({"group": data.group} if data.group else {})
-        return with_units(fleet, data.units, data.engine, named)
+        return with_unit_labels(with_units(fleet, data.units, data.engine, named), data.units, data.engine, data.tasks)
     if dataset == SIMULATED:
         return simulate(Simulation(dial=dial, seed=seed))[0]
     return read_train(*subset_name(dataset, data))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.conventions import Conventions
-from grace.data.tasks import REGRESSION, STATES
+from grace.data.tasks import HEALTH, REGRESSION, STATES
 from grace.training.maintenance import Ahead
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ class Forecast:
     @property
     def states(self) -> tuple[str, ...]:
         """What the health states are called."""
-        table = self.conventions.table
-        return (table.classes if table is not None else ()) or STATES
+        own = [task.classes for task in self.conventions.tasks if task.name == HEALTH.name]
+        return own[0] if own else STATES
 
     @property
     def last(self) -> NDArray[np.int64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grace.data.cmapss.checksums import known_sums
+from grace.data.tasks import CLASS, HEALTH, Task
 
 Body = dict[str, Any]
 
@@ -36,6 +37,21 @@ def spec_1(body: Body) -> Body:
     else:
         train, test = known_sums(body["dataset"])
     return values | {"conventions": conventions, "train_sha256": train, "test_sha256": test}
+
+
+def spec_2(body: Body) -> Body:
+    """Version 2 to 3: a table's own health labels are a task's. Its id was another one; all other specs stay as they are."""
+    conventions = dict(body["conventions"])
+    table = dict(conventions.get("table") or {})
+    label, classes = table.pop("label", ""), table.pop("classes", [])
+    if conventions.get("table") is None:
+        return body
+    conventions["table"] = table
+    if label:
+        names = list(classes) or list(HEALTH.classes)
+        conventions["tasks"] = [Task(HEALTH.name, label, CLASS, tuple(names)).to_json()]
+    values = body | {"conventions": conventions}
+    return {name: value for name, value in values.items() if name != "id"}
 
 
 def spec_read_by(body: Body) -> Body:

@@ -17,7 +17,7 @@ from grace.models.cnn_bilstm_attention import Architecture
 from grace.models.heads import UPPER, WHOLE
 from grace.models.units import SUSPENDED, UNITS, check_unit
 from grace.training.fitted import MODELS, NETWORK, fitted
-from grace.training.migrations import spec_1
+from grace.training.migrations import spec_1, spec_2
 from grace.training.schedule import CUSTOM, SCHEDULES, Schedule
 
 PROTOCOLS = ("honest", "source")
@@ -25,7 +25,7 @@ PRECISIONS = ("float32", "bfloat16")
 SEEDS = (42, 123, 456, 789, 1024)
 """The source's seeds."""
 
-SPEC = Format("spec", 2, {1: spec_1})
+SPEC = Format("spec", 3, {1: spec_1, 2: spec_2})
 DESCRIBED = ("id", "method", "schedule_name")
 """What the JSON of a spec says beside its fields, for readers; it follows from them."""
 LATER = {"model": NETWORK, "folds": 0, "start": 0, "suspended": "ignore", "schedule.full_epochs": False}

@@ -1,4 +1,4 @@
-"""Rows of a user's own table as arrays: engines named, labels as classes, values finite."""
+"""Rows of a user's own table as arrays: engines named, labels as numbers, values finite."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from grace.data.tables.columns import TableSource
+from grace.data.tables.table import array_of
+from grace.data.tables.task_columns import labels_of
+from grace.data.tasks import Task
 from grace.errors import GraceError, ReadingError
 
 LARGEST = 1e100
@@ -22,8 +25,9 @@ Events = TypeVar("Events", pl.Expr, pl.Series)
 
 
 def arrays_of(source: TableSource, frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
-    """Arrays of rows that a table selected: ``engine``, ``time``, ``stop``, ``shown``, ``values [N, C]``, ``target``, ``label``,
-    ``event``; refused where a value is missing or not finite, a label is of no known class, or an event is not 1 or 0."""
+    """Arrays of rows that a table selected: ``engine``, ``time``, ``stop``, ``shown``, ``values [N, C]``, ``target``, ``event``,
+    and ``task NAME`` of each task with a column, NaN where its label is not known; refused where a value is missing or not
+    finite, a label is of no known class, or an event is not 1 or 0."""
     columns = source.in_rows
     times = [("time", columns.start), ("stop", columns.time)] if columns.start else [("time", columns.time)]
     for name, role in (("engine", ""), *times):
@@ -46,8 +50,8 @@ def arrays_of(source: TableSource, frame: pl.DataFrame) -> dict[str, NDArray[Any
     named = [*zip(source.made, found["values"].T, strict=True), *((role, found[name]) for name, role in times)]
     for name, column in named if not columns.target else [*named, (columns.target, found["target"])]:
         _refuse_gaps(source, found, column, name)
-    if columns.label:
-        found["label"] = _classes(source, frame["label"])
+    for task in source.labelled:
+        found[array_of(task)] = _labels(source, task, frame, found)
     if columns.event:
         found["event"] = events_of(source.path, columns.event, found["engine"], frame["event"])
     return found
@@ -89,8 +93,20 @@ def names_of(engine: pl.Series) -> NDArray[Any]:
     return engine.to_numpy() if engine.dtype.is_integer() else engine.cast(pl.String).to_numpy().astype(np.str_)
 
 
+def _labels(
+    source: TableSource, task: Task, frame: pl.DataFrame, found: dict[str, NDArray[Any]]
+) -> NDArray[np.float64]:
+    """Labels of a task; of new engines, whose table need not have them, all are unknown."""
+    if array_of(task) not in frame.columns:
+        return np.full(len(frame), np.nan)
+    labels = labels_of(source.path, task, frame[array_of(task)], found["engine"], source.columns.sentinels)
+    _refuse_gaps(source, found, labels, task.column)
+    return labels
+
+
 def _refuse_gaps(source: TableSource, found: dict[str, NDArray[Any]], column: NDArray[Any], name: str) -> None:
-    may_miss = name in (*source.incomplete, source.columns.target)  # of a target: in whole engines, see events.py
+    may_miss = name in (*source.incomplete, *(task.column for task in source.labelled))
+    may_miss |= name == source.columns.target  # in whole engines, see events.py
     largest = min(LARGEST, float(np.finfo(column.dtype).max)) if column.dtype.kind == "f" else LARGEST
     bad = np.abs(column) > largest if may_miss else ~(np.abs(column) <= largest)
     if bad.any():
@@ -104,17 +120,3 @@ def _refuse_gaps(source: TableSource, found: dict[str, NDArray[Any]], column: ND
         raise ReadingError(
             f"{source.path}, engine {engine}, {fault}. Fill or drop such rows, or leave the column out.", faults
         )
-
-
-def _classes(source: TableSource, label: pl.Series) -> NDArray[np.int64]:
-    names = source.columns.classes or ("0", "1", "2")
-    text = label.cast(pl.Int64, strict=False) if label.dtype.is_numeric() else label
-    codes = {name: index for index, name in enumerate(names)}
-    found = [codes.get(str(value)) for value in text]
-    if None in found:
-        value = label[found.index(None)]
-        raise GraceError(
-            f"{source.path}: {source.columns.label} should be one of {', '.join(names)}. Found {value!r}. Correct it, or leave "
-            "--label out."
-        )
-    return np.array(found, dtype=np.int64)

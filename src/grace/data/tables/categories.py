@@ -6,13 +6,11 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from grace.data.tables.columns import Columns
+from grace.data.tables.columns import IS, TableSource
 from grace.data.tables.table import Table, is_number
 
 MAX_VALUES = 8
 """Values that a column of categories has, at most; one of more names things."""
-IS = " = "
-"""What stands between a column and its value in the name of a column of 0 and 1."""
 
 
 def with_categories(table: Table, names: tuple[str, ...]) -> Table:
@@ -36,19 +34,20 @@ def _text(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.String).str.strip_chars()
 
 
-def categories_of(table: Table, columns: Columns, asked: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+def categories_of(table: Table, source: TableSource) -> dict[str, tuple[str, ...]]:
     """Text columns of 2 to :data:`MAX_VALUES` values, and the columns ``COLUMN = VALUE`` that they become.
 
-    Of ``asked``; or of all without a role whose every value is in two engines or more: one of a single engine names it.
+    Of the features; or of all without a role whose every value is in two engines or more: one of a single engine names it.
     """
     texts = [n for n, kind in table.schema.items() if isinstance(kind, pl.String | pl.Categorical | pl.Enum)]
-    free = [name for name in texts if name not in (*columns.named, *table.mixed) and (not asked or name in asked)]
+    asked = source.features
+    free = [name for name in texts if name not in (*source.named, *table.mixed) and (not asked or name in asked)]
     head = table.collect(table.whole.select(_text(name).alias(name) for name in free).head(20_000)) if free else None
     found = {}
     for name in free:
         if head is None or head[name].n_unique() > MAX_VALUES + 1:
             continue
-        rows = table.whole.select(value=_text(name), engine=pl.col(columns.engine)).filter(pl.col("value") != "")
+        rows = table.whole.select(value=_text(name), engine=pl.col(source.columns.engine)).filter(pl.col("value") != "")
         counts = table.collect(rows.group_by("value").agg(pl.col("engine").n_unique())).sort("value")
         if 2 <= len(counts) <= MAX_VALUES and (asked or counts["engine"].min() > 1):  # type: ignore[operator]
             found[name] = tuple(f"{name}{IS}{value}" for value in counts["value"])

@@ -7,18 +7,23 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from grace.data.fleet import AGE, missing
+from grace.data.fleet import AGE, MISSING, missing
 from grace.data.tables.text import table_name
+from grace.data.tasks import Task, check_tasks
 from grace.errors import GraceError
 
 TRAIN, TEST = "dev", "test"
 """The sides of an N-CMAPSS file; a table has but one."""
 ASSET = "(engine of several lives)"
 """Column that a table gets where engines have several lives: the engine, whose lives are of one group."""
-ROLES = ("engine", "time", "target", "label", "event", "start", "group", "life_id", "duration")
+ROLES = ("engine", "time", "target", "event", "start", "group", "life_id", "duration")
 """Fields of :class:`Columns` that name a column which is no value."""
 LATER = ("incomplete", "sentinels", "event", "leaks", "start", "group", "life_id", "duration")
 """Fields of :class:`Columns` that came after records were there."""
+ENDS = ("target", "event", "duration")
+"""Fields of :class:`Columns` whose columns say when an engine fails."""
+IS = " = "
+"""What stands between a text column and its value in the name of a column of 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,8 @@ class Columns:
         time: Column that orders the rows of an engine.
         settings: Columns that the operating conditions are found from; none: one condition.
         target: Column with the RUL of each row; empty: RUL is the engine's last time minus the row's.
-        label: Column with health labels of the user's own; empty: they follow from RUL.
         unit: Unit of RUL, for example ``hours``.
         test: What the table of test engines is called; empty where there is none. It moves what a record holds.
-        classes: Names of the three health states in the label column; empty where they are 0, 1, 2 or follow from RUL.
         incomplete: Values whose readings may be missing, see :mod:`grace.data.tables.missing`; of all others one in every row
             is needed.
         sentinels: Numbers that stand for a missing reading in every column of values.
@@ -56,10 +59,8 @@ class Columns:
     time: str
     settings: tuple[str, ...] = ()
     target: str = ""
-    label: str = ""
     unit: str = "cycles"
     test: str = ""
-    classes: tuple[str, ...] = ()
     incomplete: tuple[str, ...] = ()
     sentinels: tuple[float, ...] = ()
     event: str = ""
@@ -124,11 +125,16 @@ class TableSource:
         of_units: Those of ``event``, ``group`` and ``duration`` that it holds in place of the rows, see
             :func:`grace.data.tables.units.placed`.
         cache: Folder for the rows of a table that is larger than memory; None, or the side ``test``, is read into memory.
+        tasks: Tasks beside RUL; their columns, of the rows or of the table of units, are no features. What is not said of them
+            :func:`grace.data.tables.select_columns.select_columns` finds. None: the health states by RUL.
         conditions: Number of operating conditions that was asked for; 0 finds it.
         found: Operating conditions found in a sample of rows; what is fitted later sees all rows of the training engines.
         rows: Rows that were counted when columns were selected.
         left_out: Columns that are not used, with the reason; of features that were asked for, why they should not be used.
         done: What was done to the table as it was read, a line each.
+
+    Raises:
+        GraceError: The column of a task has another role, or is a feature.
     """
 
     path: Path
@@ -139,16 +145,44 @@ class TableSource:
     units: Path | None = None
     of_units: tuple[str, ...] = ()
     cache: Path | None = None
+    tasks: tuple[Task, ...] = ()
     conditions: int = 0
     found: int = field(default=0, compare=False)
     rows: int = field(default=0, compare=False)
     left_out: Mapping[str, str] = field(default_factory=dict, compare=False)
     done: tuple[str, ...] = field(default=(), compare=False)
 
+    def __post_init__(self) -> None:
+        check_tasks(self.tasks)
+        roles = {name: role for role in ROLES if (name := getattr(self.columns, role))}
+        roles |= dict.fromkeys(self.columns.settings, "conditions")
+        for task in self.labelled:
+            if role := roles.get(task.column):
+                ends = ", and defines failure" if role in ENDS else ""
+                raise GraceError(
+                    f"Task {task.name} should have a column of its own. Found {task.column}, which is "
+                    f"`--{role.replace('_', '-')}` already{ends}. Name another with --task {task.name}=COLUMN."
+                )
+            if any(made_of(feature, task.column) for feature in self.features):
+                raise GraceError(
+                    f"`--features` should leave out what a network cannot know. Found {task.column}, the label of task "
+                    f"{task.name}. Leave it out of one of them."
+                )
+
     @property
     def name(self) -> str:
         """What results call it."""
         return table_name(self.path)
+
+    @property
+    def labelled(self) -> tuple[Task, ...]:
+        """The tasks that have a column."""
+        return tuple(task for task in self.tasks if task.column)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The columns that are no values: those with a role, and those of tasks."""
+        return (*self.columns.named, *(task.column for task in self.labelled))
 
     @property
     def in_rows(self) -> Columns:
@@ -180,3 +214,8 @@ class TableSource:
     def test_source(self) -> TableSource | None:
         """The table of test engines, read alike."""
         return None if self.test is None else replace(self, path=self.test, side=TEST, test=None)
+
+
+def made_of(feature: str, column: str) -> bool:
+    """Whether a feature is a column, or one that is made of it: of one of its values, or of its missing readings."""
+    return feature == column or feature.startswith((column + IS, column + MISSING))

@@ -19,30 +19,31 @@ from numpy.typing import NDArray
 from grace.data.fleet import missing
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.table import Edges, Table
-from grace.data.tables.text import MISSING, TEXT, ending, texts_in_place_of_numbers
+from grace.data.tables.text import MISSING, TEXT, ending, text_of, texts_in_place_of_numbers
 from grace.errors import GraceError
 
 SENTINELS = (-999, -9999, 65535)
 """Numbers that loggers write where they read nothing."""
 
 
-def cleaned(table: Table, columns: Columns, values: tuple[str, ...] = ()) -> Table:
-    """The table with numbers for texts (:func:`_numbers_for_texts`), and nothing in place of the sentinels of ``columns``."""
-    table = _numbers_for_texts(table, columns, values)
-    wanted = values or tuple(name for name in table.schema if name not in columns.named)
+def cleaned(table: Table, columns: Columns, values: tuple[str, ...] = (), labels: tuple[str, ...] = ()) -> Table:
+    """The table with numbers for texts (:func:`_numbers_for_texts`), and nothing in place of the sentinels of ``columns``; the
+    columns ``labels`` stay as they are."""
+    table = _numbers_for_texts(table, columns, values, labels)
+    wanted = values or tuple(name for name in table.schema if name not in (*columns.named, *labels))
     names = [name for name in wanted if table.schema.get(name, pl.String()).is_numeric()]
     if not columns.sentinels:
         return table
     return table.with_columns((_without(name, columns.sentinels) for name in names), {})
 
 
-def _numbers_for_texts(table: Table, columns: Columns, values: tuple[str, ...]) -> Table:
+def _numbers_for_texts(table: Table, columns: Columns, values: tuple[str, ...], labels: tuple[str, ...]) -> Table:
     """Text columns that hold numbers, and nothing but :data:`~grace.data.tables.text.MISSING` beside them, as numbers.
 
-    Of ``values``, the time, the target and the event; without values of all columns but engine and label.
+    Of ``values``, the time, the target and the event; without values of all columns but the engine and ``labels``.
     """
     wanted = (*values, columns.time, columns.start, columns.target, columns.event) if values else tuple(table.schema)
-    texts = [n for n in wanted if table.schema.get(n) == pl.String and n not in (columns.engine, columns.label)]
+    texts = [n for n in wanted if table.schema.get(n) == pl.String and n not in (columns.engine, *labels)]
     if not texts:
         return table
     counts = table.collect(table.whole.select(e for name in texts for e in _counted_texts(name))).row(0)
@@ -68,26 +69,21 @@ def _without(name: str, sentinels: tuple[float, ...]) -> pl.Expr:
 
 def _counted_texts(name: str) -> tuple[pl.Expr, ...]:
     """Of a text column: values that are there, those of them that are numbers, texts for none, and one that is neither."""
-    text, number = _text_of(name), _number_of(name)
+    text, number = text_of(name), _number_of(name)
     none, other = text.is_in(MISSING), text.filter(no_number(name)).first()
     counts = ((text.is_not_null() & ~none).sum(), number.is_not_null().sum(), none.sum(), other)
     return tuple(expression.alias(f"{name} {index}") for index, expression in enumerate(counts))
 
 
-def _text_of(name: str) -> pl.Expr:
-    """A text column without blanks around what it holds; nothing where that is all."""
-    return pl.col(name).str.strip_chars().replace("", None)
-
-
 def _number_of(name: str) -> pl.Expr:
     """A text column as numbers; nothing where it holds none."""
-    text = _text_of(name)
+    text = text_of(name)
     return pl.when(~text.is_in(MISSING)).then(text).cast(pl.Float64, strict=False).alias(name)
 
 
 def no_number(name: str) -> pl.Expr:
     """Whether a text column holds a text that is no number, and stands for no missing one."""
-    text = _text_of(name)
+    text = text_of(name)
     return text.is_not_null() & ~text.is_in(MISSING) & _number_of(name).is_null()
 
 

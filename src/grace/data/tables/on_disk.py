@@ -23,11 +23,11 @@ from grace.data.tables.events import failed_of
 from grace.data.tables.lives import check_clock
 from grace.data.tables.missing import carry_on
 from grace.data.tables.rul import check_steps, rul_of
-from grace.data.tables.table import Table, unreadable
+from grace.data.tables.table import Table, array_of, unreadable
 from grace.data.tables.text import TEXT, ending
 from grace.files import unwritable
 
-VERSION = 3
+VERSION = 4
 PASSING = ("stop", "target", "event")
 """What is kept of a row only until its RUL is known."""
 
@@ -55,7 +55,8 @@ def stored_fleet(table: Table, source: TableSource) -> Fleet:
         name=source.name,
         values=values,
         columns=source.made,
-        labels={} if (own := rows("label")) is None else {"health": own},
+        labels={task.name: labels for task in source.labelled if (labels := rows(array_of(task))) is not None},
+        tasks=source.tasks,
         row_rul=rows("rul"),
         time=rows("time"),
         **index | {"sha256": str(index["sha256"])},
@@ -66,9 +67,8 @@ def _key(table: Table, source: TableSource) -> str:
     """A hash of all that the rows depend on: the files' stamps, and the columns."""
     files = table.stamps()
     columns = source.in_rows.to_json() | {"test": ""}
-    text = json.dumps(
-        [VERSION, files, columns, source.made, source.side, *([sorted(table.gone)] if table.gone else [])]
-    )
+    labels = [(task.name, task.column, task.kind, task.classes) for task in source.labelled]
+    text = json.dumps([VERSION, files, columns, source.made, source.side, labels, sorted(table.gone)])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -103,7 +103,8 @@ class _Writer:
         self.names: tuple[str, ...] = ()
 
     def run(self) -> None:
-        """Write ``values.npy``, ``time.npy``, ``rul.npy``, perhaps ``label.npy``, and ``index.npz``."""
+        """Write ``values.npy``, ``time.npy``, ``rul.npy``, ``task NAME.npy`` of each task with a column, and
+        ``index.npz``."""
         for frame in self.batches():
             self.place(arrays_of(self.source, frame))
         for index in np.flatnonzero(~self.ordered):
@@ -151,7 +152,7 @@ class _Writer:
         self.ordered[index[time <= before]] = False
         self.latest[here] = np.maximum(self.latest[here], np.maximum.reduceat(time, first))
         self.filled[here] += count
-        for name in ("values", "time", "stop", "target", "label", "event"):
+        for name in ("values", "time", "stop", "target", "event", *map(array_of, self.source.labelled)):
             if name in found:
                 self.write(name, places, found[name][order])
 

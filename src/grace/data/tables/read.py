@@ -19,8 +19,11 @@ from grace.data.tables.on_disk import stored_fleet
 from grace.data.tables.rul import check_steps, rul_of
 from grace.data.tables.scan import Frame, scan
 from grace.data.tables.spared import spared
-from grace.data.tables.table import Table
+from grace.data.tables.table import Table, array_of
+from grace.data.tables.task_columns import settled
 from grace.data.tables.units import groups_in_rows, placed, with_facts, with_units
+from grace.data.task_checks import said_of_labels
+from grace.data.tasks import Task
 from grace.errors import GraceError, UnitError
 
 
@@ -30,6 +33,7 @@ def read_table(
     values: Sequence[str] = (),
     leave_out: type[UnitError] | None = None,
     units: str | Path | None = None,
+    tasks: Sequence[Task] = (),
 ) -> Fleet:
     """Engines of a table: rows in any order, sorted here by engine and time.
 
@@ -44,21 +48,27 @@ def read_table(
         columns: Roles of the columns.
         values: Columns that are read as values, after the settings; none: all numeric ones without a role. ``COLUMN = VALUE`` is
             1 where a text column holds the value.
-        units: Table of one row an engine that has those of ``event``, ``group``, ``duration`` and ``values`` that the rows lack.
+        units: Table of one row an engine that has those of ``event``, ``group``, ``duration``, ``values`` and the columns of
+            ``tasks`` that the rows lack.
+        tasks: Tasks whose columns are read as labels, a gap being a label that is not known; :attr:`Fleet.tasks
+            <grace.Fleet.tasks>` are these with what is not said of them found.
         leave_out: Kind of error with which engines are left out and the rest is read, see
             :func:`~grace.data.tables.spared.spared`; None: any refuses the table.
 
     Raises:
         GraceError: ``columns`` is missing, or something is given beside a source, the table is missing or damaged, a column is
             missing or of the wrong type, a value is missing, a time stands twice in an engine or its clock starts again, the
-            target or the engines' times contradict each other, or a file changes meanwhile.
+            target or the engines' times contradict each other, a task cannot be learned from its labels, or a file changes
+            meanwhile.
     """
-    opened, source = _opened(table, columns, tuple(values), None if units is None else Path(units))
+    opened, source = _opened(table, columns, tuple(values), None if units is None else Path(units), tuple(tasks))
     opened = with_facts(opened, source)
+    if source.side == TRAIN:
+        source = replace(source, tasks=settled(opened, source.tasks, source.columns.sentinels))
     source = source if isinstance(table, TableSource) else with_age(source, opened.schema)
     opened = with_categories(cleaned(opened, source.columns, source.values), source.values)
     if not source.features:
-        numeric = (n for n, kind in opened.schema.items() if kind.is_numeric() and n not in source.columns.named)
+        numeric = (n for n, kind in opened.schema.items() if kind.is_numeric() and n not in source.named)
         source = replace(source, features=tuple(numeric))
     source = placed(source, opened.schema)
     fleet = _read(opened, source) if leave_out is None else spared(opened, source, _read, leave_out)
@@ -66,7 +76,8 @@ def read_table(
         fleet = replace(fleet, groups=groups_in_rows(opened, source, fleet))
     if source.units is not None and not source.columns.target:  # a target says of every engine whether its RUL is known
         fleet = with_units(fleet, source.units, source.columns.engine, source.in_units, source.columns.life_id)
-    return replace(fleet, done=(*account(source), *said_of_clock(fleet, source.columns, source.features)))
+    said = said_of_labels(fleet, source.tasks, source.features) if source.side == TRAIN else ()
+    return replace(fleet, done=(*account(source), *said_of_clock(fleet, source.columns, source.features), *said))
 
 
 def _read(table: Table, source: TableSource) -> Fleet:
@@ -79,12 +90,16 @@ def _read(table: Table, source: TableSource) -> Fleet:
 
 
 def _opened(
-    table: TableSource | str | Path | Frame, columns: Columns | None, values: tuple[str, ...], units: Path | None
+    table: TableSource | str | Path | Frame,
+    columns: Columns | None,
+    values: tuple[str, ...],
+    units: Path | None,
+    tasks: tuple[Task, ...],
 ) -> tuple[Table, TableSource]:
     if isinstance(table, TableSource):
-        if columns is not None or values or units is not None:
+        if columns is not None or values or tasks or units is not None:
             raise GraceError(
-                "`columns`, `values` and `units` should be left out beside a TableSource, which has its own. Found them."
+                "`columns`, `values`, `units` and `tasks` should be left out beside a TableSource, which has its own. Found them."
             )
         return scan(table.path, table.side), table
     if columns is None:
@@ -92,7 +107,7 @@ def _opened(
             "`columns` should say what the columns are. Found none. Give grace.Columns(engine=NAME, time=NAME) of this table."
         )
     opened = scan(table)
-    return opened, TableSource(opened.path, columns, values, units=units)
+    return opened, TableSource(opened.path, columns, values, units=units, tasks=tasks)
 
 
 def _in_memory(table: Table, source: TableSource) -> Fleet:
@@ -112,7 +127,8 @@ def _in_memory(table: Table, source: TableSource) -> Fleet:
     return replace(
         fleet,
         last_rul=rul[last],
-        labels={name.removeprefix("task "): found[name] for name in found if name.startswith("task ")},
+        labels={task.name: found[array_of(task)] for task in source.labelled},
+        tasks=source.tasks,
         row_rul=rul,
         last_time=found["shown"][last],
         sha256=sha256,

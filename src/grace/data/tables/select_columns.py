@@ -25,15 +25,16 @@ from grace.data.tables.sample import filled, sample, with_events
 from grace.data.tables.scan import scan
 from grace.data.tables.settings import find_settings
 from grace.data.tables.table import Edges, Table, is_number
+from grace.data.tables.task_columns import settled
 from grace.data.tables.units import placed, with_facts, without_rows
-from grace.data.tasks import STATES
+from grace.data.tasks import HEALTH
 from grace.errors import GraceError
 
 AUTO, NONE = "auto", "none"
 
 
 def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True) -> TableSource:
-    """The source with its settings, features and classes settled, and what was left out.
+    """The source with its settings, features and tasks settled, and what was left out.
 
     Without features: all numeric columns that vary inside the operating conditions. Conditions are ``auto`` (or 0): from the
     columns that look like settings; ``none``; a number of conditions on those columns; or setting columns with commas between.
@@ -70,7 +71,7 @@ class _Seen:
 
     Attributes:
         table: Cleaned, with a column for each value of its text columns.
-        source: With these as features, the classes of its labels, and all columns with missing readings as incomplete.
+        source: With these as features, its tasks settled, and all columns with missing readings as incomplete.
         texts: The columns of each text column.
         counts: A row an engine, see :func:`~grace.data.tables.sample.with_events`.
         edges: Least and largest value of what may be chosen.
@@ -96,7 +97,7 @@ def _looked_at(source: TableSource, named: tuple[str, ...], searched: bool) -> _
     counts = with_events(table, source, table.engines(source.columns))
     edges = _candidates(table, source, named, searched)
     gaps = gaps_of(table, tuple(name for name in edges if name not in named))
-    columns = replace(source.columns, classes=_classes(table, source.columns), settings=(), incomplete=tuple(gaps))
+    columns = replace(source.columns, settings=(), incomplete=tuple(gaps))
     return _Seen(table, replace(source, columns=columns), texts, counts, edges, gaps)
 
 
@@ -143,16 +144,22 @@ def _opened(source: TableSource) -> tuple[Table, TableSource, dict[str, tuple[st
     table = scan(source.path, source.side)
     source = placed(source, table.schema)
     table.check_roles(source.in_rows)
-    table = cleaned(with_facts(table, source), source.columns)
-    source = with_age(source, table.schema)
-    texts = categories_of(table, source.columns, source.features)
+    table = _cleaned(with_facts(table, source), source, source.columns)
+    source = with_age(
+        replace(source, tasks=settled(table, source.tasks or (HEALTH,), source.columns.sentinels)), table.schema
+    )
+    texts = categories_of(table, source)
     features = dict.fromkeys(one for name in source.features for one in texts.get(name, (name,)))
     return with_categories(table, tuple(chain(*texts.values()))), replace(source, features=tuple(features)), texts
 
 
 def _with_sentinels(source: TableSource) -> Table:
     """The table cleaned of all but its sentinels."""
-    return cleaned(with_facts(scan(source.path, source.side), source), replace(source.columns, sentinels=()))
+    return _cleaned(with_facts(scan(source.path, source.side), source), source, replace(source.columns, sentinels=()))
+
+
+def _cleaned(table: Table, source: TableSource, columns: Columns) -> Table:
+    return cleaned(table, columns, labels=tuple(task.column for task in source.labelled))
 
 
 def _asked(conditions: str) -> tuple[int, tuple[str, ...]]:
@@ -170,7 +177,7 @@ def _check_named(table: Table, source: TableSource, named: tuple[str, ...]) -> N
     columns = replace(source.in_rows, settings=named)
     table.check(columns, (*source.values, *named))
     table.check_dates(columns)
-    if taken := [name for name in source.features if name in source.columns.named]:
+    if taken := [name for name in source.features if name in source.named]:
         raise GraceError(
             f"`--features` should leave out what a network cannot know. Found {taken[0]}, which has a role already."
         )
@@ -178,7 +185,7 @@ def _check_named(table: Table, source: TableSource, named: tuple[str, ...]) -> N
 
 def _candidates(table: Table, source: TableSource, named: tuple[str, ...], searched: bool) -> Edges:
     """Columns that may be settings or features, with their least and largest values; one of them varies."""
-    taken = source.columns.named
+    taken = source.named
     numeric = tuple(n for n, kind in table.schema.items() if is_number(kind) and n not in taken)
     every = numeric if searched or not source.features else ()
     edges = table.edges(tuple(dict.fromkeys((*source.values, *named, *every))))
@@ -200,20 +207,6 @@ def _settings(rows: Fleet, out: set[str], texts: Mapping[str, tuple[str, ...]]) 
     return tuple(chain(*(texts.get(name, (name,)) for name in found)))
 
 
-def _classes(table: Table, columns: Columns) -> tuple[str, ...]:
-    """Names of the health states in the label column; empty for 0, 1, 2."""
-    if not columns.label or table.schema[columns.label].is_numeric():
-        return ()
-    found = table.collect(table.whole.select(pl.col(columns.label).cast(pl.String).unique()))[columns.label]
-    names = sorted(found.drop_nulls().to_list())
-    if len(names) != 3:
-        raise GraceError(
-            f"{table.path}: {columns.label} should hold three classes. Found {len(names)}: {', '.join(names)[:120]}. "
-            "Merge or split them, or leave --label out for classes by RUL."
-        )
-    return STATES if set(names) == set(STATES) else tuple(names)
-
-
 def _life(rows: Fleet) -> NDArray[np.float64]:
     """Share of its engine's recorded time at each row, ``[R]``."""
     time = np.asarray(rows.rul(), dtype=np.float64)
@@ -233,6 +226,6 @@ def _left_out(seen: _Seen, columns: Columns, why: Mapping[str, str]) -> dict[str
     why = {**why, **dict.fromkeys(columns.settings, "set the operating condition")}
     why |= dict.fromkeys(seen.edges.keys() - seen.varying, "constant")
     texts = {name: f"numbers and texts such as {text!r}" for name, text in seen.table.mixed.items()}
-    kinds = {name: kind for name, kind in seen.table.schema.items() if name not in (*columns.named, *seen.texts)}
+    kinds = {name: kind for name, kind in seen.table.schema.items() if name not in (*seen.source.named, *seen.texts)}
     known = {n: why.get(n) if is_number(kind) else texts.get(n, "no numbers") for n, kind in kinds.items()}
     return {name: reason for name, reason in known.items() if reason is not None}

@@ -15,7 +15,8 @@ import polars as pl
 from grace.data.fleet import AGE
 from grace.data.identity import Stamp, combined, sha256, stamps
 from grace.data.tables.columns import ROLES, Columns, TableSource
-from grace.data.tables.text import TEXT, ending, fault_of, refuse_unclear_dates
+from grace.data.tables.text import MISSING, TEXT, ending, fault_of, refuse_unclear_dates, text_of
+from grace.data.tasks import CLASS, Task
 from grace.errors import GraceError
 
 T = TypeVar("T")
@@ -188,7 +189,8 @@ class Table:
             )
 
     def selected(self, source: TableSource) -> list[pl.Expr]:
-        """Expressions for engine, time (a number), shown time, values, and stop, target, label and event where they are named.
+        """Expressions for engine, time (a number), shown time, values, stop, target and event where they are named, and labels of
+        tasks whose columns are there.
 
         Where rows hold over an interval ``time`` is its start and ``stop`` its end, which is also what is shown.
 
@@ -200,7 +202,6 @@ class Table:
             ("engine", columns.engine),
             ("shown", columns.time),
             ("target", columns.target),
-            ("label", columns.label),
             ("event", columns.event),
         )
         precision = [pl.Float32 if str(schema[name]) in SINGLE_PRECISION else pl.Float64 for name in source.values]
@@ -209,7 +210,20 @@ class Table:
             *(as_number(name, schema[name], columns.unit).alias(role) for role, name in times.items()),
             *(pl.col(name).cast(self._type(role, name)).alias(role) for role, name in named if name),
             *(pl.col(n).cast(precision[i]).alias(f"value {i}") for i, n in enumerate(source.values)),
+            *(self.label(task) for task in source.labelled if task.column in schema),
         ]
+
+    def label(self, task: Task) -> pl.Expr:
+        """Labels of a task as numbers or texts; null where one is not known."""
+        kind, column = self.schema[task.column], pl.col(task.column)
+        if kind.is_numeric():
+            found = column.cast(pl.Float64).fill_nan(None)
+        elif isinstance(kind, pl.Boolean):  # classes are called false and true, numbers are 0 and 1
+            found = column.cast(pl.String if task.kind in ("", CLASS) else pl.Float64)
+        else:
+            text = text_of(task.column)
+            found = pl.when(~text.is_in(MISSING)).then(text)
+        return found.alias(array_of(task))
 
     def _type(self, role: str, name: str) -> pl.DataType:
         """Type that a column is read as: its own, but for whole numbers as targets some of which are missing."""
@@ -218,6 +232,11 @@ class Table:
             return kind
         gaps = self.collect(self.whole.select(pl.col(name).null_count())).item()
         return pl.Float64() if gaps else kind
+
+
+def array_of(task: Task) -> str:
+    """What the labels of a task are called among the arrays of a table."""
+    return f"task {task.name}"
 
 
 def as_number(name: str, kind: pl.DataType, unit: str) -> pl.Expr:

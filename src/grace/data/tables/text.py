@@ -136,6 +136,11 @@ def texts_in_place_of_numbers(file: Path, names: tuple[str, ...]) -> dict[str, i
     return {name: int(count) for name, count in zip(read, counts, strict=True) if count}
 
 
+def text_of(name: str) -> pl.Expr:
+    """A text column without blanks around what it holds; nothing where that is all."""
+    return pl.col(name).cast(pl.String).str.strip_chars().replace("", None)
+
+
 def fault_of(file: Path) -> str:
     """Why polars could not read a text table, where that can be told: the first line that is no UTF-8 or has too many fields."""
     separator = Dialect.of(file).separator

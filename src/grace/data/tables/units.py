@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from grace.data.fleet import MISSING, Fleet
+from grace.data.fleet import Fleet
 from grace.data.tables.account import some_of
 from grace.data.tables.arrays import EMPTY, events_of, names_of
-from grace.data.tables.categories import IS
-from grace.data.tables.columns import TableSource
+from grace.data.tables.columns import TableSource, made_of
 from grace.data.tables.intervals import ROUNDING
 from grace.data.tables.lives import with_lives
 from grace.data.tables.scan import scan
-from grace.data.tables.table import Table
+from grace.data.tables.table import Table, array_of
+from grace.data.tables.task_columns import labels_of, settled
+from grace.data.task_checks import said_of_labels
+from grace.data.tasks import Task
 from grace.errors import GraceError
 
 _KEY = "(unit)"
@@ -47,7 +49,7 @@ def placed(source: TableSource, rows: Collection[str]) -> TableSource:
 
 def with_facts(table: Table, source: TableSource) -> Table:
     """The table with its lives told apart (:func:`~grace.data.tables.lives.with_lives`), and with those facts of a table of units
-    in each row that ``source.features`` names, and the rows do not have.
+    in each row that ``source.features`` or tasks name, and the rows do not have.
 
     Raises:
         GraceError: The table of units cannot be read, or names an engine twice.
@@ -57,7 +59,7 @@ def with_facts(table: Table, source: TableSource) -> Table:
     if source.units is None:
         return table
     units = with_lives(scan(source.units), engine, life_id)
-    names = [n for n in units.schema if n not in (*table.schema, *source.columns.named) and _asked(n, source.features)]
+    names = [n for n in units.schema if n not in (*table.schema, *source.columns.named) and _asked(n, source)]
     if not names or engine not in units.schema:
         return table
     key = pl.col(engine).cast(pl.String).alias(_KEY)
@@ -74,9 +76,9 @@ def with_facts(table: Table, source: TableSource) -> Table:
     )
 
 
-def _asked(name: str, features: Collection[str]) -> bool:
-    """Whether a column, or one made of it, is among the features."""
-    return any(feature == name or feature.startswith((name + IS, name + MISSING)) for feature in features)
+def _asked(name: str, source: TableSource) -> bool:
+    """Whether a column is one of a task, or it, or one made of it, is among the features."""
+    return name in source.named or any(made_of(feature, name) for feature in source.features)
 
 
 def with_units(fleet: Fleet, units: Path, engine: str, named: Mapping[str, str], life_id: str = "") -> Fleet:
@@ -101,6 +103,30 @@ def with_units(fleet: Fleet, units: Path, engine: str, named: Mapping[str, str],
     if "group" in named:
         fleet = replace(fleet, groups=facts["group"].to_numpy().astype(np.str_))
     return fleet if "duration" not in named else _of_lives(fleet, units, named["duration"], facts["duration"])
+
+
+def with_unit_labels(fleet: Fleet, units: Path, engine: str, tasks: Sequence[Task]) -> Fleet:
+    """The fleet with the labels of tasks whose columns a table of units has, in every row of an engine; an engine that the table
+    does not name has none.
+
+    Raises:
+        GraceError: The table lacks a column, or a label is none of its task.
+    """
+    named = tuple(task for task in tasks if task.column)
+    if not named:
+        return replace(fleet, tasks=tuple(tasks))
+    table = scan(units)
+    known = {task.name: task for task in settled(table, named)}
+    frame = table.collect(table.whole.select(pl.col(engine).alias("engine"), *(table.label(t) for t in known.values())))
+    keys = [str(name) for name in names_of(frame["engine"])]
+    owner, labels = fleet.engine_of_row(), dict(fleet.labels)
+    for task in known.values():
+        each = labels_of(units, task, frame[array_of(task)], np.array(keys), ())
+        of = dict(zip(keys, each.tolist(), strict=True))
+        labels[task.name] = np.array([of.get(str(name), np.nan) for name in fleet.engines])[owner]
+    found = tuple(known.get(task.name, task) for task in tasks)
+    fleet = replace(fleet, labels=labels, tasks=found)
+    return replace(fleet, done=(*fleet.done, *said_of_labels(fleet, found, ())))
 
 
 def read_units(units: Path, engine: str, named: Mapping[str, str], life_id: str = "") -> pl.DataFrame:
