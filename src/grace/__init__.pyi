@@ -26,6 +26,7 @@ from grace.data.simulated.fleet import simulate as simulate
 from grace.data.tables.columns import Columns as Columns
 from grace.data.tables.columns import TableSource as TableSource
 from grace.data.tables.read import read_table as read_table
+from grace.data.tasks import Task as Task
 from grace.errors import GraceError as GraceError
 from grace.loop.backward import backward as backward
 from grace.loop.compare import compare as compare

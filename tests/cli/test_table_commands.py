@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         table = as_table(fleet).with_columns(
             asset=pl.format("pump {}", pl.col("asset")),
             hour=pl.col("flight") * 0.5,
-            state=pl.Series(["fine", "old", "worn"])[pl.Series(np.asarray(fleet.labels))],
+            state=pl.Series(["fine", "old", "worn"])[pl.Series(np.asarray(fleet.labels["health"]).astype(int))],
             left=pl.Series(fleet.rul() * 0.5),
         )
         table = table.drop("flight").sample(fraction=1.0, shuffle=True, seed=0)
@@ -65,7 +65,7 @@ def test_diagnose_says_what_it_made_of_the_table(folder: Path) -> None:
     assert "RUL in hours: last hour of the engine minus hour" in shown
     assert "operating conditions: 3 found by silhouette, from op1, op2" in shown
     assert "note (no numbers)" in shown
-    assert "classes fine, old, worn" in shown
+    assert "task health, column state: class of fine" in shown
     assert "RUL loss in hours^2" in shown
     assert "The study says nothing of this: an own table." in shown
     assert "To find out: grace bench run --table" in shown

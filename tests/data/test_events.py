@@ -331,8 +331,7 @@ def test_windows_know_what_they_know(fleet: Fleet) -> None:
     unknown = pieces.suspended & (pieces.true_rul < conventions.health_cuts[0])
     assert (pieces.label == np.where(unknown, UNKNOWN, all_pieces.label)).all()
     own = next(training_windows(replace(fleet, failed=failed), values, conventions, 20).pieces())
-    assert fleet.labels is not None
-    assert (own.label == fleet.labels[own.ends]).all()
+    assert (own.label == np.asarray(fleet.labels["health"])[own.ends]).all()
     alone = training_windows(told, values, conventions, 20, of=told.failures)
     part = next(alone.pieces())
     assert part.suspended is None

@@ -72,7 +72,7 @@ def test_a_fleet_made_in_python_and_a_part_of_one_are_known_by_their_values(smal
     changes = {
         "last_rul": part.last_rul + 1,
         "engines": part.engines + 1,
-        "labels": np.zeros(len(part.values), np.int64),
+        "labels": {"health": np.zeros(len(part.values))},
     }
     changes["last_time"] = np.array(["a", "b"], dtype=object)
     others = [replace(part, **{name: value}).digest() for name, value in changes.items()]

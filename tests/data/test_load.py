@@ -14,18 +14,23 @@ from grace.data.fleet import Fleet
 from grace.data.load import as_fleet, files_read, load_test, load_train
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.read import read_table
+from grace.data.tasks import Task
 from grace.errors import GraceError
 from tests.data.conftest import Write, as_table
 from tests.data.test_identity import as_pandas
 from tests.data.test_ncmapss import write_layout
 
-COLUMNS, NAMES = Columns("asset", "flight", label="state"), ("s2", "s3")
+COLUMNS, NAMES = Columns("asset", "flight"), ("s2", "s3")
+HEALTH = (Task("health", "state"),)
 
 
 def assert_same(found: Fleet, expected: Fleet) -> None:
     assert found.columns == expected.columns
-    for name in ("engines", "starts", "values", "last_rul", "labels", "row_rul", "last_time"):
+    for name in ("engines", "starts", "values", "last_rul", "row_rul", "last_time"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+    assert found.labels.keys() == expected.labels.keys()
+    for name, labels in found.labels.items():
+        np.testing.assert_array_equal(np.asarray(labels), np.asarray(expected.labels[name]), err_msg=name)
 
 
 def test_a_fleet_stays_as_it_is(fleet: Fleet) -> None:
@@ -34,13 +39,25 @@ def test_a_fleet_stays_as_it_is(fleet: Fleet) -> None:
 
 
 def test_every_form_of_a_table_gives_one_fleet(fleet: Fleet, written: Write) -> None:
-    table = as_table(fleet).with_columns(state=pl.Series(np.asarray(fleet.labels))).sample(fraction=1.0, shuffle=True)
+    table = (
+        as_table(fleet)
+        .with_columns(state=pl.Series(np.asarray(fleet.labels["health"])))
+        .sample(fraction=1.0, shuffle=True)
+    )
     path = written(table, "fleet.csv")
-    expected = read_table(path, COLUMNS, NAMES)
-    assert expected.labels is not None
-    for given in (path, str(path), table, table.lazy(), as_pandas(table), TableSource(path, COLUMNS, NAMES)):
+    expected = read_table(path, COLUMNS, NAMES, tasks=HEALTH)
+    assert expected.labels
+    for given in (
+        path,
+        str(path),
+        table,
+        table.lazy(),
+        as_pandas(table),
+        TableSource(path, COLUMNS, NAMES, tasks=HEALTH),
+    ):
         columns = () if isinstance(given, TableSource) else (COLUMNS, NAMES)
-        assert_same(read_table(given, *columns), expected)  # type: ignore[arg-type]
+        tasks = () if isinstance(given, TableSource) else HEALTH
+        assert_same(read_table(given, *columns, tasks=tasks), expected)  # type: ignore[arg-type]
         new = as_fleet(given, *columns)  # type: ignore[arg-type]
         assert_same(new, replace(expected, labels={}))
 

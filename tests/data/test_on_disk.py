@@ -17,6 +17,7 @@ from grace.data.tables import on_disk
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.read import read_table
 from grace.data.tables.scan import scan
+from grace.data.tasks import Task
 from grace.errors import GraceError
 from tests.data.conftest import Write, as_table
 
@@ -57,16 +58,17 @@ def test_rows_in_any_order_come_to_their_engines_places(
 
 
 def test_what_is_written(fleet: Fleet, written: Write, tmp_path: Path) -> None:
-    table = as_table(fleet).with_columns(left=pl.Series(fleet.rul()), state=pl.lit(1))
-    path, columns = written(table), Columns("asset", "flight", target="left", label="state")
-    source = TableSource(path, columns, ("s2", "s3"), cache=tmp_path / "rows")
+    table = as_table(fleet).with_columns(left=pl.Series(fleet.rul()), state=pl.int_range(pl.len()) % 3)
+    path, columns = written(table), Columns("asset", "flight", target="left")
+    health = (Task("health", "state"),)
+    source = TableSource(path, columns, ("s2", "s3"), cache=tmp_path / "rows", tasks=health)
     read_table(source)
     (folder,) = (tmp_path / "rows").iterdir()
     assert folder.name.startswith("fleet-")
     assert sorted(file.name for file in folder.iterdir()) == [
         "index.npz",
-        "label.npy",
         "rul.npy",
+        "task health.npy",
         "time.npy",
         "values.npy",
     ]

@@ -24,6 +24,7 @@ from grace.data.tables import on_disk
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.read import read_table
 from grace.data.tables.select_columns import select_columns
+from grace.data.tasks import Task
 from grace.data.windows import ManyWindows, Windows, training_windows
 from grace.errors import GraceError
 from grace.training.run import train
@@ -37,9 +38,10 @@ def sources(
 ) -> tuple[TableSource, TableSource]:
     """One table, read into memory and kept on the disk; chunks so small that there are many."""
     shrink(monkeypatch)
-    labels = pl.Series("state", np.asarray(fleet.labels))
+    labels = pl.Series("state", np.asarray(fleet.labels["health"]).astype(int))
     path = written(as_table(fleet).with_columns(labels).sample(fraction=1.0, shuffle=True, seed=2))
-    memory = select_columns(TableSource(path, Columns("asset", "flight", label="state", unit="flights")))
+    health = Task("health", "state")
+    memory = select_columns(TableSource(path, Columns("asset", "flight", unit="flights"), tasks=(health,)))
     return memory, replace(memory, cache=tmp_path / "rows")
 
 
@@ -49,7 +51,7 @@ def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def conventions_of(source: TableSource) -> Conventions:
-    return Conventions(features=source.features, table=source.columns, stride=3, window=20)
+    return Conventions(features=source.features, table=source.columns, stride=3, window=20, tasks=source.tasks)
 
 
 def test_stored_rows_equal_those_in_memory(sources: tuple[TableSource, TableSource]) -> None:
@@ -57,8 +59,9 @@ def test_stored_rows_equal_those_in_memory(sources: tuple[TableSource, TableSour
     every = np.arange(len(memory.values))
     assert isinstance(stored.values, StoredRows)
     assert stored.values.shape == memory.values.shape
-    for name in ("values", "labels", "row_rul"):
+    for name in ("values", "row_rul"):
         np.testing.assert_array_equal(getattr(stored, name)[every], getattr(memory, name))
+    np.testing.assert_array_equal(stored.labels["health"][every], np.asarray(memory.labels["health"]))
     for name in ("engines", "starts", "last_rul", "last_time"):
         np.testing.assert_array_equal(getattr(stored, name), getattr(memory, name))
     some = np.array([7, 2, 9])
@@ -184,6 +187,6 @@ def test_more_windows_than_are_permuted_are_drawn(
     monkeypatch.setattr(resident, "MAX_PERMUTED", 10)
     batches = list(windows.epoch(16, torch.Generator().manual_seed(0)))
     assert len(batches) == len(windows) // 16
-    assert {len(x) for x, _, _ in batches} == {16}
+    assert {len(batch.x) for batch in batches} == {16}
     again = list(windows.epoch(16, torch.Generator().manual_seed(0)))
     assert all(torch.equal(a[0], b[0]) for a, b in zip(batches, again, strict=True))

@@ -21,6 +21,7 @@ from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.read import read_table
 from grace.data.tables.scan import scan
 from grace.data.tables.select_columns import select_columns
+from grace.data.tasks import STATES, Task
 from grace.errors import GraceError
 from grace.training.record import Record
 from grace.training.run import train
@@ -33,9 +34,13 @@ SETTING_NAMES = tuple(map(renamed, SETTINGS))
 
 
 def chosen(
-    path: Path, columns: Columns = COLUMNS, features: tuple[str, ...] = (), conditions: str = "auto"
+    path: Path,
+    columns: Columns = COLUMNS,
+    features: tuple[str, ...] = (),
+    conditions: str = "auto",
+    tasks: tuple[Task, ...] = (),
 ) -> TableSource:
-    return select_columns(TableSource(path, columns, features), conditions)
+    return select_columns(TableSource(path, columns, features, tasks=tasks), conditions)
 
 
 def conventions_of(base: Conventions, source: TableSource) -> Conventions:
@@ -138,16 +143,16 @@ def test_dates_are_counted_in_the_unit(written: Write) -> None:
 
 
 def test_labels_by_number_and_by_name(fleet: Fleet, written: Write) -> None:
-    labels = np.asarray(fleet.labels)
-    for names, classes in ((("0", "1", "2"), ()), (("fine", "old", "worn"), ("fine", "old", "worn"))):
+    labels, health = np.asarray(fleet.labels["health"]).astype(int), (Task("health", "state"),)
+    for names, classes in ((("0", "1", "2"), STATES), (("fine", "old", "worn"), ("fine", "old", "worn"))):
         column = pl.Series(names)[pl.Series(labels)]
         column = column.cast(pl.Int64) if names[0] == "0" else column
-        source = chosen(written(as_table(fleet).with_columns(state=column)), replace(COLUMNS, label="state"))
-        assert source.columns.classes == classes
-        np.testing.assert_array_equal(read_table(source).labels, labels)
+        source = chosen(written(as_table(fleet).with_columns(state=column)), tasks=health)
+        assert source.tasks[0].classes == classes
+        np.testing.assert_array_equal(read_table(source).labels["health"], labels)
     meant = pl.Series(["healthy", "degrading", "critical"])[pl.Series(labels)]  # sorted by meaning, not by letter
-    source = chosen(written(as_table(fleet).with_columns(state=meant)), replace(COLUMNS, label="state"))
-    np.testing.assert_array_equal(read_table(source).labels, labels)
+    source = chosen(written(as_table(fleet).with_columns(state=meant)), tasks=health)
+    np.testing.assert_array_equal(read_table(source).labels["health"], labels)
 
 
 def test_a_folder_is_one_table(fleet: Fleet, written: Write, tmp_path: Path) -> None:
@@ -160,7 +165,7 @@ def test_a_folder_is_one_table(fleet: Fleet, written: Write, tmp_path: Path) -> 
 
 
 def test_new_engines_need_neither_target_nor_label(fleet: Fleet, written: Write) -> None:
-    columns = Columns("asset", "flight", settings=("op1",), target="gone", label="gone too")
+    columns = Columns("asset", "flight", settings=("op1",), target="gone")
     found = as_fleet(written(as_table(fleet)), columns, ("s2", "s3"))
     assert found.columns == ("op1", "s2", "s3")
 
@@ -206,8 +211,6 @@ def cell(name: str, value: object) -> Callable[[pl.DataFrame], pl.DataFrame]:
             Columns("id", "t"),
             "numeric column that varies. Found none",
         ),
-        (lambda t: t.with_columns(k=t["t"] + 1), Columns("id", "t", label="k"), "k should be one of 0, 1, 2. Found 3"),
-        (lambda t: t.with_columns(k=pl.lit("a")), Columns("id", "t", label="k"), "three classes. Found 1: a"),
     ],
 )
 def test_bad_tables_are_refused_in_one_grammar(
@@ -236,9 +239,9 @@ def test_engines_in_another_unit_are_refused(written: Write) -> None:
 
 def test_columns_have_one_role_each(written: Write) -> None:
     with pytest.raises(
-        GraceError, match=r"`--label` should be a column of its own. Found t, which is `--time` already"
+        GraceError, match=r"`--target` should be a column of its own. Found t, which is `--time` already"
     ):
-        Columns("id", "t", label="t")
+        Columns("id", "t", target="t")
     with pytest.raises(GraceError, match=r"`--conditions` should be a column of its own. Found t"):
         chosen(written(SMALL), Columns("id", "t"), conditions="t")
     with pytest.raises(GraceError, match=r"Found y, which has a role already"):
@@ -277,7 +280,7 @@ def test_bad_paths_are_refused(written: Write, tmp_path: Path) -> None:
 
 
 def test_columns_go_through_json_and_the_hash_of_older_versions_is_ignored() -> None:
-    columns = Columns("id", "t", ("a",), target="y", unit="hours", test="new", classes=("fine", "old", "worn"))
+    columns = Columns("id", "t", ("a",), target="y", unit="hours", test="new")
     values = columns.to_json()
     assert "content" not in values
     assert Columns.from_json(values) == columns

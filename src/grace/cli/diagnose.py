@@ -11,7 +11,7 @@ import typer
 
 from grace.cli import work
 from grace.cli.grouped import grouped
-from grace.cli.options import EngineOptions, Engines, OptionalJobs, Profile, Size
+from grace.cli.options import EngineOptions, Engines, OptionalJobs, Profile, Size, Suspended
 from grace.errors import GraceError, check_one_of
 
 app = typer.Typer(rich_markup_mode=None)
@@ -28,9 +28,8 @@ def _diagnose(
     size: Size = None,
     inner: Annotated[str, typer.Option(help="RUL loss: weighted_mse or mse.")] = "weighted_mse",
     batch_size: Annotated[int, typer.Option(help="Windows in a batch.")] = 128,
-    suspended: Annotated[
-        str, typer.Option(help="Suspended engines: ignore, or bound: no RUL below what they ran, a task of its own.")
-    ] = "ignore",
+    suspended: Suspended = None
+
     steps: Annotated[int | None, typer.Option(help="Optimiser steps, in place of the recipe's own.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the first initialisation.")] = 0,
     without: Annotated[list[str] | None, typer.Option(help="Leave a column out, e.g. sensor_7; repeatable.")] = None,
@@ -91,7 +90,7 @@ def _diagnose(
                 inner=inner,
                 batch_size=batch_size,
                 min_history=min_history,
-                suspended=suspended,
+                suspended=suspended or work.SUSPENDED[0],
             ),
             recipe=recipe,
             inits=inits,

@@ -27,6 +27,11 @@ Protocol = Annotated[str, typer.Option(help="honest, or source: best epoch on th
 Profile = Annotated[
     bool, typer.Option("--profile", help="Show at the end where the time of this process went, on standard error.")
 ]
+_SUSPENDED = typer.Option(
+    help="Windows of suspended engines: ignore (default), bound (no RUL below what they ran), hazard (a likelihood "
+    "over time; default of `train` where there are any; not of `diagnose`)."
+)
+Suspended = Annotated[str | None, _SUSPENDED]
 _SIZE = typer.Option(help="Network: default statistics, of a table quantiles; or compact, paper, tiny.")
 Size = Annotated[str | None, _SIZE]
 
@@ -194,13 +199,7 @@ class TrainingOptions(EngineOptions):
             "or where some were suspended, of rows in memory."
         ),
     ] = None
-    suspended: Annotated[
-        str | None,
-        typer.Option(
-            help="Windows of suspended engines: ignore (default), bound (no RUL below what they ran), hazard (a likelihood "
-            "over time; default of `train` where there are any)."
-        ),
-    ] = None
+    suspended: Suspended = None
     measure_every: Annotated[
         int | None, typer.Option(help="Steps between Gramians, where the method needs them; default 10, torchjd: 1.")
     ] = None

@@ -41,16 +41,11 @@ def spec_1(body: Body) -> Body:
 
 def spec_2(body: Body) -> Body:
     """Version 2 to 3: a table's own health labels are a task's. Its id was another one; all other specs stay as they are."""
-    conventions = dict(body["conventions"])
-    table = dict(conventions.get("table") or {})
-    label, classes = table.pop("label", ""), table.pop("classes", [])
-    if conventions.get("table") is None:
+    table = body["conventions"].get("table") or {}
+    if not (label := table.get("label", "")):
         return body
-    conventions["table"] = table
-    if label:
-        names = list(classes) or list(HEALTH.classes)
-        conventions["tasks"] = [Task(HEALTH.name, label, CLASS, tuple(names)).to_json()]
-    values = body | {"conventions": conventions}
+    task = Task(HEALTH.name, label, CLASS, tuple(table["classes"]) or HEALTH.classes)
+    values = body | {"conventions": body["conventions"] | {"tasks": [task.to_json()]}}
     return {name: value for name, value in values.items() if name != "id"}
 
 

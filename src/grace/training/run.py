@@ -79,7 +79,8 @@ def train(
     """
     spec = spec if tasks is None else with_tasks(spec, tasks)
     roles, features = spec.conventions.table, spec.conventions.features
-    read = partial(as_fleet, columns=roles, features=features, leave_out=ReadingError)
+    labelled = tuple(task for task in spec.conventions.tasks if task.column)
+    read = partial(as_fleet, columns=roles, features=features, leave_out=ReadingError, tasks=labelled)
     return train_stacked(
         [spec],
         read(fleet, events=True),

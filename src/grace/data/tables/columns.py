@@ -20,6 +20,8 @@ ROLES = ("engine", "time", "target", "event", "start", "group", "life_id", "dura
 """Fields of :class:`Columns` that name a column which is no value."""
 LATER = ("incomplete", "sentinels", "event", "leaks", "start", "group", "life_id", "duration")
 """Fields of :class:`Columns` that came after records were there."""
+GONE: dict[str, Any] = {"label": "", "classes": []}
+"""Fields that older versions had: the health labels of a table, which are a task's now."""
 ENDS = ("target", "event", "duration")
 """Fields of :class:`Columns` whose columns say when an engine fails."""
 IS = " = "
@@ -98,14 +100,15 @@ class Columns:
         return self.group or (self.life_id and ASSET)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values; without those of :data:`LATER` that say nothing, so that ids stay as they were."""
+        """The fields as JSON values, so that ids of older runs stay as they were: without those of :data:`LATER` that say nothing,
+        and with :data:`GONE`."""
         fields = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-        return {name: value for name, value in fields.items() if value or name not in LATER}
+        return {name: value for name, value in fields.items() if value or name not in LATER} | GONE
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Columns:
-        """Columns from their JSON values; ``content``, a hash that older versions kept here, is ignored."""
-        known = {name: value for name, value in values.items() if name != "content"}
+        """Columns from their JSON values; ``content``, a hash that older versions kept here, and :data:`GONE` are ignored."""
+        known = {name: value for name, value in values.items() if name not in ("content", *GONE)}
         fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in known.items()}
         return cls(**fields)
 
