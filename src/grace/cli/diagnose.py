@@ -28,8 +28,7 @@ def _diagnose(
     size: Size = None,
     inner: Annotated[str, typer.Option(help="RUL loss: weighted_mse or mse.")] = "weighted_mse",
     batch_size: Annotated[int, typer.Option(help="Windows in a batch.")] = 128,
-    suspended: Suspended = None
-
+    suspended: Suspended = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps, in place of the recipe's own.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the first initialisation.")] = 0,
     without: Annotated[list[str] | None, typer.Option(help="Leave a column out, e.g. sensor_7; repeatable.")] = None,

@@ -100,8 +100,8 @@ class Columns:
         return self.group or (self.life_id and ASSET)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values, so that ids of older runs stay as they were: without those of :data:`LATER` that say nothing,
-        and with :data:`GONE`."""
+        """The fields as JSON values; without those of :data:`LATER` that say nothing, and with :data:`GONE`, so that ids of older
+        runs stay as they were."""
         fields = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         return {name: value for name, value in fields.items() if value or name not in LATER} | GONE
 
