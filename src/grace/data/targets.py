@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from grace.data.conventions import Conventions
 from grace.data.fleet import AGE, MISSING, Fleet
-from grace.data.tasks import FUTURE, HEALTH, SENSORS, Task
+from grace.data.tasks import FUTURE, HEALTH, Task
 
 UNKNOWN = -1
 """Code of a class that is not known."""
@@ -34,8 +34,8 @@ def targets(
 def _labels(
     task: Task, fleet: Fleet, rows: Any, ends: NDArray[np.int64], health: NDArray[np.int64], conventions: Conventions
 ) -> NDArray[np.float32]:
-    if task.name in SENSORS:
-        return _features(fleet, rows, ends, ahead(task, conventions), told_features(conventions))
+    if task.name == FUTURE:
+        return _features(fleet, rows, ends, ahead(conventions), told_features(conventions))
     if task.name == HEALTH.name:
         known = np.where(health == UNKNOWN, np.nan, health)
     else:
@@ -53,9 +53,9 @@ def _features(
     return found
 
 
-def ahead(task: Task, conventions: Conventions) -> int:
-    """Rows between a window's end and the features that a task tells: a quarter of a window of ``future_sensors``, else 0."""
-    return max(conventions.window // 4, 1) if task.name == FUTURE else 0
+def ahead(conventions: Conventions) -> int:
+    """Rows between a window's end and the features that ``future_sensors`` tells: a quarter of a window."""
+    return max(conventions.window // 4, 1)
 
 
 def told_features(conventions: Conventions) -> NDArray[np.int64]:
@@ -66,7 +66,7 @@ def told_features(conventions: Conventions) -> NDArray[np.int64]:
 
 def width(task: Task, conventions: Conventions) -> int:
     """Columns of a task's labels."""
-    return len(told_features(conventions)) if task.name in SENSORS else 1
+    return len(told_features(conventions)) if task.name == FUTURE else 1
 
 
 def places(conventions: Conventions) -> dict[str, slice]:
@@ -86,9 +86,9 @@ def codes(labels: NDArray[np.float64]) -> NDArray[np.int64]:
 def known_rows(task: Task, fleet: Fleet, conventions: Conventions) -> NDArray[np.bool_]:
     """Whether a task with labels of its own is known in each row of a fleet, bool ``[R]``; one that follows from RUL has none."""
     found = np.zeros(len(fleet.values), dtype=np.bool_)
-    if task.name in SENSORS:
+    if task.name == FUTURE:
         last = np.repeat(fleet.starts[1:] - 1, fleet.lengths)
-        return np.asarray(np.arange(len(found)) + ahead(task, conventions) <= last)
+        return np.asarray(np.arange(len(found)) + ahead(conventions) <= last)
     if task.name in fleet.labels:
         labels = fleet.labels[task.name]
         for part in fleet.chunks():

@@ -11,9 +11,8 @@ from grace.errors import GraceError, check_one_of
 
 REGRESSION, CLASS, ORDINAL = "regression", "class", "ordinal"
 KINDS = (REGRESSION, CLASS, ORDINAL)
-FUTURE, RECONSTRUCT = "future_sensors", "reconstruct"
-SENSORS = (FUTURE, RECONSTRUCT)
-"""Tasks whose labels are made of the features, one a feature: always known, but for the last rows of a unit."""
+FUTURE = "future_sensors"
+"""Task whose labels are the features some rows ahead: always known, but for the last rows of a unit."""
 STATES = ("healthy", "degrading", "critical")
 RUL = "rul"
 BOUND = "bound"
@@ -25,8 +24,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 class Task:
     """A task that shares the backbone with RUL, and serves it.
 
-    Built in are ``health``, by RUL unless a column is named, ``future_sensors``, the features some rows ahead, and
-    ``reconstruct``, the features as they are, told from noisy statistics of their window. Every other task has a column.
+    Built in are ``health``, by RUL unless a column is named, and ``future_sensors``, the features some rows ahead. Every other
+    task has a column.
 
     Attributes:
         name: What it is called; its head, its figures and its prediction have this name.
@@ -59,7 +58,7 @@ class Task:
         if self.weight is not None and not 0 <= self.weight < float("inf"):
             raise GraceError(f"The weight of task {self.name} should be at least 0. Found {self.weight}.")
         given: dict[str, Any] = {}
-        if self.name in SENSORS:
+        if self.name == FUTURE:
             given = {"column": "", "kind": REGRESSION, "classes": ()}
         elif self.name == HEALTH_NAME and not self.column:
             given = {"kind": CLASS, "classes": STATES}

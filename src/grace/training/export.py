@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from grace.data.conditions import Conditioner
-from grace.data.tasks import HEALTH, REGRESSION, SENSORS
+from grace.data.tasks import FUTURE, HEALTH, REGRESSION
 from grace.errors import GraceError
 from grace.files import replacing
 from grace.models.second_tasks import Head
@@ -61,7 +61,7 @@ class _Exported(nn.Module):
         self.heads = {head.name: (place, head) for place, head in enumerate(Head.every(network.conventions), 1)}
         trained = [task.name for task in network.conventions.tasks if network.spec.trains(task.name)]
         self.health = HEALTH.name in trained
-        self.tasks = [n for n in trained if n != HEALTH.name and n not in SENSORS]
+        self.tasks = [n for n in trained if n != HEALTH.name and n != FUTURE]
         taken = ("rul", "health", *inputs(network))
         self.outputs = ["rul", "health", *(f"predicted_{n}" if n in taken else n for n in self.tasks)]
         scales = [self._scale(name) for name in self.tasks]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from grace.core.metrics import macro_f1, rmse
 from grace.data.targets import places
-from grace.data.tasks import HEALTH, ORDINAL, REGRESSION, SENSORS, Task
+from grace.data.tasks import FUTURE, HEALTH, ORDINAL, REGRESSION, Task
 from grace.training.evaluate import Predictions
 from grace.training.spec import RunSpec
 
@@ -84,7 +84,7 @@ def _of_values(predicted: Values, true: Values, task: Task) -> dict[str, float]:
     differs = total > 0
     r2 = 1 - np.nansum((true - predicted)[:, differs] ** 2, axis=0) / total[differs]
     found = {"r2": float(r2.mean())} if differs.any() else {}
-    if task.name in SENSORS:
+    if task.name == FUTURE:
         return found
     return {"rmse": rmse(predicted, true), "mae": float(np.abs(predicted - true).mean())} | found
 
