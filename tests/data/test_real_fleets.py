@@ -16,6 +16,7 @@ from grace.data.prepare import Prepared
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.read import read_table
 from grace.data.tables.select_columns import select_columns
+from grace.data.tasks import Task
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +115,17 @@ def test_scales_of_disks_of_a_few_rows(fleets_dir: Path) -> None:
     assert fleet.lengths.min() < found.window
     prepared = Prepared.of(fleet, found, 20)
     assert len(prepared.windows) == np.maximum(fleet.lengths - (found.window - 1), 0).sum()
+
+
+def test_a_capacity_stays_out_where_the_state_of_health_is_a_task(fleets_dir: Path) -> None:
+    folder, tasks = fleets_dir / "battery_tju", (Task("soh"), Task("chem"), Task("nominal"))
+    columns = Columns("unit", "cycle", event="failed")
+    source = TableSource(folder / "cycles.csv.gz", columns, units=folder / "units.csv.gz", tasks=tasks)
+    found = select_columns(source)
+    assert found.left_out["capacity"].startswith(("is soh in another scale", "defines failure"))
+    assert not {"soh", "capacity", "nominal"} & {*found.features, *found.columns.settings}
+    fleet = read_table(found)
+    assert [task.kind for task in found.tasks] == ["regression", "class", "regression"]
+    assert found.tasks[1].classes == ("NCA", "NCM", "NCM_NCA")
+    assert "known in all rows, of 100 units that failed and 30 suspended" in "\n".join(fleet.done)
+    assert sorted(np.unique(np.asarray(fleet.labels["nominal"]))) == [2.5, 3.5]

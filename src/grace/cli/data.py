@@ -116,7 +116,7 @@ def _info(
 def _opened(engines: EngineOptions, dataset: str | None, command: str) -> work.TableSource | None:
     """The table that is asked about; of a data set, options that say nothing of it are refused."""
     opened = engines.opened_unless(dataset, f"data {command}")
-    for name in ("window", "cap", "health", "conditions"):
+    for name in ("window", "cap", "health", "conditions", "task"):
         if opened is None and getattr(engines, name) != getattr(EngineOptions, name):
             raise GraceError(f"`--{name}` should come with --table. Found it with {dataset}. Leave it out.")
     return opened

@@ -77,6 +77,8 @@ def _train(
     work.check_training(fleet, *checked)  # before a line is shown
     if opened is not None:
         work.show_table(opened, fleet, choices["conventions"], choices["schedule"].min_history)
+    for line in fleet.done if opened is None else ():  # on labels of a table of units
+        print(line)
     spec = work.run_spec(
         fleet.name,
         method,

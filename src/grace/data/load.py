@@ -13,7 +13,7 @@ from grace.data.fleet import SETTINGS, Fleet
 from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.tables.columns import TEST, Columns, TableSource
 from grace.data.tables.read import read_table
-from grace.data.tables.scan import ENDINGS, Frame, files_of
+from grace.data.tables.scan import ENDINGS, Frame, files_of, scan
 from grace.data.tables.text import ending
 from grace.data.tables.units import with_unit_labels, with_units
 from grace.data.tasks import Task
@@ -32,7 +32,8 @@ class WithUnits:
         folder: Folder of the files.
         units: Table of one row an engine.
         engine: Its column of engine numbers.
-        event: Its column of events: 1 failed at the last row, 0 suspended.
+        event: Its column of events: 1 failed at the last row, 0 suspended. A table with labels may do without ``event``: then
+            all engines failed.
         group: Its column of groups; empty: there is none.
         tasks: Tasks whose columns it has: each label is that of all rows of an engine.
     """
@@ -115,11 +116,20 @@ def load_train(dataset: str, data: Source, dial: float = 1.0, seed: int = 0) -> 
         return read_table(data, leave_out=ReadingError)
     if isinstance(data, WithUnits):
         fleet = load_train(dataset, data.folder, dial, seed)
-        named = {"event": data.event} | ({"group": data.group} if data.group else {})
-        return with_unit_labels(with_units(fleet, data.units, data.engine, named), data.units, data.engine, data.tasks)
+        if named := _named(data):
+            fleet = with_units(fleet, data.units, data.engine, named)
+        return with_unit_labels(fleet, data.units, data.engine, data.tasks)
     if dataset == SIMULATED:
         return simulate(Simulation(dial=dial, seed=seed))[0]
     return read_train(*subset_name(dataset, data))
+
+
+def _named(data: WithUnits) -> dict[str, str]:
+    """Role and column of what is read of a table of units beside labels."""
+    labelled = any(task.column for task in data.tasks)
+    untold = labelled and data.event == WithUnits.event and data.event not in scan(data.units).schema
+    named = {"event": "" if untold else data.event, "group": data.group}
+    return {role: name for role, name in named.items() if name}
 
 
 @part("reading")

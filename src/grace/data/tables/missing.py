@@ -28,10 +28,10 @@ SENTINELS = (-999, -9999, 65535)
 
 def cleaned(table: Table, columns: Columns, values: tuple[str, ...] = (), labels: tuple[str, ...] = ()) -> Table:
     """The table with numbers for texts (:func:`_numbers_for_texts`), and nothing in place of the sentinels of ``columns``; the
-    columns ``labels`` stay as they are."""
+    texts of the columns ``labels`` stay as they are."""
     table = _numbers_for_texts(table, columns, values, labels)
-    wanted = values or tuple(name for name in table.schema if name not in (*columns.named, *labels))
-    names = [name for name in wanted if table.schema.get(name, pl.String()).is_numeric()]
+    wanted = values or tuple(name for name in table.schema if name not in columns.named)
+    names = [name for name in dict.fromkeys((*wanted, *labels)) if table.schema.get(name, pl.String()).is_numeric()]
     if not columns.sentinels:
         return table
     return table.with_columns((_without(name, columns.sentinels) for name in names), {})

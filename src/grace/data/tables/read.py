@@ -66,7 +66,8 @@ def read_table(
     if source.side == TRAIN:
         source = replace(source, tasks=settled(opened, source.tasks, source.columns.sentinels))
     source = source if isinstance(table, TableSource) else with_age(source, opened.schema)
-    opened = with_categories(cleaned(opened, source.columns, source.values), source.values)
+    labels = tuple(task.column for task in source.labelled)
+    opened = with_categories(cleaned(opened, source.columns, source.values, labels), source.values)
     if not source.features:
         numeric = (n for n, kind in opened.schema.items() if kind.is_numeric() and n not in source.named)
         source = replace(source, features=tuple(numeric))

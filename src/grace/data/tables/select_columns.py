@@ -46,8 +46,8 @@ def select_columns(source: TableSource, conditions: str = AUTO, ask: bool = True
     count, named = _asked(conditions)
     searched = not (named or conditions == NONE)
     seen = _looked_at(source, named, searched)
-    drawn = sample(seen.table, replace(seen.source, features=seen.varying), seen.counts)
-    leaking, rows = _leaking(seen, drawn), filled(drawn)
+    drawn = sample(seen.table, _with_labels(seen), seen.counts)
+    leaking, rows = _leaking(seen, drawn), filled(_only(drawn, seen.varying))
     settings = _settings(rows, {*seen.gaps, *leaking}, seen.texts) if searched else named
     if count > 1 and not settings:
         raise GraceError(
@@ -99,6 +99,20 @@ def _looked_at(source: TableSource, named: tuple[str, ...], searched: bool) -> _
     gaps = gaps_of(table, tuple(name for name in edges if name not in named))
     columns = replace(source.columns, settings=(), incomplete=tuple(gaps))
     return _Seen(table, replace(source, columns=columns), texts, counts, edges, gaps)
+
+
+def _with_labels(seen: _Seen) -> TableSource:
+    """A source with the labels that are numbers as values beside what may be chosen: what is one of them in another scale gives
+    the end away if the label does."""
+    kinds = {task.column: seen.table.schema[task.column] for task in seen.source.labelled}
+    numbers = tuple(name for name, kind in kinds.items() if is_number(kind) and name not in seen.varying)
+    columns = replace(seen.source.columns, incomplete=(*seen.gaps, *numbers))
+    return replace(seen.source, columns=columns, features=(*seen.varying, *numbers), tasks=())
+
+
+def _only(rows: Fleet, names: tuple[str, ...]) -> Fleet:
+    """A sample with some of its columns."""
+    return replace(rows, values=rows.taken(np.arange(len(rows.values)), names), columns=names)
 
 
 def _leaking(seen: _Seen, drawn: Fleet) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from grace.data.fleet import Fleet
+from grace.data.identity import combined
 from grace.data.tables.account import some_of
 from grace.data.tables.arrays import EMPTY, events_of, names_of
 from grace.data.tables.columns import TableSource, made_of
@@ -110,22 +112,26 @@ def with_unit_labels(fleet: Fleet, units: Path, engine: str, tasks: Sequence[Tas
     does not name has none.
 
     Raises:
-        GraceError: The table lacks a column, or a label is none of its task.
+        GraceError: The table lacks a column or names an engine twice, or a label is none of its task.
     """
     named = tuple(task for task in tasks if task.column)
     if not named:
         return replace(fleet, tasks=tuple(tasks))
     table = scan(units)
+    table.need(engine, "--engine", numeric=False)
     known = {task.name: task for task in settled(table, named)}
     frame = table.collect(table.whole.select(pl.col(engine).alias("engine"), *(table.label(t) for t in known.values())))
     keys = [str(name) for name in names_of(frame["engine"])]
+    _refuse_twice(units, frame.with_columns(engine=pl.Series(keys)))
     owner, labels = fleet.engine_of_row(), dict(fleet.labels)
     for task in known.values():
         each = labels_of(units, task, frame[array_of(task)], np.array(keys), ())
         of = dict(zip(keys, each.tolist(), strict=True))
         labels[task.name] = np.array([of.get(str(name), np.nan) for name in fleet.engines])[owner]
     found = tuple(known.get(task.name, task) for task in tasks)
-    fleet = replace(fleet, labels=labels, tasks=found)
+    sums = [hashlib.sha256(np.asarray(labels[name]).tobytes()).hexdigest() for name in known]
+    own = None if fleet.sha256 is None else combined([fleet.sha256, *sums])  # other labels are other data
+    fleet = replace(fleet, labels=labels, tasks=found, sha256=own)
     return replace(fleet, done=(*fleet.done, *said_of_labels(fleet, found, ())))
 
 

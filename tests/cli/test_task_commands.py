@@ -1,0 +1,40 @@
+"""Tasks as options of commands on engines of C-MAPSS with a table of units."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from grace.data.cmapss.fleets import write_cmapss
+from grace.data.simulated.fleet import Simulation, simulate
+from tests.command import grace, refused
+
+
+@pytest.fixture
+def simulated(tmp_path: Path) -> Path:
+    """A fleet of twelve engines, and of eleven the site at which they stand."""
+    write_cmapss(*simulate(Simulation(engines=12, test_engines=4)), tmp_path, "SIM")
+    sites = ["north", "south"] * 5 + ["east"]
+    pl.DataFrame({"engine": np.arange(1, 12), "site": sites}).write_csv(tmp_path / "units.csv")
+    return tmp_path
+
+
+def test_what_is_known_of_labels_is_shown_before_training_and_kept(simulated: Path) -> None:
+    table = ("--unit-table", "units.csv", "--task", "site", "--epochs", "1", "--to", "net.safetensors")
+    done = grace("train", "SIM", "--data", ".", *table, cwd=simulated)
+    assert done.returncode == 0, done.stderr
+    shown = done.stdout.index("task site, column site: class of east ")
+    assert shown < done.stdout.index("of 11 units that failed") < done.stdout.index("net.safetensors")
+    assert "task site: east in one unit alone: where it is held out, nothing teaches it" in done.stdout
+
+
+def test_tasks_that_nothing_is_said_of_are_refused(simulated: Path) -> None:
+    for command in ("info", "check"):
+        found = refused("data", command, "SIM", "--data", ".", "--task", "site", cwd=simulated)
+        assert "`--task` should come with --table. Found it with SIM" in found
+    assert "column site. Found neither" in refused("train", "SIM", "--data", ".", "--task", "site", cwd=simulated)
+    table = ("--data", ".", "--unit-table", "units.csv", "--task", "place")
+    assert "units.csv should have the column place of task place" in refused("train", "SIM", *table, cwd=simulated)
