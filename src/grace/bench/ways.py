@@ -11,7 +11,7 @@ from grace.training.record import Record
 
 ALONE = "RUL alone"
 WAYS = (ALONE, "+ inspections", "+ bound", "+ both")
-"""Names of the ways, wherever they are shown: a second task is learned from inspections or not, and beside it the bound or not."""
+"""Names of the ways, wherever they are shown: with or without a second task told by inspections, with or without the bound."""
 
 
 @dataclass(frozen=True)

@@ -56,21 +56,23 @@ def show_dial(outcomes: Sequence[Outcome], setup: Setup) -> None:
 def show_few_failures(found: Sequence[Way], setup: few_failures.Setup) -> None:
     """What inspections of suspended engines, their bound and both bring beside RUL alone."""
     out = Console()
-    names = ("way", "test RMSE,\ncycles", "difference,\ncycles [95 %]", "difference,\nper cent [95 %]", "")
+    names = ("way", "test RMSE,\ncycles", "difference,\ncycles [95 %]", "difference,\nper cent [95 %]")
     title = "Few failures, many suspended engines: what inspections and the bound bring"
-    table = Table(*(Column(name, no_wrap=True) for name in names), title=title, title_justify="left")
+    columns = [Column(name, no_wrap=True) for name in names]
+    table = Table(*columns, title=title, title_justify="left", show_lines=True)
     for way in found:
-        cells: tuple[str | Text, ...] = ("", "", "")
+        cells: tuple[str | Text, ...] = ("", "")
         if way.difference is not None and way.change is not None:
             effect = EFFECT[way.difference.verdict]
-            cells = way.difference.text(2, "+"), way.change.text(1, "+"), Text(effect, style=_EFFECT_STYLES[effect])
+            words = Text.assemble(way.change.text(1, "+"), "\n", (effect, _EFFECT_STYLES[effect]))
+            cells = way.difference.text(2, "+"), words
         table.add_row(way.name, f"{way.rmse.mean:.2f}", *cells)
     out.print(table)
     still = setup.fleet.engines - setup.failures
     out.print(
-        f"{found[0].rmse.n} simulated fleets of {setup.failures} failed and {still} suspended engines, paired by fleet; a health "
-        f"state by the true RUL every {setup.every} cycles, also of suspended engines, with the weight 0.1; the bound: RUL is at least "
-        f"what a suspended engine still ran. The {setup.size} network, {setup.epochs} epochs, chosen on a failed engine held out.",
+        f"{found[0].rmse.n} simulated fleets of {setup.failures} failed and {still} suspended engines, paired by fleet. "
+        f"Inspections: a health state by the true RUL every {setup.every} cycles, also of suspended engines, with the weight "
+        f"0.1. Bound: RUL of a suspended engine is at least what it still ran. The {setup.size} network, {setup.epochs} epochs.",
         style="dim",
     )
 

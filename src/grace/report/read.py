@@ -52,7 +52,8 @@ class Results:
 
 
 def read_results(runs: Path, diagnosis: Path | None = None) -> Results:
-    """Read a sweep's records, those in its folder :data:`FEW_FAILURES`, and the diagnoses in a folder of files as ``grace diagnose --json`` prints them.
+    """Read a sweep's records, those in its folder :data:`FEW_FAILURES`, and the diagnoses in a folder of files as
+    ``grace diagnose --json`` prints them.
 
     Raises:
         GraceError: There is no record that can be used, or no folder of diagnoses where one is named.
