@@ -14,7 +14,8 @@ from tests.report.records import record
 def of(name: str, seed: int, rmse: float) -> Record:
     """A record of one way on one fleet."""
     place = WAYS.index(name)
-    found = record("fleet", "fixed-0.1" if place % 2 else "rul-only", seed, rmse)
+    method = "fixed-0.1" if place % 2 else "rul-only"
+    found = record("fleet", method, seed, rmse, id=f"way{place}of{seed}")
     weights = [1.0, 0.1 if place % 2 else 0.0]
     return replace(
         found, spec=found.spec | {"options": {"weights": weights}, "suspended": ("ignore", "bound")[place // 2]}
