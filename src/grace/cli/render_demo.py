@@ -57,7 +57,7 @@ def show_few_failures(found: Sequence[Way], setup: few_failures.Setup) -> None:
     """What inspections of suspended engines, their bound and both bring beside RUL alone."""
     out = Console()
     names = ("way", "test RMSE,\ncycles", "difference,\ncycles [95 %]", "difference,\nper cent [95 %]")
-    title = "Few failures, many suspended engines: what inspections and the bound bring"
+    title = "Few failures: what inspections and the bound bring"
     columns = [Column(name, no_wrap=True) for name in names]
     table = Table(*columns, title=title, title_justify="left", show_lines=True)
     for way in found:
