@@ -42,7 +42,7 @@ ALLOWED = {
         "",
     },
     "bench": {"errors", "files", "formats", "core", "data", "controllers", "alignment", "training"},
-    "demos": {"errors", "core", "data", "models", "alignment"},
+    "demos": {"errors", "core", "data", "models", "alignment", "training"},
     "formats": {"errors", "files", ""},
     "validity": {"errors", "files", "formats", "core", "controllers", "alignment", "bench", "report"},
     "report": {"errors", "files", "core", "controllers", "alignment", "training", "bench", ""},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -57,5 +59,11 @@ def test_the_demonstration_leaves_a_page(tmp_path: Path) -> None:
     done = grace("demo", "--fleets", "2", "--jobs", "1", cwd=tmp_path, columns=120)
     assert done.returncode == 0, done.stderr
     assert "Explore in a browser: grace-demo/report.html" in done.stdout
-    assert 'id="data"' in (tmp_path / "grace-demo" / "report.html").read_text()
+    page = (tmp_path / "grace-demo" / "report.html").read_text()
+    rows = json.loads(re.findall(r'id="data">(.*?)</script>', page)[0])["ways"]
+    assert [row["name"] for row in rows] == ["RUL alone", "+ inspections", "+ bound", "+ both"]
+    for row in rows:  # under the same names, with the same figures
+        assert any(f" {row['name']} " in line and row["difference_words"] in line for line in done.stdout.splitlines())
+    kept = tmp_path / "grace-demo" / "few-failures"
+    assert len(list(kept.glob("*.json"))) == 8
     assert len(list((tmp_path / "grace-demo" / "diagnosis").glob("*.json"))) == 3

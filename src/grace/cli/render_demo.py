@@ -9,8 +9,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from grace.alignment.show import METHOD_WORDS, scale
-from grace.core.stats import student
-from grace.demos import cosine, two_regimes
+from grace.bench.ways import Way
+from grace.core.stats import EFFECT, student
+from grace.demos import cosine, few_failures, two_regimes
 from grace.demos.dial import Outcome, Setup
 
 _DIAL_WORDS = {1.0: "+1 follow the wear", 0.0: " 0 say nothing", -1.0: "-1 compete"}
@@ -48,6 +49,30 @@ def show_dial(outcomes: Sequence[Outcome], setup: Setup) -> None:
         f"{len(outcomes[0].alone)} simulated fleets of {setup.fleet.engines} engines, both tasks weighted alike (RUL in units "
         f"of the cap), {setup.steps} steps of the {setup.size} network; differences are paired by fleet and seed. "
         f"A diagnosis: {setup.inits} initialisations, {cost.forward_backward:,} passes, on a fleet of its own.",
+        style="dim",
+    )
+
+
+def show_few_failures(found: Sequence[Way], setup: few_failures.Setup) -> None:
+    """What inspections of suspended engines, their bound and both bring beside RUL alone."""
+    out = Console()
+    names = ("way", "test RMSE,\ncycles", "difference,\ncycles [95 %]", "difference,\nper cent [95 %]")
+    title = "Few failures: what inspections and the bound bring"
+    columns = [Column(name, no_wrap=True) for name in names]
+    table = Table(*columns, title=title, title_justify="left", show_lines=True)
+    for way in found:
+        cells: tuple[str | Text, ...] = ("", "")
+        if way.difference is not None and way.change is not None:
+            effect = EFFECT[way.difference.verdict]
+            words = Text.assemble(way.change.text(1, "+"), "\n", (effect, _EFFECT_STYLES[effect]))
+            cells = way.difference.text(2, "+"), words
+        table.add_row(way.name, f"{way.rmse.mean:.2f}", *cells)
+    out.print(table)
+    still = setup.fleet.engines - setup.failures
+    out.print(
+        f"{found[0].rmse.n} simulated fleets of {setup.failures} failed and {still} suspended engines, paired by fleet. "
+        f"Inspections: a health state by the true RUL every {setup.every} cycles, also of suspended engines, with the weight "
+        f"0.1. Bound: RUL of a suspended engine is at least what it still ran. The {setup.size} network, {setup.epochs} epochs.",
         style="dim",
     )
 

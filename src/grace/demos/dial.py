@@ -38,7 +38,7 @@ ALONE, EQUAL = (1.0, 0.0), (1.0, 1.0)
 class Setup:
     """How the demonstration trains; small enough for a laptop's minute."""
 
-    fleets: int = 8  # simulated fleets; the outcome's interval is over them
+    fleets: int = 6  # simulated fleets; the outcome's interval is over them
     first_seed: int = 1  # seed of the first of them; the others follow it
     fleet: Simulation = Simulation(engines=24, test_engines=200, faults=2)  # the fleet; dial and seed are set for each
     size: str = "tiny"  # size of the network

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from grace.alignment.recipes import RECIPES
+from grace.bench.ways import WAYS
 from grace.report.chart import EARLY, INK, LATE, MUTED, Spec, chart, layer, number
 from grace.report.marks import Mark
 
@@ -24,6 +25,7 @@ def specs(methods: Mapping[str, Mark], legend: bool = False) -> dict[str, Spec]:
         "cost": _cost(methods, legend),
         "rho": _rho(),
         "sharing": _sharing(methods),
+        "ways": _ways(),
         "loss": _epochs("RUL loss, cycles²", _LOG),
         "loss_in_caps": _epochs("RUL loss, caps²", _LOG),
         "health": _epochs("health loss, nats"),
@@ -129,6 +131,21 @@ def _sharing(methods: Mapping[str, Mark]) -> Spec:
         layer("point", dot, size=100, strokeWidth=0.6, **_DOT),
     ]
     return chart("points", layers, height=24 * max(len(methods), 2))
+
+
+def _ways() -> Spec:
+    """What each way to learn from few failures did to the test RMSE, against RUL alone, paired by fleet."""
+    x = number("difference", ["test RMSE minus RUL alone's,", "cycles, 95 % interval over fleets"])
+    y = {"field": "name", "type": "nominal", "sort": list(WAYS), "title": None, "axis": {"grid": True}}
+    words = [("name", "way"), ("rmse_words", "RMSE"), ("difference_words", "difference"), ("change_words", "per cent")]
+    tips = {"tooltip": [_text(field, title) for field, title in words]}
+    interval = {"y": y} | _interval("x", x, "difference_low", "difference_high")
+    layers = [
+        layer("rule", {"x": _at(0)}, rows=ONCE, color=INK),
+        layer("rule", interval, where="isValid(datum.difference_low)", color=INK, strokeWidth=2),
+        layer("point", {"y": y, "x": x} | tips, size=100, fill=INK, **_DOT),
+    ]
+    return chart("ways", layers, height=24 * len(WAYS))
 
 
 _LOG: Spec = {"scale": {"type": "log"}, "axis": {"grid": False}}

@@ -10,7 +10,8 @@ from typing import Any
 from grace import __version__
 from grace.bench.published import SOURCE
 from grace.bench.summary import Row as TableRow
-from grace.core.stats import RATE, Estimate
+from grace.bench.ways import Way, ways
+from grace.core.stats import EFFECT, RATE, Estimate
 from grace.report import rules
 from grace.report.chart import CONFIG
 from grace.report.charts import REGIMES, specs
@@ -43,6 +44,7 @@ def page_data(found: Results) -> Row:
         "engines": _shared(runs),
         "runs": sorted(runs, key=lambda run: (run["dataset"], list(known).index(run["method"]), run["seed"])),
         "diagnoses": [_diagnosis_row(d) for d in found.diagnoses],
+        "ways": [_way_row(way) for way in ways(found.few_failures)],
         "decision": rules.exported(),
         "left_out": [{"name": name, "reason": reason} for name, reason in found.left_out],
         "regimes": REGIMES,
@@ -132,6 +134,17 @@ def _published(datasets: Iterable[str]) -> list[Row]:
                 row |= {figure: value, f"{figure}_interval": f"{value:g}", f"{figure}_words": f"{value:g}"}
             rows.append(row | {"engines": ""})
     return rows
+
+
+def _way_row(way: Way) -> Row:
+    """A way to learn from few failures: numbers for the chart, words for the table."""
+    row: Row = {"name": way.name, "fleets": way.rmse.n, "rmse_words": f"{way.rmse.mean:.2f}", "difference": 0.0}
+    words = dict.fromkeys(("difference_words", "change_words", "effect"), "")
+    if way.difference is not None and way.change is not None:
+        row |= _ends("difference", way.difference)
+        words["difference_words"], words["change_words"] = way.difference.text(2, "+"), way.change.text(1, "+")
+        words["effect"] = EFFECT[way.difference.verdict]
+    return {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in (row | words).items()}
 
 
 def _diagnosis_row(found: Diagnosed) -> Row:

@@ -13,11 +13,14 @@ from grace.alignment.decide import STUDY, UNMEASURED, Evidence
 from grace.alignment.recipes import RECIPES
 from grace.alignment.study import Study
 from grace.bench.store import Store
+from grace.bench.ways import way_of
 from grace.errors import GraceError
 from grace.report.estimates import VIEWS, figures
 from grace.training.record import DONE, Record, task_line
 
 T = TypeVar("T")
+FEW_FAILURES = "few-failures"
+"""Folder beside the records of a sweep, with those that :mod:`grace.bench.ways` compares."""
 MALFORMED = (GraceError, KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
@@ -45,10 +48,12 @@ class Results:
     diagnoses: tuple[Diagnosed, ...] = ()  # sound diagnoses, by data set and then by recipe
     # files that are damaged, of another version or of a run that failed, each with the reason
     left_out: tuple[tuple[str, str], ...] = ()
+    few_failures: tuple[Record, ...] = ()  # sound records of fleets with few failures, compared by way
 
 
 def read_results(runs: Path, diagnosis: Path | None = None) -> Results:
-    """Read a sweep's records, and the diagnoses in a folder of files as ``grace diagnose --json`` prints them.
+    """Read a sweep's records, those in its folder :data:`FEW_FAILURES`, and the diagnoses in a folder of files as
+    ``grace diagnose --json`` prints them.
 
     Raises:
         GraceError: There is no record that can be used, or no folder of diagnoses where one is named.
@@ -67,7 +72,8 @@ def read_results(runs: Path, diagnosis: Path | None = None) -> Results:
     files = [] if diagnosis is None else sorted(diagnosis.glob("*.json"))
     found = sorted(_sound(files, _diagnosed, left), key=lambda d: (d.dataset, list(RECIPES).index(d.evidence.recipe)))
     records.sort(key=lambda r: (r.spec["dataset"], r.spec["method"], r.spec["seed"]))  # not by their ids
-    return Results(tuple(records), tuple(found), tuple(left))
+    few = tuple(_sound(sorted((runs / FEW_FAILURES).glob("*.json")), _of_few_failures, left))
+    return Results(tuple(records), tuple(found), tuple(left), few)
 
 
 def _sound(paths: Iterable[Path], read: Callable[[Path], T], left: list[tuple[str, str]]) -> Iterable[T]:
@@ -84,6 +90,13 @@ def _record(path: Path) -> Record:
     if record.status != DONE:
         raise GraceError(f"The run failed: {record.reason}")
     columns_of(record)  # whatever it needs is there and of the right kind
+    return record
+
+
+def _of_few_failures(path: Path) -> Record:
+    record = _record(path)
+    way_of(record)
+    _number(record.test["rmse"])
     return record
 
 

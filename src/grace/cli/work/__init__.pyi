@@ -13,6 +13,7 @@ from grace.bench.sweep import counted as counted
 from grace.bench.sweep import grid as grid
 from grace.bench.sweep import sweep as sweep
 from grace.bench.tables import report as report
+from grace.bench.ways import ways as ways
 from grace.cli.live import live as live
 from grace.cli.progress import progress_bar as progress_bar
 from grace.cli.render_data import show_columns as show_columns
@@ -20,6 +21,7 @@ from grace.cli.render_data import show_facts as show_facts
 from grace.cli.render_data import show_table as show_table
 from grace.cli.render_demo import show_cosine as show_cosine
 from grace.cli.render_demo import show_dial as show_dial
+from grace.cli.render_demo import show_few_failures as show_few_failures
 from grace.cli.render_demo import show_two_regimes as show_two_regimes
 from grace.cli.render_forecast import check_ending as check_ending
 from grace.cli.render_forecast import show_forecast as show_forecast
@@ -54,6 +56,7 @@ from grace.data.stored import StoredRows as StoredRows
 from grace.data.tables.columns import TableSource as TableSource
 from grace.demos import cosine as cosine
 from grace.demos import dial as dial
+from grace.demos import few_failures as few_failures
 from grace.demos import two_regimes as two_regimes
 from grace.files import write_text as write_text
 from grace.formats import rounded as rounded
@@ -64,6 +67,7 @@ from grace.models.units import SUSPENDED as SUSPENDED
 from grace.report.figures import draw as draw
 from grace.report.library import bundling as bundling
 from grace.report.page import page as page
+from grace.report.read import FEW_FAILURES as FEW_FAILURES
 from grace.report.read import read_results as read_results
 from grace.survival.replacement import Costs as Costs
 from grace.training.baselines import baseline_errors as baseline_errors
@@ -74,6 +78,7 @@ from grace.training.model_file import save_model as save_model
 from grace.training.outcome import Run as Run
 from grace.training.predict import predict as predict
 from grace.training.record import FAILED as FAILED
+from grace.training.record import Record as Record
 from grace.training.run import train as train
 from grace.training.run_spec import run_spec as run_spec
 from grace.training.schedule import Schedule as Schedule
