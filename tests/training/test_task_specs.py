@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 
-from grace import Conventions, GraceError
+from grace import Columns, Conventions, GraceError
 from grace.controllers.methods import METHODS, SEVEN
 from grace.data.tasks import HEALTH, Task, check_tasks
+from grace.training.run import train
 from grace.training.run_spec import run_spec, with_tasks
 from grace.training.spec import RunSpec
 
@@ -109,6 +112,23 @@ def test_a_spec_with_other_tasks() -> None:
     found = with_tasks(run_spec("FD001", "fixed-0.1"), [own, STAGE])
     assert found == run_spec("FD001", "fixed-0.1", tasks=[own, STAGE])
     assert dict(found.options)["weights"] == (1, 0.4, 0.1)
+
+
+def test_frames_are_trained_on_with_their_labels_and_tested_without() -> None:
+    """The label of a test frame is not asked for, and the features of both are alike."""
+    rng, unit, time = np.random.default_rng(0), np.repeat(np.arange(8), 30), np.tile(np.arange(30), 8) + 1.0
+    frame = pl.DataFrame({"unit": unit, "t": time, "x": time + rng.normal(size=240), "y": rng.normal(size=240)})
+    told = frame.with_columns(wear=pl.when(pl.col("t") % 3 == 0).then(pl.col("t") / 30))
+    columns = Columns("unit", "t")
+    task = Task("wear", kind="regression")
+    conventions = Conventions(cap=20, window=10, features=("x", "y"), health_cuts=(10, 4), table=columns)
+    spec = run_spec("pumps", size="tiny", schedule="tiny", tasks=[task], conventions=conventions)
+    record = train(spec, told, frame.filter(pl.col("unit") < 3)).record
+    assert record.status == "done"
+    assert record.tasks["wear"]["windows"] > 0
+    assert "rmse" in record.test
+    plain = run_spec("pumps", "fixed-0.1", size="tiny", schedule="tiny", conventions=conventions)
+    assert train(plain, told, tasks=[task]).record.tasks == record.tasks
 
 
 @pytest.mark.parametrize(

@@ -80,10 +80,10 @@ def train(
     spec = spec if tasks is None else with_tasks(spec, tasks)
     roles, features = spec.conventions.table, spec.conventions.features
     labelled = tuple(task for task in spec.conventions.tasks if task.column)
-    read = partial(as_fleet, columns=roles, features=features, leave_out=ReadingError, tasks=labelled)
+    read = partial(as_fleet, columns=roles, features=features, leave_out=ReadingError)
     return train_stacked(
         [spec],
-        read(fleet, events=True),
+        read(fleet, events=True, tasks=labelled),
         None if test is None else read(test, events=True),
         device=device,
         checkpoint=checkpoint,
