@@ -80,7 +80,7 @@ def _page(
         _PAGE_SEEDS,
         size="statistics",
         rul_scale="cap",
-        schedule=replace(work.Schedule.named("statistics"), epochs=4),
+        schedule=replace(work.Schedule.named("statistics"), epochs=4, batch_size=64),
         conventions=work.Conventions(window=20),
     )
     half = len(specs) // 2  # one stack a process of a small machine
