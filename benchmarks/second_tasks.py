@@ -168,12 +168,17 @@ def _with_random(found: Read) -> Read:
     return found._replace(fleet=fleet, tasks=tasks | {FUTURE: Task(FUTURE)})
 
 
-def measured(family: str, known: int, draw: int, size: str, way: str, data: Path, fleets: Path) -> dict[str, Any]:
-    """RMSE of one way on the units held out, or on the test file; and the seconds of its training."""
+def measured(
+    family: str, known: int, draw: int, size: str, way: str, data: Path, fleets: Path
+) -> dict[str, Any] | None:
+    """RMSE of one way on the units held out, or on the test file; and the seconds of its training. None where the draw has held
+    out so many that F is more than half of the failures that are left."""
     found = read(family, data, fleets)
     from studies.cuts import held_out, suspended
 
     rest, judged = (found.fleet, found.test) if found.test is not None else held_out(found.fleet, draw)
+    if known > len(rest.failures) // 2:
+        return None
     cut, how = suspended(rest, known, draw), ways_of(_labels(family))[way]
     told = replace(cut, labels={name: cut.labels[name] for name in how.tasks if name in cut.labels})
     tasks = [found.tasks[name] for name in how.tasks] or [HEALTH]
@@ -242,8 +247,9 @@ def main() -> None:
     measure = partial(measured, data=options.data, fleets=options.fleets)
     with ProcessPoolExecutor(options.jobs) as pool:
         for number, done in enumerate(as_completed([pool.submit(measure, *one) for one in left]), 1):
-            rows.append(done.result())
-            if number % 20 == 0 or number == len(left):
+            if (row := done.result()) is not None:
+                rows.append(row)
+            if number % 10 == 0 or number == len(left):
                 write_text(RESULTS, json.dumps(rows, indent=0) + "\n")
                 print(number, "of", len(left), rows[-1], flush=True)
     figures = Figures(rows)

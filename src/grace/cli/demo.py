@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
@@ -67,8 +68,9 @@ def _page(
     outcomes: Sequence[work.dial.Outcome], records: Sequence[work.Record], executor: Executor | None, folder: Path
 ) -> Path:
     """Train a few small runs of the simulated fleet, unless they are there, and write the page of all."""
-    for old in (folder / work.FEW_FAILURES).glob("*.json"):  # of other fleets than these
-        old.unlink()
+    for old in (folder / work.FEW_FAILURES).glob("*.json"):  # records of other fleets than these
+        if re.fullmatch(r"[0-9a-f]{12}", old.stem):
+            old.unlink()
     for record in records:
         record.write(folder / work.FEW_FAILURES)
     for outcome in outcomes:

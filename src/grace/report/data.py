@@ -10,7 +10,7 @@ from typing import Any
 from grace import __version__
 from grace.bench.published import SOURCE
 from grace.bench.summary import Row as TableRow
-from grace.bench.ways import Way, ways
+from grace.bench.ways import ALONE, Way, ways
 from grace.core.stats import EFFECT, RATE, Estimate
 from grace.report import rules
 from grace.report.chart import CONFIG
@@ -138,7 +138,8 @@ def _published(datasets: Iterable[str]) -> list[Row]:
 
 def _way_row(way: Way) -> Row:
     """A way to learn from few failures: numbers for the chart, words for the table."""
-    row: Row = {"name": way.name, "fleets": way.rmse.n, "rmse_words": f"{way.rmse.mean:.2f}", "difference": 0.0}
+    row: Row = {"name": way.name, "fleets": way.rmse.n, "rmse_words": f"{way.rmse.mean:.2f}"}
+    row |= {"difference": 0.0} if way.name == ALONE else {}
     words = dict.fromkeys(("difference_words", "change_words", "effect"), "")
     if way.difference is not None and way.change is not None:
         row |= _ends("difference", way.difference)
