@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from grace.core.stats import Estimate, paired, student
 from grace.data.tasks import BOUND
+from grace.formats import rounded
 from grace.training.record import Record
 
 ALONE = "RUL alone"
@@ -31,10 +32,13 @@ def way_of(record: Record) -> str:
 
 
 def ways(records: Sequence[Record]) -> list[Way]:
-    """The ways that records hold, in the order of :data:`WAYS`; a fleet is named by the seed of its runs."""
+    """The ways that records hold, in the order of :data:`WAYS`; a fleet is named by the seed of its runs.
+
+    Figures are taken as files keep them, so that those just made and those read again say the same to the last digit.
+    """
     found: dict[str, dict[int, float]] = {}
     for record in records:
-        found.setdefault(way_of(record), {})[int(record.spec["seed"])] = float(record.test["rmse"])
+        found.setdefault(way_of(record), {})[int(record.spec["seed"])] = rounded(float(record.test["rmse"]))
     return [_way(name, found[name], found.get(ALONE, {})) for name in WAYS if name in found]
 
 
