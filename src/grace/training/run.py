@@ -111,9 +111,14 @@ def train_stacked(
 
     Args:
         specs: What to train; they differ in method, options and seed alone. Runs are returned in their order.
+        fleet: See :func:`train`.
+        test: Likewise.
+        device: Likewise.
+        checkpoint: Likewise.
         every: Seconds between two checkpoints, at the end of an epoch; default 300, and 1 for a single run.
         fuse: Compile the element-wise part of the LSTM with ``torch.compile``.
-        fleet, test, device, checkpoint, monitor_every, on_epoch: See :func:`train`.
+        monitor_every: See :func:`train`.
+        on_epoch: Likewise.
 
     Raises:
         GraceError: The specs cannot train together, a split of one of several fills no batch, or see :func:`train`.
