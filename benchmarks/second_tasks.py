@@ -97,6 +97,8 @@ class Way(NamedTuple):
 
 
 FAST = ("statistics", "quantiles")
+GOALS = (5, 6)
+"""Failures of the lines on test files and on batteries that were asked for by name: all of their draws come first."""
 CONTROLLED = (5, 6, COMPACT)
 """Failures at which random labels stand beside the bound, too."""
 SECOND = f"fixed-{WEIGHT:g}"
@@ -223,11 +225,13 @@ def _labels(family: str) -> list[str]:
 
 
 def wanted() -> Iterator[tuple[str, int, int, str, str]]:
-    """Family, failures, draw, size and way of every training: draw by draw, the compact networks last."""
+    """Family, failures, draw, size and way of every training: draw by draw, those of the goals
+    first and the compact networks last."""
     cells = [(name, known) for name, family in FAMILIES.items() for known in family.known]
     cells += [(name, known) for name, counts in ENGINES.items() for known in counts]
-    for sizes in (FAST, ("compact",)):
-        for number, (name, known), size in product(range(DRAWS), cells, sizes):
+    goals, others = ([cell for cell in cells if (cell[1] in GOALS) == whether] for whether in (True, False))
+    for some, sizes in ((goals, FAST), (others, FAST), (others, ("compact",))):
+        for number, (name, known), size in product(range(DRAWS), some, sizes):
             if (name in ENGINES and size == "quantiles") or (size == "compact" and known != COMPACT):
                 continue
             yield from ((name, known, number, size, way) for way in asked(_labels(name), size, known))
