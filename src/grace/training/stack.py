@@ -82,7 +82,9 @@ class Stack:
         self.state = State.start(values.to(device), statistics.to(device))
         self.best, self.best_statistics = self.state.average.clone(), self.state.average_statistics.clone()
         self.replicas = [Replica(spec, splits[spec.seed]) for spec in specs]
-        self._of = _losses_of(specs[0], next(iter(self._train_on.values())))
+        one, parts = specs[0], next(iter(self._train_on.values())).parts(self.plan.batch_size)
+        cap, heads = float(one.conventions.cap), Head.every(one.conventions)
+        self._of = Losses(cap, one.rul_scale, heads, parts, one.suspended)
         self.epoch, self.seconds = 0, 0.0
         self._validation = {seed: resident(split.validation, specs[0].size, device) for seed, split in splits.items()}
         tests = {seed: split.test for seed, split in splits.items() if split.test is not None and specs[0].watch_test}
@@ -240,12 +242,6 @@ class Stack:
         for replica, values in zip(self.replicas, state["replicas"], strict=True):
             replica.load_state_dict(values)
         self.epoch, self.seconds = state["epoch"], state["seconds"]
-
-
-def _losses_of(spec: RunSpec, draws: Draws) -> Losses:
-    """What all replicas of a stack are trained on."""
-    parts, cap = draws.parts(spec.schedule.batch_size), float(spec.conventions.cap)
-    return Losses(cap, spec.rul_scale, Head.every(spec.conventions), parts, spec.suspended)
 
 
 def _precision(device: str, precision: str) -> AbstractContextManager[None]:
