@@ -19,7 +19,7 @@ FAST = "statistics"
 """Size at which all ways were trained."""
 LEAST = 3
 """Draws from which on a change has an interval that is shown."""
-COLOURS = {"second label": LATE, BOUND: EARLY, "label + bound": INK, FUTURE: "#2a9d5c", RANDOM: MUTED}
+COLOURS = {"second label": LATE, BOUND: EARLY, "label + bound": INK, FUTURE: "#2a9d5c", RANDOM: "#c9851c"}
 PANEL, COLUMNS = 190, 4
 
 
@@ -146,7 +146,7 @@ def _panel(figures: Figures, family: str) -> Spec:
     scale = {"type": "log", "domain": [0.5, 2.0], "clamp": True}
     y = {"field": "ratio", "type": "quantitative", "title": "RMSE / RUL alone", "scale": scale,
          "axis": {"values": [0.5, 0.6, 0.8, 1, 1.25, 1.6, 2]}}  # fmt: skip
-    legend = {"title": None, "orient": "bottom", "columns": 5, "symbolType": "circle"}
+    legend = {"title": None, "orient": "bottom", "columns": 5, "symbolType": "circle", "symbolOpacity": 1}
     colour = {"field": "kind", "type": "nominal", "legend": legend}
     colour["scale"] = {"domain": names, "range": list(COLOURS.values())}
     tooltip: Spec = {"x": x, "color": colour}
