@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from second_task_figures import ALONE, BOUND, FAST, FUTURE, RANDOM, Cell, Change, Figures, tally
+from second_task_figures import ALONE, BOUND, FAST, FUTURE, LEAST, RANDOM, Cell, Change, Figures, tally
 
 GOALS = {("FD001 test", 5): 14.5, ("FD003 test", 5): 15.0}
 """RMSE on a test file that the best way should reach."""
@@ -45,10 +45,11 @@ def _kinds(figures: Figures, changes: Sequence[Change]) -> dict[str, list[Change
 
 def _spread(changes: Sequence[Change]) -> str:
     """In how many cells a way lowers or raises the RMSE by its own interval, and where it does most."""
-    lower, higher = ([c for c in changes if c.log.verdict == verdict] for verdict in ("lower", "higher"))
+    shown = [c for c in changes if c.log.n >= LEAST]
+    lower, higher = ([c for c in shown if c.log.verdict == verdict] for verdict in ("lower", "higher"))
     best, worst = (pick(changes, key=lambda c: c.log.mean) for pick in (min, max))
     ends = [f"{c.cell.family} F = {c.cell.known} {c.text.strip('*')} %" for c in (best, worst)]
-    return f"lower in {len(lower)} and higher in {len(higher)} of {len(changes)} cells; from {ends[0]} to {ends[1]}."
+    return f"lower in {len(lower)} and higher in {len(higher)} of {len(shown)} cells with {LEAST} draws or more; of all cells from {ends[0]} to {ends[1]}."
 
 
 def _picture() -> str:
