@@ -49,7 +49,8 @@ def _spread(changes: Sequence[Change]) -> str:
     lower, higher = ([c for c in shown if c.log.verdict == verdict] for verdict in ("lower", "higher"))
     best, worst = (pick(changes, key=lambda c: c.log.mean) for pick in (min, max))
     ends = [f"{c.cell.family} F = {c.cell.known} {c.text.strip('*')} %" for c in (best, worst)]
-    return f"lower in {len(lower)} and higher in {len(higher)} of {len(shown)} cells with {LEAST} draws or more; of all cells from {ends[0]} to {ends[1]}."
+    counts = f"lower in {len(lower)} and higher in {len(higher)} of {len(shown)} cells with {LEAST} draws or more"
+    return f"{counts}; of all cells from {ends[0]} to {ends[1]}."
 
 
 def _picture() -> str:
