@@ -41,8 +41,8 @@ class Conventions:
         scaling: What the features are scaled by; fitted on the training engines only.
         table: Roles of the columns of a table of the user's own; None: C-MAPSS's. With it, "cycles" above are units of its RUL,
             but for ``window`` and ``stride``, which count rows.
-        tasks: Tasks beside RUL, in the order of their weights.
         from_data: Those of :data:`SCALES` that follow from the lives of the training units; the others were set.
+        tasks: Tasks beside RUL, in the order of their weights.
 
     Raises:
         GraceError: A field is out of its range.

@@ -40,7 +40,6 @@ class Fleet:
         last_rul: True remaining useful life at each engine's last row, cycles, ``[E]``; 0 for engines that ran to failure.
         labels: Labels of each row that do not follow from its RUL or its features, by the name of their task, float64 ``[R]``
             each: numbers, or codes of classes, and NaN where the label is not known (:class:`grace.Task`).
-        tasks: The tasks that were asked for as it was read, with the kinds and classes of its ``labels``; none of other fleets.
         row_rul: RUL of each row where it does not follow from ``last_rul`` and ``time``, ``[R]``; never rises within an engine.
         failed: Whether each engine failed at its last row, or its RUL is known otherwise, bool ``[E]``; the RUL of the others,
             which were suspended, is a lower bound: their last time minus the row's. None: all are taken as failed.
@@ -53,6 +52,7 @@ class Fleet:
         left_out: Engines that could not be read and have no rows here, by name, with the reason.
         row_time: Time of each row as in the file, ``[R]``; None: the count of the engine's rows, or not known.
         done: What was done to its table as it was read, a line each.
+        tasks: The tasks that were asked for as it was read, with the kinds and classes of its ``labels``; none of other fleets.
         sha256: Of what it was read from, in hexadecimal: a file's bytes; of several files :func:`grace.data.identity.combined`;
             a frame's columns and values. None for a fleet made in Python and for a part of a fleet.
     """

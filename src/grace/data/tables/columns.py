@@ -129,7 +129,7 @@ class TableSource:
             :func:`grace.data.tables.units.placed`.
         cache: Folder for the rows of a table that is larger than memory; None, or the side ``test``, is read into memory.
         tasks: Tasks beside RUL; their columns, of the rows or of the table of units, are no features. What is not said of them
-            :func:`grace.data.tables.select_columns.select_columns` finds. None: the health states by RUL.
+            :func:`grace.data.tables.select_columns.select_columns` finds. Empty: the health states by RUL.
         conditions: Number of operating conditions that was asked for; 0 finds it.
         found: Operating conditions found in a sample of rows; what is fitted later sees all rows of the training engines.
         rows: Rows that were counted when columns were selected.
