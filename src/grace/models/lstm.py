@@ -156,8 +156,8 @@ def _torchs_is_faster(x: Tensor, shape: nn.LSTM, training: bool, low: bool) -> b
     """Whether one call of torch's own LSTM a replica is the way (docs/performance.md).
 
     Measured on two CPUs: in training our products are ahead from :data:`OWN_FROM_HIDDEN` on, but where torch's gains from
-    AVX-512; torch's is in evaluation and where the layer is so narrow that calls are all it costs. No GPU could be measured:
-    there a single network keeps cuDNN's. A graph that is compiled or exported holds one operation in place of a loop.
+    AVX-512; torch's is in evaluation and where the layer is so narrow that calls are all it costs. On a GPU a single
+    network keeps cuDNN's. A graph that is compiled or exported holds one operation in place of a loop.
     """
     if torch.compiler.is_compiling():
         return True
@@ -179,7 +179,8 @@ def _torchs(x: Tensor, p: Mapping[str, Tensor], shape: nn.LSTM, layer: int) -> T
             warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
         for row, one in enumerate(x):
             weights = [p[name][row].to(x.dtype) for name in names]
-            outs.append(torch.lstm(one, (start, start), weights, True, 1, 0.0, False, True, False)[0])
+            # cuDNN has a backward pass in training mode alone; without dropout the mode changes nothing else
+            outs.append(torch.lstm(one, (start, start), weights, True, 1, 0.0, x.is_cuda, True, False)[0])
     return torch.stack(outs) if len(outs) > 1 else outs[0][None]
 
 

@@ -82,4 +82,4 @@ def read_of(windows: Windows, age: bool = False) -> Tensor:
     """What baselines read: statistics ``[N, S]``, or the recorded cycles up to each window's last one ``[N, 1]``."""
     statistics = None if age else StatisticsArchitecture(timed=windows.timed).of
     made = ResidentWindows(windows, statistics=statistics, age=age)
-    return torch.cat([made.batch(part).x for part in torch.arange(len(windows)).split(CHUNK)])
+    return torch.cat([made.batch(part).x for part in torch.arange(len(windows), device=made.device).split(CHUNK)])

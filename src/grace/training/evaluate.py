@@ -86,7 +86,7 @@ def predict_all(
     """
     cap, heads = float(specs[0].conventions.cap), Head.every(specs[0].conventions)
     parts = []
-    for index in torch.arange(max(map(len, windows))).split(BATCH):
+    for index in torch.arange(max(map(len, windows)), device=windows[0].device).split(BATCH):
         rul, *others = forward(together([side.batch(index.clamp(max=len(side) - 1)).x for side in windows]))
         told = [head.told(out.float()).cpu() for head, out in zip(heads, others, strict=False)]
         parts.append((rul.float().clamp(max=cap).cpu(), *told))

@@ -154,7 +154,7 @@ def error_curves(rul: NDArray[np.float32], interval: Interval, without: int = -1
 def _survival(model: nn.Module, windows: Windows, device: str) -> Values:
     """Survival at the edges of the intervals of one network's hazards, float64 ``[N, K + 1]``."""
     resident = input_of(model, windows, device)
-    parts = torch.arange(len(windows)).split(BATCH)
+    parts = torch.arange(len(windows), device=resident.device).split(BATCH)
     assert isinstance(model, MultiHead)
     found = [model.survival(resident.batch(index).x).double().cpu().numpy() for index in parts]
     return np.concatenate(found) if found else np.zeros((0, model.intervals + 1))
