@@ -112,6 +112,13 @@ def test_suspended_engines_are_always_trained_on(fleet: Fleet) -> None:
     assert all(split.suspension.startswith("6 units failed") for split in splits)
 
 
+def test_a_bound_without_a_suspended_engine_is_said(whole: Fleet) -> None:
+    bound = spec_of(suspended="bound")
+    for split in (Split.of(bound, whole, None), *Split.folds(replace(bound, folds=3), whole, None)):
+        assert "no unit of simulated was suspended: `suspended` bound has nothing to bound" in split.suspension
+    assert Split.of(spec_of(), whole, None).suspension == ""
+
+
 def test_what_is_in_the_batches(fleet: Fleet, whole: Fleet) -> None:
     def sides(fleet: Fleet, **choices: Any) -> Windows:
         train = Split.of(spec_of(**choices), fleet, None).train

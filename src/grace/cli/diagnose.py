@@ -12,6 +12,7 @@ import typer
 from grace.cli import work
 from grace.cli.grouped import grouped
 from grace.cli.options import EngineOptions, Engines, OptionalJobs, Profile, Size, Suspended
+from grace.data.tasks import HEALTH
 from grace.errors import GraceError, check_one_of
 
 app = typer.Typer(rich_markup_mode=None)
@@ -73,10 +74,14 @@ def _diagnose(
         fleet = work.with_labels(fleet, labels)
     base = work.PUBLISHED if published else work.Conventions()
     conventions = _less(engines.change(base, opened, fleet), without or [])
+    if labels is not None and HEALTH not in conventions.tasks:
+        raise GraceError("`--labels` are those of the task health. Found --task without it. Add --task health.")
     network = size or ("compact" if published else work.usual_size(conventions))
     min_history = 0 if published else work.usual_history(network)
     if opened is not None and not as_json:
         work.show_table(opened, fleet, conventions, min_history)
+    for line in fleet.done if opened is None and not as_json else ():  # on labels of a table of units
+        print(line)
     with (
         work.processes(_jobs(jobs, network)) as executor,
         work.progress_bar(f"{fleet.name}: {recipe}", "initialisations") as on_progress,

@@ -72,8 +72,8 @@ def show_few_failures(found: Sequence[Way], setup: few_failures.Setup) -> None:
     out.print(
         f"{found[0].rmse.n} simulated fleets of {setup.failures} failed and {still} suspended engines, paired by fleet. "
         f"Inspections: a health state by the true RUL every {setup.every} cycles, also of suspended engines, with the weight "
-        f"0.1. Bound: RUL of a suspended engine is at least what it still ran. One of the {setup.failures} chooses the epoch, "
-        f"the others teach RUL. The {setup.size} network, {setup.epochs} epochs.",
+        f"{few_failures.WEIGHT:g}. Bound: RUL of a suspended engine is at least what it still ran. One of the "
+        f"{setup.failures} chooses the epoch, the others teach RUL. The {setup.size} network, {setup.epochs} epochs.",
         style="dim",
     )
 

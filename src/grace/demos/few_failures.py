@@ -26,8 +26,8 @@ from grace.training.run_spec import run_spec
 from grace.training.schedule import Schedule
 from grace.training.spec import RunSpec
 
-INSPECTED = "fixed-0.1"
-"""Method of a training with inspections: health weighs 0.1 beside RUL in units of the cap."""
+WEIGHT = 0.1
+"""Of the health task beside RUL in units of the cap, in a training with inspections."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def run(
 
 def _ways() -> Sequence[tuple[str, str]]:
     """Method, and what suspended engines say, of each way."""
-    return [(method, said) for said in ("ignore", BOUND) for method in ("rul-only", INSPECTED)]
+    return [(method, said) for said in ("ignore", BOUND) for method in ("rul-only", f"fixed-{WEIGHT:g}")]
 
 
 def inspected(setup: Setup, seed: int) -> tuple[Fleet, Fleet]:

@@ -36,7 +36,7 @@ class Split:
             windows at random cuts, since at the last row nothing is left to predict.
         conditioner: Conditions and scaling, fitted on the engines of ``train``.
         chosen: Whether the epoch is chosen on ``validation``; of a fold, which is scored, nothing is.
-        suspension: What :func:`~grace.data.prepare.suspension` says of the whole fleet.
+        suspension: What is said of suspended engines of the whole fleet, :func:`~grace.data.prepare.suspension`.
         every: Windows of all engines of ``train``, by whose statistics a network standardises its input; None: ``train``.
         beside: Windows that other losses than RUL's are taken on: the bound's, and those of tasks that are known on others.
         landmarks: Of a fold the windows of its engines, failed and suspended, at random rows after which there was something to
@@ -70,7 +70,7 @@ class Split:
             GraceError: The fleet cannot be trained on, or ``source`` is asked for without test engines.
         """
         _check(spec, fleet)
-        said = suspension(fleet, spec.conventions)
+        said = _said(spec, fleet)
         if spec.protocol == "honest":
             sides = fleet.split(spec.validation_share, spec.seed)
             return replace(cls._made(spec, *sides, test, losses_apart(spec, fleet)), suspension=said)
@@ -88,7 +88,7 @@ class Split:
         """
         _check(spec, fleet)
         parts = fold_parts(spec, fleet)
-        said, found = suspension(fleet, spec.conventions), []
+        said, found = _said(spec, fleet), []
         landmarks, apart = landmark_rows(fleet, spec), losses_apart(spec, fleet)
         for number in parts:
             held = fleet.select(number)
@@ -140,6 +140,13 @@ def losses_apart(spec: RunSpec, fleet: Fleet) -> list[tuple[str, ...]]:
     bound = [(BOUND,)] if spec.suspended == BOUND and len(fleet.failures) < len(fleet.engines) else []
     trained = [task for task in spec.conventions.tasks if spec.trains(task.name)]
     return bound + drawn_apart(fleet, replace(spec.conventions, tasks=tuple(trained)), rul)
+
+
+def _said(spec: RunSpec, fleet: Fleet) -> str:
+    """What :func:`~grace.data.prepare.suspension` says; and that a bound was asked for and there is nothing to bound."""
+    if spec.suspended == BOUND and len(fleet.failures) == len(fleet.engines):
+        return f"no unit of {fleet.name} was suspended: `suspended` {BOUND} has nothing to bound, and is as ignore"
+    return suspension(fleet, spec.conventions)
 
 
 def _check(spec: RunSpec, fleet: Fleet) -> None:
