@@ -16,11 +16,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from pages import ROOT, replace_between
 from torch import nn
@@ -39,9 +37,8 @@ from grace.training.outcome import Run
 from grace.training.run import train
 from grace.training.run_spec import run_spec
 from grace.training.spec import RunSpec
+from studies.fleets import CHARGE, USUAL, until_failure
 
-CHARGE = "voltage_mean,voltage_std,voltage_kurtosis,voltage_skewness,cc_q,cc_charge_time,voltage_slope,voltage_entropy,"
-CHARGE += "current_mean,current_std,current_kurtosis,current_skewness,cv_q,cv_charge_time,current_slope,current_entropy"
 SMART = ",".join(f"smart_{number}" for number in (5, 12, 187, 188, 189, 197, 198))
 FAMILIES: dict[str, dict[str, str]] = {
     "battery_tju": {"table": "cycles.csv.gz", "unit_table": "units.csv.gz", "event": "failed", "group": "cond",
@@ -55,7 +52,6 @@ FAMILIES: dict[str, dict[str, str]] = {
                       "event": "fails", "time_unit": "hours", "features": SMART},
 }  # fmt: skip
 """Options of the command line; files lie in the folder of the family."""
-USUAL = {"engine": "unit", "time": "cycle"}
 SIZES = ("statistics", "quantiles")
 MODELS = (*SIZES, *BASELINES)
 FOLDS, SEED = 10, 42
@@ -75,15 +71,6 @@ def spec_of(family: str, size: str, folder: Path, age: bool = False) -> tuple[Ru
     spec = run_spec(family, "rul-only", seed=SEED, **options.choices(opened, fleet))
     plan = replace(spec.schedule, min_history=usual_history("quantiles"))  # all sizes on the same windows and cuts
     return replace(spec, schedule=plan), fleet
-
-
-def until_failure(table: Path) -> Path:
-    """The filters of PHME20 without the rows after their failure, which is in the table of units."""
-    ends = pl.read_csv(table.with_name("units.csv.gz")).select("unit", "life_s")
-    made = Path(mkdtemp()) / table.name.removesuffix(".gz")
-    rows = pl.read_csv(table).join(ends, "unit", maintain_order="left").filter(pl.col("time_s") <= pl.col("life_s"))
-    rows.drop("life_s").write_csv(made)
-    return made
 
 
 def measured(family: str, size: str, folder: Path, age: bool = False) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from grace.files import write_text
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # the studies, which do not ship
 
 
 def replace_between(page: Path, parts: dict[str, str]) -> None:

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from functools import cache, partial
@@ -24,19 +23,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from families import CHARGE, USUAL, until_failure
 from pages import ROOT, replace_between
 from second_task_figures import ALONE, BOUND, FUTURE, RANDOM, USUALLY, Figures, draw
 from second_task_tables import page
 
-from grace.cli.options import TrainingOptions
 from grace.core.metrics import rmse
 from grace.core.pools import on_one_thread
-from grace.data.cmapss.fleets import read_test, read_train
-from grace.data.conventions import Conventions
+from grace.data.cmapss.fleets import read_test
 from grace.data.fleet import Fleet
-from grace.data.health_labels import rul_to_health_3class
-from grace.data.load import load_train
 from grace.data.tasks import HEALTH, Task
 from grace.data.windows import Windows
 from grace.files import write_text
@@ -47,40 +41,19 @@ from grace.training.outcome import Run
 from grace.training.run import train
 from grace.training.run_spec import run_spec
 from grace.training.spec import RunSpec
+from studies.cuts import held_out, suspended
+from studies.fleets import FAMILIES, Read, read
 
 RESULTS = ROOT / "results" / "second_tasks.json"
 PICTURE = ROOT / "docs" / "figures" / "second-tasks.svg"
-DRAWS, FOLDS, CUTS, WEIGHT, DRIVES = 10, 5, 16, 0.1, 1000
+DRAWS, FOLDS, CUTS, WEIGHT = 10, 5, 16, 0.1
 TEST = " test"
 """Ending of a line that is judged on a test file."""
-VIBRATION = ",".join(f"{side}_{name}" for side in "hv" for name in
-                     ("rms", "kurt", "skew", "peak", "crest", "fcent", *(f"b{i}" for i in range(9))))  # fmt: skip
-SMART = ",".join(f"smart_{number}" for number in (5, 12, 187, 188, 189, 198))
-
-
-class Family(NamedTuple):
-    """A family by the options that its user would type, its second labels, and the failures that keep their RUL."""
-
-    options: Mapping[str, Any]
-    known: tuple[int, ...]
-
-
-FAMILIES = {
-    "battery_tju": Family({"table": "cycles.csv.gz", "unit_table": "units.csv.gz", "event": "failed", "group": "cond",
-                           "features": CHARGE, "task": ("soh", "chem")}, (4, 8, 16, 32, 6)),
-    "battery_hust": Family({"table": "cycles.csv.gz", "unit_table": "units.csv.gz", "event": "failed",
-                            "features": CHARGE, "task": ("soh",)}, (4, 8, 16, 6)),
-    "filter_esrel22": Family({"table": "runs.csv.gz", "time": "time_s", "features": "flow,feed",
-                              "time_unit": "seconds", "task": ("pressure=dp_pa",)}, (4, 8, 16, 32)),
-    "filter_phme20": Family({"table": "runs.csv.gz", "unit_table": "units.csv.gz", "event": "failed", "time": "time_s",
-                             "time_unit": "seconds", "features": "flow_ml_min,p_up_psi,p_down_psi",
-                             "task": ("particle=particle_um", "solid=solid_ratio:regression")}, (4, 8)),
-    "bearing_femto": Family({"table": "features.csv.gz", "time": "t_s", "time_unit": "seconds", "features": VIBRATION,
-                             "task": ("temperature=temp_c",)}, (4,)),
-    "hdd_backblaze": Family({"table": "st3000dm001.csv.gz", "engine": "serial_number", "start": "tstart",
-                             "time": "tstop", "event": "fails", "time_unit": "hours", "features": SMART,
-                             "task": ("pending=smart_197:regression",)}, (4, 8, 16, 32)),
+KNOWN = {
+    "battery_tju": (4, 8, 16, 32, 6), "battery_hust": (4, 8, 16, 6), "filter_esrel22": (4, 8, 16, 32), "filter_phme20": (4, 8),
+    "bearing_femto": (4,), "hdd_backblaze": (4, 8, 16, 32),
 }  # fmt: skip
+"""Failures that keep their RUL, of each family."""
 ENGINES = {"FD001": (4, 8, 16, 32), "FD003": (4, 8, 16, 32), "FD002": (8,), "FD004": (8,)}
 ENGINES |= {"FD001" + TEST: (5,), "FD003" + TEST: (5,)}
 COMPACT = 8
@@ -127,47 +100,15 @@ def asked(labels: Sequence[str], size: str, known: int) -> list[str]:
     return [way for way in ways_of(labels) if known in CONTROLLED or way != f"{RANDOM} + {BOUND}"]
 
 
-class Read(NamedTuple):
-    """A family as it was read: units with all labels, conventions, tasks by name, and test units where a file has them."""
-
-    fleet: Fleet
-    conventions: Conventions
-    tasks: dict[str, Task]
-    test: Fleet | None = None
-
-
 @cache
-def read(name: str, data: Path, fleets: Path) -> Read:
-    """A family with its second labels and random ones."""
-    sys.path.insert(0, str(ROOT))
-    if name in ENGINES:
-        subset = name.removesuffix(TEST)
-        fleet, conventions = read_train(data, subset), Conventions()
-        health = rul_to_health_3class(fleet.rul(), *conventions.health_cuts).astype(float)
-        test = read_test(data, subset) if name.endswith(TEST) else None
-        return _with_random(
-            Read(replace(fleet, labels={HEALTH.name: health}), conventions, {HEALTH.name: HEALTH}, test)
-        )
-    given: dict[str, Any] = USUAL | dict(FAMILIES[name].options)
-    paths = {key: fleets / name / given[key] for key in ("table", "unit_table") if key in given}
-    if name == "filter_phme20":
-        paths["table"] = until_failure(paths["table"])
-    options = TrainingOptions(**(given | paths))
-    opened = options.opened()
-    fleet = load_train("", options.source(opened))
-    conventions = options.choices(opened, fleet)["conventions"]
-    if len(fleet.engines) > DRIVES:
-        fleet = fleet.select(np.sort(np.random.default_rng(0).permutation(len(fleet.engines))[:DRIVES]))
-    tasks = {task.name: task for task in conventions.tasks}
-    return _with_random(Read(fleet, replace(conventions, tasks=(HEALTH,)), tasks))
-
-
-def _with_random(found: Read) -> Read:
-    """With three classes that say nothing, uniform over all rows."""
+def whole(name: str, data: Path, fleets: Path) -> tuple[Read, Fleet | None]:
+    """A fleet with its second labels and random ones, three classes that say nothing; and the test engines of a line on these."""
+    found = read(name.removesuffix(TEST), data, fleets)
     labels = np.random.default_rng(1).integers(0, 3, len(found.fleet.values)).astype(float)
     fleet = replace(found.fleet, labels=dict(found.fleet.labels) | {RANDOM: labels}, sha256=None)
-    tasks = found.tasks | {RANDOM: Task(RANDOM, RANDOM, "class", ("0", "1", "2"))}
-    return found._replace(fleet=fleet, tasks=tasks | {FUTURE: Task(FUTURE)})
+    tasks = found.tasks | {RANDOM: Task(RANDOM, RANDOM, "class", ("0", "1", "2")), FUTURE: Task(FUTURE)}
+    test = read_test(data, name.removesuffix(TEST)) if name.endswith(TEST) else None
+    return Read(fleet, found.conventions, tasks), test
 
 
 def measured(
@@ -175,10 +116,8 @@ def measured(
 ) -> dict[str, Any] | None:
     """RMSE of one way on the units held out, or on the test file; and the seconds of its training. None where the draw has held
     out so many that F is more than half of the failures that are left."""
-    found = read(family, data, fleets)
-    from studies.cuts import held_out, suspended
-
-    rest, judged = (found.fleet, found.test) if found.test is not None else held_out(found.fleet, draw)
+    found, test = whole(family, data, fleets)
+    rest, judged = (found.fleet, test) if test is not None else held_out(found.fleet, draw)
     if known > len(rest.failures) // 2:
         return None
     cut, how = suspended(rest, known, draw), ways_of(_labels(family))[way]
@@ -191,8 +130,7 @@ def measured(
     rows = usual_history("statistics" if family in ENGINES else "quantiles")
     spec = replace(spec, schedule=replace(spec.schedule, min_history=rows))
     run = on_one_thread(train, spec, told)
-    assert judged is not None
-    error = on_test(run, spec, judged) if found.test is not None else on_units(run, spec, judged, draw)
+    error = on_units(run, spec, judged, draw) if test is None else on_test(run, spec, test)
     facts = {"family": family, "known": known, "draw": draw, "size": size, "way": way, "cap": found.conventions.cap}
     return facts | {"rmse": float(f"{error:.5g}"), "seconds": round(run.record.seconds, 2)}
 
@@ -221,13 +159,13 @@ def _labels(family: str) -> list[str]:
     """Names of a family's second labels."""
     if family in ENGINES:
         return [HEALTH.name]
-    return [Task.parse(text).name for text in FAMILIES[family].options["task"]]
+    return [Task.parse(text).name for text in FAMILIES[family]["task"]]
 
 
 def wanted() -> Iterator[tuple[str, int, int, str, str]]:
     """Family, failures, draw, size and way of every training: draw by draw, those of the goals
     first and the compact networks last."""
-    cells = [(name, known) for name, family in FAMILIES.items() for known in family.known]
+    cells = [(name, known) for name, counts in KNOWN.items() for known in counts]
     cells += [(name, known) for name, counts in ENGINES.items() for known in counts]
     goals, others = ([cell for cell in cells if (cell[1] in GOALS) == whether] for whether in (True, False))
     for some, sizes in ((goals, FAST), (others, FAST), (others, ("compact",))):

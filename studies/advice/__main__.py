@@ -1,0 +1,76 @@
+"""``python -m studies.advice``, in a clone of the repository."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from grace.cli.progress import progress_bar
+from grace.core.pools import processes
+from grace.errors import GraceError
+from studies.advice import records
+from studies.advice.cases import all_cases
+from studies.advice.effects import LEAST, MOST, draws_of, summary
+from studies.advice.worlds import Place
+
+PILOT_DRAWS = (1000, 1001, 1002)
+"""Draws of the pilot: none of them is one of the study's."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Commands and options."""
+    found = argparse.ArgumentParser(
+        prog="python -m studies.advice", description="Does a second task pay, and what tells so?"
+    )
+    commands = found.add_subparsers(dest="command", required=True)
+    for name, words in (("pilot", "three draws for their SDs, thrown away afterwards"), ("run", "the study, or go on")):
+        one = commands.add_parser(name, help=words)
+        one.add_argument("--data", type=Path, required=True, help="folder of the C-MAPSS files")
+        one.add_argument("--fleets", type=Path, required=True, help="folder of the real families")
+        one.add_argument(
+            "--to", type=Path, help="folder of the trainings; default results/advice, of a pilot advice-pilot"
+        )
+        one.add_argument("--jobs", type=int, default=0, help="processes, one thread each; 0 is one a core")
+        one.add_argument("--minutes", type=float, default=1e9, help="stop after so many")
+    return found
+
+
+def _stages(folder: Path, pilot: bool) -> Iterator[list[records.Job]]:
+    """The trainings of the pilot; or those of the first draws, and then of as many as these ask for."""
+    cases = all_cases()
+    if pilot:
+        yield list(records.jobs(cases, PILOT_DRAWS, lambda case: sys.maxsize))
+        return
+    yield list(records.jobs(cases, range(LEAST)))
+    rows = records.load(folder)
+    asked = {case: draws_of(rows.get(case.world.name, {}), case) for case in cases}
+    yield list(records.jobs(cases, range(LEAST, MOST), asked.__getitem__))
+
+
+def main() -> None:
+    """Do what a command says; an error is one line on standard error and exit code 2."""
+    given = parser().parse_args()
+    place = Place(given.data.absolute(), given.fleets.absolute())
+    try:
+        pilot = given.command == "pilot"
+        folder = given.to or (Path("advice-pilot") if pilot else records.FOLDER)
+        plan = "pilot" if pilot else records.registered()
+        with progress_bar("advice", "trainings", remaining=True) as on_job, processes(given.jobs) as executor:
+            go = partial(records.run, place=place, folder=folder, executor=executor, plan=plan, on_job=on_job)
+            left = given.minutes
+            for wanted in _stages(folder, pilot):
+                began = time.monotonic()
+                go(wanted, minutes=left)
+                left -= (time.monotonic() - began) / 60
+        print(f"{folder}\n{summary(records.load(folder))}", end="")
+    except GraceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""One training of the study: its RMSE on units that were held out, and out of fold on its failures, as a race sees them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from grace.core.metrics import rmse
+from grace.data.fleet import Fleet
+from grace.data.windows import Windows
+from grace.models.baselines import input_of
+from grace.models.rul_problem import usual_history
+from grace.training.evaluate import Predictions
+from grace.training.outcome import Run
+from grace.training.protocol import fold_parts
+from grace.training.run import train
+from grace.training.run_spec import run_spec
+from grace.training.spec import RunSpec
+from studies.advice.cases import ALL, C_MAPSS, Way, World, network_of
+from studies.advice.worlds import Place, cut, whole
+from studies.cuts import held_out
+from studies.fleets import Read
+
+FOLDS, CUTS = 5, 16
+"""Networks of a training, each without a fold of the failures; and random rows of each unit that is judged."""
+FEW = 3
+"""Least failures to train on: a draw that leaves fewer is left out, for all ways alike."""
+
+
+def measured(world: World, way: Way, draw: int, seed: int, place: Place) -> dict[str, Any] | None:
+    """Figures of one training, RMSE in shares of the cap; None where a draw has held out so many that F is more than half of the
+    failures that are left. ``seed`` counts the trainings of one draw, whose units are the same."""
+    found = whole(world.fleet, place)
+    left = _left(found.fleet, draw, place, world)
+    if left is None:
+        return None
+    training, judged = left
+    spec = spec_of(world, way, found, 1000 * seed + draw + 1)
+    run = train(spec, replace(training, labels=_known(training, way)))
+    cap = found.conventions.cap
+    squared = out_of_fold(run, spec, training)
+    return {
+        "rmse": _short(on_units(run, spec, judged, draw) / cap),
+        "seconds": round(run.record.seconds, 2),
+        "squared": {str(unit): _short(value / cap**2) for unit, value in squared.items()},
+    }
+
+
+def spec_of(world: World, way: Way, found: Read, seed: int) -> RunSpec:
+    """The run of a way."""
+    tasks = [found.tasks[way.label]] if way.label else None
+    c_mapss, (size, schedule) = world.group == C_MAPSS, network_of(world, way)
+    spec = run_spec(world.fleet, f"fixed-{way.weight:g}" if way.label else "rul-only",
+                    conventions=found.conventions, tasks=tasks, suspended=way.suspended, size=size, schedule=schedule,
+                    folds=FOLDS, rul_scale="cap", seed=seed, max_validation_rul=150 if c_mapss else 0)  # fmt: skip
+    rows = usual_history("statistics" if c_mapss else "quantiles")  # windows alike for all sizes
+    return replace(spec, schedule=replace(spec.schedule, min_history=rows))
+
+
+def on_units(run: Run, spec: RunSpec, judged: Fleet, draw: int) -> float:
+    """RMSE of the members' mean at random rows of units that were held out, capped, in cycles."""
+    every, rul = [], np.zeros(0, np.float32)
+    for member in run.members:
+        rows, rng = member.conditioner.transform(judged), np.random.default_rng(draw)
+        least = spec.schedule.min_history
+        windows = Windows.after_cuts(judged, rows, spec.conventions, CUTS, rng, spec.max_validation_rul, least)
+        every.append(Predictions.of(member.model, input_of(member.model, windows), spec))
+        rul = windows.rul
+    return rmse(Predictions.mean(every, spec).rul, rul)
+
+
+def out_of_fold(run: Run, spec: RunSpec, fleet: Fleet) -> dict[int, float]:
+    """Mean squared error of each failed unit under the network that has not seen it, cycles^2, by its place in the fleet."""
+    found = dict[int, float]()
+    for member, split, part in zip(run.members, run.splits, fold_parts(spec, fleet), strict=True):
+        held, failed = split.validation, np.intersect1d(part, fleet.failures)
+        predicted = Predictions.of(member.model, input_of(member.model, held), spec).rul.astype(np.float64)
+        wrong, count = np.square(predicted - held.rul), np.bincount(held.engine, minlength=len(failed))
+        means = np.bincount(held.engine, wrong, len(failed)) / np.maximum(count, 1)
+        found |= {int(unit): float(mean) for unit, mean, n in zip(failed, means, count, strict=True) if n}
+    return dict(sorted(found.items()))
+
+
+def _left(fleet: Fleet, draw: int, place: Place, world: World) -> tuple[Fleet, Fleet] | None:
+    rest, _ = held_out(fleet, draw)
+    most = len(rest.failures) if world.failures == ALL else len(rest.failures) // 2
+    return None if most < max(world.failures, FEW) else cut(world, draw, place)
+
+
+def _known(fleet: Fleet, way: Way) -> dict[str, Any]:
+    """The one label that the way trains; health alone where it is none, for it is not read."""
+    return {way.label: fleet.labels[way.label]} if way.label in fleet.labels else {}
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.5g}")

@@ -1,0 +1,160 @@
+"""The trainings of the study on disk: one JSON file a world, written whole by one process, resumed where it was left."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grace.core.pools import as_finished, on_one_thread
+from grace.errors import GraceError
+from grace.formats import Body, Format, built
+from studies.advice.cases import Case, Way, World, references
+from studies.advice.effects import LEAST, Rows
+from studies.advice.outcomes import measured
+from studies.advice.worlds import Place
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "results" / "advice"
+PLAN = "studies/advice/plan.md"
+FORMAT = Format("advice study", 1)
+"""A world's file: ``world``, its ``plan`` (the commit that registered it), and ``rows`` by way and by draw and seed; null where a
+draw leaves too few failures."""
+RACED, RACES = 4, 4
+"""Draws in which all ways are trained with several seeds, as a race does, and how many."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training."""
+
+    world: World
+    way: Way
+    draw: int
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """Of its row."""
+        return f"{self.draw}.{self.seed}"
+
+
+def jobs(
+    cases: Sequence[Case], draws: Sequence[int], wanted: Callable[[Case], int] = lambda case: LEAST
+) -> Iterator[Job]:
+    """The trainings of these draws, draw by draw; of a case as many as ``wanted`` says, with the references of its world, and in
+    the first draws :data:`RACES` seeds."""
+    for draw in draws:
+        of: dict[World, dict[Way, None]] = {}
+        for case in cases:
+            if draw < wanted(case):
+                of.setdefault(case.world, dict.fromkeys(references(case.world)))[case.way] = None
+        for world, ways in of.items():
+            for seed in range(RACES if draw < RACED else 1):
+                yield from (Job(world, way, draw, seed) for way in ways)
+
+
+def run(
+    waiting: Sequence[Job],
+    place: Place,
+    folder: Path,
+    executor: Executor | None,
+    plan: str,
+    on_job: Callable[[int, int], None] | None = None,
+    minutes: float = 1e9,
+) -> int:
+    """Make every training that has no row yet, and keep each as it comes; how many were made within so many minutes.
+
+    Raises:
+        GraceError: Data or folder cannot be used, a file is damaged, or was registered by another plan.
+    """
+    store, began = Store(folder, plan), time.monotonic()
+    left = [job for job in waiting if not store.has(job)]
+    done = 0
+    for number, row in as_finished(made, [(job, place) for job in left], executor):
+        store.add(left[number], row)
+        done += 1
+        if on_job is not None:
+            on_job(len(waiting) - len(left) + done, len(waiting))
+        if time.monotonic() - began > 60 * minutes:
+            break
+    return done
+
+
+def made(job: Job, place: Place) -> dict[str, Any] | None:
+    """Make one training, on one thread."""
+    row = on_one_thread(measured, job.world, job.way, job.draw, job.seed, place)
+    if row is not None and job.draw >= RACED:
+        del row["squared"]
+    return row
+
+
+class Store:
+    """The files of a folder."""
+
+    def __init__(self, folder: Path, plan: str) -> None:
+        self._folder, self._plan = folder, plan
+        self._contents = {path.stem: _read(path) for path in sorted(folder.glob("*.json"))}
+        for name, content in self._contents.items():
+            if content["plan"] != plan:
+                raise GraceError(
+                    f"{folder / name}.json should be of the plan {plan}. Found {content['plan']}. Take another folder."
+                )
+
+    def has(self, job: Job) -> bool:
+        """Whether the training is there."""
+        return job.key in self._of(job)
+
+    def add(self, job: Job, row: dict[str, Any] | None) -> None:
+        """Add a training and write the world's file."""
+        self._of(job)[job.key] = row
+        FORMAT.write(self._folder / f"{job.world.name}.json", self._contents[job.world.name])
+
+    def _of(self, job: Job) -> dict[str, Any]:
+        empty = {"world": vars(job.world), "plan": self._plan, "rows": {}}
+        found: dict[str, Any] = self._contents.setdefault(job.world.name, empty)["rows"].setdefault(job.way.name, {})
+        return found
+
+
+def load(folder: Path = FOLDER) -> dict[str, Rows]:
+    """Rows by world, way, and draw and seed.
+
+    Raises:
+        GraceError: A file is damaged.
+    """
+    return {path.stem: _read(path)["rows"] for path in sorted(folder.glob("*.json"))}
+
+
+def registered() -> str:
+    """The commit in which the plan stands as it is.
+
+    Raises:
+        GraceError: The plan is not committed, or was changed since.
+    """
+
+    def said(*command: str) -> str:
+        return subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+    commit = said("log", "-1", "--format=%h", "--", PLAN)
+    if not commit or said("status", "--porcelain", "--", PLAN):
+        raise GraceError(
+            f"{PLAN} should be committed before an outcome is measured. Found changes in it. Commit it first."
+        )
+    return commit
+
+
+@dataclass(frozen=True)
+class _File:
+    """The fields of a file."""
+
+    world: Body
+    plan: str
+    rows: Body
+
+
+def _read(path: Path) -> Body:
+    return dict(vars(built(_File, FORMAT.read(path), str(path))))
