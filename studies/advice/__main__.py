@@ -46,6 +46,7 @@ def _stages(folder: Path, pilot: bool) -> Iterator[list[records.Job]]:
         yield list(records.jobs(cases, PILOT_DRAWS, lambda case: sys.maxsize))
         return
     yield list(records.jobs(cases, range(LEAST)))
+    yield list(records.look_jobs(cases))
     rows = records.load(folder)
     asked = {case: draws_of(rows.get(case.world.name, {}), case) for case in cases}
     yield list(records.jobs(cases, range(LEAST, MOST), asked.__getitem__))

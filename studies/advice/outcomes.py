@@ -33,12 +33,11 @@ def measured(world: World, way: Way, draw: int, seed: int, place: Place) -> dict
     """Figures of one training, RMSE in shares of the cap; None where a draw has held out so many that F is more than half of the
     failures that are left. ``seed`` counts the trainings of one draw, whose units are the same."""
     found = whole(world.fleet, place)
-    left = _left(found.fleet, draw, place, world)
-    if left is None:
+    if not enough(world, draw, place):
         return None
-    training, judged = left
+    training, judged = cut(world, draw, place)
     spec = spec_of(world, way, found, 1000 * seed + draw + 1)
-    run = train(spec, replace(training, labels=_known(training, way)))
+    run = train(spec, replace(training, labels=known_labels(training, way)))
     cap = found.conventions.cap
     squared = out_of_fold(run, spec, training)
     return {
@@ -83,13 +82,14 @@ def out_of_fold(run: Run, spec: RunSpec, fleet: Fleet) -> dict[int, float]:
     return dict(sorted(found.items()))
 
 
-def _left(fleet: Fleet, draw: int, place: Place, world: World) -> tuple[Fleet, Fleet] | None:
-    rest, _ = held_out(fleet, draw)
+def enough(world: World, draw: int, place: Place) -> bool:
+    """Whether a draw leaves at least twice F failures to cut, or of all of them :data:`FEW`."""
+    rest, _ = held_out(whole(world.fleet, place).fleet, draw)
     most = len(rest.failures) if world.failures == ALL else len(rest.failures) // 2
-    return None if most < max(world.failures, FEW) else cut(world, draw, place)
+    return most >= max(world.failures, FEW)
 
 
-def _known(fleet: Fleet, way: Way) -> dict[str, Any]:
+def known_labels(fleet: Fleet, way: Way) -> dict[str, Any]:
     """The one label that the way trains; health alone where it is none, for it is not read."""
     return {way.label: fleet.labels[way.label]} if way.label in fleet.labels else {}
 

@@ -15,6 +15,7 @@ from grace.errors import GraceError
 from grace.formats import Body, Format, built
 from studies.advice.cases import Case, Way, World, references
 from studies.advice.effects import LEAST, Rows
+from studies.advice.looks import looked
 from studies.advice.outcomes import measured
 from studies.advice.worlds import Place
 
@@ -22,25 +23,26 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "results" / "advice"
 PLAN = "studies/advice/plan.md"
 FORMAT = Format("advice study", 1)
-"""A world's file: ``world``, its ``plan`` (the commit that registered it), and ``rows`` by way and by draw and seed; null where a
-draw leaves too few failures."""
+"""A world's file: ``world``, its ``plan`` (the commit that registered it), ``rows`` by way and by draw and seed, and ``looks``
+by way and draw; null where a draw leaves too few failures."""
 RACED, RACES = 4, 4
 """Draws in which all ways are trained with several seeds, as a race does, and how many."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One training."""
+    """One training, or one look before it."""
 
     world: World
     way: Way
     draw: int
     seed: int = 0
+    look: bool = False  # what is known before a training, in place of one
 
     @property
     def key(self) -> str:
         """Of its row."""
-        return f"{self.draw}.{self.seed}"
+        return str(self.draw) if self.look else f"{self.draw}.{self.seed}"
 
 
 def jobs(
@@ -56,6 +58,12 @@ def jobs(
         for world, ways in of.items():
             for seed in range(RACES if draw < RACED else 1):
                 yield from (Job(world, way, draw, seed) for way in ways)
+
+
+def look_jobs(cases: Sequence[Case]) -> Iterator[Job]:
+    """The looks at every case in the draws that races see."""
+    for draw in range(RACED):
+        yield from (Job(case.world, case.way, draw, look=True) for case in cases)
 
 
 def run(
@@ -87,6 +95,8 @@ def run(
 
 def made(job: Job, place: Place) -> dict[str, Any] | None:
     """Make one training, on one thread."""
+    if job.look:
+        return on_one_thread(looked, job.world, job.way, job.draw, place)
     row = on_one_thread(measured, job.world, job.way, job.draw, job.seed, place)
     if row is not None and job.draw >= RACED:
         del row["squared"]
@@ -115,8 +125,9 @@ class Store:
         FORMAT.write(self._folder / f"{job.world.name}.json", self._contents[job.world.name])
 
     def _of(self, job: Job) -> dict[str, Any]:
-        empty = {"world": vars(job.world), "plan": self._plan, "rows": {}}
-        found: dict[str, Any] = self._contents.setdefault(job.world.name, empty)["rows"].setdefault(job.way.name, {})
+        empty = {"world": vars(job.world), "plan": self._plan, "rows": {}, "looks": {}}
+        content = self._contents.setdefault(job.world.name, empty)
+        found: dict[str, Any] = content["looks" if job.look else "rows"].setdefault(job.way.name, {})
         return found
 
 
@@ -154,6 +165,7 @@ class _File:
     world: Body
     plan: str
     rows: Body
+    looks: Body
 
 
 def _read(path: Path) -> Body:
