@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from second_task_figures import ALONE, BOUND, FAST, FUTURE, LEAST, RANDOM, Cell, Change, Figures, tally
 
+from grace.core.stats import student
+
 GOALS = {("FD001 test", 5): 14.5, ("FD003 test", 5): 15.0}
 """RMSE on a test file that the best way should reach."""
 REAL = (("battery_tju", 6), ("battery_hust", 6))
@@ -27,7 +29,7 @@ def _found(figures: Figures) -> str:
     changes = [change for change in figures.changes() if " test" not in change.cell.family]
     lines = [f"- All ways on all cells: {tally(changes)}"]
     for kind, way in _kinds(figures, changes).items():
-        lines.append(f"- {kind}: {_spread(way)}")
+        lines.append(f"- {kind}: {over_families(way)}; {_spread(way)}")
     return "\n".join(lines) + "\n"
 
 
@@ -41,6 +43,17 @@ def _kinds(figures: Figures, changes: Sequence[Change]) -> dict[str, list[Change
         if change.way in names:
             found.setdefault(names[change.way], []).append(change)
     return found
+
+
+def over_families(changes: Sequence[Change]) -> str:
+    """Mean change over families, each the mean of its cells, with Student's interval over families: what another family would
+    show."""
+    families: dict[str, list[float]] = {}
+    for change in changes:
+        families.setdefault(change.cell.family, []).append(change.log.mean)
+    found = student([float(np.mean(values)) for values in families.values()])
+    mean, low, high = (100 * (float(np.exp(value)) - 1) for value in (found.mean, found.low, found.high))
+    return f"{mean:+.0f} [{low:+.0f}, {high:+.0f}] % over {found.n} families"
 
 
 def _spread(changes: Sequence[Change]) -> str:
