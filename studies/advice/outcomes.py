@@ -18,7 +18,7 @@ from grace.training.protocol import fold_parts
 from grace.training.run import train
 from grace.training.run_spec import run_spec
 from grace.training.spec import RunSpec
-from studies.advice.cases import ALL, C_MAPSS, Way, World, network_of
+from studies.advice.cases import ALL, C_MAPSS, WINDOWS, Way, World, network_of
 from studies.advice.worlds import Place, cut, whole
 from studies.cuts import held_out
 from studies.fleets import Read
@@ -55,7 +55,10 @@ def spec_of(world: World, way: Way, found: Read, seed: int) -> RunSpec:
                     conventions=found.conventions, tasks=tasks, suspended=way.suspended, size=size, schedule=schedule,
                     folds=FOLDS, rul_scale="cap", seed=seed, max_validation_rul=150 if c_mapss else 0)  # fmt: skip
     rows = usual_history("statistics" if c_mapss else "quantiles")  # windows alike for all sizes
-    return replace(spec, schedule=replace(spec.schedule, min_history=rows))
+    plan = replace(spec.schedule, min_history=rows)
+    if way.size == WINDOWS:  # as many steps as the others: its own schedule makes a tenth of them with so few windows
+        plan = replace(plan, epochs=4, steps=100, full_epochs=True)
+    return replace(spec, schedule=plan)
 
 
 def on_units(run: Run, spec: RunSpec, judged: Fleet, draw: int) -> float:

@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from pages import replace_between
 from second_task_figures import Cell, Figures
-from second_task_tables import page
+from second_task_tables import over_families, page
 
 PAGE = ROOT / "docs" / "second-tasks.md"
 
@@ -90,3 +90,16 @@ def test_rul_alone_is_the_best_of_its_trainings() -> None:
     to = found.change(cell, "statistics", "bound", ("statistics", "RUL alone"))
     assert to is not None
     assert to.percent[0] == pytest.approx(100 * ((0.9 * 0.8 * 1) ** (1 / 3) - 1))
+
+
+def test_a_change_over_families_counts_each_family_once() -> None:
+    """Cells of one family are no observations of their own; interval by scipy."""
+    rows, cells = [], [("FD001", 4, 0.8), ("FD001", 8, 0.9), ("FD002", 8, 0.7), ("FD003", 4, 1.2)]
+    for family, known, ratio in cells:
+        for draw, base in enumerate((10.0, 20.0)):
+            shared = {"family": family, "known": known, "cap": 125, "size": "statistics", "draw": draw}
+            rows += [shared | {"way": "RUL alone", "rmse": base}, shared | {"way": "bound", "rmse": base * ratio}]
+    logs = np.log([(0.8 * 0.9) ** 0.5, 0.7, 1.2])
+    low, high = stats.ttest_1samp(logs, 0).confidence_interval()
+    mean, low, high = (100 * (np.exp(value) - 1) for value in (logs.mean(), low, high))
+    assert over_families(Figures(rows).changes()) == f"{mean:+.0f} [{low:+.0f}, {high:+.0f}] % over 3 families"
