@@ -17,8 +17,8 @@ from studies.advice.cases import all_cases
 from studies.advice.effects import LEAST, MOST, draws_of, summary
 from studies.advice.worlds import Place
 
-PILOT_DRAWS = (1000, 1001, 1002)
-"""Draws of the pilot: none of them is one of the study's."""
+PILOT_DRAWS, PILOT_SHARE = (1000, 1001, 1002), 3
+"""Draws of the pilot, none of which is one of the study's, and of how many worlds it takes one."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,6 +43,8 @@ def _stages(folder: Path, pilot: bool) -> Iterator[list[records.Job]]:
     """The trainings of the pilot; or those of the first draws, and then of as many as these ask for."""
     cases = all_cases()
     if pilot:
+        worlds = list(dict.fromkeys(case.world for case in cases))[::PILOT_SHARE]
+        cases = [case for case in cases if case.world in worlds]
         yield list(records.jobs(cases, PILOT_DRAWS, lambda case: sys.maxsize))
         return
     yield list(records.jobs(cases, range(LEAST)))

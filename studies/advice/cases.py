@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -127,32 +126,26 @@ def all_cases() -> list[Case]:
 
 
 def _stratified(rng: np.random.Generator) -> list[Case]:
-    """Of every world a label that was measured (or health) and two others, each with a weight, a trunk and a word on suspended
-    units that are drawn."""
+    """Of every world the label that was measured first, the health state, and others at random up to four, each with a weight, a
+    trunk and a word on suspended units that are drawn."""
     found = []
     for world in _worlds():
-        own = MEASURED[world.fleet] or (HEALTH,)
-        first = str(rng.choice(own))
-        rest = [label for label in (*MEASURED[world.fleet], *MADE) if label != first]
-        labels = (first, *rng.choice(rest, 2, replace=False))
+        first = dict.fromkeys((*MEASURED[world.fleet][:1], HEALTH))
+        rest = [label for label in (*MEASURED[world.fleet], *MADE) if label not in first]
+        labels = (*first, *rng.choice(rest, 4 - len(first), replace=False))
         found += [Case(world, _drawn(str(label), world, rng)) for label in labels]
     return found
 
 
 def _worlds() -> list[World]:
+    """Two numbers of failures of every fleet, 4 and 16 or 8 and 32 in turns, and one of every simulator; all failures of four."""
     found = []
-    for fleet in MEASURED:
-        if fleet.startswith(SIMULATED):  # two of the four, in turns
-            number = int(fleet.removeprefix(SIMULATED))
-            counts: Sequence[int] = FAILURES[number % 2 :: 2]
-        elif GROUPS[fleet] == C_MAPSS:
-            counts = (*FAILURES, ALL)
-        elif fleet == "hdd_backblaze":
-            counts = (8, 32)
-        else:
-            counts = [count for count in FAILURES if count <= MOST[fleet]]
+    for place, fleet in enumerate(name for name in MEASURED if not name.startswith(SIMULATED)):
+        most = MOST.get(fleet, FAILURES[-1])
+        counts = [count for count in FAILURES[place % 2 :: 2] if count <= most] or [most]
         found += [World(fleet, count) for count in counts]
-    return [*found, World("sim1", ALL), World("sim2", ALL)]
+    found += [World(f"{SIMULATED}{number}", FAILURES[number % len(FAILURES)]) for number in SIMULATORS]
+    return [*found, *(World(fleet, ALL) for fleet in ("FD001", "FD004", "sim1", "sim2"))]
 
 
 def _drawn(label: str, world: World, rng: np.random.Generator) -> Way:
@@ -162,11 +155,11 @@ def _drawn(label: str, world: World, rng: np.random.Generator) -> Way:
 
 
 def _users(rng: np.random.Generator) -> list[Case]:
-    """24 fleets that a user might have, with two labels each: any group, any of its fleets, 4 to 32 failures or as many as there
-    are."""
+    """16 fleets that a user might have, with three labels each: any group, any of its fleets, 4 to 32 failures or as many as
+    there are."""
     found: list[Case] = []
     groups, worlds = sorted(set(GROUPS.values())), set[World]()
-    while len(worlds) < 24:
+    while len(worlds) < 16:
         group = str(rng.choice(groups))
         fleet = str(rng.choice([name for name in MEASURED if GROUPS[name] == group]))
         most = MOST.get(fleet, FAILURES[-1])
@@ -174,7 +167,7 @@ def _users(rng: np.random.Generator) -> list[Case]:
         if world in worlds:
             continue
         worlds.add(world)
-        labels = rng.choice((*MEASURED[fleet], *MADE), 2, replace=False)
+        labels = rng.choice((*MEASURED[fleet], *MADE), 3, replace=False)
         found += [Case(world, _drawn(str(label), world, rng), user=True) for label in labels]
     return found
 

@@ -25,7 +25,7 @@ PLAN = "studies/advice/plan.md"
 FORMAT = Format("advice study", 1)
 """A world's file: ``world``, its ``plan`` (the commit that registered it), ``rows`` by way and by draw and seed, and ``looks``
 by way and draw; null where a draw leaves too few failures."""
-RACED, RACES = 4, 4
+RACED, RACES = 2, 4
 """Draws in which all ways are trained with several seeds, as a race does, and how many."""
 
 
