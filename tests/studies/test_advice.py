@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from scipy import stats
 
 from grace.errors import GraceError
 from studies.advice import records
@@ -27,6 +28,7 @@ from studies.advice.cases import (
 )
 from studies.advice.effects import LEAST, MOST, changes, draws_of
 from studies.advice.simulators import SHORTEST, UNITS, Physics, recorded
+from studies.advice.verdicts import HELPS, HURTS, NOTHING, UNRESOLVED, Verdict
 from studies.advice.worlds import Place, cut, whole
 
 NOWHERE = Place(Path("nowhere"), Path("nowhere"))
@@ -136,3 +138,23 @@ def test_draws_follow_from_the_sd_of_the_first() -> None:
     assert asked(0.0399) == 32 == round(8 * (0.04 / 0.02) ** 2)
     assert asked(0.01) == LEAST
     assert asked(0.5) == MOST
+
+
+@pytest.mark.parametrize("mean", [-0.2, -0.03, -0.004, 0.0, 0.01, 0.05])
+@pytest.mark.parametrize("sd", [0.01, 0.05, 0.3])
+def test_verdicts_are_those_of_two_tests(mean: float, sd: float) -> None:
+    changes = mean + sd * np.random.default_rng(0).standard_normal(20)
+    found = Verdict.of(changes.tolist())
+    low, high = math.log(0.98), math.log(1.02)
+    (least, most) = stats.ttest_1samp(changes, 0).confidence_interval(0.95)
+    above = stats.ttest_1samp(changes, low, alternative="greater").pvalue
+    below = stats.ttest_1samp(changes, high, alternative="less").pvalue
+    expected = UNRESOLVED
+    if most < low:
+        expected = HELPS
+    elif least > high:
+        expected = HURTS
+    elif max(above, below) < 0.05:
+        expected = NOTHING
+    assert found.word == expected
+    assert Verdict.of([mean]).word == UNRESOLVED
