@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,9 +16,6 @@ SEED = 21
 NARROW, WIDE, WINDOWS = "narrow", "wide", "compact"
 TRUNKS = (NARROW, WIDE)
 """Both on statistics of the window, of the size that `grace train` takes: of C-MAPSS as they are, of tables in quantile bins."""
-_SLIM = (32, 32, 16)
-for _name in ("statistics", "quantiles"):
-    SIZES.setdefault(f"{_name}-narrow", replace(SIZES[_name], trunk=_SLIM))  # type: ignore[arg-type]
 IGNORE, BOUND = "ignore", "bound"
 WEIGHTS = (0.01, 0.1, 0.5)
 FAILURES = (4, 8, 16, 32)
@@ -102,12 +101,25 @@ class Case:
     user: bool = False
 
 
+@contextmanager
+def narrow_sizes() -> Iterator[None]:
+    """The narrow trunks among the sizes by name, which otherwise are those of the package alone."""
+    usual = {name: SIZES[name] for name in ("statistics", "quantiles")}
+    made = {f"{name}-{NARROW}": replace(size, trunk=(32, 32, 16)) for name, size in usual.items()}  # type: ignore[arg-type]
+    SIZES.update(made)
+    try:
+        yield
+    finally:
+        for name in made:
+            SIZES.pop(name, None)
+
+
 def network_of(world: World, way: Way) -> tuple[str, str]:
     """Size by name, and schedule."""
     if way.size == WINDOWS:
         return WINDOWS, WINDOWS
     usual = "statistics" if world.group == C_MAPSS else "quantiles"
-    return f"{usual}-narrow" if way.size == NARROW else usual, usual
+    return f"{usual}-{NARROW}" if way.size == NARROW else usual, usual
 
 
 def references(world: World) -> list[Way]:

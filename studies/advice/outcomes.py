@@ -18,7 +18,7 @@ from grace.training.protocol import fold_parts
 from grace.training.run import train
 from grace.training.run_spec import run_spec
 from grace.training.spec import RunSpec
-from studies.advice.cases import ALL, C_MAPSS, WINDOWS, Way, World, network_of
+from studies.advice.cases import ALL, C_MAPSS, WINDOWS, Way, World, narrow_sizes, network_of
 from studies.advice.worlds import Place, cut, whole
 from studies.cuts import held_out
 from studies.fleets import Read
@@ -29,6 +29,7 @@ FEW = 3
 """Least failures to train on: a draw that leaves fewer is left out, for all ways alike."""
 
 
+@narrow_sizes()
 def measured(world: World, way: Way, draw: int, seed: int, place: Place) -> dict[str, Any] | None:
     """Figures of one training, RMSE in shares of the cap; None where a draw has held out so many that F is more than half of the
     failures that are left. ``seed`` counts the trainings of one draw, whose units are the same."""

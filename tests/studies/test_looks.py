@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from grace.data.windows import Windows
 from grace.models.rul_problem import RULProblem
 from grace.models.second_tasks import Head
 from grace.training.protocol import Split
-from studies.advice.cases import Way, World
+from studies.advice.cases import Way, World, narrow_sizes
 from studies.advice.looks import _held, coverage, given_rul, look_ahead, looked, means
 from studies.advice.outcomes import enough, measured, spec_of
 from studies.advice.worlds import Place, cut, whole
@@ -27,8 +28,14 @@ NOWHERE = Place(Path("nowhere"), Path("nowhere"))
 WORLD = World("sim8", 4)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def narrow() -> Iterator[None]:
+    with narrow_sizes():
+        yield
+
+
 @pytest.fixture(scope="module")
-def split() -> Split:
+def split(narrow: None) -> Split:
     training, _ = cut(WORLD, 0, NOWHERE)
     way = Way("narrow", "ignore", "wear", 0.1)
     training = replace(training, labels={"wear": training.labels["wear"]})
