@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 from second_task_figures import ALONE, BOUND, FAST, FUTURE, LEAST, RANDOM, Cell, Change, Figures, tally
@@ -57,13 +58,22 @@ def over_families(changes: Sequence[Change]) -> str:
 
 
 def _spread(changes: Sequence[Change]) -> str:
-    """In how many cells a way lowers or raises the RMSE by its own interval, and where it does most."""
+    """In which cells a way lowers or raises the RMSE by its own interval, and where it does most."""
     shown = [c for c in changes if c.log.n >= LEAST]
     lower, higher = ([c for c in shown if c.log.verdict == verdict] for verdict in ("lower", "higher"))
     best, worst = (pick(changes, key=lambda c: c.log.mean) for pick in (min, max))
     ends = [f"{c.cell.family} F = {c.cell.known} {c.text.strip('*')} %" for c in (best, worst)]
-    counts = f"lower in {len(lower)} and higher in {len(higher)} of {len(shown)} cells with {LEAST} draws or more"
-    return f"{counts}; of all cells from {ends[0]} to {ends[1]}."
+    counts = f"lower in {_cells(lower)} and higher in {_cells(higher)} of {len(shown)} cells with {LEAST} draws or more"
+    return f"{counts}; from {ends[0]} to {ends[1]}."
+
+
+def _cells(changes: Sequence[Change]) -> str:
+    """How many, and which: failures by family."""
+    of: dict[str, list[str]] = {}
+    for change in changes:
+        of.setdefault(change.cell.family, []).append(str(change.cell.known))
+    names = "; ".join(f"{family} {', '.join(counts)}" for family, counts in of.items())
+    return f"{len(changes)} ({names})" if changes else "0"
 
 
 def _picture() -> str:
@@ -81,10 +91,12 @@ def _section(figures: Figures, family: str) -> str:
     lines = [f"## `{family}`", "", f"| RMSE, change in % | {' | '.join(head)} |", "|---" * (len(cells) + 1) + "|"]
     lines.append(f"| RUL alone, RMSE in % of the cap | {' | '.join(_alone(figures, cell) for cell in cells)} |")
     lines += [_row(figures, cells, FAST, way, way) for way in every]
-    compact = dict.fromkeys(way for cell in cells for way in figures.ways(cell, "compact"))
+    compact = dict.fromkeys(way for cell in cells for way in (ALONE, *figures.ways(cell, "compact")))
+    compact = compact if len(compact) > 1 else {}
     lines += [_row(figures, cells, "compact", way, f"{way}, compact") for way in compact]
-    draws = [str(len(figures.of(cell, FAST, ALONE))) for cell in cells]
-    lines.append(f"| draws | {' | '.join(draws)} |")
+    for name, size in (("draws", FAST), *([("draws, compact", "compact")] if compact else [])):
+        draws = [str(len(figures.of(cell, size, ALONE)) or "") for cell in cells]
+        lines.append(f"| {name} | {' | '.join(draws)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -113,12 +125,13 @@ def _goals(figures: Figures) -> str:
         each = ", ".join(f"{way} {value:.2f}" for way, value in means.items())
         said = "at most" if means[best] <= goal else "above"
         lines.append(f"- {family}, F = {known}, mean RMSE of the draws: {each}. The best, {best}, is {said} {goal:g}.")
-    for family, known in REAL:
+    for (family, known), size in product(REAL, (FAST, "quantiles")):
         cell = Cell(family, known)
         both, control = f"{figures.label(family)} + {BOUND}", f"{RANDOM} + {BOUND}"
-        to = [figures.change(cell, FAST, both), figures.change(cell, FAST, both, (FAST, control))]
+        to = [figures.change(cell, size, both), figures.change(cell, size, both, (size, control))]
         words = [_text(one).strip("*") for one in to]
         lines.append(
-            f"- {family}, F = {known}, {both}: {words[0]} % against RUL alone, {words[1]} % against random labels and bound."
+            f"- {family}, F = {known}, {size}, {both}: {words[0]} % against RUL alone, {words[1]} % against random labels and "
+            "bound."
         )
     return "\n".join(lines) + "\n"

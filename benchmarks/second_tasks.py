@@ -94,11 +94,13 @@ def ways_of(labels: Sequence[str]) -> dict[str, Way]:
 
 
 def asked(labels: Sequence[str], size: str, known: int) -> list[str]:
-    """Which ways are trained at a size: RUL alone at all, a few at ``compact``, and all at ``statistics``."""
+    """Which ways are trained at a size: RUL alone at all, a few at ``compact`` and of the goals at ``quantiles``, and all at
+    ``statistics``."""
+    few = [ALONE, labels[0], BOUND, f"{labels[0]} + {BOUND}"]
     if size == "compact":
-        return [ALONE, labels[0], BOUND, f"{labels[0]} + {BOUND}"]
+        return few
     if size == "quantiles":
-        return [ALONE]
+        return [*few, f"{RANDOM} + {BOUND}"] if known in GOALS else [ALONE]
     return [way for way in ways_of(labels) if known in CONTROLLED or way != f"{RANDOM} + {BOUND}"]
 
 
