@@ -69,6 +69,8 @@ def main() -> None:
                 began = time.monotonic()
                 go(wanted, minutes=left)
                 left -= (time.monotonic() - began) / 60
+                if left <= 0:
+                    break
         print(f"{folder}\n{summary(records.load(folder))}", end="")
     except GraceError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -23,7 +23,7 @@ def by_draw(rows: dict[str, Any]) -> dict[int, float]:
     """Mean log RMSE of a way over the seeds of each draw."""
     found: dict[int, list[float]] = {}
     for key, row in rows.items():
-        if row is not None:
+        if row is not None and "rmse" in row:
             found.setdefault(int(key.split(".")[0]), []).append(math.log(row["rmse"]))
     return {draw: float(np.mean(values)) for draw, values in found.items()}
 
@@ -56,7 +56,13 @@ def summary(every: dict[str, Rows]) -> str:
     spreads = [float(np.std(some, ddof=1)) for some in found if len(some) > 1]
     if not spreads:
         return "no case has two draws\n"
-    seconds = [row["seconds"] for rows in every.values() for by in rows.values() for row in by.values() if row]
+    seconds = [
+        row["seconds"]
+        for rows in every.values()
+        for by in rows.values()
+        for row in by.values()
+        if row and "seconds" in row
+    ]
     lines = [f"{len(spreads)} cases with two draws or more; {np.mean(seconds):.1f} s a training\n"]
     for share in (0.1, 0.25, 0.5, 0.75, 0.9):
         sd = float(np.quantile(spreads, share))

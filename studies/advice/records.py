@@ -24,7 +24,7 @@ FOLDER = ROOT / "results" / "advice"
 PLAN = "studies/advice/plan.md"
 FORMAT = Format("advice study", 1)
 """A world's file: ``world``, its ``plan`` (the commit that registered it), ``rows`` by way and by draw and seed, and ``looks``
-by way and draw; null where a draw leaves too few failures."""
+by way and draw; null where a draw leaves too few failures, and the reason of one that was refused."""
 RACED, RACES = 2, 4
 """Draws in which all ways are trained with several seeds, as a race does, and how many."""
 
@@ -94,10 +94,14 @@ def run(
 
 
 def made(job: Job, place: Place) -> dict[str, Any] | None:
-    """Make one training, on one thread."""
-    if job.look:
-        return on_one_thread(looked, job.world, job.way, job.draw, place)
-    row = on_one_thread(measured, job.world, job.way, job.draw, job.seed, place)
+    """Make one training or look, on one thread; of one that is refused, as a label that no training unit of the draw has, the
+    reason."""
+    try:
+        if job.look:
+            return on_one_thread(looked, job.world, job.way, job.draw, place)
+        row = on_one_thread(measured, job.world, job.way, job.draw, job.seed, place)
+    except GraceError as error:
+        return {"refused": str(error)}
     if row is not None and job.draw >= RACED:
         del row["squared"]
     return row

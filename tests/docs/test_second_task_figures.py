@@ -17,7 +17,7 @@ from tests.docs.figures import ROOT
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from pages import replace_between
-from second_task_figures import Cell, Figures
+from second_task_figures import LEAST, Cell, Change, Figures
 from second_task_tables import over_families, page
 
 PAGE = ROOT / "docs" / "second-tasks.md"
@@ -103,3 +103,32 @@ def test_a_change_over_families_counts_each_family_once() -> None:
     low, high = stats.ttest_1samp(logs, 0).confidence_interval()
     mean, low, high = (100 * (np.exp(value) - 1) for value in (logs.mean(), low, high))
     assert over_families(Figures(rows).changes()) == f"{mean:+.0f} [{low:+.0f}, {high:+.0f}] % over 3 families"
+
+
+def test_what_the_page_says_in_short() -> None:
+    figures = Figures(rows())
+    changes = [c for c in figures.changes() if " test" not in c.cell.family and c.log.n >= LEAST]
+
+    def of(way: str, family: str = "") -> dict[Cell, Change]:
+        name = {"label": figures.label, "both": lambda f: f"{figures.label(f)} + bound"}.get(way, lambda _: way)
+        return {c.cell: c for c in changes if c.way == name(c.cell.family) and family in c.cell.family}
+
+    def count(way: str, verdict: str, family: str = "") -> int:
+        return sum(c.log.verdict == verdict for c in of(way, family).values())
+
+    for helped in ("battery_hust", "FD001", "FD002", "FD003", "FD004"):
+        assert count("label", "lower", helped) >= 1
+    for subset in ("FD001", "FD003"):
+        few, many = (of("label")[Cell(subset, known)].percent[0] for known in (4, 32))
+        assert few < -15 < -5 < many
+    for family in ("filter_phme20", "bearing_femto", "hdd_backblaze", "battery_tju"):
+        assert count("label", "lower", family) == 0
+    assert max(abs(c.percent[0]) for c in of("label", "filter_esrel22").values()) < 2
+    assert count("bound", "higher") > count("bound", "lower")
+    assert any(c.percent[0] > 100 for c in of("bound", "hdd_backblaze").values())
+    assert count("future_sensors", "lower") == 0
+    assert count("random", "higher") > count("random", "lower")
+    for way in ("label", "bound", "both", "random"):
+        low, high = over_families(list(of(way).values())).split("[")[1].split("]")[0].split(", ")
+        assert float(low) <= 0 <= float(high)
+    assert float(over_families(list(of("future_sensors").values())).split("[")[1].split(",")[0]) > 0

@@ -123,6 +123,14 @@ def test_a_change_is_against_the_reference_that_is_best_on_the_other_draws() -> 
     assert changes(rows, case)[0] == pytest.approx(math.log(0.8))
     rows[wide]["1.0"] = None  # type: ignore[assignment]
     assert list(changes(rows, case)) == [0, 2]
+    rows[wide]["2.0"] = {"refused": "words"}  # type: ignore[dict-item]
+    assert list(changes(rows, case)) == [0]
+
+
+def test_a_refusal_is_kept_with_its_reason() -> None:
+    found = records.made(records.Job(World("no fleet", 4), Way(), 0), NOWHERE)
+    assert found is not None
+    assert "should be one of FD001" in found["refused"]
 
 
 def test_draws_follow_from_the_sd_of_the_first() -> None:
