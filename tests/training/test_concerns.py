@@ -20,13 +20,15 @@ from grace.training.schedule import SCHEDULES
 LABELS = np.tile(np.linspace(0, 120, 13), 6)
 
 
-def said(rul: np.ndarray, rmse: tuple[float, ...] = (9.0, 8.0, 8.5), engines: int = 6, **choices: Any) -> list[Concern]:
+def said(
+    rul: np.ndarray, rmse: tuple[float, ...] = (9.0, 8.0, 8.5), engines: int = 6, per_epoch: int = 0, **choices: Any
+) -> list[Concern]:
     plan = replace(SCHEDULES["compact"], epochs=3)
     spec = run_spec("FD001", choices.pop("method_name", "baseline"), **{"schedule": plan} | choices)
     engine = np.repeat(np.arange(engines), -(-len(LABELS) // engines))[: len(LABELS)]
     history = [{"validation_rmse": value} for value in rmse]
     predictions, truth = SimpleNamespace(rul=rul), SimpleNamespace(rul=LABELS, engine=engine)
-    return concerns(spec, history, predictions, truth)  # type: ignore[arg-type]
+    return concerns(spec, history, predictions, truth, per_epoch=per_epoch)  # type: ignore[arg-type]
 
 
 def test_a_sound_run_says_nothing() -> None:
@@ -58,6 +60,14 @@ def test_a_last_epoch_in_which_the_error_still_falls(rmse: tuple[float, ...], fa
         assert "still fell, from 8.00 to 7.00" in doubt.line
         assert doubt.remedy is not None
         assert doubt.remedy.schedule.epochs == 6
+
+
+def test_a_small_fleet_that_still_learns_makes_whole_epochs_first() -> None:
+    """100 steps are asked for, and its windows fill eight batches."""
+    for per_epoch, full, epochs in ((8, True, 3), (100, False, 6), (0, False, 6)):
+        (doubt,) = said(LABELS, (9.0, 8.0, 7.0), per_epoch=per_epoch)
+        assert doubt.remedy is not None
+        assert (doubt.remedy.schedule.full_epochs, doubt.remedy.schedule.epochs) == (full, epochs)
 
 
 @pytest.mark.parametrize(("engines", "words"), [(1, "1 validation engine:"), (4, "4 validation engines:")])

@@ -31,7 +31,12 @@ class Concern(NamedTuple):
 
 
 def concerns(
-    spec: RunSpec, history: Sequence[dict[str, Any]], found: Predictions, truth: Truth, of_fleet: Sequence[str] = ()
+    spec: RunSpec,
+    history: Sequence[dict[str, Any]],
+    found: Predictions,
+    truth: Truth,
+    of_fleet: Sequence[str] = (),
+    per_epoch: int = 0,
 ) -> list[Concern]:
     """The doubts about a run that has come to its end.
 
@@ -41,8 +46,9 @@ def concerns(
         found: Predictions of the engines that were held out, in the epoch that was kept.
         truth: What these are compared with.
         of_fleet: What is said of its tasks and its engines: which were suspended, or may have been, and which could not be read.
+        per_epoch: Steps that an epoch made; 0: as many as the schedule says.
     """
-    made = [*_of_predictions(spec, found, truth), *_of_epochs(spec, history)]
+    made = [*_of_predictions(spec, found, truth), *_of_epochs(spec, history, per_epoch)]
     made = [*made, *_of_engines(spec, len(np.unique(truth.engine))), *_of_columns(spec)]
     return [*made, *map(Concern, of_fleet)]
 
@@ -87,13 +93,15 @@ def _of_predictions(spec: RunSpec, found: Predictions, truth: Truth) -> Iterator
         yield Concern(line, replace(spec, start=spec.start + 1))
 
 
-def _of_epochs(spec: RunSpec, history: Sequence[dict[str, Any]]) -> Iterator[Concern]:
+def _of_epochs(spec: RunSpec, history: Sequence[dict[str, Any]], per_epoch: int) -> Iterator[Concern]:
     rmse, plan = [epoch["validation_rmse"] for epoch in history], spec.schedule
     if spec.suspended == HAZARD:  # figures of engines that failed do not judge what was learned from all
         return
     if spec.trains("rul") and len(rmse) == plan.epochs > 1 and rmse[-1] == min(rmse) < (1 - FALLING) * rmse[-2]:
         line = f"The last epoch is the best: the RMSE on held-out engines still fell, from {rmse[-2]:.2f} to {rmse[-1]:.2f}."
-        yield Concern(line, replace(spec, schedule=replace(plan, epochs=2 * plan.epochs)))
+        few = 0 < per_epoch < plan.steps and not plan.full_epochs  # windows of a small fleet that fill few batches
+        more = {"full_epochs": True} if few else {"epochs": 2 * plan.epochs}
+        yield Concern(line, replace(spec, schedule=replace(plan, **more)))
 
 
 def _of_engines(spec: RunSpec, engines: int) -> Iterator[Concern]:

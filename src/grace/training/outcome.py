@@ -94,7 +94,7 @@ def finished(spec: RunSpec, stack: Stack | Fits, numbers: Sequence[int], fleet: 
         facts["validation"] |= _over_engines(chosen, truth)
     facts["tasks"] = task_figures(spec, chosen, np.concatenate([side.labels for side in sides]), truth.engine)
     of_fleet = [*of_tasks(facts["tasks"]), *filter(None, [splits[0].suspension]), *left_out]
-    doubts = concerns(spec, history, chosen, truth, of_fleet)
+    doubts = concerns(spec, history, chosen, truth, of_fleet, replicas[0].per_epoch)
     facts["concerns"] = [doubt.line for doubt in doubts]
     facts["interval"] = {"level": LEVEL, "half_width": interval.half_width(ruls)}
     survival = held_out(models, splits, spec, interval, fleet, stack.device) if spec.trains("rul") else None
