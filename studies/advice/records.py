@@ -135,6 +135,15 @@ class Store:
         return found
 
 
+def contents(folder: Path = FOLDER) -> dict[str, Body]:
+    """Contents of the files by world.
+
+    Raises:
+        GraceError: A file is damaged.
+    """
+    return {path.stem: _read(path) for path in sorted(folder.glob("*.json"))}
+
+
 def load(folder: Path = FOLDER) -> dict[str, Rows]:
     """Rows by world, way, and draw and seed.
 

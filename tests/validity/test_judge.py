@@ -49,13 +49,13 @@ def test_area_of_cases_that_count_several_times_equals_scikit_learns() -> None:
     rng = np.random.default_rng(0)
     score, truth, weights = rng.integers(0, 6, 30).astype(float), rng.random(30) < 0.4, counted(rng, 30)
     expected = [roc_auc_score(truth, score, sample_weight=row) for row in weights]
-    np.testing.assert_allclose(judge._area(score, truth, weights), expected)
-    assert judge._area(score, truth, np.ones(30)) == pytest.approx(roc_auc_score(truth, score))
+    np.testing.assert_allclose(judge.area(score, truth, weights), expected)
+    assert judge.area(score, truth, np.ones(30)) == pytest.approx(roc_auc_score(truth, score))
 
 
 def test_area_is_undefined_without_both_kinds() -> None:
-    assert np.isnan(judge._area(np.arange(3.0), np.zeros(3, dtype=bool), np.ones(3)))
-    assert np.isnan(judge._area(np.arange(3.0), np.ones(3, dtype=bool), np.ones(3)))
+    assert np.isnan(judge.area(np.arange(3.0), np.zeros(3, dtype=bool), np.ones(3)))
+    assert np.isnan(judge.area(np.arange(3.0), np.ones(3, dtype=bool), np.ones(3)))
 
 
 def test_rank_correlation_of_cases_that_count_several_times_equals_scipys() -> None:

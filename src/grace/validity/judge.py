@@ -52,8 +52,8 @@ def judge(study: ValidityStudy, method: str = "baseline", figure: str = "rmse") 
             _Judged(
                 predictor,
                 correlation=bootstrap(spearman, score[known], gain[known], families=families[known]),
-                auc=bootstrap(_area, score[decided], helps[decided], families=families[decided]),
-                harm_auc=bootstrap(_area, score[known], ~hurts[known], families=families[known]),
+                auc=bootstrap(area, score[decided], helps[decided], families=families[decided]),
+                harm_auc=bootstrap(area, score[known], ~hurts[known], families=families[known]),
                 calibration=_brier(score, hurts, families),
             )
         )
@@ -110,7 +110,7 @@ def _ranks(values: Floats, weights: Floats) -> Floats:
     return ranks
 
 
-def _area(score: Floats, positive: Bools, weights: Floats) -> Floats:
+def area(score: Floats, positive: Bools, weights: Floats) -> Floats:
     """Area under the ROC curve (Mann and Whitney), cases counted ``weights`` ``[..., cases]`` times; NaN without a pair."""
     yes, no = weights * positive, weights * ~positive
     pairs = yes.sum(-1) * no.sum(-1)

@@ -1,0 +1,126 @@
+"""Do looks and races tell what a second task does? What each said of a case in one draw, beside what the case came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grace.core.stats import Span, bootstrap
+from grace.validity.judge import area
+from studies.advice.cases import Case, Way, World, references
+from studies.advice.effects import Rows, by_draw, changes
+from studies.advice.predictors import LOOKS
+from studies.advice.races import halved, raced, reference
+from studies.advice.records import RACED, RACES
+from studies.advice.verdicts import HELPS, HURTS, UNRESOLVED, Verdict
+
+RACE_SEEDS = (1, 2, RACES)
+HALVING = "halving"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A case in one draw, as a user would have it.
+
+    Attributes:
+        case: The case.
+        draw: Whose units were looked at.
+        verdict: What the case came to, over all draws.
+        scores: By the name of the predictor, larger where it says that the second task helps; NaN where it says nothing.
+    """
+
+    case: Case
+    draw: int
+    verdict: Verdict
+    scores: Mapping[str, float]
+
+
+def seen(worlds: Mapping[str, Mapping[str, Any]], cases: Sequence[Case]) -> list[Seen]:
+    """Every case in every draw that was raced, from the contents of the files by world."""
+    found = []
+    for case in cases:
+        content = worlds.get(case.world.name)
+        if content is None:
+            continue
+        verdict = Verdict.of(list(changes(content["rows"], case).values()))
+        ways = list(dict.fromkeys(one.way for one in cases if one.world == case.world))
+        for draw in range(RACED):
+            look = content["looks"].get(case.way.name, {}).get(str(draw))
+            scores = {one.name: one.read(look) for one in LOOKS} if look and "joint" in look else {}
+            scores |= _raced(content["rows"], case.world, case.way, ways, draw)
+            if scores:
+                found.append(Seen(case, draw, verdict, scores))
+    return found
+
+
+def _raced(rows: Rows, world: World, way: Way, ways: Sequence[Way], draw: int) -> dict[str, float]:
+    found = {f"race-{count}": raced(rows, world, way, draw, range(count)) for count in RACE_SEEDS}
+    found[HALVING] = halved(rows, world, ways, draw)[way]
+    return {name: -one.mean for name, one in found.items() if one is not None}
+
+
+@dataclass(frozen=True)
+class Areas:
+    """How well a predictor tells, spans over groups.
+
+    Attributes:
+        helps: Area under the ROC curve for helps against nothing and hurts, of resolved cases.
+        hurts: For hurts against the others.
+        within: As ``helps``, of one group at a time: mean over the groups that hold both; NaN where none does.
+        n: Resolved cases.
+    """
+
+    helps: Span
+    hurts: Span
+    within: float
+    n: int
+
+
+def areas(observed: Sequence[Seen], name: str) -> Areas:
+    """Of one predictor, each case in each draw counted once."""
+    kept = [one for one in observed if one.verdict.word != UNRESOLVED and np.isfinite(one.scores.get(name, np.nan))]
+    score = np.array([one.scores[name] for one in kept])
+    group = np.array([one.case.world.group for one in kept])
+    helps, hurts = (np.array([one.verdict.word == word for one in kept], dtype=np.bool_) for word in (HELPS, HURTS))
+    inside = [_plain(score[group == one], helps[group == one]) for one in np.unique(group)]
+    inside = [value for value in inside if np.isfinite(value)]
+    return Areas(
+        bootstrap(area, score, helps, families=group),
+        bootstrap(area, score, ~hurts, families=group),
+        float(np.mean(inside)) if inside else float("nan"),
+        len({one.case for one in kept}),
+    )
+
+
+def _plain(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
+    return float(area(score, positive, np.ones(len(score))))
+
+
+def regret(rows: Rows, world: World, ways: Sequence[Way], chosen: Way, draw: int) -> float | None:
+    """Logarithm of the RMSE of a choice in one draw over that of the way that is best on the *other* draws; None where a training
+    is missing."""
+    losses = {way: by_draw(rows.get(way.name, {})) for way in dict.fromkeys((*references(world), *ways, chosen))}
+    draws = set.intersection(*(set(loss) for loss in losses.values()))
+    others = sorted(draws - {draw})
+    if draw not in draws or not others:
+        return None
+    oracle = min(losses, key=lambda way: float(np.mean([losses[way][other] for other in others])))
+    return losses[chosen][draw] - losses[oracle][draw]
+
+
+def picked(
+    rows: Rows, world: World, ways: Sequence[Way], draw: int, seeds: Sequence[int], least: float = 0.0
+) -> Way | None:
+    """What a race of these seeds picks: the way with the lowest error out of fold, a second task only where it is ahead of RUL
+    alone by more than ``least`` (logarithm); None where a training is missing."""
+    best = reference(rows, world, draw, seeds)
+    if best is None:
+        return None
+    gains = {way: raced(rows, world, way, draw, seeds) for way in ways}
+    known = {way: gain.mean for way, gain in gains.items() if gain is not None}
+    ahead = min(known, key=known.__getitem__, default=best)
+    return ahead if known.get(ahead, 0.0) < -least else best
