@@ -56,7 +56,7 @@ KNOWN = {
 """Failures that keep their RUL, of each family."""
 ENGINES = {"FD001": (4, 8, 16, 32), "FD003": (4, 8, 16, 32), "FD002": (8,), "FD004": (8,)}
 ENGINES |= {"FD001" + TEST: (5,), "FD003" + TEST: (5,)}
-COMPACT = 8
+COMPACT = (5, 8)
 """Failures at which the compact network is trained, too."""
 STEPS: dict[str, Any] = {"epochs": 4, "steps": 100, "full_epochs": True}
 """Of the compact network: as many as of that on statistics; its own schedule makes a tenth of them with so few windows."""
@@ -74,7 +74,7 @@ class Way(NamedTuple):
 FAST = ("statistics", "quantiles")
 GOALS = (5, 6)
 """Failures of the lines on test files and on batteries that were asked for by name: all of their draws come first."""
-CONTROLLED = (5, 6, COMPACT)
+CONTROLLED = (5, 6, 8)
 """Failures at which random labels stand beside the bound, too."""
 SECOND = f"fixed-{WEIGHT:g}"
 
@@ -172,9 +172,9 @@ def wanted() -> Iterator[tuple[str, int, int, str, str]]:
     cells = [(name, known) for name, counts in KNOWN.items() for known in counts]
     cells += [(name, known) for name, counts in ENGINES.items() for known in counts]
     goals, others = ([cell for cell in cells if (cell[1] in GOALS) == whether] for whether in (True, False))
-    for some, sizes in ((goals, FAST), (others, FAST), (others, ("compact",))):
+    for some, sizes in ((goals, (*FAST, "compact")), (others, FAST), (others, ("compact",))):
         for number, (name, known), size in product(range(DRAWS), some, sizes):
-            if (name in ENGINES and size == "quantiles") or (size == "compact" and known != COMPACT):
+            if (name in ENGINES and size == "quantiles") or (size == "compact" and known not in COMPACT):
                 continue
             yield from ((name, known, number, size, way) for way in asked(_labels(name), size, known))
 
