@@ -132,3 +132,29 @@ def test_what_the_page_says_in_short() -> None:
         low, high = over_families(list(of(way).values())).split("[")[1].split("]")[0].split(", ")
         assert float(low) <= 0 <= float(high)
     assert float(over_families(list(of("future_sensors").values())).split("[")[1].split(",")[0]) > 0
+
+
+def test_what_the_page_says_of_the_goals() -> None:
+    figures = Figures(rows())
+
+    def rmse(family: str, size: str, way: str) -> float:
+        return float(np.mean(list(figures.of(Cell(family, 5), size, way).values())))
+
+    assert rmse("FD001 test", "statistics", "health + bound") <= 14.5
+    assert min(rmse("FD003 test", "statistics", way) for way in ("health", "bound", "health + bound")) > 15
+    assert 14.5 < rmse("FD003 test", "compact", "health") <= 15
+    gains = {}
+    for subset in ("FD001", "FD003"):
+        for size in ("statistics", "compact"):
+            alone, helped = (rmse(f"{subset} test", size, way) for way in ("RUL alone", "health"))
+            gains[subset, size] = 1 - helped / alone
+        assert rmse(f"{subset} test", "compact", "RUL alone") < rmse(f"{subset} test", "statistics", "RUL alone")
+    assert gains["FD001", "compact"] < gains["FD001", "statistics"]
+    assert gains["FD003", "compact"] >= gains["FD003", "statistics"]
+    for family, reached in (("battery_hust", True), ("battery_tju", False)):
+        cell, both = Cell(family, 6), "soh + bound"
+        alone, control = (figures.change(cell, "quantiles", both, to) for to in (None, ("quantiles", "random + bound")))
+        assert alone is not None
+        assert control is not None
+        assert (alone.percent[0] <= -20 and alone.log.high < 0) == reached
+        assert (control.percent[0] <= -10 and control.log.high < 0) == reached
