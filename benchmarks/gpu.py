@@ -1,4 +1,4 @@
-"""Many runs at once on a GPU, in about five minutes: python benchmarks/gpu.py
+"""Many runs at once on a GPU, in a few minutes: python benchmarks/gpu.py
 
 Checks on the device that a stack equals separate networks and trainings, measures windows per second of 35 runs in one stack and
 of one run alone (full size, the source's batch and window, simulated engines), and from these the GPU-hours of the source's

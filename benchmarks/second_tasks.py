@@ -43,10 +43,11 @@ from grace.training.run_spec import run_spec
 from grace.training.spec import RunSpec
 from studies.cuts import held_out, suspended
 from studies.fleets import FAMILIES, Read, read
+from studies.judging import on_units
 
 RESULTS = ROOT / "results" / "second_tasks.json"
 PICTURE = ROOT / "docs" / "figures" / "second-tasks.svg"
-DRAWS, FOLDS, CUTS, WEIGHT = 10, 5, 16, 0.1
+DRAWS, FOLDS, WEIGHT = 10, 5, 0.1
 TEST = " test"
 """Ending of a line that is judged on a test file."""
 KNOWN = {
@@ -59,7 +60,7 @@ ENGINES |= {"FD001" + TEST: (5,), "FD003" + TEST: (5,)}
 COMPACT = (5, 8)
 """Failures at which the compact network is trained, too."""
 STEPS: dict[str, Any] = {"epochs": 4, "steps": 100, "full_epochs": True}
-"""Of the compact network: as many as of that on statistics; its own schedule makes a tenth of them with so few windows."""
+"""Of the compact network: as many as of that on statistics; its own schedule makes far fewer with so few windows."""
 
 
 class Way(NamedTuple):
@@ -134,21 +135,9 @@ def measured(
     rows = usual_history("statistics" if family in ENGINES else "quantiles")
     spec = replace(spec, schedule=replace(spec.schedule, min_history=rows, **(STEPS if size == "compact" else {})))
     run = on_one_thread(train, spec, told)
-    error = on_units(run, spec, judged, draw) if test is None else on_test(run, spec, test)
+    error = on_units(run, spec, judged, draw, rows) if test is None else on_test(run, spec, test)
     facts = {"family": family, "known": known, "draw": draw, "size": size, "way": way, "cap": found.conventions.cap}
     return facts | {"rmse": float(f"{error:.5g}"), "seconds": round(run.record.seconds, 2)}
-
-
-def on_units(run: Run, spec: RunSpec, judged: Fleet, draw: int) -> float:
-    """RMSE of the members' mean at random cuts of units that were held out."""
-    every, rul = [], np.zeros(0, np.float32)
-    for member in run.members:
-        rows, rng = member.conditioner.transform(judged), np.random.default_rng(draw)
-        least = spec.schedule.min_history
-        windows = Windows.after_cuts(judged, rows, spec.conventions, CUTS, rng, spec.max_validation_rul, least)
-        every.append(Predictions.of(member.model, input_of(member.model, windows), spec))
-        rul = windows.rul
-    return rmse(Predictions.mean(every, spec).rul, rul)
 
 
 def on_test(run: Run, spec: RunSpec, test: Fleet) -> float:

@@ -9,7 +9,6 @@ table into docs/training.md.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from grace.core.stats import student
 from grace.data.cmapss.fleets import read_test, read_train
 from grace.training.run import train
 from grace.training.run_spec import run_spec
+from studies.cuts import suspended
 
 ROOT = Path(__file__).parents[1]
 KNOWN, DRAWS = (25, 8), 5
@@ -36,9 +36,6 @@ SAID = {
 
 def measured(known: int, draw: int, said: str, data: Path) -> dict[str, Any]:
     """Test RMSE of one training, and what was expected of it on held-out engines."""
-    sys.path.insert(0, str(ROOT))
-    from studies.cuts import suspended
-
     fleet = suspended(read_train(data, "FD001"), known, draw)
     if said == "nothing":
         fleet = replace(fleet, failed=None)

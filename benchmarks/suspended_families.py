@@ -13,7 +13,6 @@ results/suspended_families.json, the table into docs/training.md.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
@@ -24,7 +23,6 @@ import polars as pl
 from numpy.typing import NDArray
 from pages import measure_into_page
 
-from grace.core.metrics import rmse
 from grace.core.pools import on_one_thread
 from grace.core.stats import Estimate, student
 from grace.data.cmapss.fleets import read_train
@@ -32,18 +30,15 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.tables.columns import Columns
 from grace.data.tables.read import read_table
-from grace.data.windows import Windows
-from grace.models.baselines import input_of
-from grace.training.evaluate import Predictions
-from grace.training.outcome import Run
 from grace.training.run import train
 from grace.training.run_spec import run_spec
-from grace.training.spec import RunSpec
+from studies.cuts import held_out, suspended
+from studies.judging import on_units
 
 ROOT = Path(__file__).parents[1]
 FLEETS = Path(os.environ.get("GRACE_FLEETS", ROOT.parent / "shared" / "fleets"))
 SIDES = ("out_of_fold", "held_out")
-FOLDS, CUTS, DRAWS, CAP, LEAST = 10, 16, 5, 0.8, 20
+FOLDS, DRAWS, CAP, LEAST = 10, 5, 0.8, 20
 STATES = (0.56, 0.24)
 """Health cuts as shares of the cap: C-MAPSS's 70 and 30 of 125."""
 SUSPENDED: Mapping[str, Mapping[str, Any]] = {
@@ -109,9 +104,6 @@ def _ends(rows: pl.DataFrame, time: str) -> list[tuple[float, float]]:
 
 def measured(family: str, known: int, draw: int, said: str, data: Path) -> dict[str, Any]:
     """RMSE of one training out of fold and on the units held out, and the cap, in the family's unit of time."""
-    sys.path.insert(0, str(ROOT))
-    from studies.cuts import held_out, suspended
-
     if family in ENGINES:
         fleet, conventions, groups = read_train(data, family), Conventions(), None
         beyond: dict[str, Any] = {}
@@ -126,17 +118,6 @@ def measured(family: str, known: int, draw: int, said: str, data: Path) -> dict[
     found = {"out_of_fold": run.record.validation["rmse"], "held_out": on_units(run, spec, judged, draw)}
     rounded = {name: round(value, 4) for name, value in found.items()}
     return {"family": family, "known": known, "draw": draw, "said": said, "cap": conventions.cap} | rounded
-
-
-def on_units(run: Run, spec: RunSpec, judged: Fleet, draw: int) -> float:
-    """RMSE of an ensemble at random cuts of units that it has not seen."""
-    every, rul = [], np.zeros(0, np.float32)
-    for member in run.members:
-        rows, rng = member.conditioner.transform(judged), np.random.default_rng(draw)
-        windows = Windows.after_cuts(judged, rows, spec.conventions, CUTS, rng, spec.max_validation_rul)
-        every.append(Predictions.of(member.model, input_of(member.model, windows), spec))
-        rul = windows.rul
-    return rmse(Predictions.mean(every, spec).rul, rul)
 
 
 def table(rows: list[dict[str, Any]]) -> str:

@@ -9,7 +9,6 @@ time of a way over that of RUL alone in the same turn, the median of the turns. 
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from grace.data.health_labels import rul_to_health_3class
 from grace.data.tasks import HEALTH, Task
 from grace.training.run import train
 from grace.training.run_spec import run_spec
+from studies.cuts import suspended
 
 TURNS = 5
 FOUR = (HEALTH, Task("future_sensors"), Task("load", "sensor_11", "regression"))
@@ -39,9 +39,6 @@ WAYS = {
 
 def fleet_of(data: Path) -> Fleet:
     """Five failed and 95 suspended engines, their labels known in every row."""
-    sys.path.insert(0, str(ROOT))
-    from studies.cuts import suspended
-
     fleet = read_train(data, "FD001")
     health = rul_to_health_3class(fleet.rul(), *Conventions().health_cuts).astype(float)
     load = fleet.taken(np.arange(len(fleet.values)), ("sensor_11",))[:, 0]

@@ -134,7 +134,7 @@ def all_cases() -> list[Case]:
     strict = _stratified(rng)
     users = _users(rng)
     again = [strict[place] for place in rng.choice(len(strict), 24, replace=False)]
-    return strict + users + [Case(case.world, _as(case.way, WINDOWS)) for case in again]
+    return strict + users + [Case(case.world, replace(case.way, size=WINDOWS)) for case in again]
 
 
 def _stratified(rng: np.random.Generator) -> list[Case]:
@@ -182,7 +182,3 @@ def _users(rng: np.random.Generator) -> list[Case]:
         labels = rng.choice((*MEASURED[fleet], *MADE), 3, replace=False)
         found += [Case(world, _drawn(str(label), world, rng), user=True) for label in labels]
     return found
-
-
-def _as(way: Way, size: str) -> Way:
-    return Way(size, way.suspended, way.label, way.weight)

@@ -41,26 +41,26 @@ class Seen:
 
 def seen(worlds: Mapping[str, Mapping[str, Any]], cases: Sequence[Case]) -> list[Seen]:
     """Every case in every draw that was raced, from the contents of the files by world."""
-    found = []
+    of: dict[World, list[Case]] = {}
     for case in cases:
-        content = worlds.get(case.world.name)
-        if content is None:
+        of.setdefault(case.world, []).append(case)
+    found = []
+    for world, mine in of.items():
+        if (content := worlds.get(world.name)) is None:
             continue
-        verdict = Verdict.of(list(changes(content["rows"], case).values()))
-        ways = list(dict.fromkeys(one.way for one in cases if one.world == case.world))
+        rows, ways = content["rows"], list(dict.fromkeys(case.way for case in mine))
+        verdicts = {case: Verdict.of(list(changes(rows, case).values())) for case in mine}
         for draw in range(RACED):
-            look = content["looks"].get(case.way.name, {}).get(str(draw))
-            scores = {one.name: one.read(look) for one in LOOKS} if look and "joint" in look else {}
-            scores |= _raced(content["rows"], case.world, case.way, ways, draw)
-            if scores:
-                found.append(Seen(case, draw, verdict, scores))
+            halving = halved(rows, world, ways, draw)
+            for case in mine:
+                look = content["looks"].get(case.way.name, {}).get(str(draw))
+                scores = {one.name: one.read(look) for one in LOOKS} if look and "joint" in look else {}
+                races = {f"race-{count}": raced(rows, world, case.way, draw, range(count)) for count in RACE_SEEDS}
+                races[HALVING] = halving[case.way]
+                scores |= {name: -one.mean for name, one in races.items() if one is not None}
+                if scores:
+                    found.append(Seen(case, draw, verdicts[case], scores))
     return found
-
-
-def _raced(rows: Rows, world: World, way: Way, ways: Sequence[Way], draw: int) -> dict[str, float]:
-    found = {f"race-{count}": raced(rows, world, way, draw, range(count)) for count in RACE_SEEDS}
-    found[HALVING] = halved(rows, world, ways, draw)[way]
-    return {name: -one.mean for name, one in found.items() if one is not None}
 
 
 @dataclass(frozen=True)

@@ -28,13 +28,14 @@ from grace.data.fleet import Fleet
 from grace.data.resident import Batch
 from grace.data.tasks import CLASS
 from grace.data.windows import ManyWindows, Windows
+from grace.formats import rounded
 from grace.models.heads import MultiHead
 from grace.models.rul_problem import RULProblem, resident
 from grace.models.second_tasks import Head
 from grace.training.protocol import Split
 from grace.training.spec import RunSpec
 from studies.advice.cases import ALL, BOUND, IGNORE, Way, World, narrow_sizes
-from studies.advice.outcomes import enough, known_labels, spec_of
+from studies.advice.outcomes import known_labels, spec_of
 from studies.advice.worlds import Place, cut, whole
 
 INITS, SEED = 4, 5_000
@@ -54,9 +55,9 @@ Raw = dict[str, Any]
 def looked(world: World, way: Way, draw: int, place: Place) -> Raw | None:
     """All raw measurements of a case in one draw, ``seconds`` by what was measured; None where too few failures are left."""
     found = whole(world.fleet, place)
-    if not enough(world, draw, place):
+    if (sides := cut(world, draw, place)) is None:
         return None
-    training, _ = cut(world, draw, place)
+    training, _ = sides
     training = replace(training, labels=known_labels(training, way))
     said = IGNORE if world.failures == ALL else BOUND
     spec = spec_of(world, replace(way, suspended=said), found, SEED + draw)
@@ -78,7 +79,8 @@ def looked(world: World, way: Way, draw: int, place: Place) -> Raw | None:
             raw["joint"] = [steps(SEED + number) for number in range(INITS)]
         with watch("label"):
             raw["label"] = [label_alone(problem, spec, split, SEED + number) for number in range(INITS)]
-    return raw
+    known: Raw = rounded(raw)  # what is undefined becomes null
+    return known
 
 
 @contextmanager
@@ -164,7 +166,7 @@ def along_joint_steps(problem: RULProblem, size: str, split: Split, weights: Seq
         length = LENGTH * moved**0.5
         if step.gramian is not None:
             grams.append(step.gramian.numpy())
-    return means(np.array(grams)) | {name: rounded(np.mean([look[name] for look in looks])) for name in looks[0]}
+    return means(np.array(grams)) | {name: float(np.mean([look[name] for look in looks])) for name in looks[0]}
 
 
 def look_ahead(
@@ -246,11 +248,4 @@ def means(gramians: NDArray[Any]) -> Raw:
     there = np.isfinite(cosine)
     count = there.sum(0)
     mean = np.where(count > 0, np.where(there, cosine, 0).sum(0) / np.maximum(count, 1), 0.0)
-    return {"gramian": rounded(gramians.mean(0)), "cosine": rounded(mean)}
-
-
-def rounded(values: Any) -> Any:
-    """Four significant digits."""
-    array: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
-    text = np.array([float(f"{value:.4g}") for value in array.reshape(-1)])
-    return text.reshape(array.shape).tolist()
+    return {"gramian": gramians.mean(0).tolist(), "cosine": mean.tolist()}

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from grace.core.metrics import rmse
 from grace.data.fleet import Fleet
-from grace.data.windows import Windows
+from grace.errors import GraceError
 from grace.models.baselines import input_of
 from grace.models.rul_problem import usual_history
 from grace.training.evaluate import Predictions
@@ -18,15 +17,13 @@ from grace.training.protocol import fold_parts
 from grace.training.run import train
 from grace.training.run_spec import run_spec
 from grace.training.spec import RunSpec
-from studies.advice.cases import ALL, C_MAPSS, WINDOWS, Way, World, narrow_sizes, network_of
+from studies.advice.cases import C_MAPSS, WINDOWS, Way, World, narrow_sizes, network_of
 from studies.advice.worlds import Place, cut, whole
-from studies.cuts import held_out
 from studies.fleets import Read
+from studies.judging import on_units
 
-FOLDS, CUTS = 5, 16
-"""Networks of a training, each without a fold of the failures; and random rows of each unit that is judged."""
-FEW = 3
-"""Least failures to train on: a draw that leaves fewer is left out, for all ways alike."""
+FOLDS = 5
+"""Networks of a training, each without a fold of the failures."""
 
 
 @narrow_sizes()
@@ -34,15 +31,17 @@ def measured(world: World, way: Way, draw: int, seed: int, place: Place) -> dict
     """Figures of one training, RMSE in shares of the cap; None where a draw has held out so many that F is more than half of the
     failures that are left. ``seed`` counts the trainings of one draw, whose units are the same."""
     found = whole(world.fleet, place)
-    if not enough(world, draw, place):
+    if (sides := cut(world, draw, place)) is None:
         return None
-    training, judged = cut(world, draw, place)
+    training, judged = sides
     spec = spec_of(world, way, found, 1000 * seed + draw + 1)
     run = train(spec, replace(training, labels=known_labels(training, way)))
+    if run.record.reason:
+        raise GraceError(run.record.reason)
     cap = found.conventions.cap
     squared = out_of_fold(run, spec, training)
     return {
-        "rmse": _short(on_units(run, spec, judged, draw) / cap),
+        "rmse": _short(on_units(run, spec, judged, draw, spec.schedule.min_history) / cap),
         "seconds": round(run.record.seconds, 2),
         "squared": {str(unit): _short(value / cap**2) for unit, value in squared.items()},
     }
@@ -57,21 +56,9 @@ def spec_of(world: World, way: Way, found: Read, seed: int) -> RunSpec:
                     folds=FOLDS, rul_scale="cap", seed=seed, max_validation_rul=150 if c_mapss else 0)  # fmt: skip
     rows = usual_history("statistics" if c_mapss else "quantiles")  # windows alike for all sizes
     plan = replace(spec.schedule, min_history=rows)
-    if way.size == WINDOWS:  # as many steps as the others: its own schedule makes a tenth of them with so few windows
+    if way.size == WINDOWS:  # as many steps as the others: its own schedule makes far fewer with so few windows
         plan = replace(plan, epochs=4, steps=100, full_epochs=True)
     return replace(spec, schedule=plan)
-
-
-def on_units(run: Run, spec: RunSpec, judged: Fleet, draw: int) -> float:
-    """RMSE of the members' mean at random rows of units that were held out, capped, in cycles."""
-    every, rul = [], np.zeros(0, np.float32)
-    for member in run.members:
-        rows, rng = member.conditioner.transform(judged), np.random.default_rng(draw)
-        least = spec.schedule.min_history
-        windows = Windows.after_cuts(judged, rows, spec.conventions, CUTS, rng, spec.max_validation_rul, least)
-        every.append(Predictions.of(member.model, input_of(member.model, windows), spec))
-        rul = windows.rul
-    return rmse(Predictions.mean(every, spec).rul, rul)
 
 
 def out_of_fold(run: Run, spec: RunSpec, fleet: Fleet) -> dict[int, float]:
@@ -84,13 +71,6 @@ def out_of_fold(run: Run, spec: RunSpec, fleet: Fleet) -> dict[int, float]:
         means = np.bincount(held.engine, wrong, len(failed)) / np.maximum(count, 1)
         found |= {int(unit): float(mean) for unit, mean, n in zip(failed, means, count, strict=True) if n}
     return dict(sorted(found.items()))
-
-
-def enough(world: World, draw: int, place: Place) -> bool:
-    """Whether a draw leaves at least twice F failures to cut, or of all of them :data:`FEW`."""
-    rest, _ = held_out(whole(world.fleet, place).fleet, draw)
-    most = len(rest.failures) if world.failures == ALL else len(rest.failures) // 2
-    return most >= max(world.failures, FEW)
 
 
 def known_labels(fleet: Fleet, way: Way) -> dict[str, Any]:

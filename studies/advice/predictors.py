@@ -30,6 +30,11 @@ class Look:
         return float(sum(raw["seconds"][name] for name in self.spent))
 
 
+def _number(value: float | None) -> float:
+    """Of a file, where null stands for what is undefined."""
+    return float("nan") if value is None else float(value)
+
+
 def _mean(raw: Raw, part: str, read: Callable[[Raw], float]) -> float:
     """Over initialisations."""
     return float(np.mean([read(one) for one in raw[part]]))
@@ -52,7 +57,7 @@ def _ratio(one: Raw) -> float:
 LOOKS = (
     Look("failures", lambda raw: -float(np.log(raw["failures"]))),
     Look("coverage", lambda raw: float(raw["coverage"])),
-    Look("given-rul", lambda raw: float(raw["given_rul"]), ("given-rul",)),
+    Look("given-rul", lambda raw: _number(raw["given_rul"]), ("given-rul",)),
     Look("rho-init", _rho("init"), ("init",)),
     Look("rho-warmup", _rho("warmup"), ("warmup",)),
     Look("rho-joint", _rho("joint"), ("joint",)),
@@ -62,7 +67,9 @@ LOOKS = (
     Look("look-ahead", lambda raw: _mean(raw, "joint", lambda one: float(one["ahead"])), ("joint",)),
     Look("linearised", lambda raw: _mean(raw, "joint", lambda one: float(one["linear"])), ("joint",)),
     Look(
-        "label-gap", lambda raw: -_mean(raw, "label", lambda one: float(one["held"]) - float(one["seen"])), ("label",)
+        "label-gap",
+        lambda raw: -_mean(raw, "label", lambda one: _number(one["held"]) - _number(one["seen"])),
+        ("label",),
     ),
     Look("source", lambda raw: float(np.array(raw["init"][0]["cosine"])[0, 1]), ("init",)),
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -79,7 +78,7 @@ def raced(rows: Rows, world: World, way: Way, draw: int, seeds: Sequence[int]) -
     return estimate(ours, laps_of(rows, best, draw), seeds)
 
 
-def halved(rows: Rows, world: World, ways: Sequence[Way], draw: int) -> dict[Way, Any]:
+def halved(rows: Rows, world: World, ways: Sequence[Way], draw: int) -> dict[Way, Estimate | None]:
     """Two seeds of all ways, and two more of the better half (Jamieson and Talwalkar 2016): what the race says of each in the
     end."""
     first = {way: raced(rows, world, way, draw, (0, 1)) for way in ways}

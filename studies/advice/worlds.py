@@ -19,9 +19,7 @@ from grace.data.tasks import CLASS, Task
 from grace.data.tasks import HEALTH as HEALTH_TASK
 from studies.advice.cases import (
     ALL,
-    C_MAPSS,
     FUTURE,
-    GROUPS,
     HEALTH,
     NOISY,
     RANDOM,
@@ -38,6 +36,8 @@ LABELS = 2_026
 EVERY = 10
 """Rows between two inspections of a unit, where labels come from inspections."""
 CLASSES = 3
+FEW = 3
+"""Least failures to train on: a draw that leaves fewer is left out, for all ways alike."""
 
 
 class Place(NamedTuple):
@@ -55,20 +55,20 @@ def whole(fleet: str, place: Place) -> Read:
     else:
         found = read(fleet, place.data, place.fleets)
     labels, tasks = _made(found.fleet, found.conventions)
-    if GROUPS[fleet] == C_MAPSS and fleet in ("FD002", "FD004"):
+    if fleet in ("FD002", "FD004"):
         labels["condition"], tasks["condition"] = _condition(found.fleet, found.conventions)
     own = {name: found.fleet.labels[name] for name in found.tasks if name != HEALTH}
     mine = {name: task for name, task in found.tasks.items() if name != HEALTH}
     return Read(replace(found.fleet, labels=own | labels, sha256=None), found.conventions, mine | tasks)
 
 
-def cut(world: World, draw: int, place: Place) -> tuple[Fleet, Fleet]:
-    """Units to train on, and units to judge by, of one draw.
-
-    Raises:
-        GraceError: The draw held out so many that too few failures are left.
-    """
+def cut(world: World, draw: int, place: Place) -> tuple[Fleet, Fleet] | None:
+    """Units to train on, and units to judge by, of one draw; None where it leaves fewer than twice F failures to cut, or fewer
+    than :data:`FEW` in all."""
     rest, judged = held_out(whole(world.fleet, place).fleet, draw)
+    left = len(rest.failures)
+    if (left if world.failures == ALL else left // 2) < max(world.failures, FEW):
+        return None
     return (rest if world.failures == ALL else suspended(rest, world.failures, draw)), judged
 
 

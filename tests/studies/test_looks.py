@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from grace.models.second_tasks import Head
 from grace.training.protocol import Split
 from studies.advice.cases import Way, World, narrow_sizes
 from studies.advice.looks import _held, coverage, given_rul, look_ahead, looked, means
-from studies.advice.outcomes import enough, measured, spec_of
+from studies.advice.outcomes import measured, spec_of
 from studies.advice.worlds import Place, cut, whole
 
 NOWHERE = Place(Path("nowhere"), Path("nowhere"))
@@ -96,8 +97,8 @@ def test_means_of_cosines(count: int, tasks: int, seed: int) -> None:
     found = means(gradients @ gradients.swapaxes(1, 2))
     first, second = gradients[1:, 0], gradients[1:, 1]
     cosines = (first * second).sum(1) / np.linalg.norm(first, axis=1) / np.linalg.norm(second, axis=1)
-    assert found["cosine"][0][1] == pytest.approx(cosines.mean() if len(cosines) else 0.0, abs=1e-3)
-    assert found["cosine"][0][0] == 1.0
+    assert found["cosine"][0][1] == pytest.approx(cosines.mean() if len(cosines) else 0.0, abs=1e-9)
+    assert found["cosine"][0][0] == pytest.approx(1.0, abs=1e-12)
 
 
 def test_a_look_and_a_training_of_a_case() -> None:
@@ -107,8 +108,9 @@ def test_a_look_and_a_training_of_a_case() -> None:
     assert raw["failures"] == 4
     assert np.shape(raw["joint"][0]["cosine"]) == (3, 3)
     assert all(np.isfinite(one["held"]) for one in raw["label"])
+    json.dumps(raw, allow_nan=False)  # as files are written
     row = measured(WORLD, way, 0, 0, NOWHERE)
     assert row is not None
     assert 0 < row["rmse"] < 1
     assert len(row["squared"]) == 4
-    assert not enough(World("sim8", 60), 0, NOWHERE)
+    assert cut(World("sim8", 60), 0, NOWHERE) is None

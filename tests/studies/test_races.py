@@ -99,5 +99,7 @@ def test_looks_read_what_their_names_say() -> None:
     expected |= {"look-ahead": 0.7, "linearised": 0.6, "label-gap": -0.3}
     assert found == pytest.approx(expected)
     assert {look.name: look.seconds(raw) for look in LOOKS}["label-gap"] == 5
+    unknown = raw | {"given_rul": None, "label": [{"seen": 0.5, "held": None}]}  # as a file has what is undefined
+    assert all(math.isnan(look.read(unknown)) for look in LOOKS if look.name in ("given-rul", "label-gap"))
     two = {**raw, "joint": [joint | {"cosine": [[1, 0.2], [0.2, 1]]}]}
     assert math.isnan(next(look for look in LOOKS if look.name == "rho-bound").read(two))  # no suspended unit, no bound

@@ -1,4 +1,4 @@
-"""On a GPU a run gives the figures of the CPU to rounding: every kind of network, of loss and of draw, from the first step to the
+"""On a GPU a run gives about the figures of the CPU: every kind of network, of loss and of draw, from the first step to the
 record. Where there is none these tests are skipped; `python benchmarks/gpu.py` measures the rest."""
 
 from __future__ import annotations
