@@ -14,10 +14,10 @@ from grace.core.pools import processes
 from grace.errors import GraceError
 from studies.advice import records
 from studies.advice.cases import all_cases
-from studies.advice.effects import LEAST, MOST, draws_of, summary
+from studies.advice.effects import LEAST, MOST, PILOT, draws_of, summary, tuned
 from studies.advice.worlds import Place
 
-PILOT_DRAWS, PILOT_SHARE = (1000, 1001, 1002), 3
+PILOT_DRAWS, PILOT_SHARE = (PILOT, PILOT + 1, PILOT + 2), 6
 """Draws of the pilot, none of which is one of the study's, and of how many worlds it takes one."""
 
 
@@ -51,7 +51,8 @@ def _stages(folder: Path, pilot: bool) -> Iterator[list[records.Job]]:
     yield list(records.look_jobs(cases))
     rows = records.load(folder)
     asked = {case: draws_of(rows.get(case.world.name, {}), case) for case in cases}
-    yield list(records.jobs(cases, range(LEAST, MOST), asked.__getitem__))
+    alone = {case.world: tuned(rows.get(case.world.name, {}), case.world) for case in cases}
+    yield list(records.jobs(cases, range(LEAST, MOST), asked.__getitem__, alone.__getitem__))
 
 
 def main() -> None:

@@ -1,18 +1,22 @@
-"""The change of the RMSE in each draw, how far it spreads, and how many draws that asks for. No mean is looked at here."""
+"""The change of the RMSE in each draw, how far it spreads, and how many draws that asks for."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from studies.advice.cases import Case, all_cases, references
+from studies.advice.cases import Case, Way, World, all_cases, references
+from studies.advice.verdicts import UNRESOLVED, Verdict
 
 Rows = dict[str, dict[str, Any]]
 """Of one world: rows by way, and by draw and seed."""
 LEAST, MOST = 16, 64
-"""Draws of every case, and of those whose SD asks for more."""
+"""Draws of every case, and of those that are not resolved then and whose SD asks for more."""
+PILOT = 1000
+"""The first draw of the pilot, which has draws of its own."""
 SEEN = 0.02
 """Change of the RMSE that the study is to see."""
 POWER = 8.0
@@ -29,23 +33,37 @@ def by_draw(rows: dict[str, Any]) -> dict[int, float]:
 
 
 def changes(rows: Rows, case: Case) -> dict[int, float]:
-    """Logarithm of the ratio of the RMSE, by draw, of the case to the way of RUL alone that is best on the other draws; of draws
-    that hold all of these."""
+    """Logarithm of the ratio of the RMSE, by draw, of the case to RUL alone tuned as well: in the first :data:`LEAST` draws to
+    the way that is best on the other ones of these, later to the one that was best in them. Draws that lack one are left out."""
     mine = by_draw(rows.get(case.way.name, {}))
-    alone = [by_draw(rows.get(way.name, {})) for way in references(case.world)]
-    draws = sorted(set(mine).intersection(*alone))
+    alone = {way: by_draw(rows.get(way.name, {})) for way in references(case.world)}
+    first = sorted(draw for draw in set(mine).intersection(*alone.values()) if draw % PILOT < LEAST)
     found = {}
-    for draw in draws:
-        others = [other for other in draws if other != draw] or [draw]
-        best = min(alone, key=lambda way: float(np.mean([way[other] for other in others])))
-        found[draw] = mine[draw] - best[draw]
+    for draw in first:
+        others = [other for other in first if other != draw] or [draw]
+        found[draw] = mine[draw] - alone[_best(alone, others)][draw]
+    if first:
+        best = alone[_best(alone, first)]
+        found |= {draw: mine[draw] - best[draw] for draw in sorted(mine.keys() & best.keys()) if draw % PILOT >= LEAST}
     return found
 
 
+def tuned(rows: Rows, world: World) -> list[Way]:
+    """The way of RUL alone that was best in the first :data:`LEAST` draws of a world; all of them where none has all."""
+    alone = {way: by_draw(rows.get(way.name, {})) for way in references(world)}
+    first = [draw for draw in set[int].intersection(*map(set, alone.values())) if draw < LEAST]
+    return [_best(alone, first)] if first else references(world)
+
+
+def _best(alone: Mapping[Way, Mapping[int, float]], draws: Sequence[int]) -> Way:
+    return min(alone, key=lambda way: float(np.mean([alone[way][draw] for draw in draws])))
+
+
 def draws_of(rows: Rows, case: Case) -> int:
-    """How many draws a case is to have: by the SD of its first :data:`LEAST`, Stein's two stages."""
+    """How many draws a case is to have: the first :data:`LEAST`, and where these leave it unresolved as many as their SD asks
+    for, in two stages as Stein (1945) has it."""
     first = [change for draw, change in changes(rows, case).items() if draw < LEAST]
-    if len(first) < 2:
+    if len(first) < 2 or Verdict.of(first).word != UNRESOLVED:
         return LEAST
     return int(np.clip(math.ceil(POWER * (np.std(first, ddof=1) / SEEN) ** 2), LEAST, MOST))
 

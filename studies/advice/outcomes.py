@@ -22,7 +22,7 @@ from studies.advice.worlds import Place, cut, whole
 from studies.fleets import Read
 from studies.judging import on_units
 
-FOLDS = 5
+FOLDS = 3
 """Networks of a training, each without a fold of the failures."""
 
 

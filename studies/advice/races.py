@@ -79,9 +79,9 @@ def raced(rows: Rows, world: World, way: Way, draw: int, seeds: Sequence[int]) -
 
 
 def halved(rows: Rows, world: World, ways: Sequence[Way], draw: int) -> dict[Way, Estimate | None]:
-    """Two seeds of all ways, and two more of the better half (Jamieson and Talwalkar 2016): what the race says of each in the
+    """One seed of all ways, and two more of the better half (Jamieson and Talwalkar 2016): what the race says of each in the
     end."""
-    first = {way: raced(rows, world, way, draw, (0, 1)) for way in ways}
+    first = {way: raced(rows, world, way, draw, (0,)) for way in ways}
     known = sorted((way for way in ways if first[way] is not None), key=lambda way: first[way].mean)  # type: ignore[union-attr]
     better = known[: math.ceil(len(known) / 2)]
-    return first | {way: raced(rows, world, way, draw, (0, 1, 2, 3)) for way in better}
+    return first | {way: raced(rows, world, way, draw, (0, 1, 2)) for way in better}

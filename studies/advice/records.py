@@ -13,7 +13,7 @@ from typing import Any
 from grace.core.pools import as_finished, on_one_thread
 from grace.errors import GraceError
 from grace.formats import Body, Format, built
-from studies.advice.cases import Case, Way, World, references
+from studies.advice.cases import WINDOWS, Case, Way, World, references
 from studies.advice.effects import LEAST, Rows
 from studies.advice.looks import looked
 from studies.advice.outcomes import measured
@@ -25,7 +25,7 @@ PLAN = "studies/advice/plan.md"
 FORMAT = Format("advice study", 1)
 """A world's file: ``world``, its ``plan`` (the commit that registered it), ``rows`` by way and by draw and seed, and ``looks``
 by way and draw; null where a draw leaves too few failures, and the reason of one that was refused."""
-RACED, RACES = 2, 4
+RACED, RACES = 2, 3
 """Draws in which all ways are trained with several seeds, as a race does, and how many."""
 
 
@@ -46,18 +46,21 @@ class Job:
 
 
 def jobs(
-    cases: Sequence[Case], draws: Sequence[int], wanted: Callable[[Case], int] = lambda case: LEAST
+    cases: Sequence[Case],
+    draws: Sequence[int],
+    wanted: Callable[[Case], int] = lambda case: LEAST,
+    alone: Callable[[World], Sequence[Way]] = references,
 ) -> Iterator[Job]:
-    """The trainings of these draws, draw by draw; of a case as many as ``wanted`` says, with the references of its world, and in
-    the first draws :data:`RACES` seeds."""
+    """The trainings of these draws, draw by draw; of a case as many as ``wanted`` says, with the ways ``alone`` of its world, and
+    in the first draws :data:`RACES` seeds, but of windows, on which nobody races."""
     for draw in draws:
         of: dict[World, dict[Way, None]] = {}
         for case in cases:
             if draw < wanted(case):
-                of.setdefault(case.world, dict.fromkeys(references(case.world)))[case.way] = None
+                of.setdefault(case.world, dict.fromkeys(alone(case.world)))[case.way] = None
         for world, ways in of.items():
             for seed in range(RACES if draw < RACED else 1):
-                yield from (Job(world, way, draw, seed) for way in ways)
+                yield from (Job(world, way, draw, seed) for way in ways if not seed or way.size != WINDOWS)
 
 
 def look_jobs(cases: Sequence[Case]) -> Iterator[Job]:

@@ -26,7 +26,7 @@ from studies.advice.outcomes import measured, spec_of
 from studies.advice.worlds import Place, cut, whole
 
 NOWHERE = Place(Path("nowhere"), Path("nowhere"))
-WORLD = World("sim8", 4)
+WORLD = World("sim8", 8)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -105,12 +105,12 @@ def test_a_look_and_a_training_of_a_case() -> None:
     way = Way("narrow", "bound", "wear", 0.1)
     raw = looked(WORLD, way, 0, NOWHERE)
     assert raw is not None
-    assert raw["failures"] == 4
+    assert raw["failures"] == 8
     assert np.shape(raw["joint"][0]["cosine"]) == (3, 3)
     assert all(np.isfinite(one["held"]) for one in raw["label"])
     json.dumps(raw, allow_nan=False)  # as files are written
     row = measured(WORLD, way, 0, 0, NOWHERE)
     assert row is not None
     assert 0 < row["rmse"] < 1
-    assert len(row["squared"]) == 4
+    assert len(row["squared"]) == 8
     assert cut(World("sim8", 60), 0, NOWHERE) is None
