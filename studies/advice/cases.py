@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from grace.models.cnn_bilstm_attention import SIZES
+from grace.models.cnn_bilstm_attention import NARROW as TRUNK
 from studies.advice.simulators import Physics
 
 SEED = 21
@@ -103,25 +101,12 @@ class Case:
     user: bool = False
 
 
-@contextmanager
-def narrow_sizes() -> Iterator[None]:
-    """The narrow trunks among the sizes by name, which otherwise are those of the package alone."""
-    usual = {name: SIZES[name] for name in ("statistics", "quantiles")}
-    made = {f"{name}-{NARROW}": replace(size, trunk=(32, 32, 16)) for name, size in usual.items()}  # type: ignore[arg-type]
-    SIZES.update(made)
-    try:
-        yield
-    finally:
-        for name in made:
-            SIZES.pop(name, None)
-
-
-def network_of(world: World, way: Way) -> tuple[str, str]:
-    """Size by name, and schedule."""
+def network_of(world: World, way: Way) -> str:
+    """Its size by name."""
     if way.size == WINDOWS:
-        return WINDOWS, WINDOWS
+        return WINDOWS
     usual = "statistics" if world.group == C_MAPSS else "quantiles"
-    return f"{usual}-{NARROW}" if way.size == NARROW else usual, usual
+    return usual + TRUNK if way.size == NARROW else usual
 
 
 def references(world: World) -> list[Way]:

@@ -34,7 +34,7 @@ from grace.models.rul_problem import RULProblem, resident
 from grace.models.second_tasks import Head
 from grace.training.protocol import Split
 from grace.training.spec import RunSpec
-from studies.advice.cases import ALL, BOUND, IGNORE, Way, World, narrow_sizes
+from studies.advice.cases import ALL, BOUND, IGNORE, Way, World
 from studies.advice.outcomes import known_labels, spec_of
 from studies.advice.worlds import Place, cut, whole
 
@@ -51,7 +51,6 @@ BINS, PARTS = 10, 4
 Raw = dict[str, Any]
 
 
-@narrow_sizes()
 def looked(world: World, way: Way, draw: int, place: Place) -> Raw | None:
     """All raw measurements of a case in one draw, ``seconds`` by what was measured; None where too few failures are left."""
     found = whole(world.fleet, place)

@@ -17,7 +17,7 @@ from grace.training.protocol import fold_parts
 from grace.training.run import train
 from grace.training.run_spec import run_spec
 from grace.training.spec import RunSpec
-from studies.advice.cases import C_MAPSS, WINDOWS, Way, World, narrow_sizes, network_of
+from studies.advice.cases import C_MAPSS, WINDOWS, Way, World, network_of
 from studies.advice.worlds import Place, cut, whole
 from studies.fleets import Read
 from studies.judging import on_units
@@ -26,7 +26,6 @@ FOLDS = 3
 """Networks of a training, each without a fold of the failures."""
 
 
-@narrow_sizes()
 def measured(world: World, way: Way, draw: int, seed: int, place: Place) -> dict[str, Any] | None:
     """Figures of one training, RMSE in shares of the cap; None where a draw has held out so many that F is more than half of the
     failures that are left. ``seed`` counts the trainings of one draw, whose units are the same."""
@@ -50,9 +49,9 @@ def measured(world: World, way: Way, draw: int, seed: int, place: Place) -> dict
 def spec_of(world: World, way: Way, found: Read, seed: int) -> RunSpec:
     """The run of a way."""
     tasks = [found.tasks[way.label]] if way.label else None
-    c_mapss, (size, schedule) = world.group == C_MAPSS, network_of(world, way)
+    c_mapss = world.group == C_MAPSS
     spec = run_spec(world.fleet, f"fixed-{way.weight:g}" if way.label else "rul-only",
-                    conventions=found.conventions, tasks=tasks, suspended=way.suspended, size=size, schedule=schedule,
+                    conventions=found.conventions, tasks=tasks, suspended=way.suspended, size=network_of(world, way),
                     folds=FOLDS, rul_scale="cap", seed=seed, max_validation_rul=150 if c_mapss else 0)  # fmt: skip
     rows = usual_history("statistics" if c_mapss else "quantiles")  # windows alike for all sizes
     plan = replace(spec.schedule, min_history=rows)

@@ -34,7 +34,7 @@ from tests.same import same
 
 SMALL = StatisticsArchitecture(lengths=(3, 8), spreads=(8,), trunk=(6, 4))
 PLAN = replace(SCHEDULES["statistics"], epochs=2, steps=10, batch_size=64)
-SIZES = pytest.mark.parametrize("size", ["statistics", "quantiles"])
+SIZES = pytest.mark.parametrize("size", ["statistics", "quantiles", "quantiles-narrow"])
 METHODS = ("baseline", "amnl", "gaba", "grace", "uncertainty", "dwa", "gradnorm", "rul-only", "health-only")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from grace.data.windows import Windows
 from grace.models.rul_problem import RULProblem
 from grace.models.second_tasks import Head
 from grace.training.protocol import Split
-from studies.advice.cases import Way, World, narrow_sizes
+from studies.advice.cases import Way, World
 from studies.advice.looks import _held, coverage, given_rul, look_ahead, looked, means
 from studies.advice.outcomes import measured, spec_of
 from studies.advice.worlds import Place, cut, whole
@@ -29,14 +28,8 @@ NOWHERE = Place(Path("nowhere"), Path("nowhere"))
 WORLD = World("sim8", 8)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def narrow() -> Iterator[None]:
-    with narrow_sizes():
-        yield
-
-
 @pytest.fixture(scope="module")
-def split(narrow: None) -> Split:
+def split() -> Split:
     training, _ = cut(WORLD, 0, NOWHERE)
     way = Way("narrow", "ignore", "wear", 0.1)
     training = replace(training, labels={"wear": training.labels["wear"]})

@@ -113,7 +113,7 @@ def _diagnose(
 
 def _jobs(asked: int | None, size: str) -> int:
     """Processes, by default one a core; a network on statistics is diagnosed before a second process has started."""
-    return asked if asked is not None else int(size in ("statistics", "quantiles"))
+    return asked if asked is not None else int(size.startswith(("statistics", "quantiles")))
 
 
 def _less(conventions: work.Conventions, without: list[str]) -> work.Conventions:

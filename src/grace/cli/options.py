@@ -32,7 +32,9 @@ _SUSPENDED = typer.Option(
     "over time; default of `train` where there are any; not of `diagnose`)."
 )
 Suspended = Annotated[str | None, _SUSPENDED]
-_SIZE = typer.Option(help="Network: default statistics, of a table quantiles; or compact, paper, tiny.")
+_SIZE = typer.Option(
+    help="Network: default statistics, of a table quantiles, either also -narrow; or compact, paper, tiny."
+)
 Size = Annotated[str | None, _SIZE]
 
 

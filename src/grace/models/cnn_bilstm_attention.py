@@ -41,11 +41,15 @@ class Architecture:
         return SIZES[size]
 
 
+NARROW, _NARROW = "-narrow", (32, 32, 16)
+"""Ending of a size whose trunk is a quarter as wide, a third of the time of a training; and its widths."""
 SIZES: dict[str, Architecture | StatisticsArchitecture] = {
     # statistics of the window, a trunk of three layers: docs/training.md
     "statistics": StatisticsArchitecture(),
     # the same statistics, each also by its quantile bins: for tables, chosen out of fold on real fleets: docs/training.md
     "quantiles": StatisticsArchitecture(bins=4, noise=0.0),
+    "statistics" + NARROW: StatisticsArchitecture(trunk=_NARROW),
+    "quantiles" + NARROW: StatisticsArchitecture(bins=4, noise=0.0, trunk=_NARROW),
     # block by block as in the source, 3,497,476 parameters with 17 features
     "paper": Architecture((64, 128, 64), 256, 2, 8, (256, 64, 32), (64, 32, 16), (32, 16)),
     # for two CPU cores, about 0.09 M; dropout and BatchNorm cost more than they give at this size (docs/log.md)
@@ -54,6 +58,11 @@ SIZES: dict[str, Architecture | StatisticsArchitecture] = {
     "tiny": Architecture((16,), 16, 1, 2, (16,), (16,), (16,), dropout=0.0),
 }
 """The sizes by name."""
+
+
+def kind_of(size: str) -> str:
+    """The size that one is trained as: its own, of a narrow one that of its wide one."""
+    return size.removesuffix(NARROW)
 
 
 class CNNBiLSTMAttention(MultiHead):

@@ -17,7 +17,7 @@ from grace.data.resident import Batch, ResidentWindows
 from grace.data.tasks import RUL
 from grace.data.windows import MIN_CUT, ManyWindows, Windows
 from grace.errors import GraceError, check_one_of
-from grace.models.cnn_bilstm_attention import Architecture
+from grace.models.cnn_bilstm_attention import Architecture, kind_of
 from grace.models.hazard import INTERVALS
 from grace.models.heads import HEALTH_HEAD, WHOLE, MultiHead
 from grace.models.losses import Losses
@@ -36,7 +36,7 @@ def usual_size(conventions: Conventions) -> str:
 def usual_history(size: str) -> int:
     """Rows from which on a unit is trained on and predicted by a network of this size: of a table (``quantiles``) two, the
     least that a slope takes: its units are asked about from their first rows on."""
-    return 2 if size == "quantiles" else MIN_CUT
+    return 2 if kind_of(size) == "quantiles" else MIN_CUT
 
 
 @part("statistics")

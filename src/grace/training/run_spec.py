@@ -11,7 +11,7 @@ from grace.controllers.methods import Method, build_outer
 from grace.data.conventions import Conventions
 from grace.data.tasks import Task
 from grace.errors import GraceError
-from grace.models.cnn_bilstm_attention import Architecture
+from grace.models.cnn_bilstm_attention import Architecture, kind_of
 from grace.models.rul_problem import usual_size
 from grace.models.units import HAZARD
 from grace.training.fitted import NETWORK, model_of
@@ -71,7 +71,8 @@ def run_spec(
         options: Parameters of the outer axis, over those of the row.
         measure_every: Steps between two Gramians; None: the outer axis' own.
         size: Size of the network; None: :func:`~grace.models.rul_problem.usual_size`.
-        schedule: A schedule or its name; None: the one named as the size. A named one's horizon follows the cap, as validation's.
+        schedule: A schedule or its name; None: the one named as the size, of a narrow one as its wide one. A named one's horizon
+            follows the cap, as validation's.
         rul_scale: Unit of the RUL head and its loss; None: of ``suspended`` hazard, of the row, or of the size.
         seed: Seed of the split, the initialisation, the order of batches and the dropout.
         tasks: Tasks beside RUL; None: those of the conventions. Where weights are fixed, a task's own is taken for the method's.
@@ -94,9 +95,9 @@ def run_spec(
     choices = choices | {"conventions": conventions}
     size = size or usual_size(conventions)
     Architecture.named(size)  # an unknown size is told as that, before a schedule is looked for under its name
-    plan, cap = schedule or size, conventions.cap
+    plan, cap = schedule or kind_of(size), conventions.cap
     choices = {"max_validation_rul": horizon(RunSpec.max_validation_rul, cap)} | choices
-    unit = HAZARD if choices.get("suspended") == HAZARD else row.rul_scale or RUL_SCALE.get(size, "cycles")
+    unit = HAZARD if choices.get("suspended") == HAZARD else row.rul_scale or RUL_SCALE.get(kind_of(size), "cycles")
     return RunSpec(
         dataset=dataset,
         outer=outer,
