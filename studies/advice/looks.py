@@ -19,14 +19,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from grace.advice.looks import coverage, given_rul
 from grace.alignment.probe import adamw, initialised_model, probe, weighted
 from grace.alignment.recipes import RECIPES
 from grace.core.fit import Weighed, fit
 from grace.core.gradient_utils import task_gradients
 from grace.data.draws import with_labels
-from grace.data.fleet import Fleet
 from grace.data.resident import Batch
-from grace.data.tasks import CLASS
 from grace.data.windows import ManyWindows, Windows
 from grace.formats import rounded
 from grace.models.heads import MultiHead
@@ -45,8 +44,6 @@ READ, STEPS, LOOKED, EVERY = 10, 150, 50, 5
 LENGTH = 0.1
 """Of a look ahead, in optimiser steps: Adam's own step is so long along a single gradient that it overshoots."""
 HELD = 256
-BINS, PARTS = 10, 4
-"""Quantiles of RUL that a label is read off, and parts of the failed units that this is tried on."""
 
 Raw = dict[str, Any]
 
@@ -69,6 +66,7 @@ def looked(world: World, way: Way, draw: int, place: Place) -> Raw | None:
     watch = partial(_timed, raw["seconds"])
     with torch.random.fork_rng(devices=[]):
         with watch("given-rul"):
+            assert isinstance(split.train, Windows)
             raw["given_rul"] = given_rul(split.train, heads[0])
         for recipe in ("init", "warmup"):
             with watch(recipe):
@@ -87,53 +85,6 @@ def _timed(into: dict[str, float], name: str) -> Iterator[None]:
     began = time.perf_counter()
     yield
     into[name] = round(time.perf_counter() - began, 2)
-
-
-def coverage(fleet: Fleet, label: str) -> float:
-    """Share of the rows with the label that belong to suspended units; of a label that all rows have, of all rows."""
-    still = np.ones(len(fleet.engines), dtype=np.bool_)
-    still[fleet.failures] = False
-    owner = fleet.engine_of_row()
-    known = ~np.isnan(np.asarray(fleet.labels[label])) if label in fleet.labels else np.ones(len(owner), dtype=np.bool_)
-    return float(still[owner[known]].mean())
-
-
-def given_rul(windows: Windows | ManyWindows, head: Head) -> float:
-    """What capped RUL says of the label, on units that it was not learned from: R2, or of classes the explained share of the
-    entropy. A label of which nothing is known on failed units has NaN."""
-    assert isinstance(windows, Windows)
-    label, units = windows.labels[:, head.columns], np.unique(windows.engine)
-    part = np.searchsorted(units, windows.engine) % min(PARTS, len(units))
-    edges = np.quantile(windows.rul, np.linspace(0, 1, BINS + 1)[1:-1])
-    place = np.searchsorted(edges, windows.rul)
-    found = [_explained(label[:, column], place, part, head) for column in range(label.shape[1])]
-    return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
-
-
-def _explained(label: NDArray[Any], place: NDArray[Any], part: NDArray[Any], head: Head) -> float:
-    known = ~np.isnan(label)
-    before = after = 0.0
-    for number in np.unique(part):
-        seen, asked = known & (part != number), known & (part == number)
-        if not seen.any() or not asked.any():
-            continue
-        for one in np.unique(place[asked]):
-            alike = seen & (place == one)
-            alike = alike if alike.any() else seen
-            mine = label[asked & (place == one)]
-            if head.kind == CLASS:
-                before += _surprise(label[seen], mine, head.outputs)
-                after += _surprise(label[alike], mine, head.outputs)
-            else:
-                before += float(np.square(mine - label[seen].mean()).sum())
-                after += float(np.square(mine - label[alike].mean()).sum())
-    return 1 - after / before if before > 0 else float("nan")
-
-
-def _surprise(seen: NDArray[Any], asked: NDArray[Any], classes: int) -> float:
-    """Negative log likelihood of classes by their shares, each counted once more than it was seen."""
-    count = np.bincount(seen.astype(int), minlength=classes) + 1.0
-    return float(-np.log(count / count.sum())[asked.astype(int)].sum())
 
 
 def _gramians(problem: RULProblem, recipe: str, weights: Sequence[float], seed: int) -> Raw:

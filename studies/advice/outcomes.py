@@ -5,15 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
+from grace.advice.race import lap_of
 from grace.data.fleet import Fleet
 from grace.errors import GraceError
-from grace.models.baselines import input_of
 from grace.models.rul_problem import usual_history
-from grace.training.evaluate import Predictions
-from grace.training.outcome import Run
-from grace.training.protocol import fold_parts
 from grace.training.run import train
 from grace.training.run_spec import run_spec
 from grace.training.spec import RunSpec
@@ -38,11 +33,10 @@ def measured(world: World, way: Way, draw: int, seed: int, place: Place) -> dict
     if run.record.reason:
         raise GraceError(run.record.reason)
     cap = found.conventions.cap
-    squared = out_of_fold(run, spec, training)
     return {
         "rmse": _short(on_units(run, spec, judged, draw, spec.schedule.min_history) / cap),
         "seconds": round(run.record.seconds, 2),
-        "squared": {str(unit): _short(value / cap**2) for unit, value in squared.items()},
+        "squared": {unit: _short(value / cap**2) for unit, value in lap_of(run, spec, training).items()},
     }
 
 
@@ -58,18 +52,6 @@ def spec_of(world: World, way: Way, found: Read, seed: int) -> RunSpec:
     if way.size == WINDOWS:  # as many steps as the others: its own schedule makes far fewer with so few windows
         plan = replace(plan, epochs=4, steps=100, full_epochs=True)
     return replace(spec, schedule=plan)
-
-
-def out_of_fold(run: Run, spec: RunSpec, fleet: Fleet) -> dict[int, float]:
-    """Mean squared error of each failed unit under the network that has not seen it, cycles^2, by its place in the fleet."""
-    found = dict[int, float]()
-    for member, split, part in zip(run.members, run.splits, fold_parts(spec, fleet), strict=True):
-        held, failed = split.validation, np.intersect1d(part, fleet.failures)
-        predicted = Predictions.of(member.model, input_of(member.model, held), spec).rul.astype(np.float64)
-        wrong, count = np.square(predicted - held.rul), np.bincount(held.engine, minlength=len(failed))
-        means = np.bincount(held.engine, wrong, len(failed)) / np.maximum(count, 1)
-        found |= {int(unit): float(mean) for unit, mean, n in zip(failed, means, count, strict=True) if n}
-    return dict(sorted(found.items()))
 
 
 def known_labels(fleet: Fleet, way: Way) -> dict[str, Any]:

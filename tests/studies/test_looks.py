@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grace.advice.looks import coverage, given_rul
 from grace.alignment.probe import initialised_model
 from grace.core.gradient_utils import task_gradients
 from grace.data.tasks import CLASS, REGRESSION
@@ -20,7 +21,7 @@ from grace.models.rul_problem import RULProblem
 from grace.models.second_tasks import Head
 from grace.training.protocol import Split
 from studies.advice.cases import Way, World
-from studies.advice.looks import _held, coverage, given_rul, look_ahead, looked, means
+from studies.advice.looks import _held, look_ahead, looked, means
 from studies.advice.outcomes import measured, spec_of
 from studies.advice.worlds import Place, cut, whole
 

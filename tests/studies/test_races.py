@@ -1,17 +1,15 @@
-"""Races of the study of advice: the estimate by hand and by scipy, what is missing, and who goes on."""
+"""Races of the study of advice: what is missing, and who goes on."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-import numpy as np
 import pytest
-from scipy import stats
 
 from studies.advice.cases import ALL, Way, World, references
 from studies.advice.predictors import LOOKS
-from studies.advice.races import change, estimate, halved, laps_of, raced, reference
+from studies.advice.races import halved, laps_of, raced, reference
 
 WORLD, FEW = World("sim8", ALL), World("sim8", 4)
 NARROW, WIDE = references(WORLD)
@@ -20,43 +18,6 @@ CASE = Way("wide", "ignore", "health", 0.1)
 
 def row(*squared: float) -> dict[str, Any]:
     return {"rmse": 0.2, "squared": {str(unit): value for unit, value in enumerate(squared)}}
-
-
-def test_a_change_is_the_mean_over_seeds_of_log_ratios_of_pooled_errors() -> None:
-    ours, theirs = (
-        {0: row(1, 3)["squared"], 1: row(2, 2)["squared"]},
-        {0: row(4, 4)["squared"], 1: row(1, 1)["squared"]},
-    )
-    assert change(ours, theirs, [0, 1]) == pytest.approx((math.log(math.sqrt(4 / 8)) + math.log(math.sqrt(4 / 2))) / 2)
-
-
-def test_the_interval_is_that_of_the_jackknife_over_units() -> None:
-    rng = np.random.default_rng(0)
-    ours, theirs = rng.uniform(1, 2, 7), rng.uniform(1, 2, 7)
-    found = estimate({0: row(*ours)["squared"]}, {0: row(*theirs)["squared"]}, [0])
-
-    def ratio(keep: np.ndarray) -> float:
-        return 0.5 * math.log(ours[keep].sum() / theirs[keep].sum())
-
-    every = np.arange(7)
-    left = np.array([ratio(every != unit) for unit in every])
-    error = math.sqrt(6 / 7 * np.square(left - left.mean()).sum())
-    half = stats.t.ppf(0.975, 6) * error
-    assert (found.mean, found.low, found.high, found.n) == pytest.approx(
-        (ratio(every >= 0), found.mean - half, found.mean + half, 7)
-    )
-    assert found.p == pytest.approx(2 * stats.t.sf(abs(found.mean) / error, 6))
-
-
-def test_seeds_that_differ_more_than_units_widen_the_interval() -> None:
-    theirs = {seed: row(1, 1, 1)["squared"] for seed in range(3)}
-    ours = {seed: row(*[value] * 3)["squared"] for seed, value in enumerate((0.5, 1.0, 4.0))}
-    ratios = [0.5 * math.log(value) for value in (0.5, 1.0, 4.0)]
-    found = estimate(ours, theirs, [0, 1, 2])
-    low, high = stats.ttest_1samp(ratios, 0).confidence_interval()
-    assert (found.low, found.high) == pytest.approx((low, high))
-    alone = estimate({0: {"7": 1.0}}, {0: {"7": 2.0}}, [0])  # one unit and one seed say nothing of either
-    assert (alone.low, alone.high) == (-math.inf, math.inf)
 
 
 def test_a_race_is_against_the_best_of_rul_alone_in_that_race() -> None:
