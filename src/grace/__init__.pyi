@@ -1,3 +1,5 @@
+from grace.advice.advice import Advice as Advice
+from grace.advice.advise import advise as advise
 from grace.alignment.decide import Evidence as Evidence
 from grace.alignment.decide import Thresholds as Thresholds
 from grace.alignment.decide import decide as decide

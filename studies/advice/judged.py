@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.core.stats import Span, bootstrap
+from grace.core.stats import Estimate, Span, bootstrap
 from grace.validity.judge import area
-from studies.advice.cases import Case, Way, World, references
+from studies.advice.cases import WINDOWS, Case, Way, World, references
 from studies.advice.effects import Rows, by_draw, changes
 from studies.advice.predictors import LOOKS
 from studies.advice.races import halved, raced, reference
@@ -31,12 +31,18 @@ class Seen:
         draw: Whose units were looked at.
         verdict: What the case came to, over all draws.
         scores: By the name of the predictor, larger where it says that the second task helps; NaN where it says nothing.
+        error: Standard error of the effect.
+        failures: Failed units that were trained on.
+        races: What the race said, by its number of laps.
     """
 
     case: Case
     draw: int
     verdict: Verdict
     scores: Mapping[str, float]
+    error: float = 0.0
+    failures: int = 0
+    races: Mapping[int, Estimate] = field(default_factory=dict)
 
 
 def seen(worlds: Mapping[str, Mapping[str, Any]], cases: Sequence[Case]) -> list[Seen]:
@@ -49,17 +55,27 @@ def seen(worlds: Mapping[str, Mapping[str, Any]], cases: Sequence[Case]) -> list
         if (content := worlds.get(world.name)) is None:
             continue
         rows, ways = content["rows"], list(dict.fromkeys(case.way for case in mine))
-        verdicts = {case: Verdict.of(list(changes(rows, case).values())) for case in mine}
+        found_by = {case: list(changes(rows, case).values()) for case in mine}
+        verdicts = {case: Verdict.of(values) for case, values in found_by.items()}
+        errors = {
+            case: float(np.std(values, ddof=1)) / len(values) ** 0.5
+            for case, values in found_by.items()
+            if len(values) > 1
+        }
         for draw in range(RACED):
             halving = halved(rows, world, ways, draw)
             for case in mine:
                 look = content["looks"].get(case.way.name, {}).get(str(draw))
                 scores = {one.name: one.read(look) for one in LOOKS} if look and "joint" in look else {}
-                races = {f"race-{count}": raced(rows, world, case.way, draw, range(count)) for count in RACE_SEEDS}
-                races[HALVING] = halving[case.way]
-                scores |= {name: -one.mean for name, one in races.items() if one is not None}
-                if scores:
-                    found.append(Seen(case, draw, verdicts[case], scores))
+                way = raced_way(case.way, ways)
+                races = {count: raced(rows, world, way, draw, range(count)) for count in RACE_SEEDS}
+                known = {count: one for count, one in races.items() if one is not None}
+                scores |= {f"race-{count}": -one.mean for count, one in known.items()}
+                if (half := halving[way]) is not None:
+                    scores[HALVING] = -half.mean
+                if scores and case in errors:
+                    failures = look["failures"] if look and "failures" in look else 0
+                    found.append(Seen(case, draw, verdicts[case], scores, errors[case], failures, known))
     return found
 
 
@@ -78,6 +94,12 @@ class Areas:
     hurts: Span
     within: float
     n: int
+
+
+def raced_way(way: Way, ways: Sequence[Way]) -> Way:
+    """What is raced for a way: itself; of a network on windows the same task on statistics."""
+    same = [one for one in ways if one.size != WINDOWS and replace(one, size=way.size) == way]
+    return same[0] if way.size == WINDOWS and same else way
 
 
 def areas(observed: Sequence[Seen], name: str) -> Areas:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from grace import __version__
-from grace.cli import bench, data, demo, diagnose, predict, report, train, validity
+from grace.cli import advise, bench, data, demo, diagnose, predict, report, train, validity
 from grace.errors import GraceError, show_notes
 
 USAGE_ERROR, INTERRUPTED = 2, 130
@@ -27,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for single in (diagnose, train, predict, report, validity):
+for single in (advise, diagnose, train, predict, report, validity):
     app.add_typer(single.app)
 app.add_typer(data.app, name="data", short_help="Download, check, describe and simulate data.")
 app.add_typer(bench.app, name="bench", short_help="Sweeps of many runs, and their table.")
@@ -44,8 +44,9 @@ def _grace(
     \b
       grace demo                                    a simulated fleet, no data needed
       grace data fetch --data cmapss                download C-MAPSS, checked by SHA-256
-      grace diagnose FD003 --data cmapss            measure, decide, explain
-      grace train FD003 --data cmapss               train what it advises
+      grace advise FD003 --data cmapss              race second tasks, say what to train
+      grace diagnose FD003 --data cmapss            measure alignment, decide, explain
+      grace train FD003 --data cmapss               train, and keep the network
       grace predict MODEL FILE                      RUL of new engines
       grace bench table                             seven methods compared
       grace report                                  the same as a page to explore

@@ -118,7 +118,7 @@ def compare(
     for number, (seed, name) in enumerate(((s, n) for s in range(seeds) for n in methods), start=1):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model: Any = _trained(problem, methods[name](), steps, optimiser, measure_every)
+            model: Any = trained(problem, methods[name](), steps, optimiser, measure_every)
             with torch.no_grad():
                 values[name].append(float(evaluate(model.eval())))
         if on_progress is not None:
@@ -126,9 +126,10 @@ def compare(
     return Comparison.of(values)
 
 
-def _trained(
+def trained(
     problem: ModuleProblem, outer: Controller, steps: int, make: MakeOptimiser, measure_every: int | None
 ) -> nn.Module:
+    """One training of so many steps, from torch's global random state."""
     model = problem.model().train()
     shared, optimiser = problem.shared(model), make(model)
     if learned := list(outer.parameters()):

@@ -1,6 +1,9 @@
 from torch import set_num_threads as set_num_threads
 from torch import zeros as zeros
 
+from grace.advice.of_fleet import advise_fleet as advise_fleet
+from grace.advice.of_fleet import race_id as race_id
+from grace.advice.ways import weighed as weighed
 from grace.alignment.decide import RULES as RULES
 from grace.alignment.decide import SOURCE as SOURCE
 from grace.alignment.decide import Thresholds as Thresholds
@@ -16,6 +19,8 @@ from grace.bench.tables import report as report
 from grace.bench.ways import ways as ways
 from grace.cli.live import live as live
 from grace.cli.progress import progress_bar as progress_bar
+from grace.cli.render_advice import racing as racing
+from grace.cli.render_advice import show_advice as show_advice
 from grace.cli.render_data import show_columns as show_columns
 from grace.cli.render_data import show_facts as show_facts
 from grace.cli.render_data import show_table as show_table

@@ -1,0 +1,263 @@
+"""The race of a fleet: who runs next, what it says so far, and a file that an interrupted one goes on from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from grace.advice.advice import ADD, ALONE, UNDECIDED, Label, Raced
+from grace.advice.race import Lap, estimate, lap_of
+from grace.advice.rule import Rule, kind_of_label
+from grace.advice.ways import FOLDS, Way, alone, beside
+from grace.core.stats import Estimate
+from grace.data.conventions import Conventions
+from grace.data.fleet import Fleet
+from grace.errors import GraceError
+from grace.formats import DamagedError, Format, checksum
+from grace.models.cnn_bilstm_attention import NARROW
+from grace.training.run import train
+
+FORMAT = Format("advice", 1)
+"""A file of races: what they are ``of``, their ``laps`` and ``labels``, and the seconds ``spent``."""
+KEPT = 2
+"""Ways of RUL alone that run on after the first lap."""
+UNLIKELY = 0.1
+"""Probability of a gain that nothing is added for."""
+SLOWER = 3.0
+"""Time of a wide trunk, in times of a narrow one."""
+
+Entry = tuple[Way, int]
+"""A way and the number of its lap."""
+
+
+def run_lap(fleet: Fleet, conventions: Conventions, way: Way, lap: int) -> Lap:
+    """Train one lap.
+
+    Raises:
+        GraceError: The fleet cannot be trained on, or the training diverged.
+    """
+    spec = way.spec(fleet.name, conventions, lap)
+    mine = replace(fleet, labels={name: fleet.labels[name] for name in way.tasks if name in fleet.labels})
+    run = train(spec, mine)
+    if run.record.reason:
+        raise GraceError(f"{fleet.name}, {way.name}: {run.record.reason}")
+    return lap_of(run, spec, mine)
+
+
+@dataclass
+class FleetRace:
+    """A race in the state that it is in.
+
+    Attributes:
+        fleet: Training units.
+        conventions: How they are read, with the tasks that race; each has a weight.
+        size: Size of the network that is to be trained.
+        rule: What turns a race into an expectation.
+        file: Where the state is kept after every lap; None keeps none.
+        laps: Laps by way.
+        labels: What is known of the labels.
+        spent: Seconds so far, of all sessions.
+        skipped: Ways of RUL alone that the budget has no time for.
+    """
+
+    fleet: Fleet
+    conventions: Conventions
+    size: str
+    rule: Rule
+    file: Path | None = None
+    laps: dict[Way, dict[int, Lap]] = field(default_factory=dict)
+    labels: tuple[Label, ...] = ()
+    spent: float = 0.0
+    skipped: set[Way] = field(default_factory=set)
+
+    @property
+    def some_suspended(self) -> bool:
+        """Whether there are suspended units."""
+        return len(self.fleet.failures) < len(self.fleet.engines)
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits of what is raced: the data, how they are read, the tasks and the size."""
+        return checksum(self._of)[:12]
+
+    @cached_property
+    def _of(self) -> dict[str, Any]:
+        return {
+            "data": self.fleet.digest(),
+            "conventions": self.conventions.to_json(),
+            "size": self.size,
+            "folds": FOLDS,
+        }
+
+    @cached_property
+    def references(self) -> list[Way]:
+        """RUL alone."""
+        return alone(self.size, self.some_suspended)
+
+    @property
+    def candidates(self) -> list[Way]:
+        """Second tasks, on the trunk that RUL alone was best with in its first lap."""
+        known = {way: self._error(way, [0]) for way in self.references if 0 in self.laps.get(way, {})}
+        size = min(known, key=known.__getitem__).size if known else self.size
+        return beside(self.conventions.tasks, size, self.some_suspended)
+
+    def rounds(self) -> list[list[Entry]]:
+        """What is still to be run, in rounds: RUL alone, every second task once; then the better half of the tasks and the best
+        ways of RUL alone until all laps are run; then the others (successive halving, Jamieson and Talwalkar 2016)."""
+        first = self._missing([way for way in self.references if way not in self.skipped], [0])
+        if first:
+            return [first]
+        ways, more = self.candidates, range(1, self.rule.laps)
+        second = self._missing(ways, [0])
+        if second:
+            return [second]
+        ranked = [one for one in self._ranked() if one in ways]
+        ran = [way for way in self.references if self.laps.get(way)]
+        kept = sorted(ran, key=lambda way: self._error(way, [0]))[:KEPT]
+        better = ranked[: math.ceil(len(ranked) / 2)]
+        found = [self._missing([*kept, *better], [lap]) for lap in more]
+        found += [self._missing(ranked, [lap]) for lap in more]
+        return [some for some in found if some]
+
+    def too_dear(self, entries: Sequence[Entry], left: float) -> bool:
+        """Whether these are ways of RUL alone that would leave no time to run each second task once; they are skipped then."""
+        ways = {way for way, _ in entries}
+        if ways <= set(self.references) and sum(map(self.cost, entries)) + len(self.candidates) > left:
+            self.skipped |= ways
+            return True
+        return False
+
+    def cost(self, entry: Entry) -> float:
+        """Time of a lap, in laps of a narrow trunk."""
+        return 1.0 if entry[0].size.endswith(NARROW) else SLOWER
+
+    def add(self, entry: Entry, lap: Lap) -> None:
+        """Keep a lap."""
+        way, number = entry
+        self.laps.setdefault(way, {})[number] = lap
+        self.save()
+
+    def reference(self) -> Way | None:
+        """The way of RUL alone with the least error out of fold over the laps that all of those in the lead have run."""
+        known = [way for way in self.references if self.laps.get(way)]
+        most = max((len(self.laps[way]) for way in known), default=0)
+        ahead = [way for way in known if len(self.laps[way]) == most]
+        return min(ahead, key=lambda way: self._error(way, sorted(self.laps[way])), default=None)
+
+    def seen(self, way: Way) -> Estimate | None:
+        """What the race says of a way, over the laps that it shares with the reference."""
+        best = self.reference()
+        shared = sorted(self.laps.get(way, {}).keys() & self.laps.get(best, {}).keys()) if best else []
+        return estimate(self.laps[way], self.laps[best], shared) if best and shared else None
+
+    def standing(self) -> tuple[Raced, ...]:
+        """All ways as they stand, references first, then second tasks by what is to be expected of them."""
+        return (*(self._of_reference(way) for way in self.references if self.laps.get(way)),
+                *(self._of_task(way) for way in self._ranked()))  # fmt: skip
+
+    def verdict(self) -> str:
+        """What follows so far."""
+        rows = [self._of_task(way) for way in self.candidates]
+        expected = [row.expected for row in rows if row.expected is not None and row.laps]
+        if not expected:
+            return UNDECIDED
+        if min(one.high for one in expected) < 0:
+            return ADD
+        return ALONE if len(expected) == len(rows) and max(one.helps for one in expected) < UNLIKELY else UNDECIDED
+
+    def best_task(self) -> Way | None:
+        """Of an added one the way of least expected error; else the one that is likeliest to help."""
+        ranked = self._ranked()
+        if self.verdict() == ADD:
+            ranked = [way for way in ranked if (found := self._of_task(way).expected) is not None and found.high < 0]
+        return ranked[0] if ranked else None
+
+    def needed(self, way: Way) -> int | None:
+        """Failures that would decide a way, if they went on as they did."""
+        seen = self.seen(way)
+        return None if seen is None else self.rule.units_needed(self._kind(way), seen.n, len(self.laps[way]), seen.mean)
+
+    def save(self) -> None:
+        """Write the state, whole or not at all."""
+        if self.file is None:
+            return
+        laps = {_key(way): {str(number): lap for number, lap in laps.items()} for way, laps in self.laps.items()}
+        labels = [asdict(label) for label in self.labels]
+        for label in labels:  # NaN is no JSON
+            label["given_rul"] = None if math.isnan(label["given_rul"]) else label["given_rul"]
+        FORMAT.write(self.file, {"of": self._of, "laps": laps, "labels": labels, "spent": round(self.spent, 1)})
+
+    def resume(self) -> None:
+        """Go on from the file, where there is one.
+
+        Raises:
+            GraceError: It is damaged, or of another race.
+        """
+        if self.file is None or not self.file.exists():
+            return
+        body = FORMAT.read(self.file)
+        if checksum(body.get("of")) != checksum(self._of):
+            raise GraceError(
+                f"{self.file} should be the race of these data, tasks and options. Found that of others. Name another file, or "
+                "remove it to begin anew."
+            )
+        try:
+            self.laps = {_way(key): _laps(laps) for key, laps in body["laps"].items()}
+            self.labels = tuple(Label(**label | {"given_rul": _number(label["given_rul"])}) for label in body["labels"])
+            self.spent = float(body["spent"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedError(self.file, f"{type(error).__name__} {error}") from None
+
+    def _missing(self, ways: Sequence[Way], laps: Sequence[int]) -> list[Entry]:
+        return [(way, lap) for lap in laps for way in ways if lap not in self.laps.get(way, {})]
+
+    def _error(self, way: Way, laps: Sequence[int]) -> float:
+        """RMSE out of fold over failed units, pooled over laps, in the unit of RUL."""
+        squared = [value for lap in laps for value in self.laps[way][lap].values()]
+        return math.sqrt(sum(squared) / (len(laps) * self._units))
+
+    @cached_property
+    def _units(self) -> int:
+        return len(self.fleet.failures)
+
+    def _kind(self, way: Way) -> str:
+        kinds = {task.name: task.kind for task in self.conventions.tasks}
+        return kind_of_label(kinds[way.tasks[0]], way.tasks[0], way.suspended) if len(way.tasks) == 1 else "any"
+
+    def _of_reference(self, way: Way) -> Raced:
+        seen = None if way == self.reference() else self.seen(way)
+        return Raced(way.name, len(self.laps[way]), self._error(way, sorted(self.laps[way])), seen)
+
+    def _of_task(self, way: Way) -> Raced:
+        laps, seen = self.laps.get(way, {}), self.seen(way)
+        units, shared = (0, 0) if seen is None else (seen.n, len(laps))
+        raced = 0.0 if seen is None else seen.mean
+        found = self.rule.expected(self._kind(way), units, shared, raced)
+        return Raced(way.name, len(laps), self._error(way, sorted(laps)) if laps else math.nan, seen, found)
+
+    def _ranked(self) -> list[Way]:
+        """Second tasks by what is to be expected of them."""
+        return sorted(
+            self.candidates, key=lambda way: found.mean if (found := self._of_task(way).expected) else math.inf
+        )
+
+
+def _key(way: Way) -> str:
+    return f"{way.size} {way.suspended} {','.join(way.tasks)}"
+
+
+def _way(key: str) -> Way:
+    size, suspended, tasks = key.split(" ")
+    return Way(size, suspended, tuple(filter(None, tasks.split(","))))
+
+
+def _laps(laps: Mapping[str, Mapping[str, float]]) -> dict[int, Lap]:
+    return {int(number): {str(unit): float(value) for unit, value in lap.items()} for number, lap in laps.items()}
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

@@ -1,0 +1,231 @@
+"""Advice on a fleet: a look, a race within a budget of seconds, an answer."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+
+from grace.advice.advice import ADD, ALONE, Advice, Label
+from grace.advice.fleet_race import Entry, FleetRace, run_lap
+from grace.advice.looks import coverage, given_rul
+from grace.advice.rule import INDIFFERENT, Rule
+from grace.advice.ways import FOLDS, IGNORE, WEIGHT, Way, weighed
+from grace.alignment.diagnose import diagnose
+from grace.alignment.problem import FleetProblem
+from grace.core.pools import as_finished, on_one_thread
+from grace.data.conventions import Conventions
+from grace.data.fleet import Fleet
+from grace.data.prepare import check_training
+from grace.data.targets import known_rows
+from grace.data.tasks import BOUND, HEALTH, RUL, Task
+from grace.data.windows import Windows
+from grace.errors import GraceError
+from grace.models.rul_problem import usual_history, usual_size
+from grace.models.second_tasks import Head
+from grace.models.units import HAZARD
+from grace.training.protocol import Split
+
+INITS, READS = 4, 20
+"""Of the look at rho."""
+
+OnLap = Callable[[FleetRace], None]
+"""Told the race after every lap."""
+
+
+def advise_fleet(
+    fleet: Fleet,
+    conventions: Conventions,
+    *,
+    size: str | None = None,
+    budget: float = 60.0,
+    file: Path | None = None,
+    rule: Rule | None = None,
+    executor: Executor | None = None,
+    on_lap: OnLap | None = None,
+) -> Advice:
+    """Advice on a fleet; see :func:`grace.advise`."""
+    if not budget > 0:
+        raise GraceError(f"`budget` should be over 0 seconds. Found {budget:g}.")
+    began = time.monotonic()
+    conventions = weighed(conventions)
+    race = FleetRace(fleet, conventions, size or usual_size(conventions), rule or Rule.read(), file)
+    check_training(fleet, conventions, usual_history(race.size), FOLDS)
+    race.resume()
+    before = race.spent
+    if not race.labels:
+        race.labels = _looked(race, executor)
+
+    def lapped() -> float:
+        race.spent = before + time.monotonic() - began
+        return race.spent
+
+    cut = _run(race, budget, lapped, executor, on_lap)
+    lapped()
+    race.save()
+    return _answer(race, cut)
+
+
+def race_id(fleet: Fleet, conventions: Conventions, size: str) -> str:
+    """See :attr:`FleetRace.id`."""
+    return FleetRace(fleet, conventions, size, Rule.read()).id
+
+
+def _run(
+    race: FleetRace,
+    budget: float,
+    lapped: Callable[[], float],
+    executor: Executor | None,
+    on_lap: OnLap | None,
+) -> bool:
+    """Run rounds until it is decided, nothing is left or the budget is used up; whether it was the budget that ended it."""
+    pace = math.nan  # seconds of a lap of a narrow trunk, with as many processes as there are
+    while rounds := race.rounds():
+        entries, left = rounds[0], budget - lapped()
+        if all(lap for _, lap in entries) and race.verdict() in (ADD, ALONE):
+            return False
+        if race.laps and left <= 0:
+            return True
+        if math.isnan(pace):  # nobody knows how long they take: the fastest alone
+            batch = [entry for entry in entries if race.cost(entry) == min(map(race.cost, entries))]
+        elif race.too_dear(entries, left / pace):
+            continue
+        else:
+            batch = _within(race, entries, left / pace)
+        if not batch:
+            return True
+        started = time.monotonic()
+        calls = [(run_lap, race.fleet, race.conventions, *entry) for entry in batch]
+        for number, lap in as_finished(on_one_thread, calls, executor):
+            lapped()
+            race.add(batch[number], lap)
+            if on_lap is not None:
+                on_lap(race)
+        pace = (time.monotonic() - started) / sum(map(race.cost, batch))
+    return False
+
+
+def _within(race: FleetRace, entries: Sequence[Entry], most: float) -> list[Entry]:
+    """As many entries as cost at most so much."""
+    found, sum_of = [], 0.0
+    for entry in entries:
+        sum_of += race.cost(entry)
+        if sum_of > most:
+            break
+        found.append(entry)
+    return found
+
+
+def _looked(race: FleetRace, executor: Executor | None) -> tuple[Label, ...]:
+    """What is known of each label: where, how far it follows from RUL, and rho."""
+    fleet, conventions = race.fleet, race.conventions
+    said = BOUND if race.some_suspended else IGNORE
+    smallest = race.references[0].size
+    problem = FleetProblem(fleet, conventions, size=smallest, inner="mse", suspended=said)
+    try:
+        found = diagnose(problem, inits=INITS, reads=READS, executor=executor)
+        rhos = {pair.second: pair.rho for pair in found.pairs if pair.first == RUL}
+    except GraceError:  # rho is undefined: nothing is read of it
+        rhos = {}
+    way = Way(smallest, said, tuple(task.name for task in conventions.tasks))
+    split = Split.folds(way.spec(fleet.name, conventions, 0), fleet, None)[0]
+    heads = {head.name: head for head in Head.every(conventions)}
+    return tuple(
+        Label(
+            task.name,
+            _known(task, fleet, conventions),
+            coverage(fleet, task.name),
+            given_rul(split.train, heads[task.name]) if isinstance(split.train, Windows) else math.nan,
+            f"{rho.mean:+.2f} [{rho.low:+.2f}, {rho.high:+.2f}]" if (rho := rhos.get(task.name)) is not None else "",
+        )
+        for task in conventions.tasks
+    )
+
+
+def _known(task: Task, fleet: Fleet, conventions: Conventions) -> float:
+    """Share of the rows in which a label is known; of health states by RUL, those of failed units."""
+    if task.name == HEALTH.name and task.name not in fleet.labels:
+        return float(fleet.lengths[fleet.failures].sum() / fleet.lengths.sum())
+    return float(known_rows(task, fleet, conventions).mean())
+
+
+def _answer(race: FleetRace, cut: bool) -> Advice:
+    """The answer in words."""
+    reference, best, verdict = race.reference(), race.best_task(), race.verdict()
+    assert reference is not None
+    rows = {row.name: row for row in race.standing()}
+    expected = None if best is None else rows[best.name].expected
+    chosen = best if verdict == ADD and best is not None else reference
+    text = "" if expected is None else expected.text()
+    if verdict == ADD:
+        assert best is not None
+        answer = f"Add {_spoken(best)}: RMSE {text} on units not trained on, against {reference.name}."
+    elif verdict == ALONE:
+        answer = (
+            f"Train {reference.name}: no second task is likely to lower its RMSE by {100 * INDIFFERENT:.0f} % or more; the best, "
+            f"{best.name if best else 'none'}, is expected to change it by {text} on units not trained on."
+        )
+    else:
+        answer = f"Undecided: {best.name if best else 'no second task'} {text} on units not trained on, against {reference.name}."
+    return Advice(
+        name=race.fleet.name,
+        verdict=verdict,
+        best=chosen.name if verdict != "undecided" or best is None else best.name,
+        reference=reference.name,
+        raced=tuple(rows.values()),
+        labels=race.labels,
+        answer=answer,
+        unknown=_unknown(race, best, verdict, cut),
+        command=options_of(chosen, race.conventions, race.some_suspended),
+        seconds=race.spent,
+        unit=race.conventions.unit,
+    )
+
+
+def _spoken(way: Way) -> str:
+    parts = [*way.tasks, *(["the bound of suspended units"] if way.suspended == BOUND else [])]
+    return " and ".join(parts) if len(parts) < 3 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def _unknown(race: FleetRace, best: Way | None, verdict: str, cut: bool) -> str:
+    """What is not known, in one line."""
+    rule, failures = race.rule, len(race.fleet.failures)
+    laps = max((len(laps) for laps in race.laps.values()), default=0)
+    parts = [
+        f"Raced on {failures} failed units, out of fold, {laps} lap{'s' * (laps != 1)}; intervals are 90 %, by the rule of "
+        f"{rule.fitted['cases']} cases in {rule.fitted['groups']} groups of data."
+    ]
+    weights = [task.weight or 0.0 for task in race.conventions.tasks]
+    together = len(best.tasks) if best is not None else 0
+    if outside := rule.outside(failures, weights, together, race.size):
+        parts.append(f"Outside the study, so less sure: {', '.join(outside)}.")
+    if verdict not in (ADD, ALONE) and best is not None:
+        needed = race.needed(best)
+        parts.append(
+            f"About {needed} failures would decide it, if they showed the same."
+            if needed is not None and needed > failures
+            else "More failures alone would not decide it: the effect is near 0."
+        )
+    if cut:
+        left = [way.name for way in race.candidates if not race.laps.get(way)]
+        parts.append(
+            f"The budget ended before {', '.join(left)} ran." if left else "The budget ended before all laps were run."
+        )
+    return " ".join(parts)
+
+
+def options_of(way: Way, conventions: Conventions, some_suspended: bool) -> tuple[str, ...]:
+    """The options of ``grace train`` that train a way."""
+    tasks = [task for task in conventions.tasks if task.name in way.tasks]
+    found = ["--method", f"fixed-{WEIGHT:g}" if tasks else "rul-only"]
+    for task in tasks:
+        column = f"={task.column}" if task.column and task.column != task.name else ""
+        found += ["--task", f"{task.name}{column}" + (f":{task.kind}" if task.column else "")]
+        found += [] if task.weight == WEIGHT else ["--weight", f"{task.name}={task.weight:g}"]
+    if some_suspended:
+        found += ["--suspended", way.suspended]
+    if way.suspended != HAZARD:
+        found += ["--rul-scale", "cap"]
+    return (*found, "--size", way.size)

@@ -1,0 +1,174 @@
+"""The race of a fleet: who runs next, what follows, and a file that it goes on from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from grace.advice.advice import ADD, ALONE, UNDECIDED
+from grace.advice.fleet_race import Entry, FleetRace, run_lap
+from grace.advice.of_fleet import advise_fleet, options_of
+from grace.advice.race import Lap
+from grace.advice.rule import Prior, Rule
+from grace.advice.ways import Way, weighed
+from grace.data.conventions import Conventions
+from grace.data.fleet import Fleet
+from grace.data.tasks import HEALTH, Task
+from grace.demos.few_failures import Setup, inspected
+from grace.errors import GraceError
+
+RULE = Rule({"any": Prior(0.0, 0.2, 9)}, 0.02, 0.001, 1.0, (4, 32), 3, (0.01, 0.5), {"cases": 9, "groups": 3})
+CONVENTIONS = weighed(Conventions(window=20, tasks=(HEALTH, Task("future_sensors"))))
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Fleet:
+    return inspected(Setup(), 1)[0]
+
+
+def race_of(
+    fleet: Fleet, errors: Mapping[str, float], laps: int = 1, conventions: Conventions = CONVENTIONS
+) -> FleetRace:
+    """A race whose ways have these RMSE, by name."""
+    race = FleetRace(fleet, conventions, "statistics", RULE)
+    for way in race.references:
+        race.laps[way] = laps_of(fleet, errors.get(way.name, 20.0), laps)
+    for way in race.candidates:
+        if way.name in errors:
+            race.laps[way] = laps_of(fleet, errors[way.name], laps)
+    return race
+
+
+def laps_of(fleet: Fleet, rmse: float, laps: int) -> dict[int, Lap]:
+    return {lap: {str(unit): rmse**2 for unit in fleet.failures} for lap in range(laps)}
+
+
+def run_to_the_end(race: FleetRace, errors: Mapping[str, float]) -> list[list[Entry]]:
+    """All rounds, in which ways have these RMSE."""
+    found = []
+    while rounds := race.rounds():
+        found.append(rounds[0])
+        for way, lap in rounds[0]:
+            race.add((way, lap), laps_of(race.fleet, errors.get(way.name, 20.0), 1)[0])
+    return found
+
+
+def test_the_better_half_runs_on_first(fleet: Fleet) -> None:
+    race = FleetRace(fleet, CONVENTIONS, "statistics", RULE)
+    errors = {"RUL alone + bound, narrow": 15.0, "health + bound, narrow": 10.0, "health, narrow": 12.0}
+    rounds = run_to_the_end(race, errors)
+    names = [[f"{way.name} {lap}" for way, lap in entries] for entries in rounds]
+    assert [len(entries) for entries in rounds[:2]] == [6, 6]
+    assert {way.tasks for way, _ in rounds[0]} == {()}
+    assert all(way.size == "statistics-narrow" for way, _ in rounds[1])  # the trunk that RUL alone was best with
+    assert "health + bound, narrow 1" in names[2]
+    assert "RUL alone + bound, narrow 1" in names[2]
+    assert len(names[2]) == 2 + 3
+    ran = [name for entries in names for name in entries]
+    assert len(ran) == len(set(ran))
+    assert all(len(race.laps[way]) == RULE.laps for way in race.candidates)
+
+
+def test_verdicts(fleet: Fleet) -> None:
+    even = dict.fromkeys((way.name for way in FleetRace(fleet, CONVENTIONS, "statistics", RULE).candidates), 20.0)
+    names = [way.name for way in race_of(fleet, {}).candidates]
+    every = {**dict.fromkeys(names, 40.0), **even}
+    assert race_of(fleet, {}).verdict() == UNDECIDED  # nothing was raced
+    wide = {name.replace(", narrow", ""): 40.0 for name in every}
+    race = race_of(fleet, wide | dict.fromkeys(every, 40.0))
+    assert race.verdict() == ALONE
+    race = race_of(fleet, dict.fromkeys(names, 40.0) | {"health + bound, narrow": 10.0})
+    assert race.verdict() == ADD
+    assert (best := race.best_task()) is not None
+    assert best.name == "health + bound, narrow"
+    assert race.standing()[6].name == "health + bound, narrow"
+    assert race.verdict() == ADD
+
+
+def test_the_change_is_against_the_best_of_rul_alone(fleet: Fleet) -> None:
+    race = race_of(fleet, {"RUL alone + bound, narrow": 15.0, "health, narrow": 12.0})
+    assert race.reference() == Way("statistics-narrow", "bound")
+    seen = race.seen(Way("statistics-narrow", "ignore", ("health",)))
+    assert seen is not None
+    assert seen.mean == pytest.approx(math.log(12 / 15))
+    assert seen.n == len(fleet.failures)
+
+
+def test_a_short_budget_skips_the_dear_ways_of_rul_alone(fleet: Fleet) -> None:
+    race = FleetRace(fleet, CONVENTIONS, "statistics", RULE)
+    narrow = [entry for entry in race.rounds()[0] if race.cost(entry) == 1]
+    assert len(narrow) == 3
+    for entry in narrow:
+        race.add(entry, laps_of(fleet, 20.0, 1)[0])
+    wide = race.rounds()[0]
+    assert not race.too_dear(wide, 9 + 6)
+    assert race.too_dear(wide, 9 + 6 - 1)
+    assert all(way.tasks for way, _ in race.rounds()[0])
+
+
+def test_without_suspended_units_nothing_bounds() -> None:
+    whole, _ = inspected(Setup(), 1)
+    failed = whole.select(whole.failures)
+    race = FleetRace(failed, CONVENTIONS, "statistics", RULE)
+    assert {way.suspended for way in (*race.references, *race.candidates)} == {"ignore"}
+    assert len(race.references) == 2
+    assert FleetRace(failed, CONVENTIONS, "compact", RULE).references == [Way("compact")]
+
+
+def test_an_interrupted_race_goes_on_where_it_was(fleet: Fleet, tmp_path: Path) -> None:
+    file, conventions = tmp_path / "race.json", weighed(Conventions(window=20))
+    count = 0
+
+    def stop(race: FleetRace) -> None:
+        nonlocal count
+        count += 1
+        if count == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        advise_fleet(fleet, conventions, size="tiny", rule=RULE, file=file, on_lap=stop, budget=600)
+    ran: list[Way] = []
+    found = advise_fleet(fleet, conventions, size="tiny", rule=RULE, file=file, on_lap=lambda race: ran.append(Way("")),
+                         budget=600)  # fmt: skip
+    whole = advise_fleet(fleet, conventions, size="tiny", rule=RULE, file=tmp_path / "other.json", budget=600)
+    assert found.raced == whole.raced
+    assert found.answer == whole.answer
+    assert len(ran) == sum(row.laps for row in whole.raced) - 2
+    again = advise_fleet(
+        fleet, conventions, size="tiny", rule=RULE, file=file, on_lap=lambda race: pytest.fail("trained")
+    )
+    assert again.answer == found.answer
+    assert [label.name for label in again.labels] == ["health"]
+    assert again.labels[0].suspended == pytest.approx(found.labels[0].suspended)
+    with pytest.raises(GraceError, match="should be the race of these data, tasks and options"):
+        advise_fleet(fleet, weighed(Conventions(window=19)), size="tiny", rule=RULE, file=file)
+    file.write_text(file.read_text().replace("spent", "spend"))
+    with pytest.raises(GraceError, match="damaged"):
+        advise_fleet(fleet, conventions, size="tiny", rule=RULE, file=file)
+
+
+def test_a_lap_is_a_function_of_its_number(fleet: Fleet) -> None:
+    way = Way("statistics-narrow", "bound", ("health",))
+    assert run_lap(fleet, CONVENTIONS, way, 0) == run_lap(fleet, CONVENTIONS, way, 0)
+    assert run_lap(fleet, CONVENTIONS, way, 0) != run_lap(fleet, CONVENTIONS, way, 1)
+
+
+def test_options_train_the_way() -> None:
+    wear = Conventions(tasks=(Task("wear", "w", "regression"), HEALTH))
+    conventions = weighed(wear, (wear.tasks[0], Task("health", weight=0.5)))
+    found = options_of(Way("quantiles", "bound", ("wear", "health")), conventions, True)
+    assert " ".join(found) == (
+        "--method fixed-0.1 --task wear=w:regression --task health --weight health=0.5 --suspended bound --rul-scale cap "
+        "--size quantiles"
+    )
+    assert " ".join(options_of(Way("tiny", "hazard"), conventions, True)) == (
+        "--method rul-only --suspended hazard --size tiny"
+    )
+
+
+def test_a_budget_of_nothing_is_refused(fleet: Fleet) -> None:
+    with pytest.raises(GraceError, match="should be over 0 seconds"):
+        advise_fleet(fleet, CONVENTIONS, rule=RULE, budget=0)
