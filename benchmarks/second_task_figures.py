@@ -15,6 +15,8 @@ from grace.report.chart import EARLY, INK, LATE, MUTED, Spec, layer, svg
 
 ALONE, USUALLY, RANDOM, BOUND = "RUL alone", "RUL alone as it comes", "random", "bound"
 FUTURE = "future_sensors"
+COMPACT = "compact"
+"""Size at which some ways were trained, with some numbers of failures."""
 FAST = "statistics"
 """Size at which all ways were trained."""
 LEAST = 3
@@ -79,10 +81,12 @@ class Figures:
         """RMSE by draw."""
         return self._rmse.get((cell, size, way), {})
 
-    def reference(self, cell: Cell) -> tuple[str, str]:
-        """Size and way of RUL alone with the lowest mean RMSE over the draws that all of them have: it is chosen on the very
-        units that it is judged by, which flatters it, not the second tasks."""
-        ways = [(size, way) for one, size, way in self._rmse if one == cell and way in (ALONE, USUALLY)]
+    def reference(self, cell: Cell, without: str = "") -> tuple[str, str]:
+        """Size (but ``without``) and way of RUL alone with the lowest mean RMSE over the draws that all of them have: it is
+        chosen on the very units that it is judged by, which flatters it, not the second tasks."""
+        ways = [
+            (size, way) for one, size, way in self._rmse if one == cell and way in (ALONE, USUALLY) and size != without
+        ]
         draws = set.intersection(*(set(self.of(cell, *way)) for way in ways))
         return min(ways, key=lambda way: float(np.mean([self.of(cell, *way)[draw] for draw in draws] or [np.inf])))
 
@@ -99,9 +103,16 @@ class Figures:
         found = [way for one, other, way in self._rmse if (one, other) == (cell, size)]
         return [way for way in dict.fromkeys(found) if way not in (ALONE, USUALLY)]
 
-    def changes(self, size: str = FAST) -> list[Change]:
-        """All of a size."""
-        every = (self.change(cell, size, way) for cell in self.cells for way in self.ways(cell, size))
+    def tuned(self, cell: Cell, way: str) -> Change | None:
+        """Of a way at the size with its lowest mean RMSE, against the best of RUL alone: of all sizes, and without compact where
+        the way was not trained with that. Both are tuned alike."""
+        sizes = [size for one, size, name in self._rmse if (one, name) == (cell, way)]
+        size = min(sizes, key=lambda size: float(np.mean(list(self.of(cell, size, way).values()))))
+        return self.change(cell, size, way, self.reference(cell, "" if COMPACT in sizes else COMPACT))
+
+    def changes(self) -> list[Change]:
+        """All ways of all cells, tuned."""
+        every = (self.tuned(cell, way) for cell in self.cells for way in self.ways(cell, FAST))
         return [change for change in every if change is not None]
 
     def label(self, family: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
-from second_task_figures import ALONE, BOUND, FAST, FUTURE, LEAST, RANDOM, Cell, Change, Figures, tally
+from second_task_figures import ALONE, BOUND, COMPACT, FAST, FUTURE, LEAST, RANDOM, Cell, Change, Figures, tally
 
 from grace.core.stats import student
 
@@ -91,10 +91,10 @@ def _section(figures: Figures, family: str) -> str:
     lines = [f"## `{family}`", "", f"| RMSE, change in % | {' | '.join(head)} |", "|---" * (len(cells) + 1) + "|"]
     lines.append(f"| RUL alone, RMSE in % of the cap | {' | '.join(_alone(figures, cell) for cell in cells)} |")
     lines += [_row(figures, cells, FAST, way, way) for way in every]
-    compact = dict.fromkeys(way for cell in cells for way in (ALONE, *figures.ways(cell, "compact")))
+    compact = dict.fromkeys(way for cell in cells for way in (ALONE, *figures.ways(cell, COMPACT)))
     compact = compact if len(compact) > 1 else {}
-    lines += [_row(figures, cells, "compact", way, f"{way}, compact") for way in compact]
-    for name, size in (("draws", FAST), *([("draws, compact", "compact")] if compact else [])):
+    lines += [_row(figures, cells, COMPACT, way, f"{way}, compact") for way in compact]
+    for name, size in (("draws", FAST), *([("draws, compact", COMPACT)] if compact else [])):
         draws = [str(len(figures.of(cell, size, ALONE)) or "") for cell in cells]
         lines.append(f"| {name} | {' | '.join(draws)} |")
     return "\n".join(lines) + "\n"
@@ -119,7 +119,7 @@ def _goals(figures: Figures) -> str:
     lines = ["## Test files, and six failures", ""]
     for (family, known), goal in GOALS.items():
         cell, means = Cell(family, known), dict[str, float]()
-        for size in (FAST, "compact"):
+        for size in (FAST, COMPACT):
             ways = [ALONE, *figures.ways(cell, size)] if figures.of(cell, size, ALONE) else []
             mine = {way: float(np.mean(list(figures.of(cell, size, way).values()))) for way in ways}
             means |= {f"{way}{', compact' if size != FAST else ''}": value for way, value in mine.items()}
@@ -129,7 +129,7 @@ def _goals(figures: Figures) -> str:
         lines.append(f"- {family}, F = {known}, mean RMSE of the draws: {each}. The best, {best}, is {said} {goal:g}.")
         size, way = figures.reference(cell)
         changes = [
-            figures.change(cell, *one) for one in product((FAST, "compact"), (f"{figures.label(family)} + {BOUND}",))
+            figures.change(cell, *one) for one in product((FAST, COMPACT), (f"{figures.label(family)} + {BOUND}",))
         ]
         words = " and ".join(f"{c.text.strip('*')} % at `{c.size}`" for c in changes if c is not None)
         lines.append(f"  Against the best of RUL alone (`{size}`, {way}), {figures.label(family)} + {BOUND}: {words}.")

@@ -37,12 +37,16 @@ def test_the_page_is_that_of_the_measurements(tmp_path: Path) -> None:
 
 
 def test_changes_are_those_that_scipy_finds() -> None:
-    """Paired by draw, against the best of RUL alone by the mean over draws."""
+    """Paired by draw, against the best of RUL alone by the mean over draws; a way that was not trained at compact against one
+    that was not."""
     frame = pl.DataFrame(rows())
     figures = Figures(rows())
     for change in figures.changes():
         cell = frame.filter(pl.col("family") == change.cell.family, pl.col("known") == change.cell.known)
-        alone = cell.filter(pl.col("way").str.starts_with("RUL alone"))
+        mine = cell.filter(pl.col("way") == change.way)
+        assert change.size == mine.group_by("size").agg(pl.col("rmse").mean()).sort("rmse")["size"][0]
+        known = cell if "compact" in mine["size"] else cell.filter(pl.col("size") != "compact")
+        alone = known.filter(pl.col("way").str.starts_with("RUL alone"))
         draws = alone.group_by("size", "way").agg("draw")["draw"].to_list()
         shared = set.intersection(*map(set, draws))
         means = alone.filter(pl.col("draw").is_in(list(shared))).group_by("size", "way").agg(pl.col("rmse").mean())
@@ -132,6 +136,35 @@ def test_what_the_page_says_in_short() -> None:
         low, high = over_families(list(of(way).values())).split("[")[1].split("]")[0].split(", ")
         assert float(low) <= 0 <= float(high)
     assert float(over_families(list(of("future_sensors").values())).split("[")[1].split(",")[0]) > 0
+
+
+def test_what_the_page_says_of_compact() -> None:
+    figures = Figures(rows())
+
+    def ahead(family: str) -> Change:
+        cell = Cell(family, 8)
+        found = figures.change(cell, "compact", "RUL alone", figures.reference(cell, "compact"))
+        assert found is not None
+        return found
+
+    for family, verdict in (
+        ("hdd_backblaze", "lower"), ("FD002", "lower"), ("battery_tju", "unclear"), ("filter_esrel22", "unclear"),
+        ("FD001", "unclear"), ("FD003", "unclear"), ("FD004", "unclear"), ("battery_hust", "higher"), ("filter_phme20", "higher"),
+    ):  # fmt: skip
+        assert ahead(family).log.verdict == verdict, family
+    assert min(ahead(family).percent[0] for family in ("battery_hust", "filter_phme20")) > 15
+
+    def tuned(family: str, way: str) -> Change:
+        found = figures.tuned(Cell(family, 8), way)
+        assert found is not None
+        return found
+
+    for family in ("FD002", "FD004"):
+        assert tuned(family, "health").log.verdict == "lower"
+        assert round(tuned(family, "health").percent[0]) <= -10
+    assert tuned("FD003", "health + bound").log.verdict == "lower"
+    assert tuned("FD003", "health").log.verdict == tuned("FD001", "health").log.verdict == "unclear"
+    assert tuned("FD001", "health + bound").log.verdict == "unclear"
 
 
 def test_what_the_page_says_of_the_goals() -> None:
