@@ -146,7 +146,7 @@ def test_an_interrupted_race_goes_on_where_it_was(fleet: Fleet, tmp_path: Path) 
     with pytest.raises(GraceError, match="should be the race of these data, tasks and options"):
         advise_fleet(fleet, weighed(Conventions(window=19)), size="tiny", rule=RULE, file=file)
     file.write_text(file.read_text().replace("spent", "spend"))
-    with pytest.raises(GraceError, match="damaged"):
+    with pytest.raises(GraceError, match="should be whole, as GRACE wrote it"):
         advise_fleet(fleet, conventions, size="tiny", rule=RULE, file=file)
 
 

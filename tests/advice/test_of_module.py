@@ -47,7 +47,8 @@ def advised(second: float, weight: float, **given: Any) -> grace.Advice:
         return float((net.a(net.body(held)).squeeze(-1) - truth).square().mean().sqrt())
 
     methods = {"alone": lambda: Fixed(2, (1.0, 0.0)), "both": lambda: Fixed(2, (1.0, weight))}
-    given = {"steps": 150, "budget": 60.0} | given
+    optimiser = lambda net: torch.optim.Adam(net.parameters(), 1e-2)  # noqa: E731
+    given = {"steps": 200, "budget": 60.0, "optimiser": optimiser} | given
     return grace.advise(
         Net, batches, losses, lambda net: net.body.parameters(), evaluate=error, methods=methods, **given
     )

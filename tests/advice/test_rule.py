@@ -14,14 +14,14 @@ from scipy.integrate import quad
 
 from grace.advice.rule import Expected, Prior, Rule, kind_of_label
 
-RULE = Rule({"any": Prior(-0.02, 0.08, 9), "class, bound": Prior(0.03, 0.05, 4)}, 0.2, 0.01, 1.5, (4, 32), 3,
+RULE = Rule({"any": Prior(-0.02, 0.08, 9), "class, bound": Prior(0.03, 0.05, 4)}, 0.2, 0.001, 1.5, (4, 32), 3,
             (0.01, 0.5), {"cases": 9, "groups": 3})  # fmt: skip
 
 
 @given(st.floats(-0.5, 0.5), st.integers(2, 40), st.integers(1, 3))
 def test_what_is_expected_is_the_posterior(raced: float, units: int, laps: int) -> None:
     found = RULE.expected("class, bound", units, laps, raced)
-    noise = math.sqrt(0.2 / units + 0.01 / laps)
+    noise = math.sqrt(0.2 / units + 0.001 / laps)
 
     def weight(theta: float) -> float:
         return float(stats.norm.pdf(theta, 0.03, 0.05) * stats.norm.pdf(raced, theta, noise))
