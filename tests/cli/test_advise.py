@@ -1,0 +1,95 @@
+"""``grace advise`` as it is typed: an answer with its command, which trains; asked again; and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from grace.data.simulated.fleet import Simulation, simulate
+from tests.command import grace, refused
+
+TABLE = (
+    "--table",
+    "pumps.csv",
+    "--engine",
+    "id",
+    "--time",
+    "t",
+    "--event",
+    "failed",
+    "--task",
+    "soh",
+    "--budget",
+    "1s",
+)
+
+
+@pytest.fixture
+def pumps(tmp_path: Path) -> Path:
+    """Sixteen simulated units as a table, six of which failed, with a state of health in some rows."""
+    fleet, _ = simulate(Simulation(engines=16, test_engines=1))
+    names = [f"s{number}" for number in range(fleet.values.shape[1])]
+    frame = pl.DataFrame(dict(zip(names, fleet.values.T, strict=True))).with_columns(
+        id=pl.Series(fleet.engines[fleet.engine_of_row()]),
+        t=pl.Series(np.arange(len(fleet.values)) - fleet.starts[fleet.engine_of_row()] + 1),
+    )
+    life = pl.col("t").max().over("id")
+    frame = frame.filter((pl.col("id") <= 6) | (pl.col("t") < 0.7 * life)).with_columns(
+        failed=(pl.col("id") <= 6).cast(pl.Int64),
+        soh=pl.when(pl.col("t") % 10 == 0).then(1 - pl.col("t") / life),
+    )
+    frame.write_csv(tmp_path / "pumps.csv")
+    return tmp_path
+
+
+def test_advice_on_a_table_names_the_command_that_trains_it(pumps: Path) -> None:
+    done = grace("advise", *TABLE, cwd=pumps, columns=160)
+    assert done.returncode == 0, done.stderr
+    answer, unknown, command = done.stdout.splitlines()[-3:]
+    assert answer.startswith(("Add ", "Train ", "Undecided: "))
+    assert "6 failed units" in unknown
+    assert command.startswith("grace train --table pumps.csv --engine id --time t --event failed --method ")
+    (file,) = pumps.glob("pumps-*.advice.json")
+    before = file.read_bytes()
+    again = grace("advise", *TABLE, cwd=pumps, columns=160)
+    assert again.stdout.splitlines()[-3:] == [answer, unknown, command]
+    assert json.loads(before)["body"]["laps"] == json.loads(file.read_bytes())["body"]["laps"]
+    trained = grace(*shlex.split(command)[1:], "--epochs", 1, "--folds", 2, cwd=pumps)
+    assert trained.returncode == 0, trained.stderr
+
+
+def test_json_holds_the_whole_answer(pumps: Path) -> None:
+    done = grace("advise", *TABLE, "--json", cwd=pumps)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["verdict"] in ("add", "alone", "undecided")
+    assert found["command"][:2] == ["grace", "train"]
+    assert found["labels"][0]["name"] == "soh"
+    assert found["labels"][0]["known"] == pytest.approx(0.1, abs=0.02)
+    assert {row["name"] for row in found["raced"]} >= {"RUL alone, narrow", "RUL alone + bound, narrow"}
+
+
+def test_trained_at_once(pumps: Path) -> None:
+    done = grace("advise", *TABLE, "--train", cwd=pumps)
+    assert done.returncode == 0, done.stderr
+    assert list(pumps.glob("*.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("simulated", "--budget", "soon"), "`--budget` should be a time over 0, as in 60s, 5m or 1h. Found 'soon'"),
+        (("simulated", "--budget", "0s"), "`--budget` should be a time over 0"),
+        (("simulated", "--json", "--train"), "`--json` should be left out with --train"),
+        (("simulated", "--weight", "soh=1"), "`--weight` should name a task: health"),
+        ((), "should have either DATASET or --table"),
+    ],
+)
+def test_refusals(options: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    assert words in refused("advise", *options, cwd=tmp_path)
+    assert not list(tmp_path.iterdir())
