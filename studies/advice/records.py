@@ -51,16 +51,28 @@ def jobs(
     wanted: Callable[[Case], int] = lambda case: LEAST,
     alone: Callable[[World], Sequence[Way]] = references,
 ) -> Iterator[Job]:
-    """The trainings of these draws, draw by draw; of a case as many as ``wanted`` says, with the ways ``alone`` of its world, and
-    in the first draws :data:`RACES` seeds, but of windows, on which nobody races."""
+    """The trainings of these draws, draw by draw; of a case as many as ``wanted`` says, with the ways ``alone`` of its world.
+    Then further seeds of the first draws, up to :data:`RACES` in all, but of windows, on which nobody races."""
     for draw in draws:
-        of: dict[World, dict[Way, None]] = {}
-        for case in cases:
-            if draw < wanted(case):
-                of.setdefault(case.world, dict.fromkeys(alone(case.world)))[case.way] = None
-        for world, ways in of.items():
-            for seed in range(RACES if draw < RACED else 1):
-                yield from (Job(world, way, draw, seed) for way in ways if not seed or way.size != WINDOWS)
+        yield from _once(cases, draw, 0, wanted, alone)
+    for draw in (draw for draw in draws if draw < RACED):
+        for seed in range(1, RACES):
+            yield from (job for job in _once(cases, draw, seed, wanted, alone) if job.way.size != WINDOWS)
+
+
+def _once(
+    cases: Sequence[Case],
+    draw: int,
+    seed: int,
+    wanted: Callable[[Case], int],
+    alone: Callable[[World], Sequence[Way]],
+) -> Iterator[Job]:
+    of: dict[World, dict[Way, None]] = {}
+    for case in cases:
+        if draw < wanted(case):
+            of.setdefault(case.world, dict.fromkeys(alone(case.world)))[case.way] = None
+    for world, ways in of.items():
+        yield from (Job(world, way, draw, seed) for way in ways)
 
 
 def look_jobs(cases: Sequence[Case]) -> Iterator[Job]:
@@ -102,12 +114,9 @@ def made(job: Job, place: Place) -> dict[str, Any] | None:
     try:
         if job.look:
             return on_one_thread(looked, job.world, job.way, job.draw, place)
-        row = on_one_thread(measured, job.world, job.way, job.draw, job.seed, place)
+        return on_one_thread(measured, job.world, job.way, job.draw, job.seed, place)
     except GraceError as error:
         return {"refused": str(error)}
-    if row is not None and job.draw >= RACED:
-        del row["squared"]
-    return row
 
 
 class Store:
