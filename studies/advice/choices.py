@@ -13,7 +13,7 @@ from studies.advice.cases import IGNORE, WIDE, WINDOWS, Case, Way, World, refere
 from studies.advice.effects import LEAST, Rows, by_draw
 from studies.advice.judged import Seen, picked
 from studies.advice.races import reference
-from studies.advice.records import RACED, RACES
+from studies.advice.records import RACES
 from studies.advice.rule import expected, fitted, groups, width
 
 PLAIN, TUNED, FIRST, ELSEWHERE = "alone", "alone, tuned", "first label", "fixed elsewhere"
@@ -63,7 +63,7 @@ def _of_world(rows: Rows, world: World, here: Sequence[Seen], rule: Rule, best: 
     ways = list(dict.fromkeys(one.case.way for one in here))
     user = any(one.case.user for one in here)
     losses = {way: _first(rows, way) for way in (*references(world), *ways)}
-    for draw in range(RACED):
+    for draw in sorted({one.draw for one in here}):
         mine = [one for one in here if one.draw == draw]
         shared = sorted(set.intersection(*map(set, losses.values())) - {draw})
         if not mine or len(shared) < 2 or any(draw not in loss for loss in losses.values()):
@@ -91,12 +91,13 @@ def _chosen(
     rows: Rows, world: World, mine: Sequence[Seen], draw: int, rule: Rule, best: Sequence[str]
 ) -> dict[str, Way | None]:
     """What each policy trains; None of one that cannot choose here."""
-    tuned = reference(rows, world, draw, range(RACES))
+    laps = max((max(one.races, default=0) for one in mine), default=0)
+    tuned = reference(rows, world, draw, range(laps)) if laps else None
     ways = [one.case.way for one in mine]
     named = [way for name in best for way in ways if _name(way) == name]
     found: dict[str, Way | None] = {PLAIN: Way(WIDE, IGNORE), TUNED: tuned, FIRST: ways[0]}
     found[ELSEWHERE] = named[0] if named else tuned
-    found |= {f"race-{laps}": picked(rows, world, ways, draw, range(laps)) for laps in (1, RACES)}
+    found |= {f"race-{count}": picked(rows, world, ways, draw, range(count)) for count in (1, RACES) if count <= laps}
     for name in LOOKED:
         scored = [one for one in mine if np.isfinite(one.scores.get(name, np.nan))]
         found[name] = max(scored, key=lambda one: one.scores[name]).case.way if scored else None

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from grace.core.stats import Estimate, Span, bootstrap
 from grace.validity.judge import area
 from studies.advice.cases import WINDOWS, Case, Way, World, references
-from studies.advice.effects import Rows, by_draw, changes
+from studies.advice.effects import LEAST, Rows, by_draw, changes
 from studies.advice.predictors import LOOKS
 from studies.advice.races import halved, raced, reference
-from studies.advice.records import RACED, RACES
+from studies.advice.records import RACES
 from studies.advice.verdicts import HELPS, HURTS, UNRESOLVED, Verdict
 
 RACE_SEEDS = (1, 2, RACES)
@@ -46,7 +46,8 @@ class Seen:
 
 
 def seen(worlds: Mapping[str, Mapping[str, Any]], cases: Sequence[Case]) -> list[Seen]:
-    """Every case in every draw that was raced, from the contents of the files by world."""
+    """Every case in every draw that was looked at or raced, from the contents of the files by world; in most draws a race has one
+    lap."""
     of: dict[World, list[Case]] = {}
     for case in cases:
         of.setdefault(case.world, []).append(case)
@@ -62,7 +63,7 @@ def seen(worlds: Mapping[str, Mapping[str, Any]], cases: Sequence[Case]) -> list
             for case, values in found_by.items()
             if len(values) > 1
         }
-        for draw in range(RACED):
+        for draw in range(LEAST):
             halving = halved(rows, world, ways, draw)
             for case in mine:
                 look = content["looks"].get(case.way.name, {}).get(str(draw))

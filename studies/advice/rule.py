@@ -24,7 +24,7 @@ LEAST_SD = 0.01
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A case in one draw, and what a rule that never saw its group expects: before a race, and after ``RACES`` laps of one."""
+    """A case in one draw, and what a rule that never saw its group expects: before a race, and after its laps."""
 
     seen: Seen
     before: Expected
@@ -103,9 +103,11 @@ def _of_group(observed: Sequence[Seen], group: str) -> Iterator[LeftOut]:
 
 
 def expected(rule: Rule, one: Seen) -> Expected | None:
-    """After all laps of a race; None of a case that was not raced."""
-    race = one.races.get(RACES)
-    return None if race is None else rule.expected(kind(one.case), race.n, RACES, race.mean)
+    """After all laps of its race; None of a case that was not raced."""
+    if not one.races:
+        return None
+    laps = max(one.races)
+    return rule.expected(kind(one.case), one.races[laps].n, laps, one.races[laps].mean)
 
 
 def width(observed: Sequence[Seen]) -> float:

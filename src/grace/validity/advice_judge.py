@@ -1,0 +1,174 @@
+"""How well predictors and expectations of the study of advice came true; spans are over groups of data, drawn whole."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from sklearn.linear_model import LogisticRegression
+
+from grace.advice.rule import LEVEL, Expected
+from grace.core.stats import Span, bootstrap, mean, student
+from grace.validity.advice_study import HELPS, HURTS, AdviceStudy, Choice, Outcome, Seen
+from grace.validity.judge import area
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Areas:
+    """How well a predictor tells.
+
+    Attributes:
+        helps: Area under the ROC curve for *helps* against *nothing* and *hurts*, of resolved cases, each in each draw.
+        hurts: For *hurts* against the others.
+        within: As ``helps``, one group at a time: mean over the groups that hold both; NaN where none does.
+        brier: Brier score of the probability of *helps* by logistic regression, each group predicted from the others.
+        n: Cases in draws.
+    """
+
+    helps: Span
+    hurts: Span
+    within: float
+    brier: float
+    n: int
+
+    @classmethod
+    def of(cls, seen: Seen) -> Areas:
+        """Of what a predictor said of resolved cases."""
+        helps, hurts = seen.word == HELPS, seen.word == HURTS
+        inside = [_plain(seen.score[at], helps[at]) for at in (seen.group == one for one in np.unique(seen.group))]
+        known = [value for value in inside if math.isfinite(value)]
+        return cls(
+            bootstrap(area, seen.score, helps, families=seen.group),
+            bootstrap(area, seen.score, ~hurts, families=seen.group),
+            float(np.mean(known)) if known else math.nan,
+            brier(chances(seen, helps), helps),
+            len(seen.score),
+        )
+
+
+def _plain(score: Floats, positive: Bools) -> float:
+    return float(area(score, positive, np.ones(len(score))))
+
+
+def chances(seen: Seen, happened: Bools) -> Floats:
+    """Probability of something by logistic regression on a score, each group predicted from the others; NaN without others."""
+    found = np.full(len(happened), np.nan)
+    for group in np.unique(seen.group):
+        mine, kept = seen.group == group, seen.group != group
+        if not kept.any():
+            continue
+        if len(np.unique(happened[kept])) < 2:
+            found[mine] = happened[kept].mean()
+            continue
+        centre, scale = seen.score[kept].mean(), seen.score[kept].std() or 1.0
+        x = ((seen.score - centre) / scale)[:, None]
+        fitted = LogisticRegression(solver="newton-cholesky").fit(x[kept], happened[kept])
+        found[mine] = fitted.predict_proba(x[mine])[:, 1]
+    return found
+
+
+def base_rates(group: NDArray[np.str_], happened: Bools) -> Floats:
+    """How often it happened in the other groups."""
+    return np.array([happened[group != one].mean() if (group != one).any() else np.nan for one in group])
+
+
+def brier(chance: Floats, happened: Bools) -> float:
+    """Mean squared error of probabilities."""
+    known = np.isfinite(chance)
+    return float(np.square(chance[known] - happened[known]).mean()) if known.any() else math.nan
+
+
+def holds(one: Outcome, said: Expected) -> bool:
+    """Whether the 90 % interval of what was expected holds the effect, with the error that this is known with."""
+    half = float(ndtri((1 + LEVEL) / 2)) * math.hypot(said.sd, one.error)
+    return abs(one.effect.mean - said.mean) <= half
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How often 90 % intervals held, and the SD of what they were wrong by."""
+
+    share: Span
+    wrong: float
+    n: int
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> Coverage:
+        """Of cases that were raced, each in each draw."""
+        rows = [
+            (holds(one, said.expected), one.effect.mean - said.expected.mean, one.group)
+            for one in outcomes
+            for said in one.said
+            if said.expected is not None
+        ]
+        if not rows:
+            return cls(Span(math.nan, math.nan, math.nan), math.nan, 0)
+        held, wrong, group = (np.array(column) for column in zip(*rows, strict=True))
+        return cls(bootstrap(mean, held.astype(float), families=group), float(wrong.std()), len(rows))
+
+
+@dataclass(frozen=True)
+class Regret:
+    """What a policy loses, logarithms of RMSE.
+
+    Attributes:
+        policy: Its name.
+        regret: Over an oracle that chooses by the other draws.
+        user: The same in the user's part.
+        loss: Over RUL alone tuned as well by the other draws.
+        worst: Upper end of the 95 % interval over worlds and draws of the loss in the group where that is largest, and the group.
+    """
+
+    policy: str
+    regret: Span
+    user: Span
+    loss: Span
+    worst: tuple[float, str]
+
+    @classmethod
+    def every(cls, study: AdviceStudy) -> list[Regret]:
+        """Of all policies, in their order."""
+        return [cls.of(name, study.choices) for name in dict.fromkeys(one.policy for one in study.choices)]
+
+    @classmethod
+    def of(cls, policy: str, choices: Sequence[Choice]) -> Regret:
+        """Of one."""
+        mine = [one for one in choices if one.policy == policy]
+        losses = [(one.loss, one.group) for one in mine if one.loss is not None]
+        ends = {group: _upper([loss for loss, other in losses if other == group]) for _, group in losses}
+        worst = max(ends, key=ends.__getitem__, default="")
+        return cls(
+            policy,
+            _mean([(one.regret, one.group) for one in mine]),
+            _mean([(one.regret, one.group) for one in mine if one.user]),
+            _mean(losses),
+            (ends.get(worst, math.nan), worst),
+        )
+
+
+def ahead(study: AdviceStudy, policy: str, other: str) -> Span:
+    """Mean logarithm of the RMSE of a policy over that of another one, in the same draws."""
+    of = {(one.world, one.draw): one.regret for one in study.choices if one.policy == other}
+    mine = [
+        (one, of[one.world, one.draw]) for one in study.choices if one.policy == policy and (one.world, one.draw) in of
+    ]
+    return _mean([(one.regret - theirs, one.group) for one, theirs in mine])
+
+
+def _mean(rows: Sequence[tuple[float, str]]) -> Span:
+    if not rows:
+        return Span(math.nan, math.nan, math.nan)
+    values, groups = zip(*rows, strict=True)
+    return bootstrap(mean, np.array(values, float), families=np.array(groups))
+
+
+def _upper(losses: Sequence[float]) -> float:
+    found = student(list(losses))
+    return found.high if found.n > 1 else math.inf

@@ -1,0 +1,188 @@
+"""The study of advice, as it ships with this version: what a second task did in each case, and what was said of it before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grace.advice.rule import Expected
+from grace.core.stats import Estimate
+from grace.formats import Body, Format, built
+
+FORMAT = Format("study of advice", 1)
+FILE = Path(__file__).with_name("advice.json")
+
+HELPS, HURTS, NOTHING, UNRESOLVED = WORDS = ("helps", "hurts", "nothing", "unresolved")
+"""What a case came to."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was known of a case in one draw, before it was trained.
+
+    Attributes:
+        draw: Whose units were looked at.
+        scores: By predictor; larger where it says that the second task helps; a predictor that says nothing is left out.
+        before: What the rule expects without a race, mean and SD of the logarithm, fitted on the other groups.
+        after: The same after a race; None where there was none.
+    """
+
+    draw: int
+    scores: Mapping[str, float]
+    before: tuple[float, float]
+    after: tuple[float, float] | None = None
+
+    @property
+    def expected(self) -> Expected | None:
+        """After a race."""
+        return None if self.after is None else Expected(*self.after)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A case and what it came to.
+
+    Attributes:
+        world: Fleet and failures, as in ``FD001-4``.
+        group: Of data that rules are judged on as a whole.
+        label: Second label.
+        weight: Of its task.
+        size: Trunk, or ``compact``.
+        suspended: What suspended units said.
+        failures: Units that kept their RUL.
+        user: Whether it is of the part drawn as users have it.
+        effect: Mean logarithm of the ratio of RMSE to RUL alone tuned as well, over draws, with the interval of its verdict.
+        error: Standard error of that.
+        word: The verdict.
+        said: In each draw that was looked at.
+    """
+
+    world: str
+    group: str
+    label: str
+    weight: float
+    size: str
+    suspended: str
+    failures: int
+    user: bool
+    effect: Estimate
+    error: float
+    word: str
+    said: tuple[Said, ...]
+
+    @property
+    def kind(self) -> str:
+        """Of the label: what was measured, inspections of health, noisy ones, and what says nothing of RUL or is no label."""
+        return KIND_OF.get(self.label, "measured")
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Outcome:
+        """From its JSON values."""
+        said = tuple(
+            Said(
+                one["draw"], one["scores"], tuple(one["before"]), None if one["after"] is None else tuple(one["after"])
+            )
+            for one in values["said"]
+        )
+        given: dict[str, Any] = {**values, "effect": Estimate(**values["effect"]), "said": said}
+        return cls(**given)
+
+
+KIND_OF = {
+    "health": "inspections", "noisy30": "inspections, noisy", "noisy70": "inspections, noisy", "random": "random",
+    "unit": "identity", "condition": "condition", "future_sensors": "future sensors",
+}  # fmt: skip
+KINDS = ("measured", "inspections", "inspections, noisy", "condition", "future sensors", "identity", "random")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What one policy chose in one draw of a world: see ``studies/advice/choices.py``."""
+
+    world: str
+    group: str
+    user: bool
+    draw: int
+    policy: str
+    regret: float
+    loss: float | None
+
+
+@dataclass(frozen=True)
+class AdviceStudy:
+    """All of it.
+
+    Attributes:
+        plan: Commit that registered it.
+        outcomes: Cases.
+        choices: Of policies.
+        cost: Seconds of each predictor, median over cases on one core, and operations in forward and backward passes.
+        levels: Standard deviation of the effects at each level of the hierarchy, by name.
+        refused: Trainings that were refused.
+    """
+
+    plan: str
+    outcomes: tuple[Outcome, ...]
+    choices: tuple[Choice, ...]
+    cost: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    levels: Mapping[str, float] = field(default_factory=dict)
+    refused: int = 0
+
+    @classmethod
+    def read(cls, path: Path = FILE) -> AdviceStudy:
+        """The study that ships with this version.
+
+        Raises:
+            GraceError: The file is missing or damaged.
+        """
+        body = FORMAT.read(path)
+        body["outcomes"] = tuple(map(Outcome.from_json, body["outcomes"]))
+        body["choices"] = tuple(Choice(**one) for one in body["choices"])
+        body["cost"] = {name: tuple(values) for name, values in body["cost"].items()}
+        return built(cls, body, str(path))
+
+    def body(self) -> Body:
+        """Its JSON values."""
+        return asdict(self)
+
+    @cached_property
+    def groups(self) -> list[str]:
+        """Names of the groups."""
+        return sorted({one.group for one in self.outcomes})
+
+    @cached_property
+    def predictors(self) -> list[str]:
+        """Names of the predictors, in their order."""
+        return list(dict.fromkeys(name for one in self.outcomes for said in one.said for name in said.scores))
+
+    def seen(self, name: str, outcomes: Sequence[Outcome] | None = None) -> Seen:
+        """Cases in draws in which a predictor said something, as columns."""
+        rows = [
+            (said.scores[name], one.group, one.word)
+            for one in (self.outcomes if outcomes is None else outcomes)
+            for said in one.said
+            if name in said.scores
+        ]
+        score, group, word = zip(*rows, strict=True) if rows else ((), (), ())
+        return Seen(np.array(score, float), np.array(group, str), np.array(word, str))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one predictor said, by case and draw."""
+
+    score: NDArray[np.float64]
+    group: NDArray[np.str_]
+    word: NDArray[np.str_]
+
+    @property
+    def resolved(self) -> Seen:
+        """Of cases with a verdict."""
+        kept = self.word != UNRESOLVED
+        return Seen(self.score[kept], self.group[kept], self.word[kept])

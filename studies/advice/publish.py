@@ -1,0 +1,102 @@
+"""What ships of the study, from its records: ``python -m studies.advice publish``; nothing is trained.
+
+Writes what ``grace validity`` prints (``advice.json``), and the rule of ``grace advise`` (``rule.json``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grace.advice.rule import Rule
+from grace.core.stats import Estimate
+from grace.files import write_text
+from grace.formats import rounded
+from grace.validity.advice_study import FORMAT, AdviceStudy, Choice, Outcome, Said
+from studies.advice import records
+from studies.advice.cases import all_cases
+from studies.advice.choices import choices
+from studies.advice.judged import Seen, seen
+from studies.advice.levels import levels
+from studies.advice.predictors import LOOKS
+from studies.advice.rule import fitted, left_out, width
+
+PACKAGE = records.ROOT / "src" / "grace"
+
+
+def study_of(worlds: Mapping[str, Mapping[str, Any]]) -> tuple[AdviceStudy, Rule]:
+    """The study as it ships, and the rule that is fitted on all of it."""
+    observed = seen(worlds, all_cases())
+    plan = next(iter(worlds.values()))["plan"]
+    rule = replace(fitted(observed, width(observed)), fitted={"plan": plan} | dict(fitted(observed).fitted))
+    chosen = [
+        Choice(one.world.name, one.world.group, one.user, one.draw, one.policy, one.regret, _known(one.loss))
+        for one in choices(worlds, observed)
+    ]
+    refused = sum(
+        "refused" in row for world in worlds.values() for way in world["rows"].values() for row in way.values() if row
+    )
+    return AdviceStudy(plan, _outcomes(observed), tuple(chosen), _cost(worlds), levels(observed), refused), rule
+
+
+def _outcomes(observed: Sequence[Seen]) -> tuple[Outcome, ...]:
+    expected = {(one.seen.case, one.seen.draw): one for one in left_out(observed)}
+    found = []
+    for case in dict.fromkeys(one.case for one in observed):
+        mine = [one for one in observed if one.case == case]
+        said = []
+        for one in mine:
+            rule = expected[case, one.draw]
+            after = None if rule.after is None else (rule.after.mean, rule.after.sd)
+            scores = {name: value for name, value in one.scores.items() if np.isfinite(value)}
+            scores |= {} if after is None else {"shrunk": -after[0]}
+            said.append(Said(one.draw, scores, (rule.before.mean, rule.before.sd), after))
+        first, way = mine[0], case.way
+        effect = first.verdict.effect
+        known = Estimate(float(effect.mean), float(effect.low), float(effect.high), effect.n, effect.p)
+        where = {"world": case.world.name, "group": case.world.group, "failures": first.failures, "user": case.user}
+        how = {"label": way.label, "weight": way.weight, "size": way.size, "suspended": way.suspended}
+        came_to = {"effect": known, "error": first.error, "word": first.verdict.word, "said": tuple(said)}
+        found.append(Outcome(**where, **how, **came_to))  # type: ignore[arg-type]
+    return tuple(found)
+
+
+def _cost(worlds: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
+    """Median seconds and passes of each predictor over cases and draws."""
+    looks = [
+        look
+        for world in worlds.values()
+        for way in world["looks"].values()
+        for look in way.values()
+        if look and "joint" in look
+    ]
+    found = {}
+    for one in LOOKS:
+        if looks and one.spent:
+            passes = [
+                sum(sum(init.get("passes", (0, 0))) for name in one.spent for init in _listed(look, name))
+                for look in looks
+            ]
+            found[one.name] = (float(np.median([one.seconds(look) for look in looks])), float(np.median(passes)))
+    return found
+
+
+def _listed(look: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    value = look.get(name)
+    return value if isinstance(value, list) else []
+
+
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def publish(folder: Path = records.FOLDER) -> None:
+    """Write all that ships."""
+    study, rule = study_of(records.contents(folder))
+    FORMAT.write(PACKAGE / "validity" / "advice.json", rounded(study.body()))
+    write_text(PACKAGE / "advice" / "rule.json", json.dumps(rounded(rule.to_json()), indent=1) + "\n")
