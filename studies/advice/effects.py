@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from grace.validity.advice_study import UNRESOLVED
 from studies.advice.cases import Case, Way, World, all_cases, references
-from studies.advice.verdicts import UNRESOLVED, Verdict
+from studies.advice.verdicts import Verdict
 
 Rows = dict[str, dict[str, Any]]
 """Of one world: rows by way, and by draw and seed."""

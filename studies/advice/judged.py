@@ -1,4 +1,4 @@
-"""Do looks and races tell what a second task does? What each said of a case in one draw, beside what the case came to."""
+"""What looks and races said of each case in one draw, beside what the case came to."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from grace.core.stats import Estimate, Span, bootstrap
-from grace.validity.judge import area
-from studies.advice.cases import WINDOWS, Case, Way, World, references
-from studies.advice.effects import LEAST, Rows, by_draw, changes
+from grace.core.stats import Estimate
+from studies.advice.cases import WINDOWS, Case, Way, World
+from studies.advice.effects import LEAST, Rows, changes
 from studies.advice.predictors import LOOKS
 from studies.advice.races import halved, raced, reference
 from studies.advice.records import RACES
-from studies.advice.verdicts import HELPS, HURTS, UNRESOLVED, Verdict
+from studies.advice.verdicts import Verdict
 
 RACE_SEEDS = (1, 2, RACES)
 HALVING = "halving"
@@ -80,59 +78,10 @@ def seen(worlds: Mapping[str, Mapping[str, Any]], cases: Sequence[Case]) -> list
     return found
 
 
-@dataclass(frozen=True)
-class Areas:
-    """How well a predictor tells, spans over groups.
-
-    Attributes:
-        helps: Area under the ROC curve for helps against nothing and hurts, of resolved cases.
-        hurts: For hurts against the others.
-        within: As ``helps``, of one group at a time: mean over the groups that hold both; NaN where none does.
-        n: Resolved cases.
-    """
-
-    helps: Span
-    hurts: Span
-    within: float
-    n: int
-
-
 def raced_way(way: Way, ways: Sequence[Way]) -> Way:
     """What is raced for a way: itself; of a network on windows the same task on statistics."""
     same = [one for one in ways if one.size != WINDOWS and replace(one, size=way.size) == way]
     return same[0] if way.size == WINDOWS and same else way
-
-
-def areas(observed: Sequence[Seen], name: str) -> Areas:
-    """Of one predictor, each case in each draw counted once."""
-    kept = [one for one in observed if one.verdict.word != UNRESOLVED and np.isfinite(one.scores.get(name, np.nan))]
-    score = np.array([one.scores[name] for one in kept])
-    group = np.array([one.case.world.group for one in kept])
-    helps, hurts = (np.array([one.verdict.word == word for one in kept], dtype=np.bool_) for word in (HELPS, HURTS))
-    inside = [_plain(score[group == one], helps[group == one]) for one in np.unique(group)]
-    inside = [value for value in inside if np.isfinite(value)]
-    return Areas(
-        bootstrap(area, score, helps, families=group),
-        bootstrap(area, score, ~hurts, families=group),
-        float(np.mean(inside)) if inside else float("nan"),
-        len({one.case for one in kept}),
-    )
-
-
-def _plain(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
-    return float(area(score, positive, np.ones(len(score))))
-
-
-def regret(rows: Rows, world: World, ways: Sequence[Way], chosen: Way, draw: int) -> float | None:
-    """Logarithm of the RMSE of a choice in one draw over that of the way that is best on the *other* draws; None where a training
-    is missing."""
-    losses = {way: by_draw(rows.get(way.name, {})) for way in dict.fromkeys((*references(world), *ways, chosen))}
-    draws = set.intersection(*(set(loss) for loss in losses.values()))
-    others = sorted(draws - {draw})
-    if draw not in draws or not others:
-        return None
-    oracle = min(losses, key=lambda way: float(np.mean([losses[way][other] for other in others])))
-    return losses[chosen][draw] - losses[oracle][draw]
 
 
 def picked(

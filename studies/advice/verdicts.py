@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
+from grace.advice.rule import INDIFFERENT
 from grace.core.stats import Estimate, student
+from grace.validity.advice_study import HELPS, HURTS, NOTHING, UNRESOLVED
 
-HELPS, HURTS, NOTHING, UNRESOLVED = "helps", "hurts", "nothing", "unresolved"
-INDIFFERENT = 0.02
-"""Change of the RMSE, either way, that nobody would pay for or mind."""
 ALPHA = 0.0294
 """Of each of two looks at the same mean, which keep 5 % in all (Pocock 1977, table 1)."""
 

@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from grace.errors import GraceError
+from grace.validity.advice_study import HELPS, HURTS, NOTHING, UNRESOLVED
 from studies.advice import records
 from studies.advice.cases import (
     ALL,
@@ -28,7 +29,7 @@ from studies.advice.cases import (
 )
 from studies.advice.effects import LEAST, MOST, changes, draws_of, tuned
 from studies.advice.simulators import SHORTEST, UNITS, Physics, recorded
-from studies.advice.verdicts import ALPHA, HELPS, HURTS, NOTHING, UNRESOLVED, Verdict
+from studies.advice.verdicts import ALPHA, Verdict
 from studies.advice.worlds import Place, cut, whole
 
 NOWHERE = Place(Path("nowhere"), Path("nowhere"))

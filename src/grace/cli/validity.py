@@ -1,4 +1,4 @@
-"""``grace validity``: does a diagnosis predict what training then shows?"""
+"""``grace validity``: does what is said before training come true?"""
 
 from __future__ import annotations
 
@@ -7,29 +7,39 @@ from typing import Annotated
 
 import typer
 
-from grace.errors import check_one_of
+from grace.errors import GraceError, check_one_of
 
 EPOCHS = {"chosen": "rmse", "last": "last"}
+METHOD, EPOCH = "grace", "chosen"
+"""Of the first study, unless others are named."""
 
 
 app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command("validity", short_help="Does a diagnosis predict what training shows?")
+@app.command("validity", short_help="Does what is said before training come true?")
 def _validity(
+    first: Annotated[bool, typer.Option("--first", help="The first study: rho, and every unit labelled.")] = False,
     method: Annotated[
-        str, typer.Option(help="Whose effect predictors are judged by: baseline, amnl, gaba or grace.")
-    ] = "grace",
-    epoch: Annotated[str, typer.Option(help="chosen on validation engines, or last.")] = "chosen",
-    figures: Annotated[Path | None, typer.Option(help="Also draw advice.svg and regret.svg in this folder.")] = None,
+        str, typer.Option(help="With --first: whose effect predictors are judged by: baseline, amnl, gaba or grace.")
+    ] = METHOD,
+    epoch: Annotated[str, typer.Option(help="With --first: chosen on validation engines, or last.")] = EPOCH,
+    figures: Annotated[Path | None, typer.Option(help="Also draw the pictures of the study in this folder.")] = None,
 ) -> None:
-    """Print how well each predictor predicted what training showed, and what following it costs.
+    """Print what a second task did in each kind of case, how well each predictor told so, and what following it costs.
 
     \b
-      grace validity
-      grace validity --method baseline --figures plots
-      grace validity --epoch last                     nothing chosen among epochs
+      grace validity                                  few failures, and labels on units that still run
+      grace validity --figures plots
+      grace validity --first                          every unit failed and labelled: does rho tell?
+      grace validity --first --epoch last             nothing chosen among epochs
     """
+    if not first and (method, epoch) != (METHOD, EPOCH):
+        raise GraceError("`--method` and `--epoch` should come with --first. Found one alone. Add --first.")
+    print(_first(method, epoch, figures) if first else _second(figures), end="")
+
+
+def _first(method: str, epoch: str, figures: Path | None) -> str:
     from grace.validity.figures import draw
     from grace.validity.study import JOINT, ValidityStudy
     from grace.validity.tables import report
@@ -39,4 +49,15 @@ def _validity(
     study = ValidityStudy.read()
     if figures is not None:
         draw(study, method, figures)
-    print(report(study, method, EPOCHS[epoch]), end="")
+    return report(study, method, EPOCHS[epoch])
+
+
+def _second(figures: Path | None) -> str:
+    from grace.validity.advice_figures import draw
+    from grace.validity.advice_study import AdviceStudy
+    from grace.validity.advice_tables import report
+
+    study = AdviceStudy.read()
+    if figures is not None:
+        draw(study, figures)
+    return report(study)

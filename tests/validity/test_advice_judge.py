@@ -1,0 +1,111 @@
+"""The study of advice as judged: areas as scikit-learn has them, probabilities, coverage, and what policies cost, by hand."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import brier_score_loss, roc_auc_score
+
+from grace.core.stats import Estimate
+from grace.validity.advice_figures import draw, rows
+from grace.validity.advice_judge import Areas, Coverage, Regret, ahead, base_rates, brier
+from grace.validity.advice_study import FORMAT, HELPS, HURTS, NOTHING, UNRESOLVED, AdviceStudy, Choice, Outcome, Said
+from grace.validity.advice_tables import report
+
+
+def outcome(group: str, word: str, effect: float, score: float, **given: object) -> Outcome:
+    said = (Said(0, {"race-1": score}, (0.0, 0.2), (effect + 0.01, 0.05)), Said(1, {"race-1": score / 2}, (0.0, 0.2)))
+    estimate = Estimate(effect, effect - 0.02, effect + 0.02, 16, 0.01)
+    values = {
+        "label": "health",
+        "weight": 0.1,
+        "size": "wide",
+        "suspended": "bound",
+        "failures": 8,
+        "user": False,
+    } | given
+    return Outcome(world=f"{group}-8", group=group, effect=estimate, error=0.01, word=word, said=said, **values)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def study() -> AdviceStudy:
+    rng, found = np.random.default_rng(0), []
+    for group in "abcde":
+        for word, effect in ((HELPS, -0.2), (NOTHING, 0.0), (HURTS, 0.2), (UNRESOLVED, 0.05)):
+            found.append(outcome(group, word, effect, -effect + 0.2 * rng.standard_normal(), user=group < "c"))
+    choices = [
+        Choice(
+            f"{group}-8",
+            group,
+            group < "c",
+            draw,
+            policy,
+            regret + 0.01 * draw,
+            None if policy == "noise floor" else loss,
+        )
+        for group in "abcde"
+        for draw in range(4)
+        for policy, regret, loss in (
+            ("advice", 0.01, -0.05),
+            ("fixed elsewhere", 0.04, -0.02),
+            ("noise floor", 0.0, 0.0),
+        )
+    ]
+    return AdviceStudy("abc", tuple(found), tuple(choices), {"race-1": (2.5, 0.0)}, {"group": 0.02, "case": 0.05})
+
+
+def test_areas_are_those_of_scikit_learn(study: AdviceStudy) -> None:
+    seen = study.seen("race-1").resolved
+    found = Areas.of(seen)
+    assert found.n == len(seen.score) == 2 * 15
+    helps = seen.word == HELPS
+    assert found.helps.value == pytest.approx(roc_auc_score(helps, seen.score))
+    assert found.hurts.value == pytest.approx(roc_auc_score(seen.word == HURTS, -seen.score))
+    assert found.helps.low <= found.helps.value <= found.helps.high
+    each = [roc_auc_score(helps[seen.group == group], seen.score[seen.group == group]) for group in "abcde"]
+    assert found.within == pytest.approx(np.mean(each))
+
+
+def test_the_brier_score_of_base_rates(study: AdviceStudy) -> None:
+    seen = study.seen("race-1").resolved
+    helps = seen.word == HELPS
+    chance = base_rates(seen.group, helps)
+    assert chance == pytest.approx(np.full(30, 1 / 3))
+    assert brier(chance, helps) == pytest.approx(brier_score_loss(helps, chance))
+
+
+def test_an_interval_holds_with_the_error_of_the_effect(study: AdviceStudy) -> None:
+    found = Coverage.of(study.outcomes)
+    assert (found.n, found.share.value) == (20, 1.0)
+    half = stats.norm.ppf(0.95) * math.hypot(0.05, 0.01)
+    near, far = (outcome("a", HELPS, 0.0, 0.0) for _ in range(2))
+    said = [Said(0, {}, (0.0, 0.2), (value, 0.05)) for value in (half - 1e-6, half + 1e-6)]
+    both = [Outcome(**vars(one) | {"said": (mine,)}) for one, mine in zip((near, far), said, strict=True)]
+    assert [Coverage.of([one]).share.value for one in both] == [1.0, 0.0]
+
+
+def test_what_policies_cost(study: AdviceStudy) -> None:
+    advice, _, floor = Regret.every(study)
+    assert advice.regret.value == pytest.approx(0.01 + 0.015)
+    assert advice.loss.value == pytest.approx(-0.05)
+    assert math.isnan(floor.loss.value)
+    assert ahead(study, "advice", "fixed elsewhere").value == pytest.approx(-0.03)
+
+
+def test_it_is_kept_and_read_again(study: AdviceStudy, tmp_path: Path) -> None:
+    FORMAT.write(tmp_path / "study.json", study.body())
+    assert AdviceStudy.read(tmp_path / "study.json") == study
+
+
+def test_the_report_and_the_picture(study: AdviceStudy, tmp_path: Path) -> None:
+    text = report(study)
+    assert "| inspections | bound | 20 | 5 | 5 | 5 | 5 |" in text
+    assert "`grace advise` against the second task that did best in the other groups: -3.0" in text
+    assert "group 2.0 %, case 5.0 %" in text
+    assert len(rows(study)) == 20
+    draw(study, tmp_path)
+    assert "20 cases" in (tmp_path / "expected.svg").read_text()
