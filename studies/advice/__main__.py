@@ -15,6 +15,7 @@ from grace.errors import GraceError
 from studies.advice import records
 from studies.advice.cases import all_cases
 from studies.advice.effects import LEAST, MOST, PILOT, draws_of, summary, tuned
+from studies.advice.publish import publish
 from studies.advice.worlds import Place
 
 PILOT_DRAWS, PILOT_SHARE = (PILOT, PILOT + 1, PILOT + 2), 6
@@ -36,6 +37,8 @@ def parser() -> argparse.ArgumentParser:
         )
         one.add_argument("--jobs", type=int, default=0, help="processes, one thread each; 0 is one a core")
         one.add_argument("--minutes", type=float, default=1e9, help="stop after so many")
+    last = commands.add_parser("publish", help="what ships, from the records; nothing is trained")
+    last.add_argument("--to", type=Path, help="folder of the records; default results/advice")
     return found
 
 
@@ -58,6 +61,9 @@ def _stages(folder: Path, pilot: bool) -> Iterator[list[records.Job]]:
 def main() -> None:
     """Do what a command says; an error is one line on standard error and exit code 2."""
     given = parser().parse_args()
+    if given.command == "publish":
+        publish(given.to or records.FOLDER)
+        return
     place = Place(given.data.absolute(), given.fleets.absolute())
     try:
         pilot = given.command == "pilot"

@@ -21,6 +21,7 @@ from grace.validity.advice_study import FORMAT, AdviceStudy, Choice, Outcome, Sa
 from studies.advice import records
 from studies.advice.cases import all_cases
 from studies.advice.choices import choices
+from studies.advice.combined import combined
 from studies.advice.judged import Seen, seen
 from studies.advice.levels import levels
 from studies.advice.predictors import LOOKS
@@ -45,7 +46,7 @@ def study_of(worlds: Mapping[str, Mapping[str, Any]]) -> tuple[AdviceStudy, Rule
 
 
 def _outcomes(observed: Sequence[Seen]) -> tuple[Outcome, ...]:
-    expected = {(one.seen.case, one.seen.draw): one for one in left_out(observed)}
+    expected, together = {(one.seen.case, one.seen.draw): one for one in left_out(observed)}, combined(observed)
     found = []
     for case in dict.fromkeys(one.case for one in observed):
         mine = [one for one in observed if one.case == case]
@@ -55,6 +56,7 @@ def _outcomes(observed: Sequence[Seen]) -> tuple[Outcome, ...]:
             after = None if rule.after is None else (rule.after.mean, rule.after.sd)
             scores = {name: value for name, value in one.scores.items() if np.isfinite(value)}
             scores |= {} if after is None else {"shrunk": -after[0]}
+            scores |= {"combined": together[case, one.draw]} if (case, one.draw) in together else {}
             said.append(Said(one.draw, scores, (rule.before.mean, rule.before.sd), after))
         first, way = mine[0], case.way
         effect = first.verdict.effect
