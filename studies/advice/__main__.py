@@ -12,7 +12,7 @@ from pathlib import Path
 from grace.cli.progress import progress_bar
 from grace.core.pools import processes
 from grace.errors import GraceError
-from studies.advice import records
+from studies.advice import last, records
 from studies.advice.cases import all_cases
 from studies.advice.effects import LEAST, MOST, PILOT, draws_of, summary, tuned
 from studies.advice.publish import publish
@@ -28,7 +28,11 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m studies.advice", description="Does a second task pay, and what tells so?"
     )
     commands = found.add_subparsers(dest="command", required=True)
-    for name, words in (("pilot", "three draws for their SDs, thrown away afterwards"), ("run", "the study, or go on")):
+    for name, words in (
+        ("pilot", "three draws for their SDs, thrown away afterwards"),
+        ("run", "the study, or go on"),
+        ("last", "the last look"),
+    ):
         one = commands.add_parser(name, help=words)
         one.add_argument("--data", type=Path, required=True, help="folder of the C-MAPSS files")
         one.add_argument("--fleets", type=Path, required=True, help="folder of the real families")
@@ -66,6 +70,10 @@ def main() -> None:
         return
     place = Place(given.data.absolute(), given.fleets.absolute())
     try:
+        if given.command == "last":
+            with processes(given.jobs) as executor:
+                print(last.summary(last.run(place, executor)), end="")
+            return
         pilot = given.command == "pilot"
         folder = given.to or (Path("advice-pilot") if pilot else records.FOLDER)
         plan = "pilot" if pilot else records.registered()

@@ -47,12 +47,23 @@ def advise_fleet(
     on_lap: OnLap | None = None,
 ) -> Advice:
     """Advice on a fleet; see :func:`grace.advise`."""
+    conventions = weighed(conventions)
+    race = FleetRace(fleet, conventions, size or usual_size(conventions), rule or Rule.read(), file)
+    return advise_race(race, budget, executor, on_lap)
+
+
+def advise_race(
+    race: FleetRace, budget: float = 60.0, executor: Executor | None = None, on_lap: OnLap | None = None
+) -> Advice:
+    """Run a race, or go on with it, and say what it comes to.
+
+    Raises:
+        GraceError: A budget of nothing, the fleet cannot be trained on, or the file is damaged or of another race.
+    """
     if not budget > 0:
         raise GraceError(f"`budget` should be over 0 seconds. Found {budget:g}.")
     began = time.monotonic()
-    conventions = weighed(conventions)
-    race = FleetRace(fleet, conventions, size or usual_size(conventions), rule or Rule.read(), file)
-    check_training(fleet, conventions, usual_history(race.size), FOLDS)
+    check_training(race.fleet, race.conventions, usual_history(race.size), FOLDS)
     race.resume()
     before = race.spent
     if not race.labels:

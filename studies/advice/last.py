@@ -1,0 +1,115 @@
+"""The last look: ``grace advise`` on fleets that the rule was not fitted on, and what training then showed on units held out.
+
+    python -m studies.advice last --data DIR --fleets DIR
+
+Simulators 11 and 12, whose physics nobody had seen when the rule was committed. Each draw holds units out, cuts the rest as the
+study does, takes advice within a minute of one core, and trains what was advised and RUL alone anew.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from grace.advice.fleet_race import FleetRace
+from grace.advice.of_fleet import advise_race
+from grace.advice.rule import Rule
+from grace.advice.ways import Way, weighed
+from grace.core.pools import as_finished, on_one_thread
+from grace.core.stats import Estimate, student
+from grace.data.fleet import Fleet
+from grace.errors import GraceError
+from grace.formats import Format
+from grace.training.run import train
+from studies.advice.cases import HEALTH, RANDOM, World
+from studies.advice.records import ROOT
+from studies.advice.worlds import Place, cut, whole
+from studies.judging import on_units
+
+FILE = ROOT / "results" / "advice-last.json"
+FORMAT = Format("last look at advice", 1)
+NEW = (11, 12)
+"""Simulators that the rule has not seen."""
+FAILURES, DRAWS, BUDGET = (6, 16), 12, 60.0
+AFRESH = 1000
+"""Lap of the trainings that judge: no race has its seed."""
+
+
+def worlds() -> list[World]:
+    """Where the last look is taken."""
+    return [World(f"sim{number}", failures) for number in NEW for failures in FAILURES]
+
+
+def run(place: Place, executor: Executor | None) -> list[dict[str, Any]]:
+    """All rows, those that are not in the file yet made anew; each is kept as it comes.
+
+    Raises:
+        GraceError: The file is damaged, or a training diverged.
+    """
+    rows: list[dict[str, Any]] = FORMAT.read(FILE)["rows"] if FILE.exists() else []
+    there = {(row["world"], row["draw"]) for row in rows}
+    waiting = [(world, draw) for world in worlds() for draw in range(DRAWS) if (world.name, draw) not in there]
+    calls = [(looked_at, world, draw, place) for world, draw in waiting]
+    for number, found in as_finished(on_one_thread, calls, executor):
+        world, draw = waiting[number]
+        rows.append({"world": world.name, "draw": draw} | (found or {"verdict": "too few failures"}))
+        FORMAT.write(FILE, {"rows": rows})
+    return rows
+
+
+def looked_at(world: World, draw: int, place: Place) -> dict[str, Any] | None:
+    """What was said in one draw of a world, and what training then showed; None where too few failures are left."""
+    found, labels = whole(world.fleet, place), labels_of(world, place)
+    if (sides := cut(world, draw, place)) is None:
+        return None
+    training, judged = sides
+    training = replace(training, labels={name: training.labels[name] for name in labels})
+    conventions = weighed(replace(found.conventions, tasks=tuple(found.tasks[name] for name in labels)))
+    size = "quantiles" if conventions.table is not None else "statistics"
+    race = FleetRace(training, conventions, size, Rule.read())
+    advice = advise_race(race, BUDGET)
+    best, reference = race.best_task(), race.reference()
+    assert best is not None
+    assert reference is not None
+    said = next(row.expected for row in advice.raced if row.name == best.name)
+    assert said is not None
+    errors = {way: _judged(way, race, training, judged, draw) for way in (best, reference)}
+    return {"verdict": advice.verdict, "task": best.name, "alone": reference.name, "expected": said.mean, "sd": said.sd,
+            "seconds": round(advice.seconds, 1), "change": math.log(errors[best] / errors[reference])}  # fmt: skip
+
+
+def _judged(way: Way, race: FleetRace, training: Fleet, judged: Fleet, draw: int) -> float:
+    spec = way.spec(training.name, race.conventions, AFRESH + draw)
+    mine = replace(training, labels={name: training.labels[name] for name in way.tasks})
+    run = train(spec, mine)
+    if run.record.reason:
+        raise GraceError(run.record.reason)
+    return on_units(run, spec, judged, draw, spec.schedule.min_history)
+
+
+def labels_of(world: World, place: Place) -> list[str]:
+    """The labels that a user of the fleet would have: those that were measured, inspections, and one that says nothing."""
+    measured = [name for name in whole(world.fleet, place).tasks if name in ("wear", "fault", "condition")]
+    return [*measured[:1], HEALTH, RANDOM]
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> str:
+    """How often each verdict was given, what was expected of the task that was named, and what came."""
+    lines = []
+    for verdict in ("add", "undecided", "alone"):
+        mine = [row for row in rows if row["verdict"] == verdict]
+        if mine:
+            came = student([row["change"] for row in mine])
+            said = float(np.mean([row["expected"] for row in mine]))
+            lines.append(f"{verdict}: {len(mine)}; expected {100 * math.expm1(said):+.1f} %, came {_per_cent(came)}")
+    return "\n".join(lines) + "\n"
+
+
+def _per_cent(came: Estimate) -> str:
+    mean, low, high = (100 * math.expm1(value) for value in (came.mean, came.low, came.high))
+    return f"{mean:+.1f} [{low:+.1f}, {high:+.1f}] %"
