@@ -73,7 +73,7 @@ def seen(worlds: Mapping[str, Mapping[str, Any]], cases: Sequence[Case]) -> list
                 if (half := halving[way]) is not None:
                     scores[HALVING] = -half.mean
                 if scores and case in errors:
-                    failures = look["failures"] if look and "failures" in look else 0
+                    failures = world.failures or max((one.n for one in known.values()), default=0)
                     found.append(Seen(case, draw, verdicts[case], scores, errors[case], failures, known))
     return found
 
