@@ -13,6 +13,7 @@ from grace.bench.summary import Row as TableRow
 from grace.bench.ways import ALONE, Way, ways
 from grace.core.stats import EFFECT, RATE, Estimate
 from grace.report import rules
+from grace.report.answers import Answer
 from grace.report.chart import CONFIG
 from grace.report.charts import REGIMES, specs
 from grace.report.estimates import ADJUSTMENT, Point
@@ -36,6 +37,7 @@ def page_data(found: Results) -> Row:
         "version": __version__,
         "datasets": datasets,
         "methods": {name: asdict(mark) for name, mark in known.items()},
+        "answers": [asdict(answer) for answer in Answer.every(found.records)],
         "scope": scope(found.records),
         "summary": summary(found, every),
         "points": [_point_row(point, known[point.method]) for point in every],

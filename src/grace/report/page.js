@@ -230,6 +230,14 @@ function begin() {
   };
   setTheme(matchMedia("(prefers-color-scheme: dark)").matches);
   dark.addEventListener("click", () => setTheme(dark.getAttribute("aria-pressed") !== "true"));
+  $("answers").hidden = !data.answers.length;
+  document.querySelector('nav a[href="#answers"]').hidden = !data.answers.length;
+  const roomy = matchMedia("(min-width: 40rem)").matches; // on a phone all answers stand on the first screen, their reasons folded
+  $("answer-cards").append(...data.answers.map(answer => make("details", { className: "card answer", open: roomy },
+    make("summary", {}, make("h3", {}, name(answer.dataset)), make("span", { className: "big", textContent: answer.headline, dir: "auto" }),
+      make("span", { className: "brief", textContent: answer.brief, dir: "auto" })),
+    make("p", { textContent: answer.sure, dir: "auto" }),
+    make("p", { className: "note", textContent: answer.evidence, dir: "auto" }), make("pre", { textContent: answer.command }))));
   $("scope").textContent = data.scope;
   $("summary").append(...data.summary.map(line => make("li", { textContent: line, dir: "auto" })));
   $("version").textContent = data.version;
