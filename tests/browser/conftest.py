@@ -56,7 +56,9 @@ class Seen:
 
 
 class Open(Protocol):
-    def __call__(self, path: Path, width: int = 1280, height: int = 900, **options: Any) -> Page: ...
+    def __call__(
+        self, path: Path, width: int = 1280, height: int = 900, comparison: str = "tradeoff", **options: Any
+    ) -> Page: ...
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def visit(browser: Browser, seen: Seen) -> Iterator[Open]:
             seen.requests.append(route.request.url)
             route.abort()
 
-    def opened(path: Path, width: int = 1280, height: int = 900, **options: Any) -> Page:
+    def opened(path: Path, width: int = 1280, height: int = 900, comparison: str = "tradeoff", **options: Any) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         context.route("**/*", refuse)
@@ -86,6 +88,8 @@ def visit(browser: Browser, seen: Seen) -> Iterator[Open]:
         tab.on("pageerror", lambda error: seen.complaints.append(str(error)))
         tab.on("dialog", lambda dialog: (seen.complaints.append(dialog.message), dialog.dismiss()))
         tab.goto(path.as_uri())
+        drawn(tab)
+        tab.locator(f"#views input[name=comparison][value={comparison}]").check()
         drawn(tab)
         return tab
 

@@ -75,7 +75,7 @@ def test_its_numbers_are_those_of_the_records(html: str) -> None:
         assert run["figures"]["honest-uncapped"] == [found.test["rmse_uncapped"], found.test["score_uncapped"]]
         assert run["figures"]["source"] == [found.source["rmse"], found.source["score"]]
         assert run["best"] == found.best_epoch
-        assert run["rul"] == pytest.approx(found.predictions["rul"], rel=5e-4)
+        assert run["rul"] == pytest.approx(found.predictions["rul"], abs=0.0501)
         engines = data["engines"][run["engines"]]
         assert engines == {"engine": found.predictions["engine"], "true": found.predictions["true"]}
         for task in (0, 1):

@@ -28,6 +28,7 @@ class Answer:
         brief: How sure that is, in a few words.
         sure: The same in one sentence, with the interval.
         evidence: How the others compare, in one sentence.
+        by_score: Which methods have a measurably lower NASA score, in one sentence; empty where none has.
         command: What trains it.
     """
 
@@ -38,25 +39,19 @@ class Answer:
     brief: str
     sure: str
     evidence: str
+    by_score: str
     command: str
 
     @staticmethod
     def every(records: Iterable[Record]) -> list[Answer]:
         """One a data set; honest protocol, labels capped, adjusted for all differences to the references."""
         held = [record for record in records if record.status == DONE and figures(record, VIEW)]
-        tables = {dataset: _against_the_best(of) for dataset, of in _by_dataset(held).items()}
-        rows = [row for table in tables.values() for row in table]
-        family = Family.of([row.difference for row in rows])
-        adjusted = {
-            (row.dataset, row.method): replace(row, adjusted=p, looked_at=family.looked_at)
-            for row, p in zip(rows, family.adjusted, strict=True)
-        }
-        known = Mark.every(row.method for row in rows)
+        of = _by_dataset(held)
+        references = {dataset: _reference(some) for dataset, some in of.items()}
+        rmse, score = (_adjusted(of, references, metric) for metric in ("rmse", "score"))
+        known = Mark.every(record.spec["method"] for record in held)
         of_tables = {record.spec["dataset"] for record in held if record.spec["conventions"].get("table")}
-        return [
-            _answer([adjusted[dataset, row.method] for row in table], known, dataset in of_tables)
-            for dataset, table in tables.items()
-        ]
+        return [_answer(rmse[dataset], _by_score(score[dataset], known), known, dataset in of_tables) for dataset in of]
 
 
 def _by_dataset(records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -66,15 +61,37 @@ def _by_dataset(records: Sequence[Record]) -> dict[str, list[Record]]:
     return dict(sorted(found.items()))
 
 
-def _against_the_best(records: Sequence[Record]) -> list[Row]:
-    """Rows of one data set with differences to its reference, which stands first."""
+def _reference(records: Sequence[Record]) -> str:
+    """What the methods of one data set are held against."""
     means = {row.method: row.value.mean for row in summarise(records)}
     known = [name for name in ALONE if name in means] or [name for name in (BASELINE,) if name in means] or list(means)
-    best = min(known, key=means.__getitem__)
-    return sorted(summarise(records, reference=best), key=lambda row: row.method != best)
+    return min(known, key=means.__getitem__)
 
 
-def _answer(rows: Sequence[Row], known: Mapping[str, Mark], of_table: bool) -> Answer:
+def _adjusted(of: Mapping[str, Sequence[Record]], references: Mapping[str, str], metric: str) -> dict[str, list[Row]]:
+    """Rows by data set with differences to its reference, which stands first, adjusted for those of all data sets."""
+    rows = [row for dataset, some in of.items() for row in summarise(some, metric, reference=references[dataset])]
+    family = Family.of([row.difference for row in rows])
+    found: dict[str, list[Row]] = {dataset: [] for dataset in of}
+    for row, p in zip(rows, family.adjusted, strict=True):
+        found[row.dataset].append(replace(row, adjusted=p, looked_at=family.looked_at))
+    return {name: sorted(some, key=lambda row: row.method != references[row.dataset]) for name, some in found.items()}
+
+
+def _by_score(rows: Sequence[Row], known: Mapping[str, Mark]) -> str:
+    """Which methods are better by the score, if any is."""
+    better = [row for row in rows if row.verdict == LOWER and row.adjusted <= RATE]
+    if not better:
+        return ""
+    named = ", ".join(
+        f"{inline(known[row.method].title)} {row.difference.text(0, '+')}"
+        for row in better
+        if row.difference is not None
+    )
+    return f"Measurably lower in the NASA score, which punishes late predictions most: {named}."
+
+
+def _answer(rows: Sequence[Row], by_score: str, known: Mapping[str, Mark], of_table: bool) -> Answer:
     reference = rows[0]
     others = [(row, row.difference) for row in rows if row.difference is not None and row.difference.n > 1]
     better = [row for row, difference in others if difference.verdict == LOWER and row.adjusted <= RATE]
@@ -90,6 +107,7 @@ def _answer(rows: Sequence[Row], known: Mapping[str, Mark], of_table: bool) -> A
         brief=_brief(best, reference, others, known),
         sure=_sure(best, reference, others, known),
         evidence=_evidence(reference, others, known),
+        by_score=by_score,
         command=f"grace train {where}{data} --method {best.method}",
     )
 

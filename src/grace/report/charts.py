@@ -22,6 +22,8 @@ def specs(methods: Mapping[str, Mark], legend: bool = False) -> dict[str, Spec]:
     """Every chart by name, without data; ``legend`` where no list beside the chart says what its colours mean."""
     return {
         "pareto": _pareto(methods, legend),
+        "rmse_differences": _differences(methods, ["test RMSE,", "difference in cycles"]),
+        "score_differences": _differences(methods, ["NASA score,", "difference"]),
         "cost": _cost(methods, legend),
         "rho": _rho(),
         "sharing": _sharing(methods),
@@ -68,6 +70,26 @@ def _pareto(methods: Mapping[str, Mark], legend: bool) -> Spec:
         layer("text", name, where=chosen, align="left", dx=11, dy=-11, limit=120),
     ]
     return chart("points", layers, height=300, params={"selected": "baseline"})
+
+
+def _differences(methods: Mapping[str, Mark], title: list[str]) -> Spec:
+    """A figure of each method minus the reference's, paired by seed, with its interval; grey where nothing is told."""
+    x = number("mean", title) | {
+        "scale": {"zero": False, "nice": False, "domainMin": {"expr": "least"}, "domainMax": {"expr": "most"}}
+    }
+    order = [mark.title for mark in methods.values()]
+    y = {"field": "title", "type": "nominal", "sort": order, "title": None, "axis": {"grid": True}}
+    colour = _nominal("verdict", {"lower": EARLY, "higher": LATE, "unclear": MUTED, "reference": INK})
+    bar = {"y": y, "color": colour} | _interval("x", x, "low", "high")
+    tips = {"tooltip": [_text("title", "method"), _text("words", "difference")]}
+    dot = {"x": x, "y": y, "color": colour, "size": _where("datum.method === selected")(170, 80)} | tips
+    layers = [
+        layer("rule", {"x": _at(0)}, rows=ONCE, color=INK),
+        layer("rule", bar, where="isValid(datum.low)", strokeWidth=2, clip=True),
+        layer("point", dot, filled=True, opacity=1, cursor="pointer", clip=True),
+    ]
+    height = 20 * max(len(methods), 2)
+    return chart("differences", layers, height, params={"selected": "", "least": -1, "most": 1})
 
 
 def _cost(methods: Mapping[str, Mark], legend: bool) -> Spec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
 from grace import __version__
@@ -16,6 +17,7 @@ from grace.report import rules
 from grace.report.answers import Answer
 from grace.report.chart import CONFIG
 from grace.report.charts import REGIMES, specs
+from grace.report.differences import differences
 from grace.report.estimates import ADJUSTMENT, Point
 from grace.report.frontier import frontier
 from grace.report.marks import Mark
@@ -38,6 +40,7 @@ def page_data(found: Results) -> Row:
         "datasets": datasets,
         "methods": {name: asdict(mark) for name, mark in known.items()},
         "answers": [asdict(answer) for answer in Answer.every(found.records)],
+        "differences": differences(found.records),
         "scope": scope(found.records),
         "summary": summary(found, every),
         "points": [_point_row(point, known[point.method]) for point in every],
@@ -75,7 +78,7 @@ def _point_row(point: Point, mark: Mark) -> Row:
         "whose": "ours",
         "frontier": point.frontier,
         "share": list(point.share),
-        "standing": point.standing,
+        "standing": ",".join(f"{mark}{len(list(run))}" for mark, run in groupby(point.standing)),
         "engines": "" if math.isnan(point.rmse.engines) else f"{point.rmse.engines:.2f}",
     }
     figures = {"rmse": point.rmse, "score": point.score}

@@ -3,6 +3,7 @@ const $ = id => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const state = {
   shown: new Set(data.datasets), whose: "ours", protocol: "honest", labels: "capped", seeds: false,
+  comparison: "differences", reference: "", // none: what is advised on each data set
   method: "", w: 0.91, rule: "study", diagnosis: data.diagnoses.length ? 0 : -1, evidence: null, run: 0, engine: -1,
   drawing: true, stale: false, // true until everything is set up
 };
@@ -74,6 +75,7 @@ const theirs = dataset => data.published.filter(p => p.dataset === dataset);
 const byOrder = rows => Object.keys(data.methods).flatMap(method => rows.filter(row => row.method === method));
 
 function shownPoints(dataset) {
+  if (state.comparison === "differences") return byOrder(ours(dataset));
   return byOrder([...(state.whose === "published" ? [] : ours(dataset)), ...(state.whose === "ours" ? [] : theirs(dataset))]);
 }
 
@@ -94,6 +96,7 @@ function choose(method, dataset) {
 function differences(dataset) {
   const title = inline(data.methods[state.method].title);
   const lines = [];
+  if (state.comparison === "differences") return differencesTo(dataset, title);
   const row = ours(dataset).find(p => p.method === state.method);
   const published = theirs(dataset).find(p => p.method === state.method);
   const reference = theirs(dataset).find(p => p.method === "baseline");
@@ -111,21 +114,71 @@ function differences(dataset) {
   return lines.length ? lines : [`Nothing published of ${title} here that holds both figures.`];
 }
 
+const answer = dataset => data.answers.find(found => found.dataset === dataset);
+const reference = dataset => state.reference || answer(dataset)?.method || "baseline";
+const FIGURES = { rmse: 2, score: 0 };
+
+// Paired differences of a data set to its reference, of one figure: the reference itself is a row at 0.
+function paired(dataset, figure) {
+  const place = Object.keys(FIGURES).indexOf(figure);
+  return byOrder(ours(dataset)).flatMap(({ method, title }) => {
+    if (method === reference(dataset)) return [{ method, title, mean: 0, verdict: "reference", words: "the reference" }];
+    const found = difference(dataset, method, place);
+    return found ? [{ method, title, ...found, words: intervalOf(found, FIGURES[figure]) }] : [];
+  });
+}
+
+const VERDICTS = { l: "lower", h: "higher", u: "unclear" };
+
+function difference(dataset, method, place) { // each two methods are held once, in one direction
+  const of = data.differences[viewName()]?.[dataset] ?? {}, to = reference(dataset);
+  const [mean, low, high, n, verdict] = of[method]?.[to]?.[place] ?? [];
+  if (n) return { mean, low: low ?? undefined, high: high ?? undefined, n, verdict: VERDICTS[verdict] };
+  const [other, least, most, seeds, , turned] = of[to]?.[method]?.[place] ?? [];
+  if (!seeds) return null;
+  const ends = least === null ? {} : { low: -most, high: -least };
+  return { mean: -other, ...ends, n: seeds, verdict: VERDICTS[turned] };
+}
+
+function intervalOf({ mean, low, high }, digits) {
+  const text = value => `${value > 0 ? "+" : value < 0 ? "-" : ""}${Math.abs(value).toFixed(digits)}`;
+  return low === undefined ? text(mean) : `${text(mean)} [${text(low)}, ${text(high)}]`;
+}
+
+function scaleOf(figure) { // one for all data sets that are shown, with 0 in it
+  const ends = data.datasets.filter(dataset => state.shown.has(dataset)).flatMap(dataset => paired(dataset, figure))
+    .flatMap(row => [row.mean, row.low ?? row.mean, row.high ?? row.mean]);
+  const [least, most] = [Math.min(0, ...ends), Math.max(0, ...ends)];
+  const margin = 0.04 * (most - least || 1);
+  return { least: least - margin, most: most + margin };
+}
+
+function cellsOf(row, dataset) {
+  if (state.comparison === "tradeoff") return ["rmse_interval", "engines", "score_interval"].map(key => [row[key], ""]);
+  return Object.keys(FIGURES).map(figure => {
+    const found = paired(dataset, figure).find(one => one.method === row.method);
+    return found ? [found.words, found.verdict] : ["no seed in common", ""];
+  });
+}
+
 function methodTable(card, dataset, index) {
   const body = make("tbody");
-  const head = make("tr", {}, ...["method", "RMSE [95\u00a0%]", "SE", "score [95\u00a0%]"].map(text => make("th", { scope: "col", textContent: text })));
+  const head = make("tr");
+  const titles = { tradeoff: ["method", "RMSE [95\u00a0%]", "SE", "score [95\u00a0%]"], differences: ["method", "RMSE, difference", "score, difference"] };
   card.append(make("div", { className: "scroll" }, make("table", {}, make("thead", {}, head), body)));
   let built = "";
   return () => {
     const rows = shownPoints(dataset);
-    if (built !== viewName() + state.whose) { // else the focus would be lost
-      built = viewName() + state.whose;
+    const now = [viewName(), state.whose, state.comparison, reference(dataset)].join();
+    if (built !== now) { // else the focus would be lost
+      built = now;
+      head.replaceChildren(...titles[state.comparison].map(text => make("th", { scope: "col", textContent: text })));
       body.replaceChildren(...rows.map(row => {
         const input = make("input", { type: "radio", name: `method-${index}`, value: `${row.method}` });
         input.addEventListener("change", () => choose(row.method, dataset));
-        const notes = [row.whose === "published" ? "published" : "", row.frontier ? "frontier" : ""].filter(Boolean).join(", ");
+        const notes = [row.whose === "published" ? "published" : "", row.frontier && state.comparison === "tradeoff" ? "frontier" : ""].filter(Boolean).join(", ");
         const label = make("label", {}, input, swatch(row.method, row.whose === "published"), make("span", {}, name(row.title), " ", make("small", { textContent: notes })));
-        const cells = ["rmse_interval", "engines", "score_interval"].map(key => make("td", { textContent: row[key].replace(", ", ",\u00a0") }));
+        const cells = cellsOf(row, dataset).map(([text, verdict]) => make("td", { textContent: text.replace(", ", ",\u00a0"), className: verdict }));
         return make("tr", {}, make("td", {}, label), ...cells);
       }));
     }
@@ -136,17 +189,39 @@ function methodTable(card, dataset, index) {
   };
 }
 
+function differencesTo(dataset, title) { // the chosen method against the reference, in words
+  const to = inline(data.methods[reference(dataset)]?.title ?? "none");
+  const row = ours(dataset).find(p => p.method === state.method);
+  if (!row) return [`No run of ${title} here that holds these figures.`];
+  if (state.method === reference(dataset)) return [`${title} is the reference here: RMSE ${row.rmse_words}; NASA score ${row.score_words}.`];
+  const [rmse, score] = Object.keys(FIGURES).map(figure => paired(dataset, figure).find(one => one.method === state.method));
+  if (!rmse) return [`${title}: no seed in common with ${to}.`];
+  const told = { lower: "measurably lower", higher: "measurably higher", unclear: "no measurable difference" };
+  return [`${title} minus ${to}: RMSE ${rmse.words} cycles (${told[rmse.verdict]}); NASA score ${score.words} (${told[score.verdict]}); ${rmse.n} seeds.`];
+}
+
 const trained = dataset => data.points.some(point => point.dataset === dataset);
 
 cards("pareto-cards", trained, (card, dataset, index) => {
   const host = make("div", { className: "chart" });
+  const hosts = Object.keys(FIGURES).map(figure => [figure, make("div", { className: "chart" })]);
+  const pair = make("div", { className: "pair" }, ...hosts.map(([, one]) => one));
   const detail = make("p", { className: "detail" });
-  card.append(host);
+  const slot = make("div"); // holds what is shown alone
+  card.append(slot);
   const listed = methodTable(card, dataset, index);
   card.append(detail);
   return async () => {
     listed();
+    const compared = state.comparison === "differences";
+    if (slot.firstChild !== (compared ? pair : host)) slot.replaceChildren(compared ? pair : host);
     detail.replaceChildren(...differences(dataset).map(line => make("span", { textContent: line, dir: "auto" })));
+    if (compared) {
+      await Promise.all(hosts.map(([figure, one]) => draw(one, `${figure}_differences`,
+        `${dataset}: ${figure} of each method minus that of ${inline(data.methods[reference(dataset)]?.title ?? "none")}; the list below holds the same figures`,
+        { differences: paired(dataset, figure) }, { selected: state.method, ...scaleOf(figure) }, datum => datum.method && choose(datum.method, dataset))));
+      return;
+    }
     const rows = { points: shownPoints(dataset), seeds: seedPoints(dataset) };
     await draw(host, "pareto", `${dataset}: RMSE against NASA score by method; the list below holds the same figures`, rows,
       { selected: state.method }, datum => datum.method && choose(datum.method, dataset));
@@ -162,7 +237,8 @@ const MARKS = {
   "=": ["≈", "cannot be told from the first"],
   "~": ["(≈)", "told from the first by its own interval, but not after Benjamini-Hochberg"],
 };
-const stands = row => row.standing[Math.round(100 * state.w)];
+const standing = new Map(data.points.map(row => [row, row.standing.split(",").map(run => run[0].repeat(run.slice(1))).join("")]));
+const stands = row => standing.get(row)[Math.round(100 * state.w)];
 
 cards("cost-cards", trained, (card, dataset) => {
   const host = make("div", { className: "chart" });
@@ -200,10 +276,13 @@ panels.push(() => {
   for (const button of $("regimes").children) button.setAttribute("aria-pressed", Number(button.value) === state.w);
   const uncapped = state.protocol === "source";
   for (const input of $("labels").querySelectorAll("input")) input.disabled = uncapped;
+  const absolute = state.comparison === "tradeoff";
+  for (const id of ["whose", "seeds", "tradeoff-words"]) $(id).hidden = !absolute;
+  for (const id of ["against", "differences-words"]) $(id).hidden = absolute;
   const words = [
     state.protocol === "source" ? "Best epoch chosen on the test set, as the source does: optimistic, and its labels are capped." : "",
-    state.whose !== "ours" && state.protocol === "honest" ? "The published figures were chosen on the test set; ours here were not." : "",
-    state.whose !== "ours" && viewName() === "honest-uncapped" ? "The source does not say that its labels are uncapped." : "",
+    absolute && state.whose !== "ours" && state.protocol === "honest" ? "The published figures were chosen on the test set; ours here were not." : "",
+    absolute && state.whose !== "ours" && viewName() === "honest-uncapped" ? "The source does not say that its labels are uncapped." : "",
   ].filter(Boolean).join(" ");
   $("caution").hidden = !words;
   $("caution").textContent = words;
@@ -237,7 +316,8 @@ function begin() {
     make("summary", {}, make("h3", {}, name(answer.dataset)), make("span", { className: "big", textContent: answer.headline, dir: "auto" }),
       make("span", { className: "brief", textContent: answer.brief, dir: "auto" })),
     make("p", { textContent: answer.sure, dir: "auto" }),
-    make("p", { className: "note", textContent: answer.evidence, dir: "auto" }), make("pre", { textContent: answer.command }))));
+    make("p", { className: "note", textContent: answer.evidence, dir: "auto" }),
+    make("p", { className: "note", textContent: answer.by_score, dir: "auto", hidden: !answer.by_score }), make("pre", { textContent: answer.command }))));
   $("scope").textContent = data.scope;
   $("summary").append(...data.summary.map(line => make("li", { textContent: line, dir: "auto" })));
   $("version").textContent = data.version;
@@ -251,10 +331,14 @@ function begin() {
   $("views").addEventListener("change", () => {
     const form = new FormData($("views"));
     Object.assign(state, { whose: form.get("whose"), protocol: form.get("protocol"), seeds: form.has("seeds") });
+    Object.assign(state, { comparison: form.get("comparison"), reference: form.get("reference") });
     state.labels = form.get("labels") ?? state.labels;
     state.shown = new Set(form.getAll("dataset"));
     render();
   });
   const known = new Set(data.points.map(point => point.method));
+  $("against").querySelector("select").append(make("option", { value: "", textContent: "what is advised" }),
+    ...Object.keys(data.methods).filter(method => known.has(method)).map(method =>
+      make("option", { value: method, textContent: data.methods[method].title })));
   state.method = ["grace", ...known, "baseline"].find(method => known.has(method)) ?? "baseline";
 }

@@ -147,7 +147,7 @@ def columns_of(record: Record) -> dict[str, Any]:
         "half": _short(interval.get("half_width")),
         "level": _optional(interval.get("level")),
         "coverage": _short(interval.get("coverage")),
-        "rul": [_short(v) for v in predictions["rul"]],
+        "rul": [None if v is None else _tenth(v) for v in predictions["rul"]],
         "engines": {name: predictions[name] for name in ("engine", "true")},
     }
     if tasks := [_text(task["name"]) for task in spec["conventions"].get("tasks", ())]:
@@ -192,6 +192,12 @@ def _short(value: object) -> float | None:
     if value is None:
         return None
     kept = float(f"{_number(value):.4g}")
+    return int(kept) if kept.is_integer() else kept
+
+
+def _tenth(value: float) -> float:
+    """To a tenth of a cycle: more than anyone reads off a prediction."""
+    kept = round(_number(value), 1)
     return int(kept) if kept.is_integer() else kept
 
 
