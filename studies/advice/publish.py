@@ -1,6 +1,7 @@
 """What ships of the study, from its records: ``python -m studies.advice publish``; nothing is trained.
 
-Writes what ``grace validity`` prints (``advice.json``), and the rule of ``grace advise`` (``rule.json``).
+Writes what ``grace validity`` prints (``advice.json``), the rule of ``grace advise`` (``rule.json``), and the tables and the
+picture of docs/validity.md.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.pages import replace_between
 from grace.advice.rule import Rule
 from grace.core.stats import Estimate
 from grace.files import write_text
 from grace.formats import rounded
+from grace.validity.advice_figures import draw
 from grace.validity.advice_study import FORMAT, AdviceStudy, Choice, Outcome, Said
+from grace.validity.advice_tables import report
 from studies.advice import records
 from studies.advice.cases import all_cases
 from studies.advice.choices import choices
 from studies.advice.combined import combined
+from studies.advice.effects import LEAST
 from studies.advice.judged import Seen, seen
 from studies.advice.levels import levels
 from studies.advice.predictors import LOOKS
@@ -34,7 +39,9 @@ def study_of(worlds: Mapping[str, Mapping[str, Any]]) -> tuple[AdviceStudy, Rule
     """The study as it ships, and the rule that is fitted on all of it."""
     observed = seen(worlds, all_cases())
     plan = next(iter(worlds.values()))["plan"]
-    rule = replace(fitted(observed, width(observed)), fitted={"plan": plan} | dict(fitted(observed).fitted))
+    draws = int(np.median([one.verdict.effect.n for one in observed]))
+    known = {"plan": plan, "draws": draws, "planned": LEAST} | dict(fitted(observed).fitted)
+    rule = replace(fitted(observed, width(observed)), fitted=known)
     chosen = [
         Choice(one.world.name, one.world.group, one.user, one.draw, one.policy, one.regret, _known(one.loss))
         for one in choices(worlds, observed)
@@ -102,3 +109,6 @@ def publish(folder: Path = records.FOLDER) -> None:
     study, rule = study_of(records.contents(folder))
     FORMAT.write(PACKAGE / "validity" / "advice.json", rounded(study.body()))
     write_text(PACKAGE / "advice" / "rule.json", json.dumps(rounded(rule.to_json()), indent=1) + "\n")
+    shipped = AdviceStudy.read()
+    replace_between(records.ROOT / "docs" / "validity.md", {"advice": report(shipped)})
+    draw(shipped, records.ROOT / "docs" / "figures")

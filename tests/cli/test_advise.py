@@ -51,7 +51,7 @@ def test_advice_on_a_table_names_the_command_that_trains_it(pumps: Path) -> None
     done = grace("advise", *TABLE, cwd=pumps, columns=160)
     assert done.returncode == 0, done.stderr
     answer, unknown, command = done.stdout.splitlines()[-3:]
-    assert answer.startswith(("Add ", "Train ", "Undecided: "))
+    assert answer.startswith(("Add ", "Train ", "Likely, not sure: "))
     assert "6 failed units" in unknown
     assert command.startswith("grace train --table pumps.csv --engine id --time t --event failed --method ")
     (file,) = pumps.glob("pumps-*.advice.json")

@@ -219,7 +219,12 @@ def test_the_sources_demonstrations_print_claimed_and_true() -> None:
 
 
 def test_validity_prints_predictors_and_policies_in_any_folder(tmp_path: Path) -> None:
-    done = grace("validity", "--figures", tmp_path)
+    second = grace("validity", "--figures", tmp_path)
+    assert second.returncode == 0, second.stderr
+    for words in ("| race-1 |", "| shrunk |", "`grace advise`: the second task", "share of intervals that hold"):
+        assert words in second.stdout
+    assert (tmp_path / "expected.svg").stat().st_size > 1000
+    done = grace("validity", "--first", "--figures", tmp_path)
     assert done.returncode == 0, done.stderr
     for words in ("AUC helps / hurts", "| init-1 |", "| source's rule |", "always rul-only-weighted"):
         assert words in done.stdout
@@ -227,5 +232,6 @@ def test_validity_prints_predictors_and_policies_in_any_folder(tmp_path: Path) -
     refused_with("validity", "--to", tmp_path, words=("`grace validity --to`", "`python -m studies show --to`"))
     refused_with("validity", "run", "--data", tmp_path, words=("`grace validity run`", "`python -m studies run`"))
     refused_with("validity", "run", words=("`grace validity run`", "`python -m studies run`"))
-    refused_with("validity", "--epoch", "first", words=("chosen, last", "'first'"))
-    refused_with("validity", "--method", "dwa", words=("baseline, amnl, gaba, grace", "'dwa'"))
+    refused_with("validity", "--first", "--epoch", "first", words=("chosen, last", "'first'"))
+    refused_with("validity", "--first", "--method", "dwa", words=("baseline, amnl, gaba, grace", "'dwa'"))
+    refused_with("validity", "--method", "gaba", words=("should come with --first", "Add --first"))

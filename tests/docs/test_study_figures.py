@@ -171,3 +171,11 @@ def test_what_the_pages_say_of_the_study() -> None:
         f"short race most ({span(told['race'].correlation)})",
     ]
     assert not missing({"README.md": readme, "docs/validity.md": validity, "docs/log.md": log})
+
+
+def test_the_page_of_the_second_study_is_what_the_command_prints() -> None:
+    from grace.validity.advice_study import AdviceStudy
+    from grace.validity.advice_tables import report
+
+    page = (ROOT / "docs" / "validity.md").read_text()
+    assert page.split("<!-- advice -->\n")[1].split("<!-- end advice -->")[0] == report(AdviceStudy.read())

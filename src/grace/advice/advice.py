@@ -59,7 +59,7 @@ class Advice:
     Attributes:
         name: What was asked about.
         verdict: :data:`ADD`, :data:`ALONE` or :data:`UNDECIDED`.
-        best: The way to train; of an undecided one the second task that is likeliest to help.
+        best: The way to train: what is expected to be best, however sure that is.
         reference: The way of RUL alone that it is held against, the best in the race.
         raced: All ways, references first.
         labels: Of a fleet, what is known of each label.

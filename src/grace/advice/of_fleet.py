@@ -168,7 +168,8 @@ def _answer(race: FleetRace, cut: bool) -> Advice:
     assert reference is not None
     rows = {row.name: row for row in race.standing()}
     expected = None if best is None else rows[best.name].expected
-    chosen = best if verdict == ADD and best is not None else reference
+    likely = best is not None and expected is not None and expected.mean < 0
+    chosen = best if likely and verdict != ALONE and best is not None else reference
     text = "" if expected is None else expected.text()
     if verdict == ADD:
         assert best is not None
@@ -178,12 +179,19 @@ def _answer(race: FleetRace, cut: bool) -> Advice:
             f"Train {reference.name}: no second task is likely to lower its RMSE by {100 * INDIFFERENT:.0f} % or more; the best, "
             f"{best.name if best else 'none'}, is expected to change it by {text} on units not trained on."
         )
+    elif likely and best is not None:
+        answer = (
+            f"Likely, not sure: add {_spoken(best)}: RMSE {text} on units not trained on, against {reference.name}."
+        )
     else:
-        answer = f"Undecided: {best.name if best else 'no second task'} {text} on units not trained on, against {reference.name}."
+        answer = (
+            f"Likely, not sure: train {reference.name}: the best second task, {best.name if best else 'none'}, is expected to "
+            f"change its RMSE by {text} on units not trained on."
+        )
     return Advice(
         name=race.fleet.name,
         verdict=verdict,
-        best=chosen.name if verdict != "undecided" or best is None else best.name,
+        best=chosen.name,
         reference=reference.name,
         raced=tuple(rows.values()),
         labels=race.labels,
@@ -206,7 +214,7 @@ def _unknown(race: FleetRace, best: Way | None, verdict: str, cut: bool) -> str:
     laps = max((len(laps) for laps in race.laps.values()), default=0)
     parts = [
         f"Raced on {failures} failed units, out of fold, {laps} lap{'s' * (laps != 1)}; intervals are 90 %, by the rule of "
-        f"{rule.fitted['cases']} cases in {rule.fitted['groups']} groups of data."
+        f"{rule.fitted['cases']} cases in {rule.fitted['groups']} groups of data{_so_far(rule)}."
     ]
     weights = [task.weight or 0.0 for task in race.conventions.tasks]
     together = len(best.tasks) if best is not None else 0
@@ -225,6 +233,12 @@ def _unknown(race: FleetRace, best: Way | None, verdict: str, cut: bool) -> str:
             f"The budget ended before {', '.join(left)} ran." if left else "The budget ended before all laps were run."
         )
     return " ".join(parts)
+
+
+def _so_far(rule: Rule) -> str:
+    """That the study is not complete, if it is not."""
+    draws, planned = rule.fitted.get("draws", 0), rule.fitted.get("planned", 0)
+    return f", of which {draws} of {planned} draws are measured so far" if draws < planned else ""
 
 
 def options_of(way: Way, conventions: Conventions, some_suspended: bool) -> tuple[str, ...]:
