@@ -7,10 +7,13 @@ import numpy as np
 
 from grace.alignment.decide import STUDY
 from grace.core.stats import HIGHER, LOWER, student
+from grace.validity.advice_study import AdviceStudy
+from grace.validity.advice_tables import report
 from grace.validity.judge import base_rate, edge
 from grace.validity.policies import SOURCE_RULE, noise_floor, source_losses
 from grace.validity.study import families_of
 from tests.docs.figures import (
+    ROOT,
     SETS,
     case,
     cases,
@@ -174,8 +177,5 @@ def test_what_the_pages_say_of_the_study() -> None:
 
 
 def test_the_page_of_the_second_study_is_what_the_command_prints() -> None:
-    from grace.validity.advice_study import AdviceStudy
-    from grace.validity.advice_tables import report
-
     page = (ROOT / "docs" / "validity.md").read_text()
     assert page.split("<!-- advice -->\n")[1].split("<!-- end advice -->")[0] == report(AdviceStudy.read())
