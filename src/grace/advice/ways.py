@@ -55,11 +55,11 @@ class Way:
 
 def alone(size: str, suspended: bool) -> list[Way]:
     """RUL alone in the ways that a second task is held against, the fastest first: a narrow and a wide trunk, and what suspended
-    units say, where there are any. Of a size without a narrow one it is that size."""
-    said = (IGNORE, BOUND, HAZARD) if suspended else (IGNORE,)
-    narrow = kind_of(size) + NARROW
-    sizes = dict.fromkeys((narrow, kind_of(size))) if has_narrow(size) else (size,)
-    return [Way(one, word) for one in sizes for word in said]
+    units say, where there are any; their likelihood on the first trunk alone. Of a size without a narrow one it is that size."""
+    said = (IGNORE, BOUND) if suspended else (IGNORE,)
+    first, *others = (kind_of(size) + NARROW, kind_of(size)) if has_narrow(size) else (size,)
+    told = [Way(first, HAZARD)] if suspended else []
+    return [*(Way(first, word) for word in said), *told, *(Way(one, word) for one in others for word in said)]
 
 
 def beside(tasks: Sequence[Task], size: str, suspended: bool) -> list[Way]:

@@ -39,7 +39,8 @@ def picture(study: AdviceStudy) -> Spec:
     y: Spec = {"field": "effect", "type": "quantitative", "scale": domain, "axis": ticks,
                "title": "what training then showed, %"}  # fmt: skip
     names = [word for word in COLOURS if any(row["came to"] == word for row in values)]
-    colour: Spec = {"field": "came to", "type": "nominal", "legend": {"title": None, "orient": "bottom", "columns": 4},
+    legend: Spec = {"title": None, "orient": "bottom", "columns": 4, "symbolOpacity": 1}
+    colour: Spec = {"field": "came to", "type": "nominal", "legend": legend,
                     "scale": {"domain": names, "range": [COLOURS[name] for name in names]}}  # fmt: skip
     diagonal = [{"expected": -EDGE, "effect": -EDGE}, {"expected": EDGE, "effect": EDGE}]
     layers = [
