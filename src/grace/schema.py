@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-DEEPEST = 32
-"""Levels of lists and objects in each other; what GRACE writes has at most 12."""
+DEEPEST = 64
+"""Levels of lists and objects in each other; a checkpoint's header has some 30."""
 WHOLE = range(-(1 << 63), 1 << 64)
 """Whole numbers that are read."""
 
@@ -139,7 +139,7 @@ _NAMES |= {list: "a list", tuple: "a list", Mapping: "an object"}
 
 def _said(value: Any, hint: Any, where: str) -> Words:
     kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    names = dict.fromkeys(_NAMES.get(get_origin(kind) or kind, str(kind)) for kind in kinds)
+    names = dict.fromkeys(_NAMES.get(get_origin(kind) or kind, getattr(kind, "__name__", "")) for kind in kinds)
     found = _NAMES.get(type(value), type(value).__name__)
     shown = f" {value!r:.40}" if isinstance(value, str | float | int | bool) else ""
     return f"{where} should be {' or '.join(names)}, found {found}{shown}"

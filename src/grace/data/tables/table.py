@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
+import os
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, TypeVar
 
 import polars as pl
@@ -69,7 +72,8 @@ class Table:
     def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
         """The rows of a frame made from these, streamed; refused where a file is damaged, or a value not of its column's type."""
         try:
-            return frame.collect(engine="streaming")
+            with panics_as_errors(self.files):
+                return frame.collect(engine="streaming")
         except (OSError, pl.exceptions.PolarsError) as error:
             raise unreadable(self.path, error) from None
 
@@ -264,6 +268,29 @@ def _frame_sha256(frame: pl.DataFrame) -> str:
         else:
             digest.update(json.dumps(series.cast(pl.String).to_list()).encode())
     return digest.hexdigest()
+
+
+@contextmanager
+def panics_as_errors(files: Iterable[Path]) -> Iterator[None]:
+    """Where polars reads Parquet, its panics over damaged files as errors: no traceback of Rust on standard error, and no exception
+    that ``except Exception`` does not catch."""
+    if not any(file.suffix.lower() == ".parquet" for file in files):
+        yield
+        return
+    sys.stderr.flush()
+    with TemporaryFile() as kept, ExitStack() as after:
+        saved = os.dup(2)
+        after.callback(os.close, saved)
+        os.dup2(kept.fileno(), 2)
+        after.callback(os.dup2, saved, 2)
+        try:
+            yield
+        except pl.exceptions.PanicException as panic:
+            raise pl.exceptions.ComputeError(f"damaged Parquet ({str(panic).splitlines()[0][:100]})") from None
+        finally:
+            kept.seek(0)
+            if b"panicked at" not in (said := kept.read()):
+                os.write(saved, said)
 
 
 def unreadable(file: Path, error: Exception) -> GraceError:
