@@ -10,7 +10,8 @@ import polars as pl
 
 from grace.data.cmapss.ncmapss import read_flights
 from grace.data.tables.columns import TRAIN
-from grace.data.tables.table import Table, panics_as_errors, unreadable
+from grace.data.tables.panics import panics_as_errors
+from grace.data.tables.table import Table, unreadable
 from grace.data.tables.text import TEXT, Dialect, ending, scan_text
 from grace.errors import GraceError
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, TypeVar
 
 import polars as pl
@@ -18,6 +15,7 @@ import polars as pl
 from grace.data.fleet import AGE
 from grace.data.identity import Stamp, combined, sha256, stamps
 from grace.data.tables.columns import ROLES, Columns, TableSource
+from grace.data.tables.panics import panics_as_errors
 from grace.data.tables.text import MISSING, TEXT, ending, fault_of, refuse_unclear_dates, text_of
 from grace.data.tasks import CLASS, Task
 from grace.errors import GraceError
@@ -268,29 +266,6 @@ def _frame_sha256(frame: pl.DataFrame) -> str:
         else:
             digest.update(json.dumps(series.cast(pl.String).to_list()).encode())
     return digest.hexdigest()
-
-
-@contextmanager
-def panics_as_errors(files: Iterable[Path]) -> Iterator[None]:
-    """Where polars reads Parquet, its panics over damaged files as errors: no traceback of Rust on standard error, and no exception
-    that ``except Exception`` does not catch."""
-    if not any(file.suffix.lower() == ".parquet" for file in files):
-        yield
-        return
-    sys.stderr.flush()
-    with TemporaryFile() as kept, ExitStack() as after:
-        saved = os.dup(2)
-        after.callback(os.close, saved)
-        os.dup2(kept.fileno(), 2)
-        after.callback(os.dup2, saved, 2)
-        try:
-            yield
-        except pl.exceptions.PanicException as panic:
-            raise pl.exceptions.ComputeError(f"damaged Parquet ({str(panic).splitlines()[0][:100]})") from None
-        finally:
-            kept.seek(0)
-            if b"panicked at" not in (said := kept.read()):
-                os.write(saved, said)
 
 
 def unreadable(file: Path, error: Exception) -> GraceError:
