@@ -70,7 +70,8 @@ class Baseline(nn.Module):
             ValueError: So it is.
         """
         count = 1 if self.reads_age else self.statistics.count(columns)
-        if not self._fits(count) or self.cuts.shape != (2,):
+        double = all(t.dtype == torch.float64 for t in self.buffers() if t.is_floating_point())
+        if not double or not self._fits(count) or self.cuts.shape != (2,):
             raise ValueError(f"the tensors of {type(self).__name__} should fit each other and {count} statistics")
 
     def _fits(self, count: int) -> bool:

@@ -50,6 +50,8 @@ def check_state(state: Any) -> None:
         _check_conditioner(member["conditioner"], where)
         for name, tensor in member["weights"].items():
             _check_weights(f"{where}.{name}", tensor)
+    features = members[0]["conditioner"]["features"]
+    _need(all(one["conditioner"]["features"] == features for one in members), "members should have the same features")
     _check_interval(interval, len(members))
     if state.get("survival") is not None:
         _check_survival(state["survival"])
@@ -84,8 +86,8 @@ def _check_conditioner(found: Mapping[str, Any], where: str) -> None:
 def _check_interval(found: Mapping[str, Any], members: int) -> None:
     """Expected sizes of errors of ``K`` members, and the scores of ``M`` windows."""
     count, _ = _shape("interval.size", found["size"], None, KNOTS)
-    most = PARTS if members == 1 else members
-    _need(1 <= count <= most, f"interval.size should be of 1 to {most} networks, found {count}")
+    fits = 1 <= count <= PARTS if members == 1 else count == members
+    _need(fits, f"interval.size should be of {members} networks, found {count}")
     (windows,) = _shape("interval.score", found["score"], None)
     for name in ("member", "weight"):
         _shape(f"interval.{name}", found[name], windows)

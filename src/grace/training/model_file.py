@@ -98,16 +98,20 @@ def load_model(path: Path) -> TrainedNetwork:
         members = tuple(_member(spec, one) for one in state["members"])
         seen = state.get("survival")
         survival = None if seen is None else OutOfFold.of_state(seen)
+        made = Interval(interval["level"], float(spec.conventions.cap), **arrays)
     except (*MALFORMED, RuntimeError) as error:  # RuntimeError: of torch, with a line a tensor
         words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
         raise DamagedError(path, " ".join(words.split())[:300]) from None
-    made = Interval(interval["level"], float(spec.conventions.cap), **arrays)
     return TrainedNetwork(members, spec, made, tuple(state.get("table", ())), survival)
 
 
 def _member(spec: RunSpec, state: dict[str, Any]) -> Member:
     c = state["conditioner"]
     arrays, settings = {name: c[name].numpy() for name in ARRAYS}, spec.conventions.settings
+    if len(arrays["unit"]) != len(settings):
+        raise ValueError(
+            f"the settings should be {', '.join(settings) or 'none'}, found units of {len(arrays['unit'])}"
+        )
     seen = Seen(*(c[name].numpy() for name in RANGES)) if set(RANGES) <= c.keys() else None
     conditioner = Conditioner(tuple(c["features"]), **arrays, settings=settings, step=c.get("step", 0.0), seen=seen)
     return Member(_model(spec, conditioner, state["weights"]).eval(), conditioner)

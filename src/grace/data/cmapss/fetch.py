@@ -100,11 +100,16 @@ def _from_first(
             finally:
                 part.unlink()  # right or wrong, it is not worth resuming
         except _SourceError as error:
-            reasons.append(f"{source}: {error}")
+            reasons.append(f"{source}: {_line(str(error))}")
     raise GraceError(
         f"C-MAPSS should be had from one of {len(sources)} sources. Found: {'; '.join(reasons)}. "
         "Download the zip by hand and give it: grace data fetch --from FILE.zip."
     )
+
+
+def _line(text: str) -> str:
+    """A server's words as a short line."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
 
 
 class _SourceError(Exception):
@@ -196,7 +201,7 @@ def _extract(archive: Path, folder: Path, missing: Mapping[str, str]) -> list[st
                     return _write(nested, folder, missing)
             return _write(opened, folder, missing)
     except DAMAGED as error:
-        raise _SourceError(f"no usable zip archive ({' '.join(str(error).split())[:100]})") from None
+        raise _SourceError(f"no usable zip archive ({error})") from None
     except FileNotFoundError:
         raise _SourceError("no such file") from None
     except OSError as error:
