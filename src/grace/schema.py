@@ -7,6 +7,7 @@ import math
 import types
 from collections.abc import Iterable, Mapping
 from functools import cache
+from sys import float_info
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 DEEPEST = 64
@@ -19,14 +20,14 @@ Words = str
 
 
 def parsed(text: str, *, finite: bool = True) -> Any:
-    """JSON values; ``finite`` refuses NaN and infinity, which are no JSON.
+    """JSON values; ``finite`` refuses NaN and infinity, which are no JSON, and numbers beyond double precision or 64 bits.
 
     Raises:
-        ValueError: It is no JSON, nested deeper than :data:`DEEPEST`, or a number is none of double precision or of 64 bits.
+        ValueError: It is no JSON, nested deeper than :data:`DEEPEST`, or holds such a number.
     """
     deep = ValueError(f"lists or objects nested deeper than {DEEPEST}")
     try:
-        values = json.loads(text, parse_int=_whole, parse_float=_float, parse_constant=_refused if finite else None)
+        values = json.loads(text, **_NUMBERS) if finite else json.loads(text)
     except RecursionError:
         raise deep from None
     if _deeper(values, DEEPEST):
@@ -48,6 +49,9 @@ def _float(text: str) -> float:
 
 def _refused(text: str) -> float:
     raise ValueError(f"{text}, which is no number of JSON")
+
+
+_NUMBERS: dict[str, Any] = {"parse_int": _whole, "parse_float": _float, "parse_constant": _refused}
 
 
 def _deeper(values: Any, levels: int) -> bool:
@@ -120,7 +124,7 @@ def _fault_inside(value: Any, args: tuple[Any, ...], where: str) -> Words:
 
 def _is(value: Any, kind: Any) -> bool:
     if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= float_info.max
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return value is None if kind in (None, type(None)) else isinstance(value, kind)

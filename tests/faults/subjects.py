@@ -24,6 +24,7 @@ from grace.data.simulated.fleet import Simulation, simulate
 from grace.data.tables.columns import Columns
 from grace.data.tables.read import read_table
 from grace.data.tables.units import read_units
+from grace.errors import UnitError
 from grace.formats import checksum
 from grace.training.checkpoint import load, save
 from grace.training.model_file import NETWORK, load_model, save_model
@@ -35,6 +36,8 @@ from tests.faults.mutate import Rng, another, damaged, of_lines, of_tree
 from tests.faults.verdict import Subject
 
 Damage = Callable[[Rng, bytes], bytes]
+NONE = ("", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "-", "--", "?")
+"""What stands for a missing reading, by docs/your-own-engines.md."""
 COLUMNS = Columns(engine="id", time="t")
 
 
@@ -103,31 +106,52 @@ def _tsv() -> bytes:
 
 
 def _read_table(path: Path) -> tuple[Any, list[str]]:
-    found = read_table(path, COLUMNS, ("a", "b"))
-    return found, [line for line in found.done if line != "read with fields between tabs"]
+    """As ``grace predict`` reads: an engine that cannot be read is left out, a missing reading is carried on."""
+    found = read_table(path, COLUMNS, ("a", "b"), leave_out=UnitError)
+    done = [line for line in found.done if line != "read with fields between tabs"]
+    return found, [*done, *found.left_out, *found.columns[2:]]
+
+
+def _as_told(rows: list[tuple[Any, float, Any]], found: Any) -> bool:
+    """Whether a fleet holds these rows (engine, time, values), in their order and without those of engines that it says are left
+    out; of values that are missing the engine's last one before, and NaN before the first."""
+    key = type(rows[0][0]) if rows else str
+    gone = {key(name) for name in map(str, found.left_out)}
+    rows = sorted((row for row in rows if row[0] not in gone), key=lambda row: row[:2])
+    last: dict[Any, Any] = {}
+    for number, (engine, time, values) in enumerate(rows):
+        filled = np.where(np.isnan(values), last.get(engine, np.full(2, np.nan)), values)
+        rows[number] = engine, time, filled
+        last[engine] = filled
+    engines = [key(str(found.engines[e])) for e in found.engine_of_row()]
+    same = engines == [row[0] for row in rows]
+    return same and np.array_equal(found.values[:, :2], np.array([row[2] for row in rows]), equal_nan=True)
 
 
 def _table_true(path: Path, found: Any) -> bool:
-    """Whether these are the rows of the file as the csv module of Python reads them, by engine and time."""
-    text = path.read_bytes().decode("utf-8-sig")
-    rows = list(csv.DictReader(io.StringIO(text), delimiter="\t" if path.suffix == ".tsv" else ","))
-    try:
-        numbers = [[float(row[name].strip()) for name in ("t", "a", "b")] for row in rows]
-    except (ValueError, KeyError, AttributeError, TypeError):
-        return False
-    names = [row["id"].strip() for row in rows]
-    key = _key_of(names)
-    order = sorted(range(len(rows)), key=lambda n: (key(names[n]), numbers[n][0]))
-    engine = [key(str(found.engines[e])) for e in found.engine_of_row()]
-    values = np.array([numbers[n][1:] for n in order])
-    return engine == [key(names[n]) for n in order] and np.array_equal(found.values, values)
+    """Whether these are the rows of the file as the csv module of Python reads them."""
+    text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", " ")
+    lines = list(csv.DictReader(io.StringIO(text), delimiter="\t" if path.suffix == ".tsv" else ","))
+    key = _key_of([str(line["id"]).strip() for line in lines])
+    gone = {key(name) for name in map(str, found.left_out)}
+    rows = []
+    for line in lines:
+        if key(str(line["id"])) in gone:
+            continue
+        texts = [(line[name] or "").strip() for name in ("t", "a", "b")]
+        try:
+            time, *values = (math.nan if text in NONE else float(text) for text in texts)
+        except ValueError:
+            return False
+        rows.append((key(str(line["id"])), time, np.array(values)))
+    return _as_told(rows, found)
 
 
 def _key_of(names: list[str]) -> Callable[[str], Any]:
     """What engines are told apart and ordered by: numbers where all are, else texts."""
     return (
         float
-        if all(re.fullmatch(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?|[+-]?inf", name, re.ASCII) for name in names)
+        if all(re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf", name, re.ASCII) for name in names)
         else str
     )
 
@@ -156,12 +180,11 @@ def _damage_parquet(rng: Rng, content: bytes) -> bytes:
 
 
 def _parquet_true(path: Path, found: Any) -> bool:
-    """Whether the bytes of the values stand in the file where they were written."""
-    content, (a, b) = path.read_bytes(), _parquet_places()
-    same = [
-        content[at : at + 8 * 120] == np.ascontiguousarray(found.values[:, i]).tobytes() for i, at in enumerate((a, b))
-    ]
-    return all(same) and found.engines.tolist() == [1, 2, 3] and found.last_time.tolist() == [40, 40, 40]
+    """Whether these are the values whose bytes stand in the file where they were written."""
+    content = path.read_bytes()
+    a, b = (np.frombuffer(content[at : at + 8 * 120]) for at in _parquet_places())
+    rows = [(1.0 + row // 40, 1.0 + row % 40, np.array([a[row], b[row]])) for row in range(120)]
+    return _as_told(rows, found)
 
 
 @cache

@@ -37,6 +37,6 @@ def test_the_judge_knows_a_sound_file_a_silent_change_and_a_traceback(tmp_path: 
         return Subject("test", lambda rng, folder: folder, lambda path: (found, []), lambda path, one: one == 1)
 
     assert judged(subject(1), range(3), tmp_path).counts == {SAME: 3}
-    assert judged(subject(2), range(1), tmp_path).failures == ["test, seed 0: silently other numbers"]
+    assert judged(subject(2), range(1), tmp_path).failures == ["test, seed 0: other numbers than the file's"]
     broken = Subject("test", lambda rng, folder: folder, lambda path: 1 / 0, lambda path, one: True)  # type: ignore[arg-type, return-value]
     assert "ZeroDivisionError" in judged(broken, range(1), tmp_path).failures[0]

@@ -33,7 +33,8 @@ class Subject:
         name: What it is called in the table.
         damage: A damaged one in a folder, by seed: the path.
         read: What GRACE makes of it, and the lines that it says.
-        true: Whether that is what the file holds, by a reader of its own or by the undamaged content.
+        true: Whether that is what the file holds, by a reader of its own or by the undamaged content; without what is said to be
+            left out.
     """
 
     name: str
@@ -80,9 +81,9 @@ def _verdict(subject: Subject, path: Path) -> str:
             return REFUSED if words and "\n" not in words and len(words) < 1000 else f"no line: {words[:100]!r}"
     if other := [str(one.message) for one in caught if not issubclass(one.category, GraceWarning)]:
         return f"a warning of others: {other[0][:100]}"
-    if subject.true(path, found):
-        return SAME
-    return SAID if caught or list(lines) else "silently other numbers"
+    if not subject.true(path, found):
+        return "other numbers than the file's"
+    return SAID if caught or list(lines) else SAME
 
 
 @contextmanager
