@@ -32,7 +32,7 @@ class Conventions:
 
     Attributes:
         cap: Largest RUL that a target may have, cycles: ``min(RUL, cap)``.
-        window: Length of a window, cycles.
+        window: Length of a window, cycles, at most :data:`LARGEST_WINDOW`.
         stride: Step between the windows of one engine, cycles.
         features: Columns that the network sees; :data:`~grace.data.fleet.AGE` is made of the times.
         conditions: Number of operating conditions, or 0 to find it from the settings.
