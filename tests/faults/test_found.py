@@ -355,6 +355,7 @@ def test_a_server_that_says_a_byte_at_a_time_does_not_hang_it(
 def test_types_are_looked_at_inside() -> None:
     assert fault({"a": [1, 2.5, None]}, dict[str, list[float | None]], "x") == ""
     assert fault({"a": [1, True]}, dict[str, list[float]], "x") == "x.a[1] should be a number, found true or false True"
+    assert fault(10**400, int | float, "n").startswith("n should be a whole number or a number")
     assert fault(1.0, int, "n") == "n should be a whole number, found a number 1.0"
     assert fault((1, "a"), tuple[int, int], "p") == "p[1] should be a whole number, found text 'a'"
     assert fault((1,), tuple[int, int], "p") == "p should hold 2 values, found 1"

@@ -80,7 +80,7 @@ class Conventions:
         if self.conditions < 0:
             raise GraceError(f"`conditions` should be 0 (find them) or a positive number. Found {self.conditions}.")
         healthy, critical = self.health_cuts
-        if not healthy > critical > 0:
+        if not LARGEST_RUL >= healthy > critical > 0:
             raise GraceError(
                 f"`health_cuts` should be HEALTHY > CRITICAL > 0 {self.unit}. Found {healthy}, {critical}."
             )
