@@ -19,9 +19,12 @@ from typing import Any, TypeVar
 from grace import __version__
 from grace.errors import GraceError, GraceWarning
 from grace.files import unreadable, write_text
+from grace.schema import fault_of_fields, parsed
 
 T = TypeVar("T")
 Body = dict[str, Any]
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+"""What code raises that is given values of another kind than it expects."""
 
 
 class DamagedError(GraceError):
@@ -89,7 +92,7 @@ class Format:
         try:
             for step in range(version, self.version):
                 body = self.steps[step](body)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except MALFORMED as error:
             raise DamagedError(path, f"{type(error).__name__} {error}") from None
         return body
 
@@ -108,7 +111,7 @@ class Format:
         Raises:
             GraceError: The file is missing or damaged, or see :meth:`accept`.
         """
-        values = _values(path)
+        values = json_object(path)
         if isinstance(values.get("format"), str):
             version, body = self.accept(values, path), values.get("body")
             if not isinstance(body, dict) or values.get("sha256") != checksum(body):
@@ -124,13 +127,18 @@ class Format:
         Raises:
             GraceError: It is missing or no JSON.
         """
-        values = _values(path)
+        values = json_object(path)
         return values.get("format") == self.name and values.get("version") == self.version
 
 
-def _values(path: Path) -> dict[str, Any]:
+def json_object(path: Path) -> dict[str, Any]:
+    """The values of a JSON file; the one reader of such files.
+
+    Raises:
+        GraceError: It cannot be read, or is no object, or see :func:`grace.schema.parsed`.
+    """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise unreadable(path, error) from None
     except ValueError as error:
@@ -163,7 +171,7 @@ def built(kind: type[T], values: Mapping[str, Any], what: str) -> T:
     """A dataclass from values: what is missing takes its default, what is not known is left out with a warning.
 
     Raises:
-        DamagedError: A field without a default is missing.
+        DamagedError: A field without a default is missing, or the value of one is not of its type.
     """
     known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
     missing = [n for n, f in known.items() if n not in values and f.default is MISSING and f.default_factory is MISSING]
@@ -171,7 +179,10 @@ def built(kind: type[T], values: Mapping[str, Any], what: str) -> T:
         raise DamagedError(what, f"no field {missing[0]!r} among {', '.join(sorted(values))[:80]}")
     if unknown := sorted(set(values) - set(known)):
         warnings.warn(f"{what}: left out {', '.join(unknown)}, which this version does not know.", GraceWarning, 3)
-    return kind(**{name: value for name, value in values.items() if name in known})
+    given = {name: value for name, value in values.items() if name in known}
+    if words := fault_of_fields(kind, given):
+        raise DamagedError(what, words)
+    return kind(**given)
 
 
 def _plain(value: Any) -> Any:

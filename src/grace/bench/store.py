@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grace.errors import GraceError
+from grace.errors import GraceError, GraceWarning
 from grace.files import set_aside, unwritable
 from grace.formats import DamagedError
 from grace.training.record import DONE, FAILED, RECORD, Record
@@ -37,8 +38,23 @@ class Store:
         return Record.read(path) if path.exists() else None
 
     def all_records(self) -> list[Record]:
-        """Every record, by file name; at least one."""
-        return [Record.read(path) for path in self.paths()]
+        """Every record, by file name; at least one.
+
+        Raises:
+            GraceError: A record is of a newer version, or all are damaged.
+
+        Warns:
+            GraceWarning: A damaged record is left out.
+        """
+        paths, found = self.paths(), []
+        for path in paths:
+            try:
+                found.append(Record.read(path))
+            except DamagedError as error:
+                if path is paths[-1] and not found:
+                    raise
+                warnings.warn(f"left out: {error}", GraceWarning, 2)
+        return found
 
     def paths(self) -> list[Path]:
         """The file of every record, at least one, in ``records/`` or, where that is missing, in the folder itself."""
@@ -91,7 +107,11 @@ class Store:
         return {spec.id: self._state(spec.id) for spec in specs}
 
     def _state(self, run: str) -> str:
-        record = self.record(run)
+        try:
+            record = self.record(run)
+        except DamagedError as error:  # not done: a sweep sets it aside and makes the run
+            warnings.warn(str(error), GraceWarning, 2)
+            record = None
         if record is not None:
             return record.status
         if not self._lock_path(run).exists():

@@ -18,6 +18,8 @@ from grace.training.record import DONE, Record
 PROTOCOLS = ("honest", "source")
 METRICS = ("rmse", "score", "rmse_uncapped", "score_uncapped", "macro_f1")
 LARGER_IS_BETTER = ("macro_f1",)
+NAMED = ("dataset", "method", "seed", "protocol")
+"""What a spec has to say for its record to stand in a table."""
 
 Values = Mapping[str, Mapping[int, float]]
 """A figure by method and seed."""
@@ -101,10 +103,11 @@ def engine_error(records: Sequence[Record], capped: bool = True) -> float:
     """Standard error over test engines, which all read, of the mean RMSE of some runs; NaN where they hold no predictions."""
     squared = []
     for record in records:
-        if not record.predictions:
+        cap = record.spec.get("conventions", {}).get("cap", math.nan)
+        if not record.predictions or (capped and math.isnan(cap)):
             return math.nan
         true = np.asarray(record.predictions["true"], dtype=float)
-        label = np.minimum(true, record.spec["conventions"]["cap"]) if capped else true
+        label = np.minimum(true, cap) if capped else true
         squared.append((np.asarray(record.predictions["rul"], dtype=float) - label) ** 2)
     if len({len(row) for row in squared}) != 1:
         return math.nan
@@ -117,10 +120,14 @@ def values_by_seed(records: Iterable[Record], metric: str, protocol: str) -> dic
     check_one_of("protocol", protocol, PROTOCOLS)
     values: dict[str, dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for record in records:
+        if missing := [name for name in NAMED if name not in record.spec]:
+            raise GraceError(
+                f"Record {record.id} should have {missing[0]} in its spec. Found none. Remove it and make it again."
+            )
         if record.status != DONE or (protocol == "honest" and record.spec["protocol"] != "honest"):
             continue
         figures = (record.test or record.validation) if protocol == "honest" else record.source
-        if metric not in figures:
+        if figures.get(metric) is None:
             raise GraceError(
                 f"Record {record.id} should hold {metric} under the protocol {protocol}. Found none of it."
             )

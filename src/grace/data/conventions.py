@@ -16,6 +16,8 @@ USED_SENSORS = (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 21)
 FEATURES = tuple(f"sensor_{number}" for number in USED_SENSORS)
 MAX_CONDITIONS = 8
 """Operating conditions that are looked for, at most."""
+LARGEST_RUL, LARGEST_WINDOW = 1e12, 10_000
+"""Beyond these a setting is a mistake, and a batch of windows some gigabytes."""
 SCALES = ("cap", "health_cuts", "window")
 """Fields of :class:`Conventions` that a table's units set, see :meth:`Conventions.scaled_to`."""
 LIFE_QUANTILE, ROWS_SHARE, LEAST_WINDOW = 0.8, 0.3, 5
@@ -30,7 +32,7 @@ class Conventions:
 
     Attributes:
         cap: Largest RUL that a target may have, cycles: ``min(RUL, cap)``.
-        window: Length of a window, cycles.
+        window: Length of a window, cycles, at most :data:`LARGEST_WINDOW`.
         stride: Step between the windows of one engine, cycles.
         features: Columns that the network sees; :data:`~grace.data.fleet.AGE` is made of the times.
         conditions: Number of operating conditions, or 0 to find it from the settings.
@@ -66,13 +68,19 @@ class Conventions:
         for name in ("cap", "near_failure"):
             if not 0 < (value := getattr(self, name)) < np.inf:
                 raise GraceError(f"`{name}` should be above 0 {self.unit}. Found {value}.")
+            if value > LARGEST_RUL:
+                raise GraceError(f"`{name}` should be at most {LARGEST_RUL:g} {self.unit}. Found {value:g}.")
         for name in ("window", "stride"):
             if (value := getattr(self, name)) < 1:
                 raise GraceError(f"`{name}` should be at least 1 cycle. Found {value}.")
+        if self.window > LARGEST_WINDOW:
+            raise GraceError(
+                f"`window` should be at most {LARGEST_WINDOW} cycles. Found {self.window}. Take a shorter one."
+            )
         if self.conditions < 0:
             raise GraceError(f"`conditions` should be 0 (find them) or a positive number. Found {self.conditions}.")
         healthy, critical = self.health_cuts
-        if not healthy > critical > 0:
+        if not LARGEST_RUL >= healthy > critical > 0:
             raise GraceError(
                 f"`health_cuts` should be HEALTHY > CRITICAL > 0 {self.unit}. Found {healthy}, {critical}."
             )

@@ -88,6 +88,12 @@ def as_fleet(
 
 def _counted(fleet: Fleet, leave_out: bool) -> Fleet:
     """A fleet of C-MAPSS's columns, whose RUL follows from the count of rows; engines with gaps are left out, or refused."""
+    if isinstance(fleet.time, np.ndarray) and len(parts := np.flatnonzero(fleet.time != np.rint(fleet.time))):
+        owner = fleet.engines[fleet.engine_at(parts[:1])[0]]
+        raise GraceError(
+            f"{fleet.name}, engine {owner}: a cycle should be a whole number. Found {fleet.time[parts[:1]][0]:g}. "
+            "Restore the rows."
+        )
     steps = np.diff(fleet.rul())
     gap = steps != -1
     gap[fleet.starts[1:-1] - 1] = False

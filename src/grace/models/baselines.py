@@ -63,6 +63,21 @@ class Baseline(nn.Module):
         """RUL ``[B]`` of inputs, float64 ``[B, S]``, as scikit-learn predicts it."""
         raise NotImplementedError
 
+    def check(self, columns: int) -> None:
+        """Refuse tensors that do not belong together, or read others than the statistics of windows with so many columns.
+
+        Raises:
+            ValueError: So it is.
+        """
+        count = 1 if self.reads_age else self.statistics.count(columns)
+        double = all(t.dtype == torch.float64 for t in self.buffers() if t.is_floating_point())
+        if not double or not self._fits(count) or self.cuts.shape != (2,):
+            raise ValueError(f"the tensors of {type(self).__name__} should fit each other and {count} statistics")
+
+    def _fits(self, count: int) -> bool:
+        """Whether its own tensors do."""
+        raise NotImplementedError
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """RUL in cycles ``[B]`` and health logits ``[B, 3]``."""
         if x.dim() == 3:
@@ -99,6 +114,12 @@ class Tree(Baseline):
                 raise ValueError(f"`{name}` of a tree of {count} nodes should be one of them")
         if not 0 <= self._steps < count:
             raise ValueError(f"depth {self._steps} of a tree of {count} nodes")
+
+    def _fits(self, count: int) -> bool:
+        nodes = (self.feature, self.threshold, self.left, self.right, self.value)
+        whole = all(t.dtype == torch.int64 for t in (self.feature, self.left, self.right, self.roots))
+        known = bool(((self.feature >= 0) & (self.feature < count)).all())
+        return whole and known and {t.shape for t in nodes} == {self.value.shape} and self.start.dim() == 0
 
     @classmethod
     def fitted(cls, x: Values, rul: Values) -> dict[str, Any]:
@@ -143,6 +164,9 @@ class Ridge(Baseline):
     coefficients: Tensor
     intercept: Tensor
 
+    def _fits(self, count: int) -> bool:
+        return {t.shape for t in (self.mean, self.scale, self.coefficients)} == {(count,)} and self.intercept.dim() == 0
+
     @classmethod
     def fitted(cls, x: Values, rul: Values) -> dict[str, Any]:
         """Mean, scale and coefficients ``[S]``, and the intercept."""
@@ -170,6 +194,10 @@ class Age(Baseline):
     reads_age = True
     age: Tensor
     value: Tensor
+
+    def _fits(self, count: int) -> bool:
+        same = self.age.dim() == 1 and self.age.shape == self.value.shape
+        return same and len(self.age) > 0 and bool((self.age.diff() >= 0).all())
 
     @classmethod
     def fitted(cls, x: Values, rul: Values) -> dict[str, Any]:

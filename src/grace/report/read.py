@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,13 +14,13 @@ from grace.alignment.study import Study
 from grace.bench.store import Store
 from grace.bench.ways import way_of
 from grace.errors import GraceError
+from grace.formats import MALFORMED, json_object
 from grace.report.estimates import VIEWS, figures
 from grace.training.record import DONE, Record, task_line
 
 T = TypeVar("T")
 FEW_FAILURES = "few-failures"
 """Folder beside the records of a sweep, with those that :mod:`grace.bench.ways` compares."""
-MALFORMED = (GraceError, KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def _sound(paths: Iterable[Path], read: Callable[[Path], T], left: list[tuple[st
     for path in paths:
         try:
             yield read(path)
-        except MALFORMED as error:
+        except (GraceError, *MALFORMED) as error:
             words = str(error) if isinstance(error, GraceError) else f"damaged: {type(error).__name__} {error}"
             left.append((path.name, words.replace(f"{path.parent}/", "")))
 
@@ -101,7 +100,7 @@ def _of_few_failures(path: Path) -> Record:
 
 
 def _diagnosed(path: Path) -> Diagnosed:
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = json_object(path)
     rho, recipe = found["rho"], RECIPES[found["recipe"]]
     mean, low, high = (_number(rho[name]) for name in ("mean", "low", "high"))
     if not -1 <= low <= mean <= high <= 1:

@@ -14,7 +14,8 @@ from torch import Tensor, contiguous_format, uint8
 
 from grace.clock import part
 from grace.files import replacing, unreadable
-from grace.formats import DamagedError, Format
+from grace.formats import MALFORMED, DamagedError, Format
+from grace.schema import parsed
 
 _TENSOR = "tensor"
 KINDS_1 = {"trained network": "trained network", "checkpoint of runs": "checkpoint"}
@@ -58,8 +59,10 @@ def load(path: Path, kind: Format, device: str = "cpu") -> dict[str, Any]:
     try:
         if "kind" not in header and header["sha256"] != _checksum(header["tree"], tensors):
             raise DamagedError(path, "its content differs from its checksum")
-        tree: dict[str, Any] = _restore(json.loads(header["tree"]), {n: t.to(device) for n, t in tensors.items()})
-    except (KeyError, TypeError, ValueError) as error:
+        tree: dict[str, Any] = _restore(
+            parsed(header["tree"], finite=False), {n: t.to(device) for n, t in tensors.items()}
+        )
+    except MALFORMED as error:
         raise DamagedError(path, f"{type(error).__name__} {error}") from None
     return kind.migrated(tree, version, path)
 

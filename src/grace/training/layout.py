@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -90,3 +91,15 @@ class State:
         """Write back what :meth:`select` took."""
         for name, tensor in self.tensors().items():
             tensor[rows] = getattr(other, name)
+
+
+def check_tensors(found: Mapping[str, Any], known: Mapping[str, Tensor]) -> None:
+    """Refuse values that are not tensors of the shapes and types of those that are known.
+
+    Raises:
+        KeyError, ValueError: One is missing, or is another one.
+    """
+    for name, tensor in known.items():
+        value = found[name]
+        if not isinstance(value, Tensor) or (value.shape, value.dtype) != (tensor.shape, tensor.dtype):
+            raise ValueError(f"{name} should be a tensor of shape {list(tensor.shape)}")

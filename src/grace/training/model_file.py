@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.seen import Seen
-from grace.formats import DamagedError, Format
+from grace.formats import MALFORMED, DamagedError, Format
 from grace.models.baselines import BASELINES
 from grace.models.second_tasks import Head
 from grace.models.units import UNITS
 from grace.training.checkpoint import load, save
 from grace.training.conformal import Interval, constant
 from grace.training.migrations import spec_read_by
+from grace.training.model_check import check_state
 from grace.training.outcome import Member, Run
 from grace.training.spec import RunSpec
 from grace.training.survival import OutOfFold
@@ -90,21 +91,27 @@ def load_model(path: Path) -> TrainedNetwork:
         GraceError: The file is missing or damaged, of another kind, or newer.
     """
     state = load(path, NETWORK)
-    spec, interval = RunSpec.from_json(state["spec"]), state["interval"]
-    arrays = {name: interval[name].numpy() for name in ("size", "member", "score", "weight")}
     try:
+        check_state(state)
+        spec, interval = RunSpec.from_json(state["spec"]), state["interval"]
+        arrays = {name: interval[name].numpy() for name in ("size", "member", "score", "weight")}
         members = tuple(_member(spec, one) for one in state["members"])
-    except (KeyError, ValueError, RuntimeError) as error:  # RuntimeError: of torch, with a line a tensor
-        raise DamagedError(path, f"{type(error).__name__} {error}".splitlines()[0]) from None
-    seen = state.get("survival")
-    survival = None if seen is None else OutOfFold.of_state(seen)
-    made = Interval(interval["level"], float(spec.conventions.cap), **arrays)
+        seen = state.get("survival")
+        survival = None if seen is None else OutOfFold.of_state(seen)
+        made = Interval(interval["level"], float(spec.conventions.cap), **arrays)
+    except (*MALFORMED, RuntimeError) as error:  # RuntimeError: of torch, with a line a tensor
+        words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
+        raise DamagedError(path, " ".join(words.split())[:300]) from None
     return TrainedNetwork(members, spec, made, tuple(state.get("table", ())), survival)
 
 
 def _member(spec: RunSpec, state: dict[str, Any]) -> Member:
     c = state["conditioner"]
     arrays, settings = {name: c[name].numpy() for name in ARRAYS}, spec.conventions.settings
+    if len(arrays["unit"]) != len(settings):
+        raise ValueError(
+            f"the settings should be {', '.join(settings) or 'none'}, found units of {len(arrays['unit'])}"
+        )
     seen = Seen(*(c[name].numpy() for name in RANGES)) if set(RANGES) <= c.keys() else None
     conditioner = Conditioner(tuple(c["features"]), **arrays, settings=settings, step=c.get("step", 0.0), seen=seen)
     return Member(_model(spec, conditioner, state["weights"]).eval(), conditioner)
@@ -113,7 +120,9 @@ def _member(spec: RunSpec, state: dict[str, Any]) -> Member:
 def _model(spec: RunSpec, conditioner: Conditioner, weights: dict[str, Tensor]) -> nn.Module:
     timed = conditioner.step > 0
     if spec.model in BASELINES:
-        return BASELINES[spec.model](weights, timed)
+        baseline = BASELINES[spec.model](weights, timed)
+        baseline.check(conditioner.columns)
+        return baseline
     with torch.random.fork_rng(devices=[]):
         columns, cap = conditioner.columns, float(spec.conventions.cap)
         heads = Head.every(spec.conventions)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from grace.formats import DamagedError, Format, built, rounded
+from grace.schema import fault
 from grace.training.migrations import spec_read_by
 
 
@@ -25,6 +26,22 @@ DONE, FAILED = "done", "failed"
 ENGINE = "2"
 """1: one network at a time through ``nn.LSTM``; where its environment has ``stack``, a first stack with one dropout mask for all.
 2: runs are stacks of one or more, each with its own dropout. Without dropout the numbers are the same to rounding."""
+
+_COLUMN = list[float | None]
+_STORED = {
+    "history": list[dict[str, float | _COLUMN | list[_COLUMN] | None]],
+    "predictions": dict[str, _COLUMN],
+    "tasks": dict[str, dict[str, float | None]],
+    **dict.fromkeys(("validation", "test", "source", "survival"), dict[str, float | None]),
+}
+"""Types of fields of a record in a file: NaN and infinity are null there."""
+_SPEC = {
+    **dict.fromkeys(("id", "dataset", "method", "protocol", "rul_scale", "suspended"), str),
+    "seed": int,
+    "options": dict[str, Any],
+    "conventions": {"cap": float, "table": dict[str, Any] | None, "tasks": list[dict[str, Any]]},
+}
+"""Types of what tables and pages read of a spec, which they make none of."""
 
 _TASK = {
     "rmse": ("RMSE", ".4g"),
@@ -66,6 +83,8 @@ class Record:
         steps: Optimiser steps.
     """
 
+    STORED: ClassVar[Mapping[str, Any]] = _STORED
+
     id: str
     spec: dict[str, Any]
     status: str
@@ -103,9 +122,22 @@ class Record:
             GraceError: The file is missing or damaged, or of a newer version.
         """
         record = built(cls, RECORD.read(path), str(path))
+        if words := record._fault():
+            raise DamagedError(path, words)
         if record.spec.get("id") != record.id:
             raise DamagedError(path, f"run {record.id} with the spec of {record.spec.get('id')}")
+        if path.stem not in (record.id, record.environment.get("id_of_version_1")):
+            raise DamagedError(path, f"run {record.id} under another name")
         return record
+
+    def _fault(self) -> str:
+        """What the types of the fields do not say."""
+        if self.status not in (DONE, FAILED):
+            return f"status should be {DONE} or {FAILED}, found {self.status!r:.40}"
+        columns = self.predictions
+        if columns and (not {"engine", "true", "rul"} <= columns.keys() or len(set(map(len, columns.values()))) > 1):
+            return f"predictions should be columns of one length, found {', '.join(columns)[:60]}"
+        return fault(self.spec, _SPEC, "spec")
 
 
 def task_line(figures: Mapping[str, float]) -> str:

@@ -11,9 +11,20 @@ from torch import Tensor
 
 from grace.core.gradient_utils import cosines, norm_ratio
 from grace.core.stats import student
+from grace.schema import fault
 from grace.training.protocol import Split
 from grace.training.schedule import Rate
 from grace.training.spec import RunSpec
+
+_STATE = {
+    "history": list[dict[str, Any]],
+    "best_epoch": int,
+    "best_value": Any,  # infinite before the first epoch
+    "step": int,
+    "seconds": float,
+    "reason": str,
+}
+"""What is saved of a replica, and its types; :class:`~grace.training.schedule.Rate` saves itself."""
 
 
 class _Measured(NamedTuple):
@@ -141,12 +152,16 @@ class Replica:
 
     def state_dict(self) -> dict[str, Any]:
         """All but the spec and the split."""
-        names = ("history", "best_epoch", "best_value", "step", "seconds", "reason")
-        return {name: getattr(self, name) for name in names} | {"rate": self.rate.state_dict()}
+        return {name: getattr(self, name) for name in _STATE} | {"rate": self.rate.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
+        """Go on from a saved state.
+
+        Raises:
+            KeyError, ValueError: A part is missing, or of another type.
+        """
+        if words := fault(state, _STATE, "replica"):
+            raise ValueError(words)
         self.rate.load_state_dict(state["rate"])
-        for name, value in state.items():
-            if name != "rate":
-                setattr(self, name, value)
+        for name in _STATE:
+            setattr(self, name, state[name])

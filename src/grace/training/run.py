@@ -19,8 +19,9 @@ from grace.data.tables.scan import Frame
 from grace.data.tasks import Task
 from grace.errors import GraceError, ReadingError
 from grace.files import set_aside
-from grace.formats import DamagedError, Format
+from grace.formats import MALFORMED, DamagedError, Format
 from grace.models.lstm import EAGER, Cell
+from grace.schema import fault
 from grace.training.baselines import Fits
 from grace.training.checkpoint import load, save
 from grace.training.fitted import NETWORK
@@ -210,16 +211,30 @@ def _resume(stack: Stack, checkpoint: Path, begun: dict[str, Any]) -> None:
     except DamagedError as error:
         set_aside(checkpoint, str(error))
         return
-    if state["id"] != begun["id"]:
+    if words := fault(state, {"id": str, "environment": dict[str, str]}, "checkpoint"):
+        raise _set_aside(checkpoint, words)
+    if state.get("id") != begun["id"]:
         raise GraceError(
-            f"{checkpoint} should be the checkpoint of {begun['id']}. Found {state['id']}. Remove it, or restore the options "
+            f"{checkpoint} should be the checkpoint of {begun['id']}. Found {state.get('id')}. Remove it, or restore the options "
             "that it was begun with."
         )
     for name in SAME:
-        was, now = state["environment"].get(name), begun["environment"][name]
+        was, now = state.get("environment", {}).get(name), begun["environment"][name]
         if was != now:
             raise GraceError(
                 f"{checkpoint} should be gone on with as it was begun, with {name} {was}. Found {now}. Restore that, or remove "
                 "the file to begin anew."
             )
-    stack.load_state_dict(state)
+    try:
+        stack.load_state_dict(state)
+    except (*MALFORMED, RuntimeError) as error:  # RuntimeError: of torch
+        raise _set_aside(checkpoint, f"{type(error).__name__} {error}") from None
+
+
+def _set_aside(checkpoint: Path, found: str) -> GraceError:
+    """The error to show where a state was half loaded, so that this training cannot go on from its beginning."""
+    aside = set_aside(checkpoint, "It is no state of this run.")
+    return GraceError(
+        f"{checkpoint} should be the state of this run. Found: {' '.join(found.split())[:200]}. It is called {aside.name} now; "
+        "repeat the command, which begins the run anew."
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from grace.controllers.methods import Method, build_outer
 from grace.core.weighted_mse import INNER
@@ -12,14 +12,16 @@ from grace.data.fleet import Fleet
 from grace.data.tables.columns import Columns
 from grace.data.tasks import HEALTH, RUL, Task, check_settled
 from grace.errors import GraceError, check_one_of
-from grace.formats import DamagedError, Format, built, checksum
+from grace.formats import MALFORMED, DamagedError, Format, built, checksum
 from grace.models.cnn_bilstm_attention import Architecture
 from grace.models.heads import UPPER, WHOLE
 from grace.models.units import SUSPENDED, UNITS, check_unit
+from grace.schema import fault_of_fields
 from grace.training.fitted import MODELS, NETWORK, fitted
 from grace.training.migrations import spec_1, spec_2
 from grace.training.schedule import CUSTOM, SCHEDULES, Schedule
 
+T = TypeVar("T")
 PROTOCOLS = ("honest", "source")
 PRECISIONS = ("float32", "bfloat16")
 SEEDS = (42, 123, 456, 789, 1024)
@@ -208,7 +210,7 @@ class RunSpec:
         found = body.get("id")
         try:
             spec = cls._built({name: value for name, value in body.items() if name not in DESCRIBED}, what)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except MALFORMED as error:
             raise DamagedError(what, f"{type(error).__name__} {error}") from None
         if found is not None and found != spec.id:
             raise DamagedError(f"{what} {found}", f"fields of run {spec.id}")
@@ -218,15 +220,22 @@ class RunSpec:
     def _built(cls, values: dict[str, Any], what: str) -> RunSpec:
         conventions: dict[str, Any] = {n: frozen(v) for n, v in values["conventions"].items()}
         if conventions.get("table") is not None:
-            conventions["table"] = Columns.from_json(conventions["table"])
+            conventions["table"] = _checked(Columns.from_json(conventions["table"]), f"{what}, columns")
         if conventions.get("tasks"):
-            conventions["tasks"] = tuple(map(Task.from_json, conventions["tasks"]))
+            tasks = (_checked(Task.from_json(task), f"{what}, tasks") for task in conventions["tasks"])
+            conventions["tasks"] = tuple(tasks)
         parts = {
             "conventions": built(Conventions, conventions, f"{what}, conventions"),
             "schedule": built(Schedule, values["schedule"], f"{what}, schedule"),
             "options": tuple((name, frozen(value)) for name, value in sorted(values["options"].items())),
         }
         return built(cls, values | parts, what)
+
+
+def _checked(found: T, what: str) -> T:
+    if words := fault_of_fields(type(found), vars(found)):
+        raise DamagedError(what, words)
+    return found
 
 
 def frozen(value: Any) -> Any:

@@ -26,7 +26,7 @@ from grace.models.rul_problem import RULProblem, resident, resident_draws
 from grace.models.second_tasks import Head
 from grace.models.units import UNITS
 from grace.training.evaluate import predict_all, together
-from grace.training.layout import Layout, State
+from grace.training.layout import Layout, State, check_tensors
 from grace.training.optimiser import RowOptimiser
 from grace.training.outer import Outer
 from grace.training.protocol import Split
@@ -233,7 +233,9 @@ class Stack:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
+        """Go on from a saved state; of the errors for values of another kind one where it is of other networks."""
+        check_tensors(state["state"], self.state.tensors())
+        check_tensors(state, {name: value for name, value in self.state_dict().items() if isinstance(value, Tensor)})
         self.state = State(**state["state"])
         self.best, self.best_statistics = state["best"], state["best_statistics"]
         for group, values in zip(self.outer.groups, state["outer"], strict=True):
@@ -241,7 +243,7 @@ class Stack:
         self.outer.losses, self.outer.gramians = state["losses"], state["gramians"]
         for replica, values in zip(self.replicas, state["replicas"], strict=True):
             replica.load_state_dict(values)
-        self.epoch, self.seconds = state["epoch"], state["seconds"]
+        self.epoch, self.seconds = int(state["epoch"]), float(state["seconds"])
 
 
 def _precision(device: str, precision: str) -> AbstractContextManager[None]:

@@ -23,6 +23,9 @@ from grace.data.tasks import HEALTH
 from grace.errors import GraceError
 from grace.files import replacing
 
+EXACT = 1 << 53
+"""From here on double precision does not hold every whole number, and two engines could become one."""
+MOST_CYCLES = 1_000_000_000
 COLUMNS = 2 + len(SETTINGS) + len(SENSORS)
 
 
@@ -47,7 +50,8 @@ def read_test(folder: Path, name: str) -> Fleet:
     path, rul_path = folder / f"test_{name}.txt", folder / f"RUL_{name}.txt"
     fleet, (values, rul_sha256) = read_plain(path, name), read_numbers(rul_path, 1)
     rul = values[:, 0]
-    _refuse(rul_path, (rul < 0) | (rul != np.rint(rul)), rul, "an RUL should be a whole number of cycles from 0")
+    wrong = (rul < 0) | (rul > MOST_CYCLES) | (rul != np.rint(rul))
+    _refuse(rul_path, wrong, rul, f"an RUL should be a whole number of cycles from 0 to {MOST_CYCLES:,}")
     if len(rul) != len(fleet.engines):
         raise GraceError(
             f"{rul_path} should hold one RUL for each of the {len(fleet.engines)} engines in {path.name}. "
@@ -62,8 +66,8 @@ def read_plain(path: Path, name: str = "") -> Fleet:
     table, sha256 = read_numbers(path, COLUMNS)
     engine, cycle = table[:, 0], table[:, 1]
     for label, column in (("engine", engine), ("cycle", cycle)):
-        whole = (column < 1) | (column != np.rint(column))
-        _refuse(path, whole, column, f"the {label} should be a whole number from 1")
+        wrong = (column < 1) | (column >= EXACT) | (column != np.rint(column))
+        _refuse(path, wrong, column, f"the {label} should be a whole number from 1, below 2^53")
     fleet = Fleet.of_rows(name or path.stem, engine.astype(np.int64), table[:, 2:], (*SETTINGS, *SENSORS))
     _refuse_repeated(path, fleet)
     expected = np.arange(len(table)) - np.repeat(fleet.starts[:-1], fleet.lengths) + 1
@@ -148,7 +152,7 @@ def _verify(path: Path, found: str | None) -> str:
 def _refuse(path: Path, wrong: NDArray[np.bool_], values: NDArray[np.float64], rule: str) -> None:
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise GraceError(f"{path}, line {row + 1}: {rule}. Found {values[row]:g}. Restore the line.")
+        raise GraceError(f"{path}, line {row + 1}: {rule}. Found {values[row]:.15g}. Restore the line.")
 
 
 def _refuse_repeated(path: Path, fleet: Fleet) -> None:

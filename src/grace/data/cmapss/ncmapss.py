@@ -17,6 +17,10 @@ from grace.data.fleet import CHUNK
 from grace.errors import GraceError
 
 ENGINE, TIME, TARGET = "unit", "cycle", "RUL"
+EXACT = 1 << 53
+"""From here on double precision does not hold every whole number."""
+DAMAGED = (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError, RuntimeError, OverflowError)
+"""What h5py and numpy raise over a file whose parts are missing, damaged or of other types."""
 VALUES = ("W", "X_s")
 """Flight conditions and measured sensors. What no engine measures is not read: virtual sensors and health parameters."""
 
@@ -41,9 +45,10 @@ def read_flights(path: Path, side: str) -> pl.DataFrame:
     try:
         with h5py.File(path, "r") as file:
             return _flights(path, file, side)
-    except (OSError, KeyError) as error:
+    except (*DAMAGED, pl.exceptions.PolarsError) as error:
+        found = " ".join(str(error).split())[:200] or type(error).__name__
         raise GraceError(
-            f"{path} should be an N-CMAPSS file with W, X_s, Y and A for {side}. Found: {str(error).splitlines()[0]}."
+            f"{path} should be an N-CMAPSS file with W, X_s, Y and A for {side}. Found: {found}. Fetch it again."
         ) from None
 
 
@@ -56,13 +61,26 @@ def _flights(path: Path, file: Any, side: str) -> pl.DataFrame:
         values = np.hstack([np.asarray(file[f"{kind}_{side}"][part], dtype=np.float64) for kind in VALUES])
         if values.shape[1] != len(names):
             raise GraceError(f"{path} should name its {values.shape[1]} columns. Found {len(names)} names.")
-        _add(sums, np.asarray(keys[part, :2], dtype=np.int64), values, np.asarray(file[f"Y_{side}"][part])[:, 0])
+        with np.errstate(over="ignore", invalid="ignore"):  # what is infinite is refused where the table is read
+            _add(sums, _keys(path, keys[part, :2], start), values, np.asarray(file[f"Y_{side}"][part])[:, 0])
     flights = sorted(sums.items())
     rows = [[*key, rul, *mean, *np.sqrt(squares / count)] for key, (count, mean, squares, rul) in flights]
     columns = [ENGINE, TIME, TARGET, *names, *(f"{name}_sd" for name in names)]
     table = np.array(rows, dtype=np.float64).reshape(-1, len(columns))
     frame = pl.DataFrame(table, schema=columns)
     return frame.with_columns(pl.col(ENGINE, TIME).cast(pl.Int64))
+
+
+def _keys(path: Path, found: NDArray[Any], start: int) -> NDArray[np.int64]:
+    """Unit and cycle of some rows, ``[N, 2]``; refused where one is no whole number from 0."""
+    wrong = ~((found >= 0) & (found < EXACT) & (found == np.rint(found))).all(axis=1)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise GraceError(
+            f"{path}, row {start + row + 1}: unit and cycle should be whole numbers. Found {found[row, 0]:g}, {found[row, 1]:g}. "
+            "Fetch the file again."
+        )
+    return found.astype(np.int64)
 
 
 def _add(

@@ -16,6 +16,8 @@ from grace.errors import GraceError
 _PLAIN = b"0123456789+-.eE \r\n"
 _PIECE = 1 << 21
 """Bytes that are read and parsed at once: a whole file beside its numbers would double the peak of memory."""
+_LONGEST = 1 << 16
+"""Bytes of the longest line that is read; 26 numbers take some hundred."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -34,7 +36,7 @@ def read_numbers(path: Path, columns: int) -> _Numbers:
     try:
         if (fast := _fast(path, columns)) is not None:
             return fast
-        return _line_by_line(path, path.read_bytes(), columns)
+        return _line_by_line(path, b"".join(_pieces(path)), columns)
     except OSError as error:
         raise GraceError(f"{path} should be readable. Found: {error.strerror}. Check its permissions.") from None
 
@@ -64,10 +66,30 @@ def _fast(path: Path, columns: int) -> _Numbers | None:
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
-    """Whole lines of a file, some megabytes at a time."""
+    """Whole lines of a file, some megabytes at a time; refused where one is no line of a table."""
+    number = 1
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
-            yield piece + file.readline()
+            piece += file.readline(_LONGEST)
+            if _is_long(piece):
+                _refuse_long(path, piece, number)
+            number += piece.count(b"\n")
+            yield piece
+
+
+def _refuse_long(path: Path, piece: bytes, first: int) -> None:
+    for number, line in enumerate(piece.split(b"\n"), start=first):
+        if len(line) >= _LONGEST:
+            found = "a carriage return alone at its ends" if b"\r" in line else f"{len(line):,} bytes without an end"
+            raise GraceError(
+                f"{path}, line {number}: should be a line of at most {_LONGEST:,} bytes that ends in LF or CRLF. Found {found}. "
+                "Save the file with such ends."
+            )
+
+
+def _is_long(piece: bytes) -> bool:
+    """Whether a piece may hold a line that is too long: it has one where some place so far apart have no end between them."""
+    return any(b"\n" not in piece[at : at + _LONGEST // 2] for at in range(0, len(piece), _LONGEST // 2))
 
 
 def _parsed(piece: bytes, columns: int, width: int) -> NDArray[np.float64] | None:

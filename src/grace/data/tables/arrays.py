@@ -89,8 +89,18 @@ def _values(source: TableSource, frame: pl.DataFrame) -> NDArray[Any]:
 
 
 def names_of(engine: pl.Series) -> NDArray[Any]:
-    """Engines as whole numbers where they are some, else as text."""
-    return engine.to_numpy() if engine.dtype.is_integer() else engine.cast(pl.String).to_numpy().astype(np.str_)
+    """Engines as whole numbers where they are some that numpy has, else as text.
+
+    Raises:
+        GraceError: A name holds a NUL, which numpy drops at its end: two engines could become one.
+    """
+    if engine.dtype.is_integer() and engine.dtype != pl.Int128:
+        return engine.to_numpy()
+    texts = engine.cast(pl.String)
+    if len(nul := texts.filter(texts.str.contains("\0", literal=True))):
+        raise GraceError(f"The name of an engine should be text. Found {nul[0][:40]!r}, with a NUL. Restore the file.")
+    names: NDArray[Any] = texts.to_numpy().astype(np.str_)
+    return names
 
 
 def _labels(

@@ -10,6 +10,7 @@ import polars as pl
 
 from grace.data.cmapss.ncmapss import read_flights
 from grace.data.tables.columns import TRAIN
+from grace.data.tables.panics import panics_as_errors
 from grace.data.tables.table import Table, unreadable
 from grace.data.tables.text import TEXT, Dialect, ending, scan_text
 from grace.errors import GraceError
@@ -89,7 +90,8 @@ def _lazy(file: Path) -> pl.LazyFrame:
 
 def _schema(file: Path, frame: pl.LazyFrame) -> dict[str, pl.DataType]:
     try:
-        return dict(frame.collect_schema())
+        with panics_as_errors((file,)):
+            return dict(frame.collect_schema())
     except (OSError, pl.exceptions.PolarsError) as error:
         raise unreadable(file, error) from None
 

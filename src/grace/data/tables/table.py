@@ -15,6 +15,7 @@ import polars as pl
 from grace.data.fleet import AGE
 from grace.data.identity import Stamp, combined, sha256, stamps
 from grace.data.tables.columns import ROLES, Columns, TableSource
+from grace.data.tables.panics import panics_as_errors
 from grace.data.tables.text import MISSING, TEXT, ending, fault_of, refuse_unclear_dates, text_of
 from grace.data.tasks import CLASS, Task
 from grace.errors import GraceError
@@ -69,7 +70,8 @@ class Table:
     def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
         """The rows of a frame made from these, streamed; refused where a file is damaged, or a value not of its column's type."""
         try:
-            return frame.collect(engine="streaming")
+            with panics_as_errors(self.files):
+                return frame.collect(engine="streaming")
         except (OSError, pl.exceptions.PolarsError) as error:
             raise unreadable(self.path, error) from None
 

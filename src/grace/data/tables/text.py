@@ -60,6 +60,9 @@ class Dialect:
         for first, what in _FOREIGN.items():
             if head.startswith(first):
                 raise GraceError(f"{file} should be text in UTF-8. Found {what}. Export it as .csv in UTF-8.")
+        if b"\n" not in head and (len(head) == _SAMPLE or b"\r" in head):
+            found = "a carriage return alone" if b"\r" in head else f"none in {_SAMPLE:,} bytes"
+            raise GraceError(f"{file} should end its lines with LF or CRLF. Found {found}. Save it with such ends.")
         try:
             head.partition(b"\n")[0].decode("utf-8")
         except UnicodeDecodeError:  # polars reads names with signs for what it does not know

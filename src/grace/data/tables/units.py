@@ -149,6 +149,10 @@ def read_units(units: Path, engine: str, named: Mapping[str, str], life_id: str 
     frame = table.collect(table.whole.select(pl.col(engine).alias("engine"), *chosen))
     if frame.is_empty():
         raise table.without_rows()
+    if frame["engine"].null_count():
+        raise GraceError(
+            f"{units}: {engine} should be known in every row. Found an empty one. Fill it, or drop such rows."
+        )
     frame = frame.with_columns(engine=pl.Series([str(name) for name in names_of(frame["engine"])]))
     if "event" in named:
         frame = frame.with_columns(event=_events(units, named["event"], frame))
