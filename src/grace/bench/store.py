@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from grace.training.record import DONE, FAILED, RECORD, Record
 if TYPE_CHECKING:
     from grace.training.spec import RunSpec
 
+LOOKS, INSTANT = 10, 0.01  # seconds
 RUNNING, WAITING = "running", "waiting"
 STATES = (DONE, RUNNING, FAILED, WAITING)
 
@@ -34,11 +36,17 @@ class Store:
     def record(self, run: str) -> Record | None:
         """The record of a run by its id, or None."""
         path = self.records / f"{run}.json"
-        return Record.read(path) if path.exists() else None
+        try:
+            return Record.read(path) if path.exists() else None
+        except GraceError:
+            if path.exists():
+                raise
+            return None  # another process has removed it since
 
     def all_records(self) -> list[Record]:
         """Every record, by file name; at least one."""
-        return [Record.read(path) for path in self.paths()]
+        found = [Record.read(path) for path in self.paths() if path.exists()]
+        return found
 
     def paths(self) -> list[Path]:
         """The file of every record, at least one, in ``records/`` or, where that is missing, in the folder itself."""
@@ -96,14 +104,16 @@ class Store:
             return record.status
         if not self._lock_path(run).exists():
             return WAITING
-        with _locked(self._lock_path(run)) as free:
-            return WAITING if free else RUNNING
+        if not _is_free(self._lock_path(run)):
+            return RUNNING
+        record = self.record(run)  # it may have come since
+        return WAITING if record is None else record.status
 
     @contextmanager
     def running(self, run: str) -> Iterator[bool]:
         """Hold a run; False where another process holds it. The lock goes with the process, however it ends."""
         path = self._lock_path(run)
-        with _locked(path) as mine:
+        with _locked(path, tries=LOOKS) as mine:
             yield mine
             if mine:
                 path.unlink(missing_ok=True)
@@ -161,8 +171,42 @@ def _migrate(path: Path) -> None:
         path.unlink()
 
 
+def _is_free(path: Path) -> bool:
+    """Whether nobody holds a lock. It looks with a shared one, which others who look can have at the same time."""
+    import fcntl
+
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return True  # it is gone
+    try:
+        return _lock(handle, fcntl.LOCK_SH, path)
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, kind: int, path: Path) -> bool:
+    """Try to have a lock on an open file.
+
+    Raises:
+        GraceError: The file system has none.
+    """
+    import fcntl
+
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise GraceError(
+            f"{path} should lie on a file system with locks (flock), as several processes write there. Found: "
+            f"{error.strerror}. Choose a folder on another file system."
+        ) from None
+    return True
+
+
 @contextmanager
-def _locked(path: Path) -> Iterator[bool]:
+def _locked(path: Path, tries: int = 1) -> Iterator[bool]:
     """Try to hold an advisory lock on a file; yields whether it was had. The system drops it when the process dies."""
     import fcntl
 
@@ -172,11 +216,10 @@ def _locked(path: Path) -> Iterator[bool]:
     except OSError as error:
         raise unwritable(path, error) from None
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        mine = _lock(handle, fcntl.LOCK_EX, path)
+        while not mine and (tries := tries - 1):  # `status` may be looking, for an instant
+            time.sleep(INSTANT)
+            mine = _lock(handle, fcntl.LOCK_EX, path)
+        yield mine
     finally:
         os.close(handle)

@@ -10,6 +10,7 @@ import typer
 
 from grace.cli import work
 from grace.cli.grouped import grouped
+from grace.cli.interrupts import goes_on
 from grace.cli.options import RESULTS, Device, GridOptions, Jobs, Protocol, is_gpu
 from grace.errors import GraceError
 
@@ -90,7 +91,8 @@ def _run(
         if isinstance(source, work.WithUnits):
             source = replace(source, folder=source.folder and source.folder.absolute())
     store = work.Store(to)
-    with work.progress_bar(f"{len(specs)} runs", "runs", remaining=True) as on_run:
+    kept = "finished runs are kept, and the same command goes on at the last finished epochs"
+    with goes_on(kept), work.progress_bar(f"{len(specs)} runs", "runs", remaining=True) as on_run:
         states = work.sweep(
             specs,
             store,
