@@ -35,18 +35,11 @@ class Store:
 
     def record(self, run: str) -> Record | None:
         """The record of a run by its id, or None."""
-        path = self.records / f"{run}.json"
-        try:
-            return Record.read(path) if path.exists() else None
-        except GraceError:
-            if path.exists():
-                raise
-            return None  # another process has removed it since
+        return _present(self.records / f"{run}.json")
 
     def all_records(self) -> list[Record]:
         """Every record, by file name; at least one."""
-        found = [Record.read(path) for path in self.paths() if path.exists()]
-        return found
+        return [record for path in self.paths() if (record := _present(path)) is not None]
 
     def paths(self) -> list[Path]:
         """The file of every record, at least one, in ``records/`` or, where that is missing, in the folder itself."""
@@ -169,6 +162,16 @@ def _migrate(path: Path) -> None:
     record.write(path.parent)
     if there != path:
         path.unlink()
+
+
+def _present(path: Path) -> Record | None:
+    """A record, or None where there is none, or another process has removed it since somebody looked."""
+    try:
+        return Record.read(path) if path.exists() else None
+    except GraceError:
+        if path.exists():
+            raise
+        return None
 
 
 def _is_free(path: Path) -> bool:

@@ -57,6 +57,7 @@ class _Stream:
 
     def __init__(self, stream: TextIO, failed: Callable[[OSError], None]) -> None:
         self._stream, self._failed = stream, failed
+        self._error: OSError | None = None
 
     def write(self, text: str) -> int:
         with self._told():
@@ -76,7 +77,11 @@ class _Stream:
                 OSError, ValueError
             ):  # what is left to be written goes nowhere, at the end of the process too
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
-            self._failed(error)
+            self._error = error
+        if (
+            self._error is not None
+        ):  # said again each time: some who print try first, and keep what they meet to themselves
+            self._failed(self._error)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -81,14 +81,16 @@ def cluster(address: str) -> Iterator[Executor]:
 
 @contextmanager
 def _silent(name: str) -> Iterator[None]:
-    """Keep a logger silent: what it would say of a lost connection in a page, an error says in a line."""
-    logger = logging.getLogger(name)
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    """Keep the loggers of a package silent: what they would say of a lost connection in a page, an error says in a line."""
+    loggers = [logging.getLogger(known) for known in list(logging.root.manager.loggerDict) if known.startswith(name)]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def run_all(
