@@ -62,8 +62,9 @@ def begin(parent: Connection) -> None:
         wait([parent])
         # nobody reads any more what this process says on the way out: the interrupt is there to close and remove files
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        signal.setitimer(
+            signal.ITIMER_REAL, LEAVE
+        )  # the kernel's: an interpreter that ends stops its threads, and takes seconds
         _thread.interrupt_main()
-        threading.Event().wait(LEAVE)
-        os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
