@@ -58,7 +58,8 @@ def _run(
     to: Folder = RESULTS,
     jobs: Jobs = 0,
     on: Annotated[
-        str | None, typer.Option(help="A Dask scheduler, e.g. tcp://scheduler:8786, in place of --jobs.")
+        str | None,
+        typer.Option(help="A Dask scheduler, e.g. tcp://scheduler:8786, in place of --jobs; of a trusted network."),
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")] = False,
     stack: Annotated[
@@ -75,7 +76,8 @@ def _run(
       grace bench run --data /shared/cmapss --to /shared/results --on tcp://scheduler:8786
       grace bench run --data cmapss --to results --device cuda     all runs of a data set in one stack
 
-    On a cluster, the folders have to be the same paths on every machine.
+    On a cluster, the folders have to be the same paths on every machine. Dask sends pickled calls and takes pickled answers:
+    whoever reaches the scheduler can run code here and on every worker. Use it on a network that you trust.
     """
     opened = grid.opened()
     specs = grid.specs(opened)
