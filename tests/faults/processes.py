@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -49,3 +50,9 @@ def until(true: Callable[[], object]) -> None:
 def checkpoint(folder: Path) -> bool:
     """Whether a run of a sweep has one."""
     return any((folder / "checkpoints").glob("*.safetensors"))
+
+
+def listens(process: int) -> bool:
+    """Whether a command has begun: it catches SIGTERM, which Python by itself does not."""
+    (caught,) = [line for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith("SigCgt")]
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)

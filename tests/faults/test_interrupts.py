@@ -12,7 +12,7 @@ import pytest
 
 from grace.bench.store import Store
 from tests.bench.conftest import GRID
-from tests.faults.processes import begun, checkpoint, members, until, workers
+from tests.faults.processes import begun, checkpoint, listens, members, until, workers
 
 LONG = ["--epochs", "3000"]
 KEPT = "interrupted; finished runs are kept, and the same command goes on at the last finished epochs\n"
@@ -27,7 +27,9 @@ def send(process: int, number: int, whom: str) -> None:
     (os.killpg if whom == "group" else os.kill)(process, number)
 
 
-@pytest.mark.parametrize(("whom", "number"), [("group", signal.SIGINT), ("parent", signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("whom", "number"), [("group", signal.SIGINT), pytest.param("parent", signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_two_jobs_at_work_end_in_one_line(tmp_path: Path, whom: str, number: signal.Signals) -> None:
     process = begun(*sweep(tmp_path))
     until(lambda: checkpoint(tmp_path))
@@ -40,13 +42,15 @@ def test_two_jobs_at_work_end_in_one_line(tmp_path: Path, whom: str, number: sig
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks the kernel which signals are caught")
 @pytest.mark.parametrize("whom", ["group", "parent"])
 def test_interrupts_at_any_moment(tmp_path: Path, whom: str) -> None:
     """While torch and the workers are still being imported, too; before the command has begun, Python's own words come."""
     draw = random.Random(23)
     for attempt in range(20):
         process = begun(*sweep(tmp_path / str(attempt), jobs=draw.choice([1, 2])))
-        time.sleep(draw.uniform(0.5, 8))
+        until(lambda process=process: listens(process.pid))
+        time.sleep(draw.choice([draw.uniform(0, 1), draw.uniform(0, 8)]))
         send(process.pid, signal.SIGINT, whom)
         out, err = process.communicate(timeout=30)
         assert (process.returncode, out) == (130, "")
@@ -65,7 +69,9 @@ def test_a_second_interrupt_changes_nothing(tmp_path: Path) -> None:
     assert (process.returncode, err) == (130, KEPT)
 
 
-@pytest.mark.parametrize("early", [True, False], ids=["while workers are imported", "while they train"])
+@pytest.mark.parametrize(
+    "early", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["while workers are imported", "while they train"]
+)
 def test_workers_end_with_a_killed_parent(tmp_path: Path, early: bool) -> None:
     process = begun(*sweep(tmp_path))
     until(lambda: workers(process.pid) == 2 if early else checkpoint(tmp_path))

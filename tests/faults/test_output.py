@@ -52,6 +52,7 @@ def test_a_trained_network_stays_where_its_figures_cannot_be_shown(tmp_path: Pat
 
 
 @full
+@pytest.mark.slow
 def test_a_full_standard_error_does_not_end_a_training(tmp_path: Path) -> None:
     done = shell("2> /dev/full", *TRAIN, tmp_path / "net.safetensors")
     assert done.returncode == 0

@@ -38,6 +38,7 @@ def test_a_scheduler_that_dies_is_one_line(cluster: Cluster, tmp_path: Path) -> 
     assert err.endswith("Start it, and repeat the command; finished runs are kept.\n")
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_a_cluster_at_once(cluster: Cluster, tmp_path: Path) -> None:
     process = sweep(cluster[0], tmp_path / "sweep")
     os.kill(process.pid, signal.SIGINT)
