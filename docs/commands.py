@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from grace.cli.main import app
+from grace.cli.app import app
 
 HEAD = """# Commands
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from secrets import token_hex
 
 from grace.errors import GraceError, GraceWarning
 
@@ -16,12 +17,12 @@ from grace.errors import GraceError, GraceWarning
 def replacing(path: Path) -> Iterator[Path]:
     """A path beside ``path`` to write to; renamed to ``path`` when the block ends, removed when it fails.
 
-    A process that is killed leaves ``path`` as it was; what it leaves beside is called ``.NAME.PID.part``.
+    A process that is killed leaves ``path`` as it was; what it leaves beside is called ``.NAME.PID-RANDOM.part``.
 
     Raises:
         GraceError: The folder cannot be written or the disk is full.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}-{token_hex(3)}.part")  # two machines may have one number
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part

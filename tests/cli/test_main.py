@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from grace.cli import main as module
+from grace.cli import app as module
 from tests.command import grace
 
 

@@ -19,8 +19,9 @@ from grace.alignment.diagnose import diagnose
 from grace.alignment.problem import FleetProblem
 from grace.bench.sweep import METHODS
 from grace.cli import work
+from grace.cli.app import app
 from grace.cli.grouped import grouped
-from grace.cli.main import OLD_NAMES, app
+from grace.cli.main import OLD_NAMES
 from grace.cli.options import EngineOptions, GridOptions, TrainingOptions
 from grace.cli.train import usual
 from grace.data.cmapss.checksums import SUBSETS

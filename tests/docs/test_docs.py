@@ -19,7 +19,7 @@ import typer
 
 import grace
 from docs.commands import commands, pages
-from grace.cli.main import app
+from grace.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

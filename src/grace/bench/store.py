@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from grace.training.record import DONE, FAILED, RECORD, Record
 if TYPE_CHECKING:
     from grace.training.spec import RunSpec
 
+LOOKS, INSTANT = 10, 0.01  # seconds
 RUNNING, WAITING = "running", "waiting"
 STATES = (DONE, RUNNING, FAILED, WAITING)
 
@@ -34,8 +36,7 @@ class Store:
 
     def record(self, run: str) -> Record | None:
         """The record of a run by its id, or None."""
-        path = self.records / f"{run}.json"
-        return Record.read(path) if path.exists() else None
+        return _present(self.records / f"{run}.json")
 
     def all_records(self) -> list[Record]:
         """Every record, by file name; at least one.
@@ -46,14 +47,16 @@ class Store:
         Warns:
             GraceWarning: A damaged record is left out.
         """
-        paths, found = self.paths(), []
+        paths, found = self.paths(), list[Record]()
         for path in paths:
             try:
-                found.append(Record.read(path))
+                record = _present(path)
             except DamagedError as error:
                 if path is paths[-1] and not found:
                     raise
                 warnings.warn(f"left out: {error}", GraceWarning, 2)
+            else:
+                found += [] if record is None else [record]
         return found
 
     def paths(self) -> list[Path]:
@@ -116,14 +119,16 @@ class Store:
             return record.status
         if not self._lock_path(run).exists():
             return WAITING
-        with _locked(self._lock_path(run)) as free:
-            return WAITING if free else RUNNING
+        if not _is_free(self._lock_path(run)):
+            return RUNNING
+        record = self.record(run)  # it may have come since
+        return WAITING if record is None else record.status
 
     @contextmanager
     def running(self, run: str) -> Iterator[bool]:
         """Hold a run; False where another process holds it. The lock goes with the process, however it ends."""
         path = self._lock_path(run)
-        with _locked(path) as mine:
+        with _locked(path, tries=LOOKS) as mine:
             yield mine
             if mine:
                 path.unlink(missing_ok=True)
@@ -181,8 +186,52 @@ def _migrate(path: Path) -> None:
         path.unlink()
 
 
+def _present(path: Path) -> Record | None:
+    """A record, or None where there is none, or another process has removed it since somebody looked."""
+    try:
+        return Record.read(path) if path.exists() else None
+    except GraceError:
+        if path.exists():
+            raise
+        return None
+
+
+def _is_free(path: Path) -> bool:
+    """Whether nobody holds a lock. It looks with a shared one, which others who look can have at the same time."""
+    import fcntl
+
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return True  # it is gone
+    try:
+        return _lock(handle, fcntl.LOCK_SH, path)
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, kind: int, path: Path) -> bool:
+    """Try to have a lock on an open file.
+
+    Raises:
+        GraceError: The file system has none.
+    """
+    import fcntl
+
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise GraceError(
+            f"{path} should lie on a file system with locks (flock), as several processes write there. Found: "
+            f"{error.strerror}. Choose a folder on another file system."
+        ) from None
+    return True
+
+
 @contextmanager
-def _locked(path: Path) -> Iterator[bool]:
+def _locked(path: Path, tries: int = 1) -> Iterator[bool]:
     """Try to hold an advisory lock on a file; yields whether it was had. The system drops it when the process dies."""
     import fcntl
 
@@ -192,11 +241,10 @@ def _locked(path: Path) -> Iterator[bool]:
     except OSError as error:
         raise unwritable(path, error) from None
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        mine = _lock(handle, fcntl.LOCK_EX, path)
+        while not mine and (tries := tries - 1):  # `status` may be looking, for an instant
+            time.sleep(INSTANT)
+            mine = _lock(handle, fcntl.LOCK_EX, path)
+        yield mine
     finally:
         os.close(handle)

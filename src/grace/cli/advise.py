@@ -86,9 +86,10 @@ def _advise(
         return
     work.show_advice(advice, shlex.join(["grace", *command]))
     if train:
-        from grace.cli.main import app as every
+        from grace.cli.app import app as every
 
-        every(command, prog_name="grace", standalone_mode=False)
+        if code := every(command, prog_name="grace", standalone_mode=False):
+            raise typer.Exit(code)
 
 
 def _seconds(text: str) -> float:

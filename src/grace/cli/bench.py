@@ -10,6 +10,7 @@ import typer
 
 from grace.cli import work
 from grace.cli.grouped import grouped
+from grace.cli.interrupts import goes_on
 from grace.cli.options import RESULTS, Device, GridOptions, Jobs, Protocol, is_gpu
 from grace.errors import GraceError
 
@@ -57,7 +58,8 @@ def _run(
     to: Folder = RESULTS,
     jobs: Jobs = 0,
     on: Annotated[
-        str | None, typer.Option(help="A Dask scheduler, e.g. tcp://scheduler:8786, in place of --jobs.")
+        str | None,
+        typer.Option(help="A Dask scheduler, e.g. tcp://scheduler:8786, in place of --jobs; of a trusted network."),
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")] = False,
     stack: Annotated[
@@ -74,7 +76,8 @@ def _run(
       grace bench run --data /shared/cmapss --to /shared/results --on tcp://scheduler:8786
       grace bench run --data cmapss --to results --device cuda     all runs of a data set in one stack
 
-    On a cluster, the folders have to be the same paths on every machine.
+    On a cluster, the folders have to be the same paths on every machine. Dask sends pickled calls and takes pickled answers:
+    whoever reaches the scheduler can run code here and on every worker. Use it on a network that you trust.
     """
     opened = grid.opened()
     specs = grid.specs(opened)
@@ -90,7 +93,8 @@ def _run(
         if isinstance(source, work.WithUnits):
             source = replace(source, folder=source.folder and source.folder.absolute())
     store = work.Store(to)
-    with work.progress_bar(f"{len(specs)} runs", "runs", remaining=True) as on_run:
+    kept = "finished runs are kept, and the same command goes on at the last finished epochs"
+    with goes_on(kept), work.progress_bar(f"{len(specs)} runs", "runs", remaining=True) as on_run:
         states = work.sweep(
             specs,
             store,

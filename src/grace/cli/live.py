@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from grace.cli.interrupts import goes_on
 from grace.training.fitted import NETWORK
 from grace.training.monitor import Monitor, with_rul
 from grace.training.outcome import merged
@@ -38,11 +39,8 @@ def live(spec: RunSpec) -> Iterator[Callable[[Stack], None]]:
     if spec.model == NETWORK:
         words += f", {spec.size} network: at most {spec.schedule.epochs} epochs"
     out.print(words, style="bold")
-    try:
+    with goes_on("the same command goes on at the last finished epoch"):
         yield on_epoch
-    except KeyboardInterrupt:
-        out.print("interrupted; the same command goes on at the last finished epoch", style="yellow")
-        raise
 
 
 def _line(entry: dict[str, Any], spec: RunSpec) -> str:

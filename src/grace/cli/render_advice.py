@@ -13,6 +13,7 @@ from rich.text import Text
 
 from grace.advice.advice import Advice, Raced, per_cent
 from grace.advice.fleet_race import FleetRace
+from grace.cli.interrupts import goes_on
 from grace.core.stats import Estimate
 
 _STYLES = {"add": "bold green", "alone": "bold", "undecided": "bold yellow"}
@@ -29,12 +30,8 @@ def racing(name: str, budget: float) -> Iterator[Callable[[FleetRace], None]]:
             title = f"{name}: {race.spent:.0f} s of {budget:.0f} s, {race.verdict()}"
             show(_table(race.standing(), race.conventions.unit, title))
 
-        try:
+        with goes_on("the same command goes on with the laps that were run"):
             yield on_lap
-        except KeyboardInterrupt:
-            live.stop()
-            out.print("interrupted; the same command goes on with the laps that were run", style="yellow")
-            raise
 
 
 def show_advice(advice: Advice, command: str) -> None:

@@ -66,9 +66,10 @@ def _train(
     Interrupted, even killed, the same command goes on; what is lost is an epoch, or a second of short ones.
     """
     is_gpu(device)
-    if threads < 0:
-        raise GraceError(f"`--threads` should be at least 1, or 0 for all cores. Found {threads}.")
-    work.set_num_threads(threads or work.available_cores())
+    cores = work.available_cores()
+    if not 0 <= threads <= cores:
+        raise GraceError(f"`--threads` should be 1 to {cores}, the cores there are, or 0 for all. Found {threads}.")
+    work.set_num_threads(threads or cores)
     opened = training.opened_unless(dataset, "train")
     source = training.source(opened)
     fleet, test = work.load_train(dataset or "", source), work.load_test(dataset or "", source)

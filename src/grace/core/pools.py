@@ -2,56 +2,56 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import logging
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
-from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 import torch
 
-from grace.errors import GraceError, show_notes
+from grace.core.workers import Workers
+from grace.errors import GraceError
 
 Progress = Callable[[int, int], None]
 """Called with (done, in all)."""
 
 T = TypeVar("T")
 
+A_YEAR = 3.2e7
+"""Seconds to wait for a call: Ctrl-C does not end a wait without an end once polars is there, whose handler restarts it."""
+
+MOST = 4
+"""Processes a core that can be asked for: each takes some 300 MB."""
+
 
 @contextmanager
 def processes(jobs: int = 0) -> Iterator[Executor | None]:
-    """A pool of processes, or None for one job; 0 is one a core."""
+    """A pool of processes, or None for one job; 0 is one a core. An error or an interrupt ends them at once.
+
+    Raises:
+        GraceError: ``jobs`` is below 0, or more than :data:`MOST` a core.
+    """
+    cores = available_cores()
+    if not 0 <= jobs <= MOST * cores:
+        raise GraceError(
+            f"`--jobs` should be 0, one a core, or at most {MOST * cores}, {MOST} a core. Found {jobs}. Leave it out."
+        )
     # two threads on two cores are slower than two processes for small networks
-    jobs = jobs if jobs > 0 else available_cores()
-    # spawn, not fork: polars and torch hold threads and locks that a fork would copy in any state
-    context = multiprocessing.get_context("spawn")
-    pool = None if jobs == 1 else ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_worker)
-    with pool or nullcontext(None) as executor:
-        try:
-            yield executor
-        except BaseException:
-            if executor is not None:
-                executor.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _begin_worker() -> None:
-    """Make this worker process show notes as its parent does, and end when that ends, even by ``kill -9``."""
-    show_notes()
-    parent = multiprocessing.parent_process()
-    if parent is None:
+    jobs = jobs or cores
+    if jobs == 1:
+        yield None
         return
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    workers = Workers(jobs)
+    try:
+        yield workers
+        workers.shutdown()
+    except BaseException:
+        workers.stop()
+        raise
 
 
 @contextmanager
@@ -67,14 +67,30 @@ def cluster(address: str) -> Iterator[Executor]:
         raise GraceError(
             "`--on` should find Dask installed. Found no module `distributed`. Run pip install 'grace-rul[cluster]'."
         ) from None
+    with _silent("distributed"):
+        try:
+            client: Any = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
+        except (OSError, ValueError) as error:
+            raise GraceError(
+                f"`--on` should be the address of a Dask scheduler that answers. Found {address}: {error}. Start it, and "
+                "repeat the command; finished runs are kept."
+            ) from None
+        with client:
+            yield client.get_executor(retries=3, pure=False)
+
+
+@contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """Keep the loggers of a package silent: what they would say of a lost connection in a page, an error says in a line."""
+    loggers = [logging.getLogger(known) for known in list(logging.root.manager.loggerDict) if known.startswith(name)]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
-        client: Any = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        raise GraceError(
-            f"`--on` should be the address of a Dask scheduler that answers. Found {address}: {error}"
-        ) from None
-    with client:
-        yield client.get_executor(retries=3, pure=False)
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def run_all(
@@ -113,7 +129,7 @@ def as_finished(
         return
     futures = {executor.submit(function, *call): number for number, call in enumerate(calls)}
     try:
-        for future in as_completed(futures):
+        for future in as_completed(futures, A_YEAR):
             yield futures[future], future.result()
     except BaseException:
         for future in futures:

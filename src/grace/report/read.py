@@ -80,6 +80,8 @@ def _sound(paths: Iterable[Path], read: Callable[[Path], T], left: list[tuple[st
         try:
             yield read(path)
         except (GraceError, *MALFORMED) as error:
+            if not path.exists():  # another process has removed it since it was listed
+                continue
             words = str(error) if isinstance(error, GraceError) else f"damaged: {type(error).__name__} {error}"
             left.append((path.name, words.replace(f"{path.parent}/", "")))
 

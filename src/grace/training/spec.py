@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 from grace.controllers.methods import Method, build_outer
+from grace.controllers.torchjd import PREFIX
 from grace.core.weighted_mse import INNER
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
@@ -229,7 +230,14 @@ class RunSpec:
             "schedule": built(Schedule, values["schedule"], f"{what}, schedule"),
             "options": tuple((name, frozen(value)) for name, value in sorted(values["options"].items())),
         }
-        return built(cls, values | parts, what)
+        if ":" not in values["outer"] or values["outer"].startswith(PREFIX):
+            return built(cls, values | parts, what)
+        # a class that a file names is not imported, as that runs its module: what follows from it stands in the file
+        spec = built(cls, values | parts | {"outer": "fixed", "options": ()}, what)
+        vars(spec).update(
+            {name: (values | parts)[name] for name in ("outer", "options", "measure_every", "measure_on")}
+        )
+        return spec
 
 
 def _checked(found: T, what: str) -> T:

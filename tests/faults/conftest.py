@@ -1,0 +1,5 @@
+"""What the tests of sweeps share."""
+
+from tests.bench.conftest import whole
+
+__all__ = ["whole"]
