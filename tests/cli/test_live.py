@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from grace.cli.interrupts import Interrupted
 from grace.cli.live import live
 from grace.data.tasks import Task
 from grace.training.run_spec import run_spec
@@ -42,10 +43,10 @@ def test_an_alarm_after_three_epochs_below_the_band(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.splitlines()[-1].startswith("alarm: rho has stayed below +0.20 for 3 epochs")
 
 
-def test_an_interrupt_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(KeyboardInterrupt), live(run_spec("FD001")):
-        raise KeyboardInterrupt
-    assert "the same command goes on at the last finished epoch" in capsys.readouterr().err
+def test_an_interrupt_says_how_to_go_on() -> None:
+    with pytest.raises(Interrupted) as caught, live(run_spec("FD001")):
+        raise Interrupted
+    assert caught.value.words == "the same command goes on at the last finished epoch"
 
 
 def test_any_number_of_tasks_is_shown_by_name(capsys: pytest.CaptureFixture[str]) -> None:
