@@ -44,8 +44,8 @@ def goes_on(words: str) -> Iterator[None]:
 def interruptible() -> Iterator[None]:
     """Ctrl-C and ``kill`` raise :class:`Interrupted`, once; :data:`PATIENCE` seconds later, another one ends the process.
 
-    It is never raised within an import, which would leave modules half there, and some catch it: it waits for the import's
-    end. A second one does not wait.
+    It is never raised within an import, which would leave modules half there, and some catch it, nor while a process is being
+    started: it waits for the end of that. A second one does not wait.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -72,14 +72,14 @@ class _Handler:
             _end_now(number)
         if self.raised:
             return
-        if not _importing(frame):
+        if not _amid(frame):
             self.raised = time.monotonic()
             raise Interrupted(number)
         self._waits = True
         threading.Thread(target=self._again, args=(number,), daemon=True).start()
 
     def _again(self, number: int) -> None:
-        while _importing(sys._current_frames().get(self._main)):
+        while _amid(sys._current_frames().get(self._main)):
             time.sleep(MOMENT)
         self._waits = False
         os.kill(os.getpid(), number)
@@ -91,9 +91,12 @@ def _end_now(number: int) -> None:
     os._exit(128 + number)
 
 
-def _importing(frame: FrameType | None) -> bool:
+def _amid(frame: FrameType | None) -> bool:
+    """Whether a module is being imported, or a process started, which would find half of what it needs and say so in a page. A
+    blocked signal is no help there: any other thread can take it, and Python raises it here."""
     while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
+        name = frame.f_code.co_filename
+        if name.startswith("<frozen importlib") or name.endswith("popen_spawn_posix.py"):
             return True
         frame = frame.f_back
     return False
