@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from grace.advice.rule import Rule
-from studies.advice.cases import IGNORE, WIDE, WINDOWS, Case, Way, World, references
+from studies.advice.cases import IGNORE, WIDE, WINDOWS, Way, World, references
 from studies.advice.effects import LEAST, Rows, by_draw
 from studies.advice.judged import Seen, picked
 from studies.advice.races import reference
@@ -121,8 +121,3 @@ def _best_elsewhere(others: Sequence[Seen]) -> list[str]:
         effects.setdefault(_name(case.way), []).append(effect)
     means = {name: float(np.mean(values)) for name, values in effects.items()}
     return sorted((name for name, mean in means.items() if mean < 0), key=means.__getitem__)
-
-
-def case_name(case: Case) -> str:
-    """Of a case in tables and files."""
-    return f"{case.world.name} {case.way.name}"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,3 +175,17 @@ def test_options_train_the_way() -> None:
 def test_a_budget_of_nothing_is_refused(fleet: Fleet) -> None:
     with pytest.raises(GraceError, match="should be over 0 seconds"):
         advise_fleet(fleet, CONVENTIONS, rule=RULE, budget=0)
+
+
+class Broken(Executor):
+    """Workers of which one was killed."""
+
+    def submit(self, *call: Any, **named: Any) -> Future[Any]:  # type: ignore[override]
+        found: Future[Any] = Future()
+        found.set_exception(BrokenProcessPool())
+        return found
+
+
+def test_a_killed_worker_is_said_in_words(fleet: Fleet) -> None:
+    with pytest.raises(GraceError, match="Worker processes should run to their end"):
+        advise_fleet(fleet, weighed(Conventions(window=20)), size="tiny", rule=RULE, executor=Broken())

@@ -58,7 +58,7 @@ def test_what_the_study_did_not_see_is_said() -> None:
     assert RULE.outside(12, [0.1], 1, "quantiles-narrow") == []
     said = RULE.outside(3, [0.9], 2, "paper")
     assert [words.split(" (")[0] for words in said] == [
-        "3 failures", "2 tasks at once", "a weight outside 0.01 to 0.5", "the paper network",
+        "3 failures", "2 tasks at once", "a weight outside 0.01 to 0.5", "races of the paper network",
     ]  # fmt: skip
 
 

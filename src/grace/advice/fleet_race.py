@@ -150,9 +150,13 @@ class FleetRace:
 
     def seen(self, way: Way) -> Estimate | None:
         """What the race says of a way, over the laps that it shares with the reference."""
-        best = self.reference()
-        shared = sorted(self.laps.get(way, {}).keys() & self.laps.get(best, {}).keys()) if best else []
+        best, shared = self.reference(), self._shared(way)
         return estimate(self.laps[way], self.laps[best], shared) if best and shared else None
+
+    def _shared(self, way: Way) -> list[int]:
+        """Laps that a way shares with the reference."""
+        best = self.reference()
+        return sorted(self.laps.get(way, {}).keys() & self.laps.get(best, {}).keys()) if best else []
 
     def standing(self) -> tuple[Raced, ...]:
         """All ways as they stand, references first, then second tasks by what is to be expected of them."""
@@ -179,7 +183,9 @@ class FleetRace:
     def needed(self, way: Way) -> int | None:
         """Failures that would decide a way, if they went on as they did."""
         seen = self.seen(way)
-        return None if seen is None else self.rule.units_needed(self._kind(way), seen.n, len(self.laps[way]), seen.mean)
+        return (
+            None if seen is None else self.rule.units_needed(self._kind(way), seen.n, len(self._shared(way)), seen.mean)
+        )
 
     def save(self) -> None:
         """Write the state, whole or not at all."""
@@ -234,7 +240,7 @@ class FleetRace:
 
     def _of_task(self, way: Way) -> Raced:
         laps, seen = self.laps.get(way, {}), self.seen(way)
-        units, shared = (0, 0) if seen is None else (seen.n, len(laps))
+        units, shared = (0, 0) if seen is None else (seen.n, len(self._shared(way)))
         raced = 0.0 if seen is None else seen.mean
         found = self.rule.expected(self._kind(way), units, shared, raced)
         return Raced(way.name, len(laps), self._error(way, sorted(laps)) if laps else math.nan, seen, found)

@@ -6,16 +6,18 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 
 from grace.advice.advice import ADD, ALONE, Advice, Label
 from grace.advice.fleet_race import Entry, FleetRace, run_lap
 from grace.advice.looks import coverage, given_rul
+from grace.advice.race import Lap
 from grace.advice.rule import INDIFFERENT, Rule
 from grace.advice.ways import FOLDS, IGNORE, WEIGHT, Way, weighed
 from grace.alignment.diagnose import diagnose
 from grace.alignment.problem import FleetProblem
-from grace.core.pools import as_finished, on_one_thread
+from grace.core.pools import run_all
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.prepare import check_training
@@ -108,14 +110,20 @@ def _run(
         if not batch:
             return True
         started = time.monotonic()
-        calls = [(run_lap, race.fleet, race.conventions, *entry) for entry in batch]
-        for number, lap in as_finished(on_one_thread, calls, executor):
-            lapped()
-            race.add(batch[number], lap)
-            if on_lap is not None:
-                on_lap(race)
+        calls = [(race.fleet, race.conventions, *entry) for entry in batch]
+        run_all(run_lap, calls, executor, on_result=partial(_keep, race, batch, lapped, on_lap))
         pace = (time.monotonic() - started) / sum(map(race.cost, batch))
     return False
+
+
+def _keep(
+    race: FleetRace, batch: Sequence[Entry], lapped: Callable[[], float], on_lap: OnLap | None, number: int, lap: Lap
+) -> None:
+    """Keep the lap of one entry of a batch, and tell of it."""
+    lapped()
+    race.add(batch[number], lap)
+    if on_lap is not None:
+        on_lap(race)
 
 
 def _within(race: FleetRace, entries: Sequence[Entry], most: float) -> list[Entry]:

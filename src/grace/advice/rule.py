@@ -166,8 +166,8 @@ class Rule:
             found.append(f"{together} tasks at once (the study: one)")
         if any(not low <= weight <= high for weight in weights):
             found.append(f"a weight outside {low:g} to {high:g}")
-        if not size.startswith(("statistics", "quantiles", "compact")):
-            found.append(f"the {size} network (the study: statistics, quantiles, compact)")
+        if not size.startswith(("statistics", "quantiles")):
+            found.append(f"races of the {size} network (the study: of statistics, quantiles)")
         return found
 
 

@@ -98,8 +98,10 @@ def run_all(
     calls: Sequence[tuple[Any, ...]],
     executor: Executor | None = None,
     on_progress: Progress | None = None,
+    on_result: Callable[[int, T], None] | None = None,
 ) -> list[T]:
-    """Results of ``function(*call)`` in the order of ``calls``, each on one torch thread.
+    """Results of ``function(*call)`` in the order of ``calls``, each on one torch thread; ``on_result`` is told the number of a
+    call and its result as they come.
 
     Raises:
         GraceError: A worker process died. Whatever ``function`` raises comes through.
@@ -108,6 +110,8 @@ def run_all(
     try:
         for number, result in as_finished(partial(on_one_thread, function), calls, executor):
             found[number] = result
+            if on_result is not None:
+                on_result(number, result)
             if on_progress is not None:
                 on_progress(len(found), len(calls))
     except BrokenProcessPool:
