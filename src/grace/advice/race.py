@@ -16,6 +16,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit  # scipy.stats takes a second to import
 
 from grace.core.stats import LEVEL, Estimate
@@ -54,8 +55,10 @@ def estimate(ours: Mapping[int, Lap], theirs: Mapping[int, Lap], laps: Sequence[
     """:func:`change` with Student's 95 % interval by the jackknife over units, whose errors in all laps go together; where laps
     differ more than units do, over laps (Efron and Stein, Ann. Statist. 9, 1981)."""
     mean, units = change(ours, theirs, laps), sorted(set.intersection(*(set(ours[s]) & set(theirs[s]) for s in laps)))
-    left = [change(_without(ours, unit), _without(theirs, unit), laps) for unit in units] if len(units) > 1 else []
-    options = [(_jackknifed(left), len(left) - 1)] if left else []
+    options = []
+    if len(units) > 1:
+        sums = [np.stack([_sums_without(some[lap], units) for lap in laps]) for some in (ours, theirs)]
+        options.append((_jackknifed((0.5 * np.log(sums[0] / sums[1])).mean(0)), len(units) - 1))
     if len(laps) > 1:
         each = [change(ours, theirs, [lap]) for lap in laps]
         options.append((float(np.std(each, ddof=1)) / math.sqrt(len(each)), len(each) - 1))
@@ -65,11 +68,16 @@ def estimate(ours: Mapping[int, Lap], theirs: Mapping[int, Lap], laps: Sequence[
     return Estimate(mean, mean - half, mean + half, len(units), p)
 
 
-def _without(laps: Mapping[int, Lap], unit: str) -> dict[int, Lap]:
-    return {lap: {name: value for name, value in squared.items() if name != unit} for lap, squared in laps.items()}
+def _sums_without(lap: Lap, units: Sequence[str]) -> NDArray[np.float64]:
+    """Sums of a lap without each of some units, ``[U]``; sums, not differences, so that a unit that is all but everything takes
+    no digits with it."""
+    mine = np.array([lap[unit] for unit in units])
+    rest = sum(value for unit, value in lap.items() if unit not in units)
+    found: NDArray[np.float64] = (1 - np.eye(len(units))) @ mine + rest
+    return found
 
 
-def _jackknifed(left: Sequence[float]) -> float:
+def _jackknifed(left: NDArray[np.float64]) -> float:
     """Standard error from the estimates without each unit."""
-    n, values = len(left), np.asarray(left)
-    return float(np.sqrt((n - 1) / n * np.square(values - values.mean()).sum()))
+    n = len(left)
+    return float(np.sqrt((n - 1) / n * np.square(left - left.mean()).sum()))
