@@ -34,8 +34,8 @@ class Cell(NamedTuple):
     that is read are views of one tensor (seen with torch 2.13).
     """
 
-    forward: Callable[[Tensor, Tensor, Tensor | None, Tensor, torch.dtype], tuple[Tensor, Tensor]]
-    backward: Callable[[Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor], Tensor]
+    forward: Callable[[Tensor, Tensor, Tensor, Tensor, torch.dtype], tuple[Tensor, Tensor]]
+    backward: Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
     @classmethod
     def compiled(cls) -> Cell:
@@ -43,9 +43,7 @@ class Cell(NamedTuple):
         return cls(torch.compile(_forward, dynamic=False), torch.compile(_backward, dynamic=False))
 
 
-def _forward(
-    gate: Tensor, bias: Tensor, before: Tensor | None, hidden: Tensor, wide: torch.dtype
-) -> tuple[Tensor, Tensor]:
+def _forward(gate: Tensor, bias: Tensor, before: Tensor, hidden: Tensor, wide: torch.dtype) -> tuple[Tensor, Tensor]:
     """Activate ``gate`` ``[Q, B, 4H]`` (input, forget, candidate, output) in place, write the output; cell and its tanh."""
     size = hidden.shape[-1]
     gate += bias  # here, where the cycle's gates are at hand: with the product before the loop it is a pass of its own
@@ -53,16 +51,14 @@ def _forward(
     gate[..., 2 * size : 3 * size].tanh_()
     gate[..., 3 * size :].sigmoid_()
     enter, forget, candidate, leave = gate.chunk(4, -1)
-    cell = (enter * candidate).to(wide)
-    if before is not None:
-        cell.addcmul_(forget, before)
+    cell = (enter * candidate).to(wide).addcmul_(forget, before)
     squashed = cell.tanh().to(gate.dtype)
     torch.mul(leave, squashed, out=hidden)
     return cell, squashed
 
 
 def _backward(
-    gate: Tensor, squashed: Tensor, before: Tensor | None, d_hidden: Tensor, d_gate: Tensor, d_later: Tensor
+    gate: Tensor, squashed: Tensor, before: Tensor, d_hidden: Tensor, d_gate: Tensor, d_later: Tensor
 ) -> Tensor:
     """Write the gradient of the gates before activation to ``d_gate``; returns that of the cell one cycle earlier."""
     enter, forget, candidate, leave = gate.chunk(4, -1)
@@ -71,10 +67,7 @@ def _backward(
     SIGMOID_BACKWARD(d_cell * candidate, enter, grad_input=d_enter)
     TANH_BACKWARD.grad_input(d_cell * enter, candidate, grad_input=d_candidate)
     SIGMOID_BACKWARD(d_hidden * squashed, leave, grad_input=d_leave)
-    if before is None:
-        d_forget.zero_()
-    else:
-        SIGMOID_BACKWARD(d_cell * before, forget, grad_input=d_forget)
+    SIGMOID_BACKWARD(d_cell * before, forget, grad_input=d_forget)
     earlier: Tensor = d_cell * forget
     return earlier
 
@@ -101,15 +94,15 @@ class _Layer(torch.autograd.Function):
             gates = (x.reshape(count, cycles * batch, -1) @ w_in.mT).view(count, cycles, batch, 4 * size)
             wide = torch.float32 if x.dtype in (torch.bfloat16, torch.float16) else x.dtype
             hidden = torch.empty(count, cycles, batch, size, dtype=x.dtype, device=x.device)
-            cells: list[Tensor] = []
+            cells = [torch.zeros(count, batch, size, dtype=wide, device=x.device)]  # the state before each cycle, and the last
             squashed: list[Tensor] = []
             for t in range(cycles):
                 if t:
                     gates[:, t].baddbmm_(hidden[:, t - 1], w_state.mT)
-                made = cell.forward(gates[:, t], bias[:, None], cells[-1] if t else None, hidden[:, t], wide)
+                made = cell.forward(gates[:, t], bias[:, None], cells[-1], hidden[:, t], wide)
                 cells.append(made[0])
                 squashed.append(made[1])
-        ctx.save_for_backward(x, w_in, w_state, gates, hidden, *cells, *squashed)
+        ctx.save_for_backward(x, w_in, w_state, gates, hidden, *cells[:-1], *squashed)
         ctx.cell = cell
         return hidden
 
@@ -122,10 +115,9 @@ class _Layer(torch.autograd.Function):
         cells, squashed = saved[:cycles], saved[cycles:]
         d_gates = torch.empty_like(gates)
         d_cell = torch.zeros_like(cells[0])
-        d_hidden = grad[:, cycles - 1]
+        d_hidden = grad[:, cycles - 1].contiguous()  # laid out as in every other cycle: torch.compile takes eight kinds
         for t in reversed(range(cycles)):
-            before = cells[t - 1] if t else None
-            d_cell = ctx.cell.backward(gates[:, t], squashed[t], before, d_hidden, d_gates[:, t], d_cell)
+            d_cell = ctx.cell.backward(gates[:, t], squashed[t], cells[t], d_hidden, d_gates[:, t], d_cell)
             if t:
                 d_hidden = torch.baddbmm(grad[:, t - 1], d_gates[:, t], w_state)
         rows = d_gates.view(count, cycles * batch, -1)
