@@ -1,4 +1,4 @@
-"""Write the tables of docs/results.md from the committed records: python benchmarks/results.py"""
+"""Write the tables and the picture of docs/results.md from the committed records: python benchmarks/results.py"""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from pages import replace_between
+from result_figures import draw
 
 from grace.bench.published import SOURCE
 from grace.bench.store import Store
@@ -167,6 +168,8 @@ ALONE = dict.fromkeys(("baseline", "dwa", "gradnorm", "uncertainty", "gaba"), "r
 ALONE |= dict.fromkeys(("amnl", "grace"), "rul-only-weighted")
 """RUL alone with the same RUL loss, by method that shares."""
 
+TO_BASELINE = {method: "baseline" for method in METHODS if method != "baseline"}
+
 FIXED = ("fixed-0.01", "fixed-0.1", "fixed-0.5")
 TO_ALONE = {"RUL alone": "rul-only", "RUL alone in units of the cap": "rul-only in caps"}
 """What fixed weights are compared with, by its name on the page."""
@@ -185,8 +188,7 @@ def sizes(records: dict[str, list[Record]]) -> str:
         "| network | compared | figure | differences | leave out 0 | by chance | after Benjamini-Hochberg | largest |",
         "|---" * 8 + "|",
     ]
-    to_baseline = {method: "baseline" for method in METHODS if method != "baseline"}
-    compared = [(size, "eight methods to Baseline", to_baseline) for size in records]
+    compared = [(size, "eight methods to Baseline", TO_BASELINE) for size in records]
     compared += [(size, "seven methods to RUL alone, same RUL loss", ALONE) for size in records]
     compared += [
         ("statistics", f"fixed weights to {text}", dict.fromkeys(FIXED, name)) for text, name in TO_ALONE.items()
@@ -276,10 +278,25 @@ def blocks(root: Path) -> dict[str, str]:
     return found
 
 
+def compared(root: Path) -> dict[str, dict[str, dict[tuple[str, str], Estimate]]]:
+    """What the forest plot shows: methods against RUL alone and against Baseline, and fixed weights in their own unit."""
+    records = {size: Store(root / folder).all_records() for size, folder in FOLDERS.items()}
+    ours = with_control(records["statistics"], Store(root / IN_CAPS).all_records())
+    own_unit = differences(ours, "rmse", dict.fromkeys(FIXED, TO_ALONE["RUL alone in units of the cap"]))
+    to_alone = {size: differences(of, "rmse", ALONE) for size, of in records.items()}
+    to_baseline = {size: differences(of, "rmse", TO_BASELINE) for size, of in records.items()}
+    to_alone["statistics"] |= own_unit
+    return {
+        "against RUL alone with the same RUL loss": to_alone,
+        "against Baseline (0.5 / 0.5, plain MSE)": to_baseline,
+    }
+
+
 def main() -> None:
-    """Replace what stands between the marks."""
+    """Replace what stands between the marks, and draw the forest plot."""
     root = Path(__file__).parents[1]
     replace_between(root / "docs" / "results.md", blocks(root))
+    draw(compared(root), root / "docs" / "figures")
 
 
 if __name__ == "__main__":

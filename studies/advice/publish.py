@@ -1,7 +1,7 @@
 """What ships of the study, from its records: ``python -m studies.advice publish``; nothing is trained.
 
 Writes what ``grace validity`` prints (``advice.json``), the rule of ``grace advise`` (``rule.json``), and the tables and the
-picture of docs/validity.md.
+picture of docs/validity.md and of the README.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from grace.files import write_text
 from grace.formats import rounded
 from grace.validity.advice_figures import draw
 from grace.validity.advice_study import FORMAT, AdviceStudy, Choice, Outcome, Said
-from grace.validity.advice_tables import report
+from grace.validity.advice_tables import readme, report
 from studies.advice import records
 from studies.advice.cases import all_cases
 from studies.advice.choices import choices
@@ -109,6 +109,11 @@ def publish(folder: Path = records.FOLDER) -> None:
     study, rule = study_of(records.contents(folder))
     FORMAT.write(PACKAGE / "validity" / "advice.json", rounded(study.body()))
     write_text(PACKAGE / "advice" / "rule.json", json.dumps(rounded(rule.to_json()), indent=1) + "\n")
-    shipped = AdviceStudy.read()
-    replace_between(records.ROOT / "docs" / "validity.md", {"advice": report(shipped)})
-    draw(shipped, records.ROOT / "docs" / "figures")
+    show(AdviceStudy.read())
+
+
+def show(study: AdviceStudy) -> None:
+    """Put the study into docs/validity.md and the README, and draw its picture."""
+    replace_between(records.ROOT / "docs" / "validity.md", {"advice": report(study)})
+    replace_between(records.ROOT / "README.md", readme(study))
+    draw(study, records.ROOT / "docs" / "figures")

@@ -134,6 +134,10 @@ def test_every_page_is_in_the_navigation() -> None:
         assert f" {path.relative_to(ROOT / 'docs')}\n" in menu, path
 
 
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 110
+
+
 def the_diff() -> tuple[str, str]:
     """The loop of the README before and after its ``diff``."""
     (block,) = [b for b in blocks(ROOT / "README.md") if b.kind == "diff"]

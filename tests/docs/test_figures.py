@@ -12,8 +12,9 @@ import pytest
 from grace.bench.summary import METRICS, summarise
 from grace.bench.tables import cells
 from grace.controllers.titles import TITLES
+from grace.report.chart import digest
 from studies import publish
-from tests.docs.figures import ROOT, every_record, study
+from tests.docs.figures import IN_CAPS, ROOT, SETS, every_record, gap, study
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONVENTIONS = {"commands.md", "conventions.md", "decision.md", "reference.md"}
@@ -42,6 +43,23 @@ def block(page: str, name: str) -> str:
 def test_the_tables_of_the_runs_are_those_of_the_records(script: object) -> None:
     for name, made in script.blocks(ROOT).items():  # type: ignore[attr-defined]
         assert block("results.md", name) == made, f"{name}: run python benchmarks/results.py"
+
+
+@pytest.mark.parametrize("script", ["results"], indirect=True)
+def test_the_forest_plot_shows_the_differences_of_the_records(script: object) -> None:
+    figures = importlib.import_module("result_figures")
+    parts = script.compared(ROOT)  # type: ignore[attr-defined]
+    shown = {row["mean"] for of in parts.values() for name, found in of.items() for row in figures.rows(name, found)}
+    for size, method, reference in (
+        ("statistics", "grace", "baseline"), ("compact", "grace", "baseline"), ("compact", "grace", "rul-only-weighted"),
+        (IN_CAPS, "fixed-0.01", "rul-only"), (IN_CAPS, "fixed-0.5", "rul-only"),
+    ):  # fmt: skip
+        assert {round(gap(size, d, method, reference).mean, 4) for d in SETS} <= shown
+    every = [one for of in parts.values() for found in of.values() for one in found.values()]
+    low, high = figures.DOMAIN
+    assert low < min(one.low for one in every) < max(one.high for one in every) < high  # nothing is cut off
+    for name in ("forest.svg", "forest-dark.svg"):
+        assert digest(figures.forest(parts)) in (ROOT / "docs" / "figures" / name).read_text()
 
 
 def test_the_tables_of_the_study_are_those_of_its_records() -> None:

@@ -49,7 +49,7 @@ def test_the_table_of_ensembles_is_that_of_the_records(monkeypatch: pytest.Monke
     *first, last = (f"{record.test['rmse']:.2f}" for record in alone)
     errors = [engine_error([record]) for record in alone]
     words = f"{', '.join(first)} and {last} (one seed, standard errors {min(errors):.2f} to {max(errors):.2f};"
-    assert words in " ".join((ROOT / "README.md").read_text().split())
+    assert words in " ".join((ROOT / "docs" / "training.md").read_text().split())
 
 
 def test_what_is_said_of_the_differences_out_of_fold(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
+
+from grace.files import write_text
 
 Spec = dict[str, Any]
 
-INK, MUTED, LINE, LATE, EARLY = (f"var(--{name})" for name in ("ink", "muted", "line", "late", "early"))
+INK, MUTED, LINE, LATE, EARLY, ACCENT = (
+    f"var(--{name})" for name in ("ink", "muted", "line", "late", "early", "accent")
+)
 """Colours that the page's style sheet sets, light and dark; pictures take the light ones: :func:`svg`."""
 
 WIDTH = 440
@@ -76,13 +82,26 @@ def filled(spec: Spec, rows: Mapping[str, Sequence[Spec]], title: str | Spec, wi
     return held(spec) | {"layer": layers, "width": width, "title": title, "params": params}
 
 
-def svg(spec: Spec) -> str:
-    """A chart with its data as SVG: the style sheet's light colours in place of its names, which only a page knows."""
+def svg(spec: Spec, dark: bool = False) -> str:
+    """A chart with its data as SVG: colours of the page's style sheet, light or dark, in place of their names."""
     import vl_convert
 
     css = files("grace.report").joinpath("page.css").read_text(encoding="utf-8")
-    colours = dict(re.findall(r"--([\w-]+): light-dark\((#\w+),", css))
-    text = json.dumps({"config": CONFIG | {"background": "white", "font": "sans-serif"}} | spec)
+    colours = {name: pair[dark] for name, *pair in re.findall(r"--([\w-]+): light-dark\((#\w+), (#\w+)\)", css)}
+    config = CONFIG | {"background": colours["paper"], "font": "sans-serif"}
+    text = json.dumps({"config": config} | spec)
     return str(
         vl_convert.vegalite_to_svg(json.loads(re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], text)))
     )
+
+
+def write_svg(spec: Spec, path: Path) -> None:
+    """Write ``NAME.svg`` and ``NAME-dark.svg``, for a page that is read in both, each with a comment on what it was made from."""
+    for dark in (False, True):
+        text = svg(spec, dark) + f"\n<!-- {digest(spec)} -->\n"
+        write_text(path.with_name(f"{path.stem}-dark.svg") if dark else path, text)
+
+
+def digest(spec: Spec) -> str:
+    """Of a chart and its data, by which a picture is known to be theirs, whatever version of the library drew it."""
+    return hashlib.sha256(json.dumps(spec).encode()).hexdigest()

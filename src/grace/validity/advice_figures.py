@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from grace.advice.advice import per_cent
-from grace.files import write_text
-from grace.report.chart import INK, MUTED, Spec, layer, svg
+from grace.report.chart import ACCENT, INK, LATE, MUTED, Spec, layer, write_svg
 from grace.validity.advice_study import HELPS, HURTS, NOTHING, UNRESOLVED, AdviceStudy
 
-COLOURS = {HELPS: "#0072B2", NOTHING: "#555555", HURTS: "#D55E00", UNRESOLVED: "#BBBBBB"}
-"""Okabe and Ito's palette, which the colour-blind can tell apart."""
-SIDE, EDGE = 460, 45
+LEGEND = {HELPS: "the second task helped", HURTS: "it hurt", NOTHING: "nothing within 2 %", UNRESOLVED: "not resolved"}
+COLOURS = {HELPS: ACCENT, HURTS: LATE, NOTHING: INK, UNRESOLVED: MUTED}
+SIDE, EDGE = 420, 45
 """Width of the picture, and the change in per cent that lies at its edge."""
 
 
@@ -25,37 +24,48 @@ def rows(study: AdviceStudy) -> list[dict[str, Any]]:
             continue
         ends = {"low": one.effect.low, "high": one.effect.high, "effect": one.effect.mean, "expected": expected.mean}
         inside = {name: round(max(min(per_cent(value), EDGE), -EDGE), 2) for name, value in ends.items()}
-        found.append({"case": f"{one.world} {one.label}", "came to": one.word} | inside)
+        found.append({"case": f"{one.world} {one.label}", "came to": LEGEND[one.word]} | inside)
     return found
 
 
 def picture(study: AdviceStudy) -> Spec:
-    """Expected against effect; on the diagonal what was said came true."""
+    """Expected against effect; on the diagonal what was expected came true."""
     values = rows(study)
-    domain = {"domain": [-EDGE, EDGE], "nice": False}
-    ticks = {"values": [-40, -20, 0, 20, 40]}
-    x: Spec = {"field": "expected", "type": "quantitative", "scale": domain, "axis": ticks,
-               "title": "expected before training, without this group of data: change of RMSE, %"}  # fmt: skip
-    y: Spec = {"field": "effect", "type": "quantitative", "scale": domain, "axis": ticks,
-               "title": "what training then showed, %"}  # fmt: skip
-    names = [word for word in COLOURS if any(row["came to"] == word for row in values)]
+    x, y = _axis("expected", "expected after short trainings"), _axis("effect", "found by the full comparison")
+    names = [word for word in COLOURS if any(row["came to"] == LEGEND[word] for row in values)]
+    scale = {"domain": [LEGEND[name] for name in names], "range": [COLOURS[name] for name in names]}
     legend: Spec = {"title": None, "orient": "bottom", "columns": 4, "symbolOpacity": 1}
-    colour: Spec = {"field": "came to", "type": "nominal", "legend": legend,
-                    "scale": {"domain": names, "range": [COLOURS[name] for name in names]}}  # fmt: skip
+    colour: Spec = {"field": "came to", "type": "nominal", "legend": legend, "scale": scale}
     diagonal = [{"expected": -EDGE, "effect": -EDGE}, {"expected": EDGE, "effect": EDGE}]
+    known = f"datum['came to'] != '{LEGEND[UNRESOLVED]}'"
+    dot: Spec = {"x": x, "y": y, "color": colour}
     layers = [
         layer("line", {"x": x, "y": y}, rows=diagonal, color=MUTED, strokeDash=[4, 3]),
-        layer("rule", {"y": {"datum": 0}}, color=INK, opacity=0.4),
-        layer("rule", {"x": {"datum": 0}}, color=INK, opacity=0.4),
-        layer("rule", {"x": x, "color": colour, "y": y | {"field": "low"}, "y2": {"field": "high"}}, opacity=0.35),
-        layer("point", {"x": x, "y": y, "color": colour}, filled=True, size=60, opacity=0.9),
+        *(layer("rule", {axis: {"datum": 0}}, rows=[{}], color=MUTED) for axis in "xy"),
+        layer("point", dot, where=f"!({known})", filled=True, size=20, opacity=0.5),
+        layer("rule", dot | {"y": y | {"field": "low"}, "y2": {"field": "high"}}, where=known, opacity=0.6),
+        layer("point", dot, where=known, filled=True, size=70, opacity=0.9),
     ]
-    count = len(values)
-    title: Spec = {"text": f"What was expected, and what came: {count} cases"}
+    title: Spec = {"text": "What a second task does to the error of RUL: expected, and found"}
+    title["subtitle"] = f"{len(values)} cases; change of RMSE against RUL alone, 95 % intervals of resolved cases"
     return {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "width": SIDE, "height": SIDE, "title": title,
             "data": {"values": values}, "layer": layers}  # fmt: skip
 
 
+def _axis(field: str, title: str) -> Spec:
+    """Change of RMSE in per cent, with the side on which a second task helps."""
+    scale = {"domain": [-EDGE, EDGE], "nice": False}
+    sign = "(datum.value > 0 ? '+' : datum.value < 0 ? '\u2212' : '') + abs(datum.value) + ' %'"
+    axis = {"values": [-40, -20, 0, 20, 40], "labelExpr": sign}
+    return {
+        "field": field,
+        "type": "quantitative",
+        "scale": scale,
+        "axis": axis,
+        "title": f"\u2190 helps \u00b7 {title} \u00b7 hurts \u2192",
+    }
+
+
 def draw(study: AdviceStudy, folder: Path) -> None:
-    """Write ``expected.svg``."""
-    write_text(folder / "expected.svg", svg(picture(study)))
+    """Write ``expected.svg`` and ``expected-dark.svg``."""
+    write_svg(picture(study), folder / "expected.svg")

@@ -1,9 +1,11 @@
-"""The study of advice as text: what second tasks did, what told so beforehand, and what following it costs."""
+"""The study of advice as text: what second tasks did, what predicted it, and what following the advice costs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from textwrap import fill
 
 import numpy as np
 
@@ -18,11 +20,11 @@ PLANNED = 16
 """Draws of every case in the plan."""
 POLICY_WORDS = {
     "alone": "RUL alone, suspended units ignored, wide trunk",
-    "alone, tuned": "RUL alone, the best of its ways in the race",
+    "alone, tuned": "RUL alone, its best configuration in the race",
     "first label": "always the world's first second label",
     ELSEWHERE: "the second task that did best in the other groups",
     ADVICE: "`grace advise`: the second task of the least expected error, where that is a gain",
-    SURE: "the same, where the 90 % interval is a gain: the candidate of the plan",
+    SURE: "the same, only where the whole 90 % interval is a gain: the candidate of the plan",
     "noise floor": "the oracle against itself, chosen by half of the draws",
 }
 """Policies in words; those by a single predictor have its name."""
@@ -35,17 +37,17 @@ def report(study: AdviceStudy) -> str:
         (
             in_short(study),
             f"**What {len(study.outcomes)} cases in {worlds} worlds and {len(study.groups)} groups of data came to**: change of "
-            "the RMSE on units that nobody has seen, by a second task, against RUL alone tuned as well; number of cases\n",
+            "the RMSE on units that were never trained on, by a second task, against RUL alone tuned as well; number of cases\n",
             verdicts(study),
             words_on_all(study) + "\n",
-            "**What told so beforehand**: area under the ROC curve, one draw's units at a time, of resolved cases; 95 % "
+            "**What predicted it**: area under the ROC curve, one draw's units at a time, of resolved cases; 95 % "
             "bootstrap over groups; Brier score of *helps* with each group predicted from the others\n",
             predictors(study),
-            "**What following it costs**: change of RMSE over an oracle that chooses by the other draws, and over RUL alone "
-            "tuned by the other draws, per cent; rules fitted on the other groups; 95 % bootstrap over groups\n",
+            "**What following the advice costs**: change of RMSE over an oracle that chooses by the other draws, and over RUL "
+            "alone tuned by the other draws, per cent; rules fitted on the other groups; 95 % bootstrap over groups\n",
             policies(study),
             _ahead(study) + "\n",
-            "**Whether intervals hold**: 90 % intervals of what the rule expects, fitted on the other groups\n",
+            "**How often intervals hold**: 90 % intervals of what the rule expects, fitted on the other groups\n",
             coverage(study),
             levels(study) + "\n",
         )
@@ -54,27 +56,74 @@ def report(study: AdviceStudy) -> str:
 
 def in_short(study: AdviceStudy) -> str:
     """What it comes to, in a few sentences."""
-    draws = sorted(one.effect.n for one in study.outcomes)
-    effects = np.array([per_cent(one.effect.mean) for one in study.outcomes])
-    low, high = np.quantile(effects, (0.25, 0.75))
-    shrunk = Areas.of(study.seen("shrunk").resolved)
-    advice, alone = (Regret.of(name, study.choices) for name in (ADVICE, "alone, tuned"))
-    user = Coverage.of([one for one in study.outcomes if one.user])
+    found = Short.of(study)
     lines = [
-        f"A second task changed the RMSE by {effects.min():+.0f} to {effects.max():+.0f} %, in the middle half of the cases by "
-        f"{low:+.0f} to {high:+.0f} %: whether it pays has to be found out.",
-        f"A race with the rule tells what helps from the rest with an area under the ROC curve of {_span(shrunk.helps)}, and "
-        f"what hurts with {_span(shrunk.hurts)}, on groups of data that it was not fitted on.",
-        f"Following `grace advise` costs {_change(advice.regret)} % of RMSE over an oracle, RUL alone as a race tunes it "
-        f"{_change(alone.regret)} %; against RUL alone tuned by an oracle `grace advise` changes it by {_change(advice.loss)} %.",
-        f"Of its 90 % intervals {_span(user.share)} hold in the part that was drawn as users have fleets.",
+        f"A second task changed the RMSE by {found.range} %, in the middle half of the cases by {found.middle} %: whether it "
+        "pays has to be found out for each fleet.",
+        f"A race with the rule separates the cases in which it helps from all others with an area under the ROC curve of "
+        f"{found.helps}, and those in which it hurts with {found.hurts}, on groups of data that the rule was not fitted on.",
+        f"Training what `grace advise` names costs {found.regret} % of RMSE over an oracle; RUL alone, as a race tunes it, costs "
+        f"{found.alone} %. Against RUL alone tuned by an oracle, `grace advise` changes the RMSE by {found.change} %.",
+        f"Of its 90 % intervals a share of {found.covered} hold the outcome, in the part that was drawn as users have fleets.",
     ]
-    if draws[len(draws) // 2] < PLANNED:
-        lines.append(
-            f"**The study is not complete**: {draws[0]} to {draws[-1]} of {PLANNED} draws of each case are measured so far. "
-            "Figures will move."
-        )
+    if found.unfinished:
+        lines.append(f"**The study is not complete**: {found.unfinished} Figures will change.")
     return "\n".join(f"- {line}" for line in lines) + "\n"
+
+
+def readme(study: AdviceStudy) -> dict[str, str]:
+    """The lines of the README that state this study, by their marks."""
+    found = Short.of(study)
+    cases, fleets = len(study.outcomes), len({one.world for one in study.outcomes})
+    draws = f" {found.unfinished} The figures will change." if found.unfinished else ""
+    lines = {
+        "found": f"**With few failures a second task can help or hurt, and short trainings tell which.** In {cases} cases on "
+        f"{fleets} fleets it changed the error by {found.range} %. Among the {found.resolved} cases with a verdict, short "
+        f"trainings separate those that it helps from the rest with an AUC of {found.helps}, and those that it hurts with "
+        f"{found.hurts}. Following `grace advise` costs {found.regret} % over an oracle; RUL alone, tuned by the same short "
+        f"trainings, costs {found.alone} %.",
+        "sure": f"A share of {found.covered} of the 90 % intervals of `grace advise` held what training then showed. "
+        f"{cases - found.resolved} of the {cases} cases are not resolved: neither a change of more than 2 % nor its absence is "
+        f"shown.{draws}",
+    }
+    return {name: fill(line, 128, initial_indent="- ", subsequent_indent="  ") + "\n" for name, line in lines.items()}
+
+
+@dataclass(frozen=True)
+class Short:
+    """The figures that sum the study up, as texts; changes in per cent of RMSE, with 95 % intervals where they have some."""
+
+    range: str
+    middle: str
+    helps: str
+    hurts: str
+    regret: str
+    change: str
+    alone: str
+    covered: str
+    resolved: int
+    unfinished: str
+
+    @classmethod
+    def of(cls, study: AdviceStudy) -> Short:
+        """From the study; ``unfinished`` is empty where all draws are there."""
+        draws = sorted(one.effect.n for one in study.outcomes)
+        least, low, high, most = np.quantile([per_cent(one.effect.mean) for one in study.outcomes], (0, 0.25, 0.75, 1))
+        areas = Areas.of(study.seen("shrunk").resolved)
+        advice, alone = (Regret.of(name, study.choices) for name in (ADVICE, "alone, tuned"))
+        left = f"{draws[0]} to {draws[-1]} of {PLANNED} draws of each case are measured so far."
+        return cls(
+            f"{least:+.0f} to {most:+.0f}",
+            f"{low:+.0f} to {high:+.0f}",
+            _span(areas.helps),
+            _span(areas.hurts),
+            _change(advice.regret),
+            _change(advice.loss),
+            _change(alone.regret),
+            _span(Coverage.of([one for one in study.outcomes if one.user]).share),
+            sum(one.word != UNRESOLVED for one in study.outcomes),
+            left if draws[len(draws) // 2] < PLANNED else "",
+        )
 
 
 def verdicts(study: AdviceStudy) -> str:
@@ -123,12 +172,14 @@ def predictors(study: AdviceStudy) -> str:
 
 
 def _base(study: AdviceStudy) -> str:
-    """The Brier score of the base rate, of the predictor that says most."""
+    """The Brier score of the base rate, on the cases of the predictor that has most of them."""
     if not study.predictors:
         return ""
     seen = max((study.seen(name).resolved for name in study.predictors), key=lambda one: len(one.score))
     found = [brier(base_rates(seen.group, seen.word == word), seen.word == word) for word in (HELPS, HURTS)]
-    return f"\nSaying for every case how often it happened in the other groups has a Brier score of {found[0]:.3f} (helps).\n"
+    return (
+        f"\nPredicting the frequency of the other groups for every case has a Brier score of {found[0]:.3f} (helps).\n"
+    )
 
 
 def policies(study: AdviceStudy) -> str:
