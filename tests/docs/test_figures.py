@@ -16,7 +16,7 @@ from grace.report.chart import digest
 from studies import publish
 from tests.docs.figures import IN_CAPS, ROOT, SETS, every_record, gap, study
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CONVENTIONS = {"commands.md", "conventions.md", "decision.md", "reference.md"}
 """Pages that state conventions and options, not results."""
 
