@@ -154,7 +154,7 @@ def test_what_the_pages_say_of_fixed_weights() -> None:
     assert cost == ["0.12"] * 2
     results = [
         f"by {min(halves):.2f} to {max(halves):.2f} cycles against RUL alone in the same unit",
-        f"by {min(theirs):.2f} to {max(theirs):.2f} against RUL alone as it stands in the table",
+        f"by {min(theirs):.2f} to {max(theirs):.2f} against RUL alone of the table",
         f"With 0.1 it hurts on FD003** ({words(own['FD003', 0.1])})",
         f"({largest([own[d, 0.01] for d in SETS]):.2f} cycles at most)",
         "a weight of 0.01 seems to cost 0.12 cycles on FD003 and FD004",

@@ -135,17 +135,17 @@ def test_what_the_pages_say_of_the_study() -> None:
         f"SD of a paired difference is {min(sds):.1f} to {max(sds):.1f} % of RMSE: a true effect of 2 % is seen "
         "with a chance of "
         f"{min(chance):.2f} to {max(chance):.2f}",
-        f"ranks nothing** (rank correlation {span(told['init-1'].correlation)})",
-        f"tells a little** ({span(told['joint-100'].correlation)} in steps 50 to 100",
+        f"does not predict the gain** (rank correlation {span(told['init-1'].correlation)})",
+        f"predicts a little** ({span(told['joint-100'].correlation)} in steps 50 to 100",
         f"a short race** ({span(told['race'].correlation)};",
         f"adds to rho ({span(told['rho+gap'].correlation)} together)",
         f"of the {verdicts.count(LOWER) + verdicts.count(HIGHER)} cases with a verdict "
-        f"{verdicts.count(LOWER)} help, which are one fleet, "
+        f"{verdicts.count(LOWER)} help, both on one fleet, "
         f"so that these are {pairs} pairs",
         f"no single predictor is beyond {span(harm.harm_auc)}, and as probabilities of harm (Brier) the best has "
         f"{best:.3f}, where the "
         f"base rate alone gives {base:.3f}",
-        f"policies that share lose {min(shared):.1f} to {max(shared):.1f} points more than it, the source's rule "
+        f"policies that share lose {min(shared):.1f} to {max(shared):.1f} points more, the source's rule "
         f"{p[SOURCE_RULE].to_simplest.value:.1f} (the mean of two initialisations, which alone lose "
         f"{losses[0]:.2f} and {losses[1]:.2f} in hindsight)",
         f"by {span(simulated)} % on simulated fleets, by {span(plain)} % on C-MAPSS with the plain recipe, and by "
