@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grace.core.stats import Estimate, Family, student
-from grace.files import write_text
-from grace.report.chart import EARLY, INK, LATE, MUTED, Spec, layer, svg
+from grace.report.chart import EARLY, INK, LATE, MUTED, Spec, layer, write_svg
 
 ALONE, USUALLY, RANDOM, BOUND = "RUL alone", "RUL alone as it comes", "random", "bound"
 FUTURE = "future_sensors"
@@ -132,7 +131,7 @@ def kind_of(figures: Figures, change: Change) -> str:
 
 
 def tally(changes: Sequence[Change]) -> str:
-    """How many help, hurt and are not told from nothing, and how many remain after Benjamini-Hochberg."""
+    """How many help, hurt and are not measurable, and how many remain after Benjamini-Hochberg."""
     shown = [change for change in changes if change.log.n >= LEAST]
     family = Family.of([change.log for change in shown])
     kept = [one for one, p in zip(shown, family.adjusted, strict=True) if p <= 0.05]
@@ -142,11 +141,11 @@ def tally(changes: Sequence[Change]) -> str:
 
 def draw(figures: Figures, path: Path) -> None:
     """Small multiples: failures against the ratio to RUL alone, a panel a family, as SVG. The axis of ratios is logarithmic, so
-    that twice the error stands as far from 1 as half of it."""
+    that twice the error is as far from 1 as half of it."""
     families = [name for name in dict.fromkeys(cell.family for cell in figures.cells) if " test" not in name]
     panels = [_panel(figures, family) for family in families]
     whole: Spec = {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "columns": COLUMNS, "spacing": 22}
-    write_text(path, svg(whole | {"concat": panels, "resolve": {"scale": {"color": "shared", "y": "shared"}}}))
+    write_svg(whole | {"concat": panels, "resolve": {"scale": {"color": "shared", "y": "shared"}}}, path)
 
 
 def _panel(figures: Figures, family: str) -> Spec:

@@ -16,7 +16,7 @@ from grace.alignment.decide import STUDY
 from grace.bench.tables import markdown
 from grace.core.stats import HIGHER, LOWER, student
 from grace.files import write_text
-from grace.report.chart import svg
+from grace.report.chart import write_svg
 from grace.validity.figures import advice_against_outcome, draw
 from grace.validity.judge import edge
 from grace.validity.study import FILE, JOINT, KINDS, CaseResult, ValidityStudy
@@ -74,7 +74,7 @@ def publish() -> str:
     figures = ROOT / "docs" / "figures"
     draw(study, "grace", figures)
     best = f"predicted gain from the other data sets, % ({BEST})"
-    write_text(figures / "combination.svg", svg(advice_against_outcome(study, BEST, "grace", best)))
+    write_svg(advice_against_outcome(study, BEST, "grace", best), figures / "combination.svg")
     replace_between(ROOT / "docs" / "validity.md", blocks(study))
     found = edge(*study.rho_and_effect())
     return f"edge of rho that splits the effects best: {found:.3f}; STUDY in alignment/decide.py has {STUDY.weak}"

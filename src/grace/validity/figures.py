@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from grace.files import write_text
-from grace.report.chart import INK, Spec, chart, filled, layer, number, svg
+from grace.report.chart import INK, Spec, chart, filled, layer, number, write_svg
 from grace.validity.judge import all_scores
 from grace.validity.policies import Policy
 from grace.validity.study import KINDS, ValidityStudy
@@ -79,11 +78,11 @@ def _regret_of_policies(found: Sequence[Policy]) -> Spec:
 
 
 def draw(study: ValidityStudy, method: str, folder: Path) -> None:
-    """Write ``advice.svg`` and ``regret.svg``; a GraceError where the folder cannot be written."""
+    """Write ``advice.svg`` and ``regret.svg``, both also dark; a GraceError where the folder cannot be written."""
     inits = len(study.cases[0].prescribed)
     title = f"rho before training, mean over {inits} initialisations (grace diagnose)"
-    write_text(folder / "advice.svg", svg(advice_against_outcome(study, "diagnose", method, title)))
-    write_text(folder / "regret.svg", svg(_regret_of_policies(Policy.every(study))))
+    write_svg(advice_against_outcome(study, "diagnose", method, title), folder / "advice.svg")
+    write_svg(_regret_of_policies(Policy.every(study)), folder / "regret.svg")
 
 
 def _drawn(layers: Sequence[Spec], values: list[Spec], height: int) -> Spec:
