@@ -12,11 +12,15 @@ BASELINES = ("kaplan-meier", "weibull", "cox", "forest", "tree")
 TARGET, GAP = 0.9, 0.05
 FIXED = "best fixed age"
 Row = dict[str, Any]
+_SHOWN = "Integrated Brier score of the network and of five baselines, one line for each family"
+PICTURE = f"![{_SHOWN}](figures/fleets.svg#gh-light-mode-only)\n![{_SHOWN}](figures/fleets-dark.svg#gh-dark-mode-only)"
+"""Of the summary, light and dark."""
 
 
 def parts(rows: Sequence[Row]) -> dict[str, str]:
     """What stands between the marks of the page, by name."""
-    kept, found = remaining(rows), {"summary": f"{summary(rows)}\n\n{in_all(rows)}\n"}
+    table = f"<details markdown>\n<summary>All figures</summary>\n\n{summary(rows)}\n\n</details>"
+    kept, found = remaining(rows), {"summary": f"{PICTURE}\n\n{table}\n\n{in_all(rows)}\n"}
     for row in rows:
         found[f"{row['family']}-first"] = verdict(row) + "\n"
         found[row["family"]] = family(row, kept) + "\n"
@@ -59,11 +63,11 @@ def in_all(rows: Sequence[Row]) -> str:
     kinds = ("worse", "no better")
     worse, unclear = ([_pair(row, name) for row in rows for name in sorted_by(row)[kind]] for kind in kinds)
     lines = [
-        f"The network's integrated Brier score is at most that of Kaplan-Meier on {len(at_most)} of {len(rows)} families, and at "
-        f"most {TARGET:g} of the best baseline's on {_named(ahead)}. Its P(failure within H) is within {100 * GAP:.0f} points in "
-        f"each fifth of {ENOUGH} landmarks or more, at both horizons, on {_named(calibrated)}.",
-        f"{found.words} The network is worse than {_listed(worse) or 'none'}; no better than, as the interval holds 0, "
-        f"{_listed(unclear) or 'none'}. " + _changed(rows),
+        f"The network's integrated Brier score is no higher than that of Kaplan-Meier on {len(at_most)} of {len(rows)} families, "
+        f"and at most {TARGET:g} times the best baseline's on {_named(ahead)}. Its P(failure within H) is within {100 * GAP:.0f} "
+        f"points in each fifth of {ENOUGH} landmarks or more, at both horizons, on {_named(calibrated)}.",
+        f"{found.words} The network is worse than {_listed(worse) or 'none'}. The interval holds 0, so that it is no better "
+        f"than, {_listed(unclear) or 'none'}. " + _changed(rows),
         _of_policies(rows),
     ]
     return "\n\n".join(lines)
@@ -74,7 +78,7 @@ def _changed(rows: Sequence[Row]) -> str:
     kept = remaining(rows)
     every = [(row, name) for row in rows for name, one in differences(row).items() if one.measurable]
     lost = [_pair(row, name) for row, name in every if (row["family"], name) not in kept]
-    return f"The adjustment takes back: {_listed(lost)}." if lost else "The adjustment takes none of them back."
+    return f"After adjustment not measurable: {_listed(lost)}." if lost else "All others remain after adjustment."
 
 
 def _of_policies(rows: Sequence[Row]) -> str:
@@ -83,7 +87,7 @@ def _of_policies(rows: Sequence[Row]) -> str:
     fixed = [f"`{family}`" for family, name, one in less if name == FIXED and not one["high"] < 0]
     return (
         f"Of the {len(less)} differences of cost rates, which are bootstrapped and have no p value, {below} leave out 0 below it "
-        f"and {above} above. Plans do not measurably cost less than the best fixed age on {_listed(fixed) or 'none'}."
+        f"and {above} above. Plans do not cost measurably less than the best fixed age on {_listed(fixed) or 'none'}."
     )
 
 
@@ -188,8 +192,8 @@ def of_calibration(row: Row) -> str:
     over = f"the {row['groups']} groups of the units, which are near replicates" if row["groups"] else "units"
     end = row["models"]["network"]["grid_end"]
     return (
-        f"Intervals are over {over}; the score looks {end:,.4g} {row['unit']} ahead. The network's share in its curves is "
-        f"{row['share']:.2f}, the fleet's own curve has the rest. Its probabilities of failure are off by at most "
+        f"Intervals are over {over}; the score covers {end:,.4g} {row['unit']} ahead. The network's share in its curves is "
+        f"{row['share']:.2f}, the rest is that of the fleet's own curve. Its probabilities of failure are off by at most "
         f"{_listed(gaps)}, in a fifth of {ENOUGH} landmarks or more. By fifths, predicted and observed share in per cent with "
         "its interval, and landmarks:"
     )
@@ -217,7 +221,7 @@ def _fifth(found: Row, name: str) -> str:
 def of_failed(row: Row) -> str:
     """RMSE, MAE, score and coverage."""
     found, unit = row["of_failed"], row["unit"]
-    biased = ", whose lives are the short ones, so that all that is said of them alone is biased to short lives"
+    biased = ", whose lives are the short ones, so that all figures of them alone are biased to short lives"
     replicates = " Cells of one condition are near replicates: that interval is too narrow." if row["groups"] else ""
     return (
         f"Failed units alone{biased if row['failed'] < row['units'] else ''}: RMSE {found['rmse']:,.4g} {unit}, MAE "

@@ -23,6 +23,7 @@ from families import FAMILIES, SEED, USUAL
 from fleet_figures import Found, row_of
 from fleet_page import parts
 from fleet_pictures import draw
+from fleet_summary import draw_summary
 from pages import ROOT, replace_between
 
 from grace.cli.options import TrainingOptions
@@ -208,7 +209,9 @@ def main() -> None:
             rows.append(row)
             write_text(RESULTS, json.dumps(rows, indent=1) + "\n")
             print(row["family"], row["train"]["seconds"], "s", flush=True)
-    replace_between(ROOT / "docs" / "fleets.md", parts(sorted(rows, key=lambda row: ORDER.index(row["family"]))))
+    ordered = sorted(rows, key=lambda row: ORDER.index(row["family"]))
+    replace_between(ROOT / "docs" / "fleets.md", parts(ordered))
+    draw_summary(ordered, ROOT / "docs" / "figures")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,10 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import fleets
 from fleet_figures import coverage, without
 from fleet_page import BASELINES, covered, differences, parts, remaining, sorted_by, to_best, to_kaplan_meier, verdict
+from fleet_summary import picture
 from pages import replace_between
 
+from grace.report.chart import digest
 from grace.training.conformal import Interval
 
 PAGE = ROOT / "docs" / "fleets.md"
@@ -35,6 +37,8 @@ def test_the_page_is_that_of_the_measurements(tmp_path: Path) -> None:
     again.write_text(PAGE.read_text())
     replace_between(again, parts(rows()))
     assert again.read_text() == PAGE.read_text()
+    for name in ("fleets.svg", "fleets-dark.svg"):
+        assert digest(picture(rows())) in (ROOT / "docs" / "figures" / name).read_text()
 
 
 def test_each_family_has_its_picture_and_the_command_that_was_run() -> None:
