@@ -159,7 +159,7 @@ def test_what_the_pages_say_of_the_study() -> None:
         f"Of {len(told)} predictors and {len(p)} policies",
     ]
     log = [
-        f"plain MSE is ahead by {tuned_words}",
+        f"plain MSE is better by {tuned_words}",
         f"the simulated fleets ({span(simulated)} %)",
         f"lies between {min(edges):.3f} and {max(edges):.3f} when one family",
         f"*The source's rule loses {losses[0]:.2f}*: with the first of two initialisations; with the other "
@@ -172,7 +172,7 @@ def test_what_the_pages_say_of_the_study() -> None:
         f"{regret('always rul-only-weighted')}",
         f"the chance to see 2 % is {min(chance):.2f} to {max(chance):.2f}",
         f"Brier score of {best:.3f} to {worst:.3f}*: the base rate has {base:.3f}",
-        f"ranks nothing ({span(told['init-1'].correlation)}), rho of steps 50 to 100 little "
+        f"does not rank them ({span(told['init-1'].correlation)}), rho of steps 50 to 100 does a little "
         f"({span(told['joint-100'].correlation)}), a "
         f"short race most ({span(told['race'].correlation)})",
     ]

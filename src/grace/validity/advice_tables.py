@@ -64,7 +64,7 @@ def in_short(study: AdviceStudy) -> str:
         f"{found.helps}, and those in which it hurts with {found.hurts}, on groups of data that the rule was not fitted on.",
         f"Training what `grace advise` names costs {found.regret} % of RMSE over an oracle; RUL alone, as a race tunes it, costs "
         f"{found.alone} %. Against RUL alone tuned by an oracle, `grace advise` changes the RMSE by {found.change} %.",
-        f"Of its 90 % intervals a share of {found.covered} hold the outcome, in the part that was drawn as users have fleets.",
+        f"{found.covered} of its 90 % intervals hold the outcome, in the part that was drawn as users have fleets.",
     ]
     if found.unfinished:
         lines.append(f"**The study is not complete**: {found.unfinished} Figures will change.")
@@ -79,12 +79,12 @@ def readme(study: AdviceStudy) -> dict[str, str]:
     lines = {
         "found": f"**With few failures a second task can help or hurt, and short trainings tell which.** In {cases} cases on "
         f"{fleets} fleets it changed the error by {found.range} %. Among the {found.resolved} cases with a verdict, short "
-        f"trainings separate those that it helps from the rest with an AUC of {found.helps}, and those that it hurts with "
-        f"{found.hurts}. Following `grace advise` costs {found.regret} % over an oracle; RUL alone, tuned by the same short "
+        f"trainings separate those in which it helps from the rest with an AUC of {found.helps}, and those in which it hurts "
+        f"with {found.hurts}. Following `grace advise` costs {found.regret} % over an oracle; RUL alone, tuned by the same short "
         f"trainings, costs {found.alone} %.",
-        "sure": f"A share of {found.covered} of the 90 % intervals of `grace advise` held what training then showed. "
-        f"{cases - found.resolved} of the {cases} cases are not resolved: neither a change of more than 2 % nor its absence is "
-        f"shown.{draws}",
+        "sure": f"{found.covered} of the 90 % intervals of `grace advise` held what training then showed, in the cases drawn as "
+        f"users have them. {cases - found.resolved} of all {cases} cases are not resolved: neither a change of more than 2 % nor "
+        f"its absence is shown.{draws}",
     }
     return {name: fill(line, 128, initial_indent="- ", subsequent_indent="  ") + "\n" for name, line in lines.items()}
 
@@ -120,7 +120,7 @@ class Short:
             _change(advice.regret),
             _change(advice.loss),
             _change(alone.regret),
-            _span(Coverage.of([one for one in study.outcomes if one.user]).share),
+            _share(Coverage.of([one for one in study.outcomes if one.user]).share),
             sum(one.word != UNRESOLVED for one in study.outcomes),
             left if draws[len(draws) // 2] < PLANNED else "",
         )
@@ -238,3 +238,8 @@ def _change(span: Span) -> str:
 
 def _number(value: float, digits: int = 2) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else ""
+
+
+def _share(span: Span) -> str:
+    """In per cent."""
+    return f"{100 * span.value:.0f} % [{100 * span.low:.0f}, {100 * span.high:.0f}]"
