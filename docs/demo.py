@@ -18,7 +18,7 @@ ANSWER = ("labels ", "few failures, ")
 def answers() -> str:
     """What `grace demo` answers on a wide terminal, a line each."""
     env = os.environ | {"COLUMNS": "200", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "grace", "demo"]
+    command = [sys.executable, "-c", "from grace.cli.main import main; main()", "demo"]
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True)
     return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines() if line.startswith(ANSWER))

@@ -1,4 +1,4 @@
-"""Sequence: read a digit row by row with an LSTM. Does forecasting the next row help to tell the digit, with few labels?"""
+"""Sequence: read a digit row by row with an LSTM. Does forecasting the next row help to recognise the digit, with few labels?"""
 
 import torch
 from sklearn.datasets import load_digits

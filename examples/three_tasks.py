@@ -1,4 +1,4 @@
-"""Three tasks: tell a wine's grower, its alcohol and its colour. Which of them ask a shared layer for the same?"""
+"""Three tasks: predict a wine's grower, its alcohol and its colour. The gradients of which tasks align on the shared layer?"""
 
 import torch
 from sklearn.datasets import load_wine

@@ -19,6 +19,7 @@ import typer
 
 import grace
 from docs.commands import commands, pages
+from docs.demo import answers, shown
 from grace.cli.app import app
 
 ROOT = Path(__file__).parents[2]
@@ -139,6 +140,11 @@ def test_every_page_is_in_the_navigation() -> None:
     menu = (ROOT / "mkdocs.yml").read_text()
     for path in sorted((ROOT / "docs").rglob("*.md")):
         assert f" {path.relative_to(ROOT / 'docs')}\n" in menu, path
+
+
+@pytest.mark.slow
+def test_the_readme_shows_what_the_demo_answers() -> None:
+    assert shown((ROOT / "README.md").read_text()) == answers(), "run python docs/demo.py"
 
 
 def test_the_readme_is_short() -> None:
