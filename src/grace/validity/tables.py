@@ -37,7 +37,7 @@ def report(study: ValidityStudy, method: str = "grace", figure: str = "rmse") ->
             f"bootstrap over {families} families; {len(found)} policies were looked at\n",
             _regrets(found),
             f"If all six methods were equal, every fixed one would show {_span(noise_floor(cases, figure))} in hindsight. The "
-            f"{SOURCE_RULE} stands for the mean over initialisations; each alone loses "
+            f"{SOURCE_RULE} is the mean over initialisations; each alone loses "
             + " and ".join(f"{loss:+.2f}" for loss in source_losses(cases, figure))
             + " in hindsight.\n",
         )
