@@ -15,7 +15,7 @@ from grace.core.stats import RATE, Family, Span
 from grace.validity.advice_judge import Areas, Coverage, Regret, ahead, base_rates, brier
 from grace.validity.advice_study import HELPS, HURTS, KINDS, UNRESOLVED, WORDS, AdviceStudy, Outcome
 
-ADVICE, SURE, ELSEWHERE = "likelier than not", "advice", "fixed elsewhere"
+ADVICE, ELSEWHERE = "least expected", "fixed elsewhere"
 PLANNED = 16
 """Draws of every case in the plan."""
 POLICY_WORDS = {
@@ -23,8 +23,9 @@ POLICY_WORDS = {
     "alone, tuned": "RUL alone, its best configuration in the race",
     "first label": "always the world's first second label",
     ELSEWHERE: "the second task that did best in the other groups",
-    ADVICE: "`grace advise`: the second task of the least expected error, where that is a gain",
-    SURE: "the same, only where the whole 90 % interval is a gain: the candidate of the plan",
+    ADVICE: "`grace advise`: what the rule expects the least error of",
+    "likelier than not": "the second task that `shrunk` expects the least error of, where that is a gain",
+    "advice": "the same, only where its whole 90 % interval is a gain: the candidate of the plan",
     "noise floor": "the oracle against itself, chosen by half of the draws",
 }
 """Policies in words; those by a single predictor have its name."""
@@ -77,7 +78,7 @@ def readme(study: AdviceStudy) -> dict[str, str]:
     cases, fleets = len(study.outcomes), len({one.world for one in study.outcomes})
     draws = f" {found.unfinished} The figures will change." if found.unfinished else ""
     lines = {
-        "found": f"**With few failures a second task can help or hurt, and short trainings tell which.** In {cases} cases on "
+        "found": f"**With few failures a second task can help or hurt, and short trainings are a guide.** In {cases} cases on "
         f"{fleets} fleets it changed the error by {found.range} %. Among the {found.resolved} cases with a verdict, short "
         f"trainings separate those in which it helps from the rest with an AUC of {found.helps}, and those in which it hurts "
         f"with {found.hurts}. Following `grace advise` costs {found.regret} % over an oracle; RUL alone, tuned by the same short "
@@ -109,7 +110,7 @@ class Short:
         """From the study; ``unfinished`` is empty where all draws are there."""
         draws = sorted(one.effect.n for one in study.outcomes)
         least, low, high, most = np.quantile([per_cent(one.effect.mean) for one in study.outcomes], (0, 0.25, 0.75, 1))
-        areas = Areas.of(study.seen("shrunk").resolved)
+        areas = Areas.of(study.seen("rule").resolved)
         advice, alone = (Regret.of(name, study.choices) for name in (ADVICE, "alone, tuned"))
         left = f"{draws[0]} to {draws[-1]} of {PLANNED} draws of each case are measured so far."
         return cls(
