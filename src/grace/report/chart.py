@@ -17,7 +17,7 @@ Spec = dict[str, Any]
 INK, MUTED, LINE, LATE, EARLY, ACCENT = (
     f"var(--{name})" for name in ("ink", "muted", "line", "late", "early", "accent")
 )
-"""Colours that the page's style sheet sets, light and dark; pictures take the light ones: :func:`svg`."""
+"""Colours that the page's style sheet sets, light and dark, also of pictures: :func:`svg`."""
 
 WIDTH = 440
 """Of a picture."""
@@ -83,16 +83,16 @@ def filled(spec: Spec, rows: Mapping[str, Sequence[Spec]], title: str | Spec, wi
 
 
 def svg(spec: Spec, dark: bool = False) -> str:
-    """A chart with its data as SVG: colours of the page's style sheet, light or dark, in place of their names."""
+    """A chart with its data as SVG: the style sheet's light or dark colours in place of its names, which only a page knows."""
     import vl_convert
 
     css = files("grace.report").joinpath("page.css").read_text(encoding="utf-8")
-    colours = {name: pair[dark] for name, *pair in re.findall(r"--([\w-]+): light-dark\((#\w+), (#\w+)\)", css)}
-    config = CONFIG | {"background": colours["paper"], "font": "sans-serif"}
-    text = json.dumps({"config": config} | spec)
-    return str(
-        vl_convert.vegalite_to_svg(json.loads(re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], text)))
+    colours = {name: both[dark] for name, *both in re.findall(r"--([\w-]+): light-dark\((#\w+), (#\w+)\)", css)}
+    text = json.dumps(
+        {"config": CONFIG | {"background": colours["paper"] if dark else "white", "font": "sans-serif"}} | spec
     )
+    coloured = re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], text)
+    return str(vl_convert.vegalite_to_svg(json.loads(coloured)))
 
 
 def write_svg(spec: Spec, path: Path) -> None:
