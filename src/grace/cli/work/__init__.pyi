@@ -9,6 +9,7 @@ from grace.alignment.decide import SOURCE as SOURCE
 from grace.alignment.decide import Thresholds as Thresholds
 from grace.alignment.diagnose import diagnose as diagnose
 from grace.alignment.problem import FleetProblem as FleetProblem
+from grace.alignment.show import both_ways as both_ways
 from grace.alignment.show import show_diagnosis as show_diagnosis
 from grace.bench.store import RUNNING as RUNNING
 from grace.bench.store import Store as Store
@@ -21,6 +22,9 @@ from grace.cli.live import live as live
 from grace.cli.progress import progress_bar as progress_bar
 from grace.cli.render_advice import racing as racing
 from grace.cli.render_advice import show_advice as show_advice
+from grace.cli.render_data import in_short as in_short
+from grace.cli.render_data import print_facts as print_facts
+from grace.cli.render_data import print_table as print_table
 from grace.cli.render_data import show_columns as show_columns
 from grace.cli.render_data import show_facts as show_facts
 from grace.cli.render_data import show_table as show_table
