@@ -62,7 +62,9 @@ def in_short(result: Diagnosis) -> str:
         words = f"{method}, by the source's bands" if prescription.decided else f"undecided, at the mean {method}"
         return f"{result.dataset}: {words}: {measured}."
     words = result.reading if prescription.decided else f"{result.reading} what the labels follow"
-    return f"{result.dataset}: {words}: {measured}. Whether a second task pays does not follow from it: train both ways."
+    return (
+        f"{result.dataset}: {words}: {measured}. Whether a second task pays does not follow from it: train both ways."
+    )
 
 
 def scale(low: float, mean: float, high: float, edges: Sequence[float], width: int = SCALE_WIDTH) -> Text:
@@ -129,6 +131,7 @@ def _cell(rho: Interval, between: str) -> str:
 
 
 def title(result: Diagnosis) -> str:
+    """The question, of the data set and its tasks."""
     first, *others = result.tasks
     if result.near_failure_share is not None and result.of_health:
         return f"{result.dataset}: does the health task help RUL?"

@@ -101,4 +101,3 @@ def _seconds(text: str) -> float:
     if found is None or found[2] not in _SECONDS or not float(found[1]) > 0:
         raise GraceError(f"`--budget` should be a time over 0, as in 60s, 5m or 1h. Found {text!r}.")
     return float(found[1]) * _SECONDS[found[2]]
-

@@ -40,7 +40,11 @@ def show_advice(advice: Advice, verbose: bool) -> None:
     out = Console(markup=False, highlight=False)
     answer(advice.answer, style=_STYLES[advice.verdict])
     out.print()
-    out.print(_table(advice.raced, advice.unit, f"{advice.name}: the race, {advice.seconds:.0f} s; against {advice.reference}"))
+    out.print(
+        _table(
+            advice.raced, advice.unit, f"{advice.name}: the race, {advice.seconds:.0f} s; against {advice.reference}"
+        )
+    )
     if verbose and advice.labels:
         out.print(_labels(advice))
     evidence(advice.unknown)

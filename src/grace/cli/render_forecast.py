@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from grace.cli.say import answer, evidence
 from grace.errors import GraceError
 from grace.files import replacing
 from grace.training.forecast import Forecast
@@ -30,20 +31,37 @@ def check_ending(path: Path | None) -> None:
         raise GraceError(f"`--to` should end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}. Found {path.name!r}.")
 
 
+def in_short(found: Forecast) -> str:
+    """Which engine has the least RUL left, how many are critical and, where costs were named, to be replaced now."""
+    known = [i for i in found.last if not math.isnan(found.rul[i])]
+    count = f"{len(found.last):,} engine{'s' * (len(found.last) != 1)}"
+    if not known:
+        return f"{count}; of none RUL is known"
+    least = min(known, key=lambda i: float(found.rul[i]))
+    cells = _cells(found, int(least))
+    interval = "" if math.isnan(found.low[least]) else f" [{cells[3]}]"
+    critical = sum(int(found.health[i]) == len(found.states) - 1 for i in found.last)
+    words = f"{count}, {critical:,} {found.states[-1]}"
+    if (replacement := found.ahead.replacement) is not None:
+        words += f", {sum(float(replacement.plans.time[i]) == 0 for i in found.last):,} to be replaced now"
+    return f"{words}; the least RUL: {found.names[0]} {cells[0]}, {cells[2]} {found.conventions.unit}{interval}"
+
+
 def show_forecast(found: Forecast, network: TrainedNetwork, path: Path | None) -> None:
-    """Print a forecast as a table, or write it to a file."""
+    """Print the answer, and a forecast as a table, or write it to a file."""
     check_ending(path)
+    answer(in_short(found))
     count = f"{len(found.last):,} engines"
     if len(found.last) < len(found.engine):
         count = f"{len(found.engine):,} inspections of {count}"
     if path is None:
         _show(found, network)
         if len(found.last) < len(found.engine):
-            print(f"{count}; shown is the last one of each. `--to FILE` writes all.")
+            evidence(f"{count}; shown is the last one of each. `--to FILE` writes all.")
     else:
         _write(found, path)
         left = f", {len(found.left_out)} left out" if found.left_out else ""
-        print(f"{path}: {count}{left}")
+        evidence(f"{path}: {count}{left}")
 
 
 def _show(found: Forecast, network: TrainedNetwork) -> None:
@@ -129,14 +147,14 @@ def _show_policies(found: Replacement, unit: str) -> None:
             f"note: {gone:,} of {units:,} units have none of the rows that dates were tried at, and count as run to failure with "
             "them: dates are cheaper than this says"
         )
-        out.print(line, style="yellow", highlight=False, soft_wrap=True)
+        out.print(line, style="yellow", highlight=False)
     elif not less.high < 0:
         words = f"difference {less.value:+.3g} [{less.low:+.3g}, {less.high:+.3g}]"
         beside = (
             "the best fixed age, {}: replace at that age" if math.isfinite(found.age) else "run to failure, {}: so run"
         )
         line = f"note: these dates are not measurably cheaper than {beside.format(words)}"
-        out.print(line, style="yellow", highlight=False, soft_wrap=True)
+        out.print(line, style="yellow", highlight=False)
 
 
 def _write(found: Forecast, path: Path) -> None:

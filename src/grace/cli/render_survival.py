@@ -31,7 +31,7 @@ def show_survival(record: Record, baselines: Mapping[str, tuple[float, Estimate]
             "hazard"
         )
     for line in lines:
-        out.print(line, style="yellow" if line.startswith("note") else None, highlight=False, soft_wrap=True)
+        out.print(line, style="yellow" if line.startswith("note") else None, highlight=False)
 
 
 def _failed(record: Record) -> str:

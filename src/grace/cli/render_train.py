@@ -10,7 +10,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
+from grace.alignment.show import conventions_line
 from grace.bench.summary import engine_error
+from grace.cli.say import answer
 from grace.training.record import Record, task_line
 
 _FIGURES = {
@@ -24,12 +26,49 @@ _FIGURES = {
 
 
 def show_run(
-    record: Record, path: Path, baselines: Mapping[str, float], tried: Sequence[str] = (), suspended: bool = False
+    record: Record,
+    path: Path,
+    baselines: Mapping[str, float],
+    tried: Sequence[str] = (),
+    suspended: bool = False,
+    verbose: bool = False,
 ) -> None:
-    """Figures of a finished run, and last how it compares with what needs no network, by their validation RMSE; ``suspended``:
-    some units did not fail."""
-    out, spec = Console(markup=False), record.spec
-    unit = unit_of(spec)
+    """The answer: what was kept, its RMSE and how that compares with what needs no network; then doubts and all figures.
+
+    Args:
+        baselines: Validation RMSE of what needs no network, by name.
+        tried: What was trained again, and why.
+        suspended: Whether some units did not fail.
+        verbose: Whether the conventions of the run are shown.
+    """
+    out = Console(markup=False, highlight=False)
+    answer(f"{path}: {_in_short(record)}", *([_against(baselines, record, suspended)] if baselines else []))
+    for line in (*tried, *record.concerns):
+        out.print(f"note: {line}", style="yellow")
+    out.print()
+    out.print(_figures(record))
+    for name, figures in record.tasks.items():
+        out.print(f"{name}: {task_line(figures)}")
+    if words := _error(record):
+        out.print(words, style="dim")
+    out.print(_interval(record), style="dim")
+    out.print(f"{_kept(record)}, {record.seconds:.0f} s; run {record.id}", style="dim")
+    if verbose:
+        out.print(conventions_line(record.spec["conventions"]), style="dim")
+
+
+def _in_short(record: Record) -> str:
+    """RMSE of the engines that were held out and of the test engines."""
+    unit, where = unit_of(record.spec), "out of fold" if record.spec.get("folds", 0) else "validation"
+    if "rul" not in record.spec.get("tasks", ["rul"]) or "rmse" not in record.validation:
+        return "trained"
+    found = [f"{where} RMSE {record.validation['rmse']:.2f}"]
+    found += [f"test RMSE {record.test['rmse']:.2f}"] if record.test else []
+    return f"{', '.join(found)} {unit}"
+
+
+def _figures(record: Record) -> Table:
+    spec, unit = record.spec, unit_of(record.spec)
     counted = "" if unit == "cycles" else f"; RUL in {unit}"
     table = Table(
         "",
@@ -45,18 +84,7 @@ def show_run(
     ):
         if figures:
             table.add_row(name, *(f"{figures[key]:.{digits}f}" for key, (_, digits) in _FIGURES.items()))
-    out.print(table)
-    for name, figures in record.tasks.items():
-        out.print(f"{name}: {task_line(figures)}", highlight=False, soft_wrap=True)
-    if words := _error(record):
-        out.print(words, style="dim")
-    out.print(_interval(record), style="dim")
-    out.print(f"{_kept(record)}, {record.seconds:.0f} s; run {record.id}", style="dim")
-    for line in (*tried, *record.concerns):
-        out.print(f"note: {line}", style="yellow", highlight=False, soft_wrap=True)
-    out.print(f"{path}", highlight=False)
-    if baselines:
-        out.print(_against(baselines, record, suspended), highlight=False, soft_wrap=True)
+    return table
 
 
 def _kept(record: Record) -> str:

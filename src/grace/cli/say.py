@@ -32,7 +32,7 @@ def broken(words: Iterable[str], width: int) -> str:
     """A command as a shell reads it, broken between its words with a backslash so that no line is wider, if words allow it."""
     parts: list[str] = []
     for word in map(shlex.quote, words):
-        if parts and parts[-1].startswith("--") and " " not in parts[-1] and not word.startswith("--"):
+        if parts and parts[-1].startswith("-") and " " not in parts[-1] and not word.startswith("--"):
             parts[-1] += f" {word}"  # an option and its value
         else:
             parts.append(word)
