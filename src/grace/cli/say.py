@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich.console import Console
 
@@ -26,6 +27,11 @@ def following(words: str, *command: object) -> None:
     """Print what to do next, and last the command that does it, in lines that a shell takes as one."""
     evidence(f"\n{words}:")
     print(broken(map(str, command), Console().width))
+
+
+def opened(page: Path) -> None:
+    """How a page is opened in a browser."""
+    following("next, open it in a browser", "python", "-m", "webbrowser", page.resolve().as_uri())
 
 
 def broken(words: Iterable[str], width: int) -> str:

@@ -11,6 +11,8 @@ from grace.alignment.diagnose import diagnose as diagnose
 from grace.alignment.problem import FleetProblem as FleetProblem
 from grace.alignment.show import both_ways as both_ways
 from grace.alignment.show import show_diagnosis as show_diagnosis
+from grace.bench.planned import Planned as Planned
+from grace.bench.planned import planned as planned
 from grace.bench.store import RUNNING as RUNNING
 from grace.bench.store import Store as Store
 from grace.bench.sweep import counted as counted
@@ -22,6 +24,7 @@ from grace.cli.live import live as live
 from grace.cli.progress import progress_bar as progress_bar
 from grace.cli.render_advice import racing as racing
 from grace.cli.render_advice import show_advice as show_advice
+from grace.cli.render_bench import show_sweep as show_sweep
 from grace.cli.render_data import in_short as in_short
 from grace.cli.render_data import print_facts as print_facts
 from grace.cli.render_data import print_table as print_table
@@ -86,6 +89,7 @@ from grace.training.model_file import load_model as load_model
 from grace.training.model_file import save_model as save_model
 from grace.training.outcome import Run as Run
 from grace.training.predict import predict as predict
+from grace.training.record import DONE as DONE
 from grace.training.record import FAILED as FAILED
 from grace.training.record import Record as Record
 from grace.training.run import train as train
