@@ -31,8 +31,8 @@ def show_sweep(records: Sequence[Record], metrics: Sequence[str], protocol: str,
         for dataset, found in groupby(rows, key=lambda row: row.dataset):
             Console(markup=False, highlight=False).print(_table(dataset, list(found), metric, reference))
         evidence(Family.of([row.difference for row in rows]).words, style="dim")
-    if remarks := notes(records, protocol, verbose):
-        evidence("", remarks.strip())
+    if remarks := notes(records, protocol, verbose).strip():
+        evidence("", remarks)
 
 
 def in_short(rows: Sequence[Row], metric: str, reference: str) -> str:
@@ -50,18 +50,23 @@ def in_short(rows: Sequence[Row], metric: str, reference: str) -> str:
         least, best = min(ahead, key=lambda pair: pair[0], default=(math.inf, None))
         words = f"{TITLES.get(best.method, best.method)} {cells(best, metric)[6]}" if best and least < 0 else "none"
         found.append(f"{dataset} {words}")
+    if all(words.endswith(" none") for words in found) and len(datasets) <= _MOST:
+        return f"No method's {what} is measurably better than {name}'s on {', '.join(datasets)}."
     more = f"; and {len(datasets) - _MOST} data sets more" if len(datasets) > _MOST else ""
     return f"{what} measurably better than {name}'s: {'; '.join(found)}{more}."
 
 
 def _table(dataset: str, rows: Sequence[Row], metric: str, reference: str) -> Table:
-    head = ("method", "seeds", "mean [95 %]", f"to {TITLES.get(reference, reference)} [95 %]", "verdict")
+    seeds = sorted({row.value.n for row in rows})
+    counted = (
+        f"{dataset}, {' to '.join(str(n) for n in dict.fromkeys((seeds[0], seeds[-1])))} seed{'s' * (seeds[-1] > 1)}"
+    )
+    head = ("method", "mean [95 %]", f"to {TITLES.get(reference, reference)} [95 %]", "verdict")
     columns = [Column(name, justify="left" if name in ("method", "verdict") else "right") for name in head]
-    table = Table(*columns, title=dataset, title_justify="left", box=None)
+    table = Table(*columns, title=counted, title_justify="left", box=None, padding=(0, 1, 0, 0))
     for row in rows:
-        text = cells(row, metric)
-        verdict = row.adjusted_verdict
-        across = "crosses 0" if row.difference is not None and row.verdict == UNCLEAR else ""
-        word = verdict if verdict != UNCLEAR else across or "not after BH"
-        table.add_row(text[1], text[2], text[3], text[6], Text(word, _STYLES.get(verdict, "")))
+        text, verdict = cells(row, metric), row.adjusted_verdict
+        across = row.difference is not None and row.verdict == UNCLEAR
+        word = "crosses 0" if across else "unclear (BH)" if verdict == UNCLEAR else verdict
+        table.add_row(text[1], text[3], text[6], Text(word, _STYLES.get(verdict, "")))
     return table

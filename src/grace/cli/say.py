@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Column, Table
 
 INDENT = "    "
 
@@ -32,6 +35,21 @@ def following(words: str, *command: object) -> None:
 def opened(page: Path) -> None:
     """How a page is opened in a browser."""
     following("next, open it in a browser", "python", "-m", "webbrowser", page.resolve().as_uri())
+
+
+def markdown(text: str) -> None:
+    """Print Markdown of paragraphs, lists and tables as a terminal shows it."""
+    out = Console(markup=False, highlight=False)
+    for table, lines in groupby(text.splitlines(), key=lambda line: line.startswith("|")):
+        if not table:
+            evidence(*(re.sub(r"\*\*|`|(?<!\w)\*|\*(?!\w)", "", line) for line in lines))
+            continue
+        head, _, *rows = ([cell.strip() for cell in line.strip("|").split(" |")] for line in lines)
+        columns = [Column(name, overflow="fold") for name in head]
+        shown = Table(*columns, box=None, padding=(0, 1, 0, 0))
+        for row in rows:
+            shown.add_row(*row)
+        out.print(shown)
 
 
 def broken(words: Iterable[str], width: int) -> str:
