@@ -18,10 +18,9 @@ from grace.files import replacing
 from grace.training.forecast import Forecast
 from grace.training.maintenance import Replacement, written
 from grace.training.model_file import TrainedNetwork
+from grace.training.words import SMALL, of_forecast, predicted
 
 ENDINGS = (".csv", ".parquet", ".json")
-_SMALL = 20
-"""Cap below which RUL is shown with two digits more: lives in days, say."""
 _STYLES = ("green", "yellow", "red")
 
 
@@ -31,26 +30,10 @@ def check_ending(path: Path | None) -> None:
         raise GraceError(f"`--to` should end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}. Found {path.name!r}.")
 
 
-def in_short(found: Forecast) -> str:
-    """Which engine has the least RUL left, how many are critical and, where costs were named, to be replaced now."""
-    known = [i for i in found.last if not math.isnan(found.rul[i])]
-    count = f"{len(found.last):,} engine{'s' * (len(found.last) != 1)}"
-    if not known:
-        return f"{count}; of none RUL is known"
-    least = min(known, key=lambda i: float(found.rul[i]))
-    cells = _cells(found, int(least))
-    interval = "" if math.isnan(found.low[least]) else f" [{cells[3]}]"
-    critical = sum(int(found.health[i]) == len(found.states) - 1 for i in found.last)
-    words = f"{count}, {critical:,} {found.states[-1]}"
-    if (replacement := found.ahead.replacement) is not None:
-        words += f", {sum(float(replacement.plans.time[i]) == 0 for i in found.last):,} to be replaced now"
-    return f"{words}; the least RUL: {found.names[0]} {cells[0]}, {cells[2]} {found.conventions.unit}{interval}"
-
-
 def show_forecast(found: Forecast, network: TrainedNetwork, path: Path | None) -> None:
     """Print the answer, and a forecast as a table, or write it to a file."""
     check_ending(path)
-    answer(in_short(found))
+    answer(of_forecast(found))
     count = f"{len(found.last):,} engines"
     if len(found.last) < len(found.engine):
         count = f"{len(found.engine):,} inspections of {count}"
@@ -90,14 +73,11 @@ def _show(found: Forecast, network: TrainedNetwork) -> None:
 
 def _cells(found: Forecast, i: int) -> tuple[str | Text, ...]:
     """Engine, time, RUL, interval and health state."""
-    cap, state = found.conventions.cap, int(found.health[i])
-    digits = 0 if cap >= _SMALL else 2
-    high = f"{found.high[i]:.{digits}f}" if found.high[i] < cap else f"{cap:g} or more"
+    state, digits = int(found.health[i]), 0 if found.conventions.cap >= SMALL else 2
     return (
         str(found.engine[i]),
         str(found.cycle[i]),
-        "-" if math.isnan(found.rul[i]) else f"{found.rul[i]:.{digits + 1}f}",
-        "unknown" if math.isnan(found.low[i]) else f"{found.low[i]:.{digits}f} to {high}",
+        *predicted(found, i),
         *_ahead_cells(found, i, digits),
         Text(found.states[state], _STYLES[state]),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -14,15 +13,7 @@ from grace.alignment.show import conventions_line
 from grace.bench.summary import engine_error
 from grace.cli.say import answer
 from grace.training.record import Record, task_line
-
-_FIGURES = {
-    "rmse": ("RMSE", 2),
-    "score": ("score", 0),
-    "rmse_uncapped": ("RMSE uncapped", 2),
-    "score_uncapped": ("score uncapped", 0),
-    "macro_f1": ("health macro-F1", 3),
-}
-"""What each is called, and its decimals."""
+from grace.training.words import FIGURES, held_out, of_record, unit_of
 
 
 def show_run(
@@ -42,7 +33,7 @@ def show_run(
         verbose: Whether the conventions of the run are shown.
     """
     out = Console(markup=False, highlight=False)
-    answer(f"{path}: {_in_short(record)}", *([_against(baselines, record, suspended)] if baselines else []))
+    answer(f"{path}: {of_record(record)}", *([_against(baselines, record, suspended)] if baselines else []))
     for line in (*tried, *record.concerns):
         out.print(f"note: {line}", style="yellow")
     out.print()
@@ -57,33 +48,22 @@ def show_run(
         out.print(conventions_line(record.spec["conventions"]), style="dim")
 
 
-def _in_short(record: Record) -> str:
-    """RMSE of the engines that were held out and of the test engines."""
-    unit, where = unit_of(record.spec), "out of fold" if record.spec.get("folds", 0) else "validation"
-    if "rul" not in record.spec.get("tasks", ["rul"]) or "rmse" not in record.validation:
-        return "trained"
-    found = [f"{where} RMSE {record.validation['rmse']:.2f}"]
-    found += [f"test RMSE {record.test['rmse']:.2f}"] if record.test else []
-    return f"{', '.join(found)} {unit}"
-
-
 def _figures(record: Record) -> Table:
     spec, unit = record.spec, unit_of(record.spec)
     counted = "" if unit == "cycles" else f"; RUL in {unit}"
     table = Table(
         "",
-        *(Column(name, justify="right") for name, _ in _FIGURES.values()),
+        *(Column(name, justify="right") for name, _ in FIGURES.values()),
         title=f"{spec['dataset']}, {spec['method']}, seed {spec['seed']}{counted}",
         title_justify="left",
     )
-    folds = spec.get("folds", 0)
     optimistic = " (chosen on it: optimistic)" if spec["protocol"] == "source" and record.history else ""
     for name, figures in (
-        ("out of fold" if folds else "validation", record.validation),
+        (held_out(record), record.validation),
         (f"test{optimistic}", record.test),
     ):
         if figures:
-            table.add_row(name, *(f"{figures[key]:.{digits}f}" for key, (_, digits) in _FIGURES.items()))
+            table.add_row(name, *(f"{figures[key]:.{digits}f}" for key, (_, digits) in FIGURES.items()))
     return table
 
 
@@ -110,11 +90,6 @@ def _against(baselines: Mapping[str, float], record: Record, suspended: bool) ->
     verdict = f"{' and '.join(ahead)} as good or better" if ahead else "ahead of all"
     where, what = ("out of fold", "all engines") if folds else ("validation RMSE", "one split")
     return f"{where}: network {own:.2f}, {others}: {verdict} ({what})"
-
-
-def unit_of(spec: dict[str, Any]) -> str:
-    """Unit of RUL of a run, from its spec as JSON values."""
-    return str((spec["conventions"].get("table") or {"unit": "cycles"})["unit"])
 
 
 def _error(record: Record) -> str:
