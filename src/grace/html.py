@@ -1,7 +1,7 @@
 """Results as HTML for a notebook or a page: cards of text, tables and inline SVG, without a script and without a request.
 
-Colours are CSS variables that follow the theme: the one of JupyterLab where it says so, else the reader's. Where styles are left
-out, as on some sites that show notebooks, text and pictures are drawn in the colour of the text around them. All texts are escaped
+Colours are CSS variables that follow the theme: the one of JupyterLab where it says so, else the reader's. Where styles are
+left out, as on some sites that show notebooks, text and pictures have the colour of the text around them. All texts are escaped
 here, and nowhere else.
 """
 
@@ -29,6 +29,12 @@ STYLE = (
     ".grace-card svg .lower{color:var(--lower)}.grace-card svg .higher{color:var(--higher)}"
     ".grace-card svg .unclear{color:var(--unclear)}"
 )
+_PAGE = (
+    f":root{{{_LIGHT}}}@media(prefers-color-scheme:dark){{:root{{{_DARK}}}}}"
+    "body{margin:0;background:var(--face);color:var(--ink);font:16px/1.5 system-ui,sans-serif}"
+    "main{max-width:60em;margin:0 auto;padding:1em}h1{font-size:1.4em}.grace-card{max-width:none}"
+    ".beside{display:flex;flex-wrap:wrap;gap:0 2em}.beside>div{flex:1 1 20em;min-width:0}"
+)
 _WIDTH, _LEFT, _RIGHT, _ROW, _GLYPH = 640, 200, 610, 24, 7.2
 """Of a picture, in pixels where it is shown at its width: ends of its axis, height of a row, width of a letter."""
 
@@ -47,6 +53,22 @@ class Bar(NamedTuple):
 def card(title: str, *parts: str) -> str:
     """A card of parts that are HTML already."""
     return f'<div class="grace-card"><style>{STYLE}</style><h3>{escape(title)}</h3>{"".join(parts)}</div>'
+
+
+def document(title: str, *parts: str) -> str:
+    """A page of parts, which runs no script and loads nothing."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark">'
+        f"<style>{_PAGE}</style></head><body><main><h1>{escape(title)}</h1>{''.join(parts)}</main></body></html>\n"
+    )
+
+
+def beside(*parts: str) -> str:
+    """Parts beside each other, or below each other where there is no room."""
+    return f'<div class="beside">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
 
 
 def said(*lines: str, kind: str = "") -> str:
@@ -68,10 +90,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "")
     return f"<table>{named}{f'<thead><tr>{top}</tr></thead>' if any(head) else ''}<tbody>{body}</tbody></table>"
 
 
-def intervals(rows: Sequence[Bar], caption: str, edges: Sequence[float] = (0.0,)) -> str:
-    """A picture of values with their intervals, one below the other, and of edges as dashed lines."""
+def intervals(rows: Sequence[Bar], caption: str, edges: Sequence[float] = (0.0,), within: Sequence[float] = ()) -> str:
+    """A picture of values with their intervals, one below the other, and of edges as dashed lines; its axis holds the values
+    ``within``, too, so that several pictures can have one."""
     known = [v for row in rows for v in (row.value, row.low, row.high) if math.isfinite(v)]
-    left, right = _axis([*known, *edges])
+    left, right = _axis([*known, *edges, *within])
     height = _ROW * (len(rows) + 1)
 
     def place(value: float) -> float:

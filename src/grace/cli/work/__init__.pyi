@@ -20,6 +20,7 @@ from grace.bench.sweep import grid as grid
 from grace.bench.sweep import sweep as sweep
 from grace.bench.tables import report as report
 from grace.bench.ways import ways as ways
+from grace.cli.demo_page import demo_page as demo_page
 from grace.cli.live import live as live
 from grace.cli.progress import progress_bar as progress_bar
 from grace.cli.render_advice import racing as racing
