@@ -8,7 +8,7 @@ here, and nowhere else.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -25,17 +25,17 @@ STYLE = (
     ".grace-card th,.grace-card td{border-bottom:1px solid var(--rule);padding:.15em .7em .15em 0;text-align:left;"
     "font-variant-numeric:tabular-nums;vertical-align:top}.grace-card figure{margin:.6em 0}"
     ".grace-card code{display:block;white-space:pre-wrap;overflow-wrap:anywhere;color:inherit;background:none}"
-    ".grace-card svg{display:block;width:100%;height:auto;max-width:40em;color:var(--ink)}"
+    ".grace-card svg{display:block;width:100%;height:auto;max-width:32em;color:var(--ink)}"
     ".grace-card svg .lower{color:var(--lower)}.grace-card svg .higher{color:var(--higher)}"
     ".grace-card svg .unclear{color:var(--unclear)}"
 )
 _PAGE = (
     f":root{{{_LIGHT}}}@media(prefers-color-scheme:dark){{:root{{{_DARK}}}}}"
     "body{margin:0;background:var(--face);color:var(--ink);font:16px/1.5 system-ui,sans-serif}"
-    "main{max-width:60em;margin:0 auto;padding:1em}h1{font-size:1.4em}.grace-card{max-width:none}"
+    "main{max-width:60em;margin:0 auto;padding:1em}h1{font-size:1.4em}main .grace-card{max-width:none}.dim{color:var(--dim)}"
     ".beside{display:flex;flex-wrap:wrap;gap:0 2em}.beside>div{flex:1 1 20em;min-width:0}"
 )
-_WIDTH, _LEFT, _RIGHT, _ROW, _GLYPH = 640, 200, 610, 24, 7.2
+_WIDTH, _LEFT, _RIGHT, _ROW, _GLYPH = 400, 160, 385, 24, 7.2
 """Of a picture, in pixels where it is shown at its width: ends of its axis, height of a row, width of a letter."""
 
 
@@ -100,7 +100,8 @@ def intervals(rows: Sequence[Bar], caption: str, edges: Sequence[float] = (0.0,)
     def place(value: float) -> float:
         return round(_LEFT + (value - left) / (right - left) * (_RIGHT - _LEFT), 1)
 
-    drawn = [_edge(place(edge), height, edge) for edge in edges]
+    drawn = [_dashed(place(edge), height) for edge in edges]
+    drawn.append(_ticks([*edges, *((min(known), max(known)) if known else ())], place, height))
     drawn += [_row(row, _ROW * (number + 0.5), place) for number, row in enumerate(rows) if math.isfinite(row.value)]
     return _figure("".join(drawn), height, caption, "; ".join(f"{row.label} {row.words}".strip() for row in rows))
 
@@ -134,14 +135,24 @@ def _axis(values: Sequence[float]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _edge(x: float, height: float, value: float) -> str:
-    line = f'<line x1="{x}" x2="{x}" y1="0" y2="{height - _ROW}" stroke="currentColor" stroke-dasharray="3 3" opacity=".5"/>'
-    return line + _text(x, height - 8, f"{value:g}", "middle")
+def _dashed(x: float, height: float) -> str:
+    return f'<path d="M{x} 0V{height - _ROW}" stroke="currentColor" stroke-dasharray="3 3" opacity=".5"/>'
 
 
-def _row(row: Bar, y: float, place: object) -> str:
+def _ticks(values: Sequence[float], place: Callable[[float], float], height: float) -> str:
+    """Values below the axis, in this order as far as there is room."""
+    taken, drawn = list[tuple[float, float]](), ""
+    for value in values:
+        words, x = f"{value:.3g}", place(value)
+        half = _GLYPH * (len(words) + 1) / 2
+        if all(x + half < left or x - half > right for left, right in taken):
+            taken.append((x - half, x + half))
+            drawn += _text(x, height - 8, words, "middle")
+    return drawn
+
+
+def _row(row: Bar, y: float, place: Callable[[float], float]) -> str:
     """A label, an interval with its ends, and a dot."""
-    assert callable(place)
     x = place(row.value)
     drawn = f"<title>{escape(f'{row.label} {row.words}'.strip())}</title>"
     if math.isfinite(row.low) and math.isfinite(row.high):

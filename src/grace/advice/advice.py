@@ -107,7 +107,7 @@ class Advice:
             f"{self.name}: what to train",
             said(self.answer, kind="answer"),
             intervals(bars, caption) if bars else "",
-            table(("", "laps", f"error {self.unit}".strip()), rows),
+            table(("", "laps", f"error, {self.unit}".strip(", ")), rows),
             said(self.unknown, kind="dim"),
             code(shlex.join(("grace", "train", *self.command))) if self.command else "",
         )
