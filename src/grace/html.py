@@ -115,7 +115,7 @@ def curve(values: Sequence[float], caption: str) -> str:
     height, last = 5 * _ROW, max(n for n, _ in known)
 
     def place(point: tuple[int, float]) -> tuple[float, float]:
-        x = 60 + point[0] / last * (_RIGHT - 60)
+        x = 40 + point[0] / last * (_RIGHT - 60)
         return round(x, 1), round(height - _ROW - (point[1] - low) / (high - low) * (height - 2 * _ROW), 1)
 
     line = " ".join(f"{x},{y}" for x, y in map(place, known))

@@ -87,7 +87,18 @@ def test_a_sweep_has_rows_for_them(tmp_path: Path) -> None:
     assert "8 done" in again.stdout
     assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "sweep" / "records").iterdir()} == before
     for protocol in ("honest", "source"):
-        table = grace("bench", "table", "sweep", "--protocol", protocol, "--reference", "rul-only", cwd=tmp_path)
+        table = grace(
+            "bench",
+            "table",
+            "sweep",
+            "--protocol",
+            protocol,
+            "--reference",
+            "rul-only",
+            "--format",
+            "markdown",
+            cwd=tmp_path,
+        )
         assert table.returncode == 0, table.stderr
         rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.stdout.splitlines()]
         last = {row[1]: row[-1] for row in rows if row and row[0] == "simulated"}

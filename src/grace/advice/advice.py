@@ -100,7 +100,7 @@ class Advice:
 
     def _repr_html_(self) -> str:
         bars = [bar for one in self.raced for bar in (_bars(one) if self.unit else _differences(one))]
-        caption = f"change against {self.reference}, %: seen in the race (95 %), expected on other units (90 %)"
+        caption = f"change against {self.reference}, %: seen in the race (95 %), below it what is expected on other units (90 %)"
         caption = caption if self.unit else f"difference to {self.reference}, paired by seed; lower is better"
         rows = [(one.name, str(one.laps), "" if math.isnan(one.error) else f"{one.error:.4g}") for one in self.raced]
         return card(
@@ -109,7 +109,7 @@ class Advice:
             intervals(bars, caption) if bars else "",
             table(("", "laps", f"error, {self.unit}".strip(", ")), rows),
             said(self.unknown, kind="dim"),
-            code(shlex.join(("grace", "train", *self.command))) if self.command else "",
+            *((said("Options of grace train:"), code(shlex.join(self.command))) if self.command else ()),
         )
 
 
@@ -121,13 +121,11 @@ def _bars(one: Raced) -> list[Bar]:
         sound = seen.n > 1 and high < _WILD
         ends = (low, high) if sound else (math.nan, math.nan)
         text = f"{per_cent(seen.mean):+.0f}" + (f" [{low:+.0f}, {high:+.0f}]" if sound else "")
-        found.append(
-            Bar(f"{one.name}, seen", per_cent(seen.mean), *ends, f"{text} %", seen.verdict if sound else UNCLEAR)
-        )
+        found.append(Bar(one.name, per_cent(seen.mean), *ends, f"{text} %", seen.verdict if sound else UNCLEAR))
     if (expected := one.expected) is not None:
         mean, low, high = (per_cent(end) for end in (expected.mean, expected.low, expected.high))
         verdict = LOWER if high < 0 else HIGHER if low > 0 else UNCLEAR
-        found.append(Bar(f"{one.name}, expected", mean, low, high, expected.text(), verdict))
+        found.append(Bar("expected" if found else one.name, mean, low, high, expected.text(), verdict))
     return found
 
 
