@@ -57,9 +57,9 @@ def test_what_is_not_known_is_not_drawn() -> None:
 
 
 def test_ticks_leave_each_other_room() -> None:
-    svg = picture(intervals([Bar("", 0.1, 0.0, 10.0)], "", edges=(-0.05, 0.05, 9.0)))
+    svg = picture(intervals([Bar("", 0.1, 0.0, 10.0)], "", edges=(-0.05, 0.05, 9.6)))
     words = [text.text for text in svg.iter("text") if text.text]
-    assert words == ["-0.05", "9"]
+    assert words == ["-0.05", "9.6"]
 
 
 def test_a_comparison_and_advice_show_what_they_say() -> None:

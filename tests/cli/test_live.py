@@ -75,7 +75,8 @@ def test_no_epoch_is_wider_than_99_columns(capsys: pytest.CaptureFixture[str]) -
     wide = {"losses": [12345.6, 0.75], "weights": [0.0927, 0.907], "validation_rmse": 123.45}
     with live(run_spec("FD001", "grace", size="compact")) as on_epoch:
         on_epoch(stack(ENTRY | RHO | wide | {"epoch": 499, "ratio": 123456.0}, best_epoch=499))
-        on_epoch(stack(ENTRY | RHO | wide | {"ratio": 5970.0}))
+        usual = {"losses": [537.9, 1.037], "weights": [0.0927, 0.907], "validation_rmse": 28.67, "ratio": 5970.0}
+        on_epoch(stack(ENTRY | RHO | usual))
     lines = capsys.readouterr().err.splitlines()
     assert max(map(len, lines)) <= 99
     assert lines[-1].endswith("weights 0.093/0.91  ratio 5,970  rho +0.01 [-0.04, +0.06]")  # the usual fits into one
