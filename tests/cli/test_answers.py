@@ -120,6 +120,11 @@ def test_a_network_from_training_to_predictions_by_the_commands_that_are_named(f
     assert (folder / "test_SIM-rul.csv").exists()
     first, last = spoken(grace(*last[1:], cwd=folder))
     assert last == ["grace", "predict", "net.safetensors", "test_SIM.txt", "--every", "10", "--to", "test_SIM-rul.csv"]
+    pytest.importorskip("onnxruntime")
+    first, last = spoken(grace("export", "net.safetensors", cwd=folder))
+    assert first.startswith("net.onnx: windows [N, 60, ")
+    assert last[:2] == ["python", "-c"]
+    compile(last[2], "what is printed", "exec")
 
 
 def test_a_sweep_from_its_plan_to_its_page_by_the_commands_that_are_named(folder: Path) -> None:
