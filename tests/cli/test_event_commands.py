@@ -42,7 +42,7 @@ def folder(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def said(*arguments: str, cwd: Path) -> str:
     done = grace(*arguments, cwd=cwd, columns=150)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stderr + done.stdout  # as a terminal shows it: what was made of a table, then the answer
 
 
 def test_train_says_how_many_failed(folder: Path, fleet: Fleet, tmp_path: Path) -> None:

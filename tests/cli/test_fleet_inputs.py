@@ -52,7 +52,7 @@ def written(folder: Path, rows: Callable[[pl.DataFrame], pl.DataFrame] = lambda 
 def said(*arguments: str, cwd: Path) -> str:
     done = grace(*arguments, cwd=cwd, columns=200)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stderr + done.stdout  # as a terminal shows it: what was made of a table, then the answer
 
 
 def test_rows_over_an_interval_from_training_to_prediction(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def report(
         rows = summarise(records, metric, protocol, reference)
         table = FORMATS[format_name](head, [cells(row, metric) for row in rows])
         if format_name == "markdown":
-            title = TITLE.get(metric, metric).replace("cycles", " or ".join(_units(records)))
+            title = title_of(metric, records)
             words = Family.of([row.difference for row in rows]).words
             table = f"**{title}**, {protocol} protocol\n\n{table}\n{words}\n\n"
         parts.append(table)
@@ -70,6 +70,11 @@ def notes(records: Sequence[Record], protocol: str, every: bool = True) -> str:
     if known and every:
         text += "Single-task figures of others, RMSE / score:\n\n" + markdown(("", *known), _anchors(known))
     return text
+
+
+def title_of(metric: str, records: Sequence[Record]) -> str:
+    """What a metric is called, in the units of these records."""
+    return TITLE.get(metric, metric).replace("cycles", " or ".join(_units(records)))
 
 
 def _units(records: Sequence[Record]) -> list[str]:

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from grace.bench.summary import LARGER_IS_BETTER, Row, summarise
-from grace.bench.tables import TITLE, cells, notes
+from grace.bench.tables import TITLE, cells, notes, title_of
 from grace.cli.say import answer, evidence
 from grace.controllers.titles import TITLES
 from grace.core.stats import UNCLEAR, Family
@@ -27,7 +27,7 @@ def show_sweep(records: Sequence[Record], metrics: Sequence[str], protocol: str,
     every = {metric: summarise(records, metric, protocol, reference) for metric in metrics}
     answer(in_short(every[metrics[0]], metrics[0], reference))
     for metric, rows in every.items():
-        evidence(f"\n{TITLE.get(metric, metric)}, {protocol} protocol")
+        evidence(f"\n{title_of(metric, records)}, {protocol} protocol")
         for dataset, found in groupby(rows, key=lambda row: row.dataset):
             Console(markup=False, highlight=False).print(_table(dataset, list(found), metric, reference))
         evidence(Family.of([row.difference for row in rows]).words, style="dim")

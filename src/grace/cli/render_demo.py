@@ -162,7 +162,7 @@ def show_cosine(found: cosine.AtInitialisation, trained: cosine.Training) -> Non
 
 def _show_training(trained: cosine.Training, out: Console) -> None:
     starts = [1, *(trained.bin_ends[:-1] + 1)]
-    shown = range(0, len(starts), 2)
+    shown = range(0, len(starts), 3)
     table = Table(
         "labels",
         *(Column(f"{starts[i]}-{trained.bin_ends[i]}", justify="right") for i in shown),
