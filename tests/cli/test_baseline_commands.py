@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +119,7 @@ def test_the_page_of_baselines_has_no_epochs_and_no_second_task(tmp_path: Path) 
 
 def test_bench_takes_the_option_too(tmp_path: Path) -> None:
     done = grace("bench", "plan", "--datasets", "FD001", "--model", "tree", "--seeds", "1,2", cwd=tmp_path)
-    assert [line.split()[2] for line in done.stdout.splitlines()[:-1]] == ["tree", "tree"]
+    assert re.findall(r"^[0-9a-f]{12}  \S+  (\S+) ", done.stdout, re.MULTILINE) == ["tree", "tree"]
     named = grace("bench", "plan", "--datasets", "FD001", "--methods", "tree", "--seeds", "1,2", cwd=tmp_path)
     assert named.stdout == done.stdout
 

@@ -44,7 +44,7 @@ class Setup:
     first_seed: int = 1  # seed of the first of them; the others follow it
     fleet: Simulation = Simulation(engines=24, test_engines=200, faults=2)  # the fleet; dial and seed are set for each
     size: str = "tiny"  # size of the network
-    steps: int = 120  # optimiser steps of a training
+    steps: int = 200  # optimiser steps of a training
     inits: int = 4  # initialisations of a diagnosis
     probe_steps: int = 150  # joint steps of a diagnosis
     batches: int = 25  # batches read in each
