@@ -121,7 +121,7 @@ def test_bench_takes_the_option_too(tmp_path: Path) -> None:
     done = grace("bench", "plan", "--datasets", "FD001", "--model", "tree", "--seeds", "1,2", cwd=tmp_path)
     assert re.findall(r"^[0-9a-f]{12}  \S+  (\S+) ", done.stdout, re.MULTILINE) == ["tree", "tree"]
     named = grace("bench", "plan", "--datasets", "FD001", "--methods", "tree", "--seeds", "1,2", cwd=tmp_path)
-    assert named.stdout == done.stdout
+    assert named.stdout.split("next, ")[0] == done.stdout.split("next, ")[0]
 
 
 def test_train_and_bench_of_the_same_thing_are_one_run(tmp_path: Path) -> None:
