@@ -81,6 +81,15 @@ def _diagnose(
         raise GraceError("`--labels` are those of the task health. Found --task without it. Add --task health.")
     network = size or ("compact" if published else work.usual_size(conventions))
     min_history = 0 if published else work.usual_history(network)
+    problem = work.FleetProblem(
+        fleet,
+        conventions,
+        size=network,
+        inner=inner,
+        batch_size=batch_size,
+        min_history=min_history,
+        suspended=suspended or work.SUSPENDED[0],
+    )  # refused before a line is shown
     if opened is not None and not as_json:
         work.show_table(opened, fleet, conventions, min_history, before=True)
     for line in fleet.done if opened is None and not as_json else ():  # on labels of a table of units
@@ -90,15 +99,7 @@ def _diagnose(
         work.progress_bar(f"{fleet.name}: {recipe}", "initialisations") as on_progress,
     ):
         result = work.diagnose(
-            work.FleetProblem(
-                fleet,
-                conventions,
-                size=network,
-                inner=inner,
-                batch_size=batch_size,
-                min_history=min_history,
-                suspended=suspended or work.SUSPENDED[0],
-            ),
+            problem,
             recipe=recipe,
             inits=inits,
             reads=batches,

@@ -79,10 +79,6 @@ def _train(
     choices = training.choices(opened, fleet) | usual(training, fleet)
     checked = choices["conventions"], choices["schedule"].min_history, choices.get("folds", 0)
     work.check_training(fleet, *checked)  # before a line is shown
-    if opened is not None:
-        work.show_table(opened, fleet, choices["conventions"], choices["schedule"].min_history, before=True)
-    for line in fleet.done if opened is None else ():  # on labels of a table of units
-        print(line, file=sys.stderr)
     spec = work.run_spec(
         fleet.name,
         method,
@@ -93,6 +89,10 @@ def _train(
         precision=precision,
         **choices,
     ).reading(fleet, test)
+    if opened is not None:
+        work.show_table(opened, fleet, choices["conventions"], choices["schedule"].min_history, before=True)
+    for line in fleet.done if opened is None else ():  # on labels of a table of units
+        print(line, file=sys.stderr)
     path = to or Path(f"{fleet.name}-{spec.method}-{seed}.safetensors".replace(":", "-"))
     once = partial(_trained, fleet=fleet, test=test, path=path, device=device, monitor_every=monitor_every)
     asked = training.epochs is not None or training.schedule is not None  # what was asked for is not changed
