@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -109,7 +110,8 @@ def test_cmapss_with_groups(cmapss_dir: Path, tmp_path: Path) -> None:
     frame.write_csv(tmp_path / "units.csv")
     plan = ["bench", "plan", "--datasets", "FD001", "--methods", "age", "--seeds", "1", "--data", str(cmapss_dir)]
     options = [[], ["--unit-table", "units.csv"], ["--unit-table", "units.csv", "--group", "batch"]]
-    assert len({said(*plan, *more, cwd=tmp_path).split()[0] for more in options}) == 3
+    ids = [re.findall(r"^[0-9a-f]{12}(?=  FD001)", said(*plan, *more, cwd=tmp_path), re.MULTILINE) for more in options]
+    assert len({one for (one,) in ids}) == 3
 
 
 def _set(**columns: pl.Expr) -> Callable[[pl.DataFrame], pl.DataFrame]:
