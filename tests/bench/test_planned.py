@@ -24,20 +24,20 @@ def test_grids_are_added_up_and_a_run_stands_once(tmp_path: Path) -> None:
 def test_what_is_damaged_is_refused_and_begun_anew(damage: str, tmp_path: Path) -> None:
     specs = grid(["FD001"], ["grace"], [1])
     plan(tmp_path, specs)
-    path = tmp_path / "grid.json"
+    path = tmp_path / "sweep.grid"
     if damage == "half":
         path.write_text(path.read_text()[:-20])
     else:
         run = {"id": specs[0].id, "dataset": "FD001", "method": "grace"} | ({} if damage == "field" else {"seed": "1"})
         GRID.write(path, {"runs": [run]})
-    with pytest.raises(DamagedError, match=r"grid\.json should be whole"):
+    with pytest.raises(DamagedError, match=r"sweep\.grid should be whole"):
         planned(tmp_path)
     plan(tmp_path, specs)
     assert [one.id for one in planned(tmp_path)] == [specs[0].id]
 
 
 def test_a_newer_one_is_left_as_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "grid.json"
+    path = tmp_path / "sweep.grid"
     plan(tmp_path, grid(["FD001"], ["grace"], [1]))
     path.write_text(before := path.read_text().replace('"version":1', '"version":9'))
     with pytest.raises(GraceError, match="Found version 9"):

@@ -147,7 +147,7 @@ def test_status_knows_the_grid_of_its_folder(folder: Path) -> None:
     assert "3 done, 0 running, 0 failed, 1 waiting" in grace("bench", "status", "--to", "known", cwd=folder).stdout
     named = grace("bench", "status", *GRID[:-2], "--epochs", 2, "--to", "known", cwd=folder)  # another grid, by name
     assert "0 done, 0 running, 0 failed, 4 waiting" in named.stdout
-    (folder / "known" / "grid.json").unlink()  # as an earlier version left it
+    (folder / "known" / "sweep.grid").unlink()  # as an earlier version left it
     assert "3 done, 0 running, 0 failed, 0 waiting" in grace("bench", "status", "--to", "known", cwd=folder).stdout
 
 

@@ -63,4 +63,4 @@ def _recorded(folder: Path) -> list[Planned]:
 
 
 def _path(folder: Path) -> Path:
-    return folder / "grid.json"
+    return folder / "sweep.grid"  # JSON, but no record: files that end in .json are read as such
