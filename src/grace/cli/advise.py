@@ -13,7 +13,6 @@ import typer
 from grace.cli import work
 from grace.cli.grouped import grouped
 from grace.cli.options import EngineOptions, Engines, Jobs, Profile, Size, Verbose
-from grace.cli.say import following
 from grace.cli.task_options import weighted
 from grace.errors import GraceError
 
@@ -87,7 +86,7 @@ def _advise(
         return
     work.show_advice(advice, verbose)
     if not train:
-        following("next, train it", "grace", *command)
+        work.following("next, train it", "grace", *command)
     else:
         from grace.cli.app import app as every
 

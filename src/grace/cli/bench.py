@@ -13,7 +13,6 @@ from grace.cli import work
 from grace.cli.grouped import grouped
 from grace.cli.interrupts import goes_on
 from grace.cli.options import RESULTS, Device, GridOptions, Jobs, Protocol, Verbose, is_gpu
-from grace.cli.say import answer, evidence, following
 from grace.errors import GraceError
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
@@ -46,12 +45,12 @@ def _plan(grid: GridOptions) -> None:
     """
     specs = grid.specs(grid.opened())
     one = specs[0]
-    answer(
+    work.answer(
         f"{len(specs)} runs: {one.size} network, {one.schedule_name} schedule, unit {one.rul_scale}, {one.protocol} protocol"
     )
     for spec in specs:
         print(f"{spec.id}  {spec.dataset}  {spec.method:15} seed {spec.seed}")
-    following("next, run them", "grace", "bench", "run", *grid.given())
+    work.following("next, run them", "grace", "bench", "run", *grid.given())
 
 
 @app.command("run", short_help="Run a grid, or go on with it.")
@@ -137,8 +136,8 @@ def _migrate(folder: Annotated[Path, typer.Argument(help="Folder of a sweep.")] 
       grace bench migrate results
     """
     done, current = work.Store(folder).migrate()
-    answer(f"{folder}: {done} records migrated, {current} were of this version")
-    following("next, see their table", "grace", "bench", "table", folder)
+    work.answer(f"{folder}: {done} records migrated, {current} were of this version")
+    work.following("next, see their table", "grace", "bench", "table", folder)
 
 
 @app.command("table", short_help="The table of the records.")
@@ -170,7 +169,7 @@ def _table(
         print(work.report(found, metric.split(","), protocol, format, reference), end="")
         return
     work.show_sweep(found, metric.split(","), protocol, reference, verbose)
-    following("next, explore it as a page", "grace", "report", records)
+    work.following("next, explore it as a page", "grace", "report", records)
 
 
 def _for_workers(table: work.TableSource, on: str | None, cache: Path | None) -> work.TableSource:
@@ -192,16 +191,16 @@ def _told(
 ) -> None:
     """How many runs are in each state, each that is at work or failed, and what to do next."""
     counts = work.counted(states)
-    answer(f"{store.folder}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
+    work.answer(f"{store.folder}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
     for state in (work.RUNNING, work.FAILED):
         for run in runs:
             if states[run.id] == state:
                 record = store.record(run.id)
                 reason = "" if record is None or not record.reason else f": {record.reason}"
-                evidence(f"{state:8} {run.id}  {run.dataset}  {run.method}  seed {run.seed}{reason}")
+                work.evidence(f"{state:8} {run.id}  {run.dataset}  {run.method}  seed {run.seed}{reason}")
     if counts[work.DONE]:
         methods = list(dict.fromkeys(run.method for run in runs))
         reference = [] if "baseline" in methods else ["--reference", methods[0]]
-        following("next, compare the methods", "grace", "bench", "table", store.folder, *reference)
+        work.following("next, compare the methods", "grace", "bench", "table", store.folder, *reference)
     else:
-        following("next, run them", "grace", "bench", "run", *grid.given(), "--to", store.folder)
+        work.following("next, run them", "grace", "bench", "run", *grid.given(), "--to", store.folder)

@@ -10,7 +10,6 @@ import typer
 from grace.cli import work
 from grace.cli.grouped import grouped
 from grace.cli.options import Data, EngineOptions, Verbose
-from grace.cli.say import answer, evidence, following
 from grace.errors import GraceError
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
@@ -50,12 +49,12 @@ def _fetch(
     folder = data or Path("cmapss")
     with work.progress_bar("C-MAPSS") as on_progress:
         written = work.fetch(folder, (source,) if source else work.MIRRORS, on_progress)
-    answer(
+    work.answer(
         f"{folder}: {len(written)} files written and verified"
         if written
         else f"{folder}: complete and verified already"
     )
-    following("next, find out what to train", "grace", "advise", "FD001", "--data", folder)
+    work.following("next, find out what to train", "grace", "advise", "FD001", "--data", folder)
 
 
 @app.command("check", short_help="Read all of a data set or a table.")
@@ -76,21 +75,21 @@ def _check(engines: EngineOptions, dataset: Dataset = None) -> None:
         conventions = engines.change(work.Conventions(), opened, train)
         work.check_training(train, conventions, _shortest(conventions))
         tested = work.load_test("", opened)
-        answer(f"{opened.path.name}: no fault found; {work.in_short(train, conventions)}")
+        work.answer(f"{opened.path.name}: no fault found; {work.in_short(train, conventions)}")
         work.show_table(opened, train, conventions, _shortest(conventions))
         if tested is not None:
-            evidence(f"{opened.test}: {len(tested.values):,} rows, {len(tested.engines):,} test engines")
+            work.evidence(f"{opened.test}: {len(tested.values):,} rows, {len(tested.engines):,} test engines")
         _next(engines, dataset)
         return
     folder, name = work.subset_name(str(dataset), engines.data)
     train = work.read_train(folder, name)
     work.check_training(train, work.Conventions(), _shortest(work.Conventions()))
     test = work.read_test(folder, name)
-    answer(f"{name}: no fault found; {work.in_short(train, work.Conventions())}")
+    work.answer(f"{name}: no fault found; {work.in_short(train, work.Conventions())}")
     contents = [f"{len(fleet.values):,} rows, {len(fleet.engines):,} engines" for fleet in (train, test)]
     for kind, content in zip(("train", "test", "RUL"), [*contents, "one RUL a test engine"], strict=True):
         file = f"{kind}_{name}.txt"
-        evidence(f"{file}: {content}, {'SHA-256 as published' if file in work.SUMS else 'no published SHA-256'}")
+        work.evidence(f"{file}: {content}, {'SHA-256 as published' if file in work.SUMS else 'no published SHA-256'}")
     _next(engines, dataset)
 
 
@@ -118,7 +117,7 @@ def _info(
         if as_json:
             work.print_table(opened, train, conventions)
             return
-        answer(f"{opened.path.name}: {work.in_short(train, conventions)}")
+        work.answer(f"{opened.path.name}: {work.in_short(train, conventions)}")
         work.show_table(opened, train, conventions, _shortest(conventions))
     else:
         folder, name = work.subset_name(str(dataset), engines.data)
@@ -126,7 +125,7 @@ def _info(
         if as_json:
             work.print_facts(train, test)
             return
-        answer(f"{name}: {work.in_short(train, work.Conventions())}")
+        work.answer(f"{name}: {work.in_short(train, work.Conventions())}")
         work.show_facts(train, test, verbose)
     _next(engines, dataset)
 
@@ -134,7 +133,7 @@ def _info(
 def _next(engines: EngineOptions, dataset: str | None) -> None:
     """What to do with engines that can be read."""
     named = [dataset] if dataset is not None else []
-    following("next, find out what to train", "grace", "advise", *named, *engines.given())
+    work.following("next, find out what to train", "grace", "advise", *named, *engines.given())
 
 
 def _opened(engines: EngineOptions, dataset: str | None, command: str) -> work.TableSource | None:
@@ -165,11 +164,11 @@ def _simulate(
     """
     train, test = work.simulate(work.Simulation(engines, test_engines, conditions, faults, dial, seed))
     paths = work.write_cmapss(train, test, folder, name)
-    answer(f"{folder}: a simulated fleet, {work.in_short(train, work.Conventions())}")
-    evidence(*map(str, paths))
+    work.answer(f"{folder}: a simulated fleet, {work.in_short(train, work.Conventions())}")
+    work.evidence(*map(str, paths))
     labels = next(path for path in paths if path.name.startswith("labels"))
     command = ["grace", "diagnose", name, "--data", folder, "--labels", labels, "--size", "tiny"]
-    following("next, see whether its labels follow RUL", *command)
+    work.following("next, see whether its labels follow RUL", *command)
 
 
 def _shortest(conventions: work.Conventions) -> int:

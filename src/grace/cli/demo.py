@@ -13,7 +13,6 @@ import typer
 
 from grace.cli import work
 from grace.cli.options import Jobs, Verbose
-from grace.cli.say import following
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
@@ -54,7 +53,7 @@ def _demo(
     _keep(outcomes, records, to)
     work.write_text(page, work.demo_page(outcomes, setup, work.ways(records), few_setup))
     print(f"\nExplore in a browser: {page}")
-    following("next, ask what to train on a simulated fleet", "grace", "advise", "simulated")
+    work.following("next, ask what to train on a simulated fleet", "grace", "advise", "simulated")
 
 
 def _shown_few_failures(setup: work.few_failures.Setup, executor: Executor | None, verbose: bool) -> list[work.Record]:
@@ -91,7 +90,7 @@ def _few_failures(
     """
     with work.processes(jobs) as executor:
         _shown_few_failures(work.few_failures.Setup(fleets=fleets), executor, verbose)
-    following("next, more fleets, for narrower intervals", "grace", "demo", "few-failures", "--fleets", 5 * fleets)
+    work.following("next, more fleets, for narrower intervals", "grace", "demo", "few-failures", "--fleets", 5 * fleets)
 
 
 @app.command("two-regimes", short_help="The first demonstration of the source.")
@@ -102,7 +101,7 @@ def _two_regimes(seed: Annotated[int, typer.Option(help="Seed of NumPy's generat
       grace demo two-regimes
     """
     work.show_two_regimes(work.two_regimes.run(seed), work.on_one_thread(work.cosine.train, seed=seed))
-    following("next, the second demonstration of the source", "grace", "demo", "cosine")
+    work.following("next, the second demonstration of the source", "grace", "demo", "cosine")
 
 
 @app.command("cosine", short_help="The second demonstration of the source.")
@@ -117,4 +116,4 @@ def _cosine(
     """
     found = work.on_one_thread(work.cosine.run, initialisations, seed)
     work.show_cosine(found, work.on_one_thread(work.cosine.train, seed=seed))
-    following("next, see it on simulated fleets", "grace", "demo")
+    work.following("next, see it on simulated fleets", "grace", "demo")

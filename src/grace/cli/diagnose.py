@@ -13,7 +13,6 @@ import typer
 from grace.cli import work
 from grace.cli.grouped import grouped
 from grace.cli.options import EngineOptions, Engines, OptionalJobs, Profile, Size, Suspended, Verbose
-from grace.cli.say import following
 from grace.data.tasks import HEALTH
 from grace.errors import GraceError, check_one_of
 
@@ -114,7 +113,7 @@ def _diagnose(
         return
     work.show_diagnosis(result, verbose=verbose)
     if labels is not None or without or dial != 1:  # what no training takes
-        following("next, see what second tasks did in the study", "grace", "validity")
+        work.following("next, see what second tasks did in the study", "grace", "validity")
     else:
         _compare(engines, fleet.name, dataset, work.both_ways(result))
 
@@ -124,7 +123,7 @@ def _compare(engines: EngineOptions, name: str, dataset: str | None, options: li
     named = ["--datasets", name] if dataset is not None else []
     named += ["--data", dataset] if dataset is not None and Path(dataset).is_dir() else []
     command = ["grace", "bench", "run", *named, *engines.given(), *options, "--to", f"{name}-both-ways"]
-    following("next, train both ways", *command)
+    work.following("next, train both ways", *command)
 
 
 def _jobs(asked: int | None, size: str) -> int:

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from grace.cli import work
-from grace.cli.say import answer, following
 from grace.errors import GraceError
 
 app = typer.Typer(rich_markup_mode=None)
@@ -78,10 +77,10 @@ def _predict(
     asked_for = [*(["--within", within] if within else []), *(["--costs", costs] if costs else [])]
     command = ["grace", "predict", model, file, *asked_for]
     if to is not None:
-        following("next, see what was said along each life", *command, "--every", every or _EVERY)
+        work.following("next, see what was said along each life", *command, "--every", every or _EVERY)
     else:
         apart = ["--every", every] if every else []
-        following("next, write all predictions to a file", *command, *apart, "--to", f"{file.stem}-rul.csv")
+        work.following("next, write all predictions to a file", *command, *apart, "--to", f"{file.stem}-rul.csv")
 
 
 def _numbers(option: str, example: str, text: str | None) -> tuple[float, ...]:
@@ -130,6 +129,6 @@ def _export(
     shapes = ", ".join(f"{name} [N, {rows}, {columns}]" for name, (rows, columns) in work.inputs(network).items())
     if any(member.conditioner.step for member in network.members):
         shapes += f"; last column of windows: {network.conventions.unit} since the row before"
-    answer(f"{path}: {shapes} -> rul [N], health [N, 3]; differs from torch by {difference:.1e}")
+    work.answer(f"{path}: {shapes} -> rul [N], health [N, 3]; differs from torch by {difference:.1e}")
     code = f"import onnx; print(onnx.load({json.dumps(str(path))}).graph.input)"
-    following("next, load it where it is to run", "python", "-c", code)
+    work.following("next, load it where it is to run", "python", "-c", code)

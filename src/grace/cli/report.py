@@ -9,7 +9,6 @@ import typer
 
 from grace.cli import work
 from grace.cli.options import RESULTS
-from grace.cli.say import answer, evidence, opened
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -42,7 +41,7 @@ def _report(
     found = work.read_results(runs, diagnosis or (beside if beside.is_dir() else None))
     work.write_text(output, work.page(found))
     left = f", {len(found.left_out)} files left out (named on the page)" if found.left_out else ""
-    answer(f"{output}: {len(found.records)} runs, {len(found.diagnoses)} diagnoses{left}")
+    work.answer(f"{output}: {len(found.records)} runs, {len(found.diagnoses)} diagnoses{left}")
     if figures is not None:
-        evidence(f"{figures}: {work.draw(found, figures)} figures")
-    opened(output)
+        work.evidence(f"{figures}: {work.draw(found, figures)} figures")
+    work.browse(output)

@@ -32,7 +32,7 @@ def following(words: str, *command: object) -> None:
     print(broken(map(str, command), Console().width))
 
 
-def opened(page: Path) -> None:
+def browse(page: Path) -> None:
     """How a page is opened in a browser."""
     following("next, open it in a browser", "python", "-m", "webbrowser", page.resolve().as_uri())
 

@@ -13,7 +13,6 @@ import typer
 from grace.cli import work
 from grace.cli.grouped import grouped
 from grace.cli.options import Device, Engines, Profile, TrainingOptions, Verbose, is_gpu
-from grace.cli.say import following
 from grace.errors import GraceError
 
 Number = int | float
@@ -103,9 +102,9 @@ def _train(
         _checkpoint(path, one.record.id).unlink(missing_ok=True)
     _show(run, spec, fleet, path, tried, verbose)
     if file := _file(training, fleet.name, dataset):
-        following("next, predict RUL with it", "grace", "predict", path, file)
+        work.following("next, predict RUL with it", "grace", "predict", path, file)
     else:
-        following("next, find out whether its second task pays", "grace", "advise", str(dataset))
+        work.following("next, find out whether its second task pays", "grace", "advise", str(dataset))
 
 
 def _file(training: TrainingOptions, name: str, dataset: str | None) -> Path | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from grace.cli.say import answer, following, markdown
+from grace.cli import work
 from grace.errors import GraceError, check_one_of
 
 EPOCHS = {"chosen": "rmse", "last": "last"}
@@ -47,9 +47,9 @@ def _validity(
     if first:
         from grace.alignment.study import Study
 
-        answer(Study.read().words)
-    markdown(found)
-    following("next, ask what to train on a simulated fleet", "grace", "advise", "simulated")
+        work.answer(Study.read().words)
+    work.markdown(found)
+    work.following("next, ask what to train on a simulated fleet", "grace", "advise", "simulated")
 
 
 def _first(method: str, epoch: str, figures: Path | None) -> str:

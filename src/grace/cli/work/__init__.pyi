@@ -41,6 +41,11 @@ from grace.cli.render_forecast import show_forecast as show_forecast
 from grace.cli.render_profile import profiled as profiled
 from grace.cli.render_survival import show_survival as show_survival
 from grace.cli.render_train import show_run as show_run
+from grace.cli.say import answer as answer
+from grace.cli.say import browse as browse
+from grace.cli.say import evidence as evidence
+from grace.cli.say import following as following
+from grace.cli.say import markdown as markdown
 from grace.cli.table_options import opened as opened
 from grace.core.pools import available_cores as available_cores
 from grace.core.pools import cluster as cluster
