@@ -125,7 +125,7 @@ def _status(grid: GridOptions, to: Folder = RESULTS) -> None:
     if not runs:
         raise GraceError(f"{to} should hold a sweep. Found none. Run `grace bench run --to {to}`.")
     store = work.Store(to)
-    _told(store, runs, store.states(runs), grid)
+    _told(store, runs, store.states(runs), grid if named else None)
 
 
 @app.command("migrate", short_help="Records of an older version as this version's.")
@@ -187,7 +187,7 @@ def _for_workers(table: work.TableSource, on: str | None, cache: Path | None) ->
 
 
 def _told(
-    store: work.Store, runs: Sequence[work.RunSpec | work.Planned], states: dict[str, str], grid: GridOptions
+    store: work.Store, runs: Sequence[work.RunSpec | work.Planned], states: dict[str, str], grid: GridOptions | None
 ) -> None:
     """How many runs are in each state, each that is at work or failed, and what to do next."""
     counts = work.counted(states)
@@ -202,5 +202,7 @@ def _told(
         methods = list(dict.fromkeys(run.method for run in runs))
         reference = [] if "baseline" in methods else ["--reference", methods[0]]
         work.following("next, compare the methods", "grace", "bench", "table", store.folder, *reference)
+    elif grid is None:
+        work.following("next, look again", "grace", "bench", "status", "--to", store.folder)
     else:
         work.following("next, run them", "grace", "bench", "run", *grid.given(), "--to", store.folder)
