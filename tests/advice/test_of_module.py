@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import grace
 from grace.advice.advice import ADD, ALONE, UNDECIDED
-from grace.advice.of_module import ALPHA, FIRST, MOST, _seen
+from grace.advice.of_module import ALPHA, FIRST, MOST, _answer, _seen
 from grace.controllers.fixed import Fixed
 
 
@@ -92,3 +92,9 @@ def test_what_is_missing_is_said() -> None:
     with pytest.raises(grace.GraceError, match="`methods` should be at least 2"):
         grace.advise(Net, [], lambda net, batch: [], lambda net: net.body.parameters(), evaluate=lambda net: 0.0,
                      methods={"one": lambda: Fixed(2, (1.0, 0.0))}, steps=1)  # fmt: skip
+
+
+def test_one_seed_has_no_interval() -> None:
+    found = _answer({"alone": [1.0], "both": [0.75]}, ["both"], "undecided", "pumps", 1.0)
+    assert found.answer == "Undecided: both gives -0.25 (one seed: no interval) to 1 by alone."
+    assert "inf" not in f"{found} {found._repr_html_()}"

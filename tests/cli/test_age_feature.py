@@ -47,8 +47,8 @@ def networks(folder: Path) -> dict[str, TrainedNetwork]:
         asked = ["--table", f"{name}.csv", *ROLES, "--features", "s2,s7,age", *QUICK, "--to", f"{name}.safetensors"]
         done = grace("train", *asked, cwd=folder, columns=150)
         assert done.returncode == 0, done.stderr
-        assert f"features (3): s2, s7, {AGE if name == 'made' else 'age'}" in done.stdout
-        assert (f"{AGE} is made: hour of the row" in done.stdout) == (name == "made")
+        assert f"features (3): s2, s7, {AGE if name == 'made' else 'age'}" in done.stderr
+        assert (f"{AGE} is made: hour of the row" in done.stderr) == (name == "made")
     return {name: load_model(folder / f"{name}.safetensors") for name in ("made", "own")}
 
 

@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "train", "--table", "pumps.csv", *ROLES, *QUICK, "--folds", "3", "--to", "net", cwd=folder, columns=150
     )
     assert done.returncode == 0, done.stderr
-    assert "flow [/min], [red]" in done.stdout
+    assert "flow [/min], [red]" in done.stderr
     return folder
 
 

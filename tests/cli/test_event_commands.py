@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def folder(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def said(*arguments: str, cwd: Path) -> str:
     done = grace(*arguments, cwd=cwd, columns=150)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stderr + done.stdout  # as a terminal shows it: what was made of a table, then the answer
 
 
 def test_train_says_how_many_failed(folder: Path, fleet: Fleet, tmp_path: Path) -> None:
@@ -94,7 +95,8 @@ def test_a_sweep_over_cmapss_with_a_table_of_units(cmapss_dir: Path, tmp_path: P
     events.rename({"engine": "unit", "event": "gone"}).write_csv(tmp_path / "own.csv")
     grid = ["--datasets", "FD001", "--methods", "age", "--seeds", "1", "--data", str(cmapss_dir)]
     units, own = ["--unit-table", "units.csv"], ["--unit-table", "own.csv", "--engine", "unit", "--event", "gone"]
-    ids = [said("bench", "plan", *grid, *more, cwd=tmp_path).split()[0] for more in ([], units, own)]
+    plans = [said("bench", "plan", *grid, *more, cwd=tmp_path) for more in ([], units, own)]
+    ids = [re.findall(r"^[0-9a-f]{12}(?=  FD001)", shown, re.MULTILINE)[0] for shown in plans]
     assert ids[0] != ids[1] == ids[2]
     assert "1 done" in said("bench", "run", *grid, *units, "--jobs", "1", "--to", "runs", cwd=tmp_path)
     record = Record.read(tmp_path / "runs" / "records" / f"{ids[1]}.json")

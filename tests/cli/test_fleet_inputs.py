@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -52,7 +53,7 @@ def written(folder: Path, rows: Callable[[pl.DataFrame], pl.DataFrame] = lambda 
 def said(*arguments: str, cwd: Path) -> str:
     done = grace(*arguments, cwd=cwd, columns=200)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stderr + done.stdout  # as a terminal shows it: what was made of a table, then the answer
 
 
 def test_rows_over_an_interval_from_training_to_prediction(tmp_path: Path) -> None:
@@ -109,7 +110,8 @@ def test_cmapss_with_groups(cmapss_dir: Path, tmp_path: Path) -> None:
     frame.write_csv(tmp_path / "units.csv")
     plan = ["bench", "plan", "--datasets", "FD001", "--methods", "age", "--seeds", "1", "--data", str(cmapss_dir)]
     options = [[], ["--unit-table", "units.csv"], ["--unit-table", "units.csv", "--group", "batch"]]
-    assert len({said(*plan, *more, cwd=tmp_path).split()[0] for more in options}) == 3
+    ids = [re.findall(r"^[0-9a-f]{12}(?=  FD001)", said(*plan, *more, cwd=tmp_path), re.MULTILINE) for more in options]
+    assert len({one for (one,) in ids}) == 3
 
 
 def _set(**columns: pl.Expr) -> Callable[[pl.DataFrame], pl.DataFrame]:

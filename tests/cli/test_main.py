@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -59,11 +58,20 @@ def test_the_demonstration_leaves_a_page(tmp_path: Path) -> None:
     done = grace("demo", "--fleets", "2", "--jobs", "1", cwd=tmp_path, columns=120)
     assert done.returncode == 0, done.stderr
     assert "Explore in a browser: grace-demo/report.html" in done.stdout
+    assert done.stdout.splitlines()[-1] == "grace advise simulated"
     page = (tmp_path / "grace-demo" / "report.html").read_text()
-    rows = json.loads(re.findall(r'id="data">(.*?)</script>', page)[0])["ways"]
-    assert [row["name"] for row in rows] == ["RUL alone", "+ inspections", "+ bound", "+ both"]
-    for row in rows:  # under the same names, with the same figures
-        assert any(f" {row['name']} " in line and row["difference_words"] in line for line in done.stdout.splitlines())
+    assert "<script" not in page
+    cards = re.findall(r'<h3>(.*?)</h3>(.*?)(?=<div class="grace-card">|</main>)', page, re.DOTALL)
+    names = ["labels +1 follow the wear", "labels 0 say nothing", "labels -1 compete"]
+    assert [title for title, _ in cards[:3]] == names
+    for title, card in cards[:3]:  # under the same name, with the same figures, before beside after
+        words = re.findall('<p class="answer">(.*?)</p>', card)[0]
+        assert f"{title}: {words}" in done.stdout.splitlines()
+        assert re.findall(r"<figcaption>(before|after): ", card) == ["before", "after"]
+    (_, few), rows = cards[3], ["+ inspections", "+ bound", "+ both"]
+    for words in re.findall('<p class="answer">(.*?)</p>', few)[1:]:
+        assert words.split(":")[0] == rows.pop(0)
+        assert f"few failures, {words}" in done.stdout.splitlines()
     kept = tmp_path / "grace-demo" / "few-failures"
     assert len(list(kept.glob("*.json"))) == 8
     assert len(list((tmp_path / "grace-demo" / "diagnosis").glob("*.json"))) == 3

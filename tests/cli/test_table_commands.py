@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +29,9 @@ TINY = ["--size", "tiny", "--schedule", "tiny"]
 
 
 def call(*arguments: str, cwd: Path) -> str:
-    """Standard output of a command that should succeed, run in this process: no start-up to wait for."""
+    """What a terminal shows of a command that should succeed, run in this process: no start-up to wait for."""
     out = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out):
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(out):
         patch.chdir(cwd)
         patch.setenv("COLUMNS", "150")
         patch.setattr(sys, "argv", ["grace", *arguments])
@@ -68,7 +68,7 @@ def test_diagnose_says_what_it_made_of_the_table(folder: Path) -> None:
     assert "task health, column state: class of fine" in shown
     assert "RUL loss in hours^2" in shown
     assert "The study says nothing of this: an own table." in shown
-    assert "To find out: grace bench run --table" in shown
+    assert "next, train both ways:\ngrace bench run --table fleet.parquet" in shown
     found = json.loads(call("diagnose", *table, *quick, "--json", cwd=folder))
     assert found["dataset"] == "fleet"
     assert found["conditions"] == 3

@@ -80,7 +80,7 @@ def test_it_stands_in_records_and_in_the_network(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     network = grace.load_model(tmp_path / "net.safetensors")
     assert len(network.table) == 9
-    assert all(line in done.stdout for line in network.table)
+    assert all(line in done.stderr for line in network.table)
     sweep = ["--methods", "rul-only", "--seeds", "1", "--to", "sweep"]
     done = command("bench", "run", *options, *small, *sweep, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

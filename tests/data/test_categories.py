@@ -121,8 +121,8 @@ def test_train_and_predict_by_commands(frame: pl.DataFrame, written: Write, tmp_
     small = ["--method", "rul-only", "--size", "tiny", "--schedule", "tiny", "--epochs", 1, "--to", "net.safetensors"]
     done = command("train", *options, *small, cwd=tmp_path, columns=250)
     assert done.returncode == 0, done.stderr
-    assert "left out: failed (1 in engines' last rows alone: marks their end)" in done.stdout
-    assert "left out: runs (0 in engines' last rows alone: marks their end)" in done.stdout
+    assert "left out: failed (1 in engines' last rows alone: marks their end)" in done.stderr
+    assert "left out: runs (0 in engines' last rows alone: marks their end)" in done.stderr
     network = grace.load_model(tmp_path / "net.safetensors")
     used = (*network.conventions.features, *network.conventions.settings)
     assert {"valve", "mode = idle", "maker = south"} <= set(used)

@@ -130,7 +130,7 @@ def test_by_command(folder: Path, tmp_path: Path) -> None:
         assert (
             "note: new: 1 engine left out, which cannot be used: 3 (t 7: wear should be a finite number" in done.stderr
         )
-        assert done.stdout == f"{name}: 11 engines, 1 left out\n"
+        assert f"\n{name}: 11 engines, 1 left out\n" in done.stdout
     rows = list(csv.DictReader((tmp_path / "rul.csv").read_text().splitlines()))
     assert [row["id"] for row in rows] == [*map(str, (0, 1, 2, *range(4, 12))), "3"]
     assert rows[-1]["note"] == "not predicted: t 7: wear should be a finite number. Found inf"

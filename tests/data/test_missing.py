@@ -138,7 +138,7 @@ def test_train_and_predict_by_commands(written: Write, tmp_path: Path, ending: s
     small = ["--method", "rul-only", "--size", "statistics", "--schedule", "statistics", "--epochs", 1]
     done = command("train", *options, *small, "--to", "net.safetensors", cwd=tmp_path, columns=250)
     assert done.returncode == 0, done.stderr
-    assert "missing readings, share of rows: rare" in done.stdout
+    assert "missing readings, share of rows: rare" in done.stderr
     network = grace.load_model(tmp_path / "net.safetensors")
     assert network.conventions.table is not None
     assert network.conventions.table.incomplete == ("rare",)
@@ -212,11 +212,11 @@ def test_sentinels_by_command(written: Write, tmp_path: Path) -> None:
     options = ["--table", path, "--engine", "id", "--time", "t", "--cap", 40, "--health", "20,10", "--window", 20]
     small = ["--method", "rul-only", "--size", "tiny", "--schedule", "tiny", "--epochs", 1, "--to", "net.safetensors"]
     asked = command("train", *options, *small, cwd=tmp_path, columns=250)
-    assert "other: -999 in" in asked.stdout
-    assert "--sentinels -999 takes it for one" in asked.stdout
-    assert "--sentinels" not in command("train", *options, *small, "--sentinels", "none", cwd=tmp_path).stdout
+    assert "other: -999 in" in asked.stderr
+    assert "--sentinels -999 takes it for one" in asked.stderr
+    assert "--sentinels" not in command("train", *options, *small, "--sentinels", "none", cwd=tmp_path).stderr
     named = command("train", *options, *small, "--sentinels", "-999,65535", cwd=tmp_path, columns=250)
-    assert "taken for missing readings: -999, 65535" in named.stdout
+    assert "taken for missing readings: -999, 65535" in named.stderr
     table = grace.load_model(tmp_path / "net.safetensors").conventions.table
     assert table is not None
     assert table.sentinels == (-999.0, 65535.0)

@@ -229,7 +229,7 @@ def test_a_german_table_trains_and_a_compressed_one_is_predicted(tmp_path: Path)
     small = ["--size", "tiny", "--schedule", "tiny", "--epochs", 1, "--to", "net.safetensors"]
     done = command("train", "--table", "flotte.csv", *options, *small, cwd=tmp_path, columns=200)
     assert done.returncode == 0, done.stderr
-    assert "read with fields between semicolons, decimal commas" in done.stdout
+    assert "read with fields between semicolons, decimal commas" in done.stderr
     done = command("predict", "net.safetensors", "neu.csv.gz", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Anlage 4" in done.stdout

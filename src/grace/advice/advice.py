@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import shlex
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from grace.advice.rule import Expected
-from grace.core.stats import Estimate
+from grace.core.stats import HIGHER, LOWER, UNCLEAR, Estimate
+from grace.html import Bar, card, code, intervals, said, table
 
+_WILD = 1000
+"""Upper end of an interval, %, from which on it is not drawn: a lap or two say nothing of it."""
 ADD, ALONE, UNDECIDED = "add", "alone", "undecided"
 """Add a second task; train the first one alone; what was seen decides neither."""
 
@@ -93,6 +97,45 @@ class Advice:
 
     def __str__(self) -> str:
         return f"{self.answer}\n{self.unknown}"
+
+    def _repr_html_(self) -> str:
+        bars = [bar for one in self.raced for bar in (_bars(one) if self.unit else _differences(one))]
+        caption = f"change against {self.reference}, %: seen in the race (95 %), below it what is expected on other units (90 %)"
+        caption = caption if self.unit else f"difference to {self.reference}, paired by seed; lower is better"
+        rows = [(one.name, str(one.laps), "" if math.isnan(one.error) else f"{one.error:.4g}") for one in self.raced]
+        return card(
+            f"{self.name}: what to train",
+            said(self.answer, kind="answer"),
+            intervals(bars, caption) if bars else "",
+            table(("", "laps", f"error, {self.unit}".strip(", ")), rows),
+            said(self.unknown, kind="dim"),
+            *((said("Options of grace train:"), code(shlex.join(self.command))) if self.command else ()),
+        )
+
+
+def _bars(one: Raced) -> list[Bar]:
+    """What a race saw of a way, and what is to be expected of it; of a module's own error, differences as they are."""
+    found = []
+    if (seen := one.seen) is not None:
+        low, high = per_cent(seen.low), per_cent(seen.high)
+        sound = seen.n > 1 and high < _WILD
+        ends = (low, high) if sound else (math.nan, math.nan)
+        text = f"{per_cent(seen.mean):+.0f}" + (f" [{low:+.0f}, {high:+.0f}]" if sound else "")
+        found.append(Bar(one.name, per_cent(seen.mean), *ends, f"{text} %", seen.verdict if sound else UNCLEAR))
+    if (expected := one.expected) is not None:
+        mean, low, high = (per_cent(end) for end in (expected.mean, expected.low, expected.high))
+        verdict = LOWER if high < 0 else HIGHER if low > 0 else UNCLEAR
+        found.append(Bar("expected" if found else one.name, mean, low, high, expected.text(), verdict))
+    return found
+
+
+def _differences(one: Raced) -> list[Bar]:
+    """What a race saw of a method of a module, in the unit of its error."""
+    if (seen := one.seen) is None:
+        return []
+    ends = (seen.low, seen.high) if seen.n > 1 else (math.nan, math.nan)
+    text = f"{seen.mean:+.3g}" + (f" [{seen.low:+.3g}, {seen.high:+.3g}]" if seen.n > 1 else "")
+    return [Bar(one.name, seen.mean, *ends, text, seen.verdict)]
 
 
 def per_cent(change: float) -> float:

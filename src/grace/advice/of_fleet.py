@@ -178,7 +178,7 @@ def _answer(race: FleetRace, cut: bool) -> Advice:
     expected = None if best is None else rows[best.name].expected
     likely = best is not None and expected is not None and expected.mean < 0
     chosen = best if likely and verdict != ALONE and best is not None else reference
-    text = "" if expected is None else expected.text()
+    text = "" if expected is None else expected.text() + (", across 0," if expected.low < 0 < expected.high else "")
     if verdict == ADD:
         assert best is not None
         answer = f"Add {_spoken(best)}: RMSE {text} on units not trained on, against {reference.name}."

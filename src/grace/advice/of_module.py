@@ -109,7 +109,8 @@ def _answer(
     reference = next(iter(values))
     best = min(others, key=lambda other: _seen(values, other).mean)
     seen = _seen(values, best)
-    text = f"{seen.mean:+.3g} [{seen.low:+.3g}, {seen.high:+.3g}] to {np.mean(values[reference]):.4g} by {reference}"
+    interval = f"[{seen.low:+.3g}, {seen.high:+.3g}]" if seen.n > 1 else "(one seed: no interval)"
+    text = f"{seen.mean:+.3g} {interval} to {np.mean(values[reference]):.4g} by {reference}"
     words = {
         ADD: f"Train by {best}: {text}.",
         ALONE: f"Train by {reference}: the best of the others, {best}, gives {text}.",

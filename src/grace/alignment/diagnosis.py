@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from grace.alignment.card import card_of
 from grace.alignment.decide import PRECEDENCE, Prescription, Thresholds
 from grace.alignment.groups import Groups
 from grace.alignment.measures import Cost, CurvePoint, Pair, Ratio
@@ -17,8 +18,6 @@ from grace.alignment.show import WIDTH, show_diagnosis
 from grace.alignment.study import Study
 from grace.core.stats import Interval
 from grace.data.tasks import HEALTH
-
-HTML = '<pre style="font-family:Menlo,Consolas,monospace;line-height:1.2;white-space:pre;overflow-x:auto">{code}</pre>'
 
 
 @dataclass(frozen=True)
@@ -105,16 +104,12 @@ class Diagnosis:
         return f"{self.conventions.get('reference_training', 'training')} training".replace(" epochs", "-epoch")
 
     def __str__(self) -> str:
-        return self._shown(color_system=None).export_text()
+        console = Console(width=WIDTH, file=io.StringIO(), record=True, markup=False, color_system=None)
+        show_diagnosis(self, console)
+        return console.export_text()
 
     def _repr_html_(self) -> str:
-        shown = self._shown(force_terminal=True, force_jupyter=False)
-        return shown.export_html(inline_styles=True, code_format=HTML)  # nothing is loaded from anywhere
-
-    def _shown(self, **colours: Any) -> Console:
-        console = Console(width=WIDTH, file=io.StringIO(), record=True, markup=False, **colours)
-        show_diagnosis(self, console)
-        return console
+        return card_of(self)
 
     def to_json(self) -> dict[str, object]:
         """The report as JSON values."""

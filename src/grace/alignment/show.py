@@ -33,10 +33,11 @@ METHOD_WORDS = {
 }
 
 
-def show_diagnosis(result: Diagnosis, console: Console | None = None) -> None:
-    """Print the whole report."""
+def show_diagnosis(result: Diagnosis, console: Console | None = None, verbose: bool = True) -> None:
+    """Print the answer, what it follows from and what it is worth; ``verbose``: and the conventions behind it."""
     out, thresholds = console or Console(markup=False), result.thresholds
     width = min(out.width, WIDTH)
+    out.print(in_short(result), width=width, style="bold", highlight=False)
     out.print(_measured(result), width=width)
     out.print(_scale_group(result), width=width)
     if len(result.tasks) > 2:
@@ -44,8 +45,26 @@ def show_diagnosis(result: Diagnosis, console: Console | None = None) -> None:
     if len(result.curve) > 1:
         out.print(_curve(result, thresholds), width=width)
     out.print(_questions(result.prescription, thresholds), width=width)
-    out.print(_prescribed(result) if thresholds.prescribes else _read(result), width=width)
-    out.print(conventions_line(result.conventions), width=width, style="dim")
+    out.print(_prescribed(result) if thresholds.prescribes else _read(result, verbose), width=width)
+    if verbose:
+        out.print(conventions_line(result.conventions), width=width, style="dim")
+
+
+def in_short(result: Diagnosis) -> str:
+    """The answer in a sentence or two: what rho says, which edge its interval crosses, and what follows."""
+    rho, prescription = result.rho, result.prescription
+    interval = f"[{rho.low:+.2f}, {rho.high:+.2f}]" if rho.inits > 1 else "(one initialisation: interval unknown)"
+    edges = " and ".join(f"{edge:+.2f}" for edge in prescription.crossed)
+    crossing = f", which crosses {edges}" if prescription.crossed and rho.inits > 1 else ""
+    measured = f"rho {rho.mean:+.2f} {interval}{crossing}"
+    if result.thresholds.prescribes:
+        method = METHOD_WORDS[prescription.method].split(":")[0]
+        words = f"{method}, by the source's bands" if prescription.decided else f"undecided, at the mean {method}"
+        return f"{result.dataset}: {words}: {measured}."
+    words = result.reading if prescription.decided else f"{result.reading} what the labels follow"
+    return (
+        f"{result.dataset}: {words}: {measured}. Whether a second task pays does not follow from it: train both ways."
+    )
 
 
 def scale(low: float, mean: float, high: float, edges: Sequence[float], width: int = SCALE_WIDTH) -> Text:
@@ -111,7 +130,8 @@ def _cell(rho: Interval, between: str) -> str:
     return f"{rho.mean:+.2f}{between}[{rho.low:+.2f}, {rho.high:+.2f}]" if rho.inits else "undefined"
 
 
-def _title(result: Diagnosis) -> str:
+def title(result: Diagnosis) -> str:
+    """The question, of the data set and its tasks."""
     first, *others = result.tasks
     if result.near_failure_share is not None and result.of_health:
         return f"{result.dataset}: does the health task help RUL?"
@@ -122,7 +142,7 @@ def _title(result: Diagnosis) -> str:
 
 def _measured(result: Diagnosis) -> Table:
     rho, ratio, cost = result.rho, result.ratio, result.cost
-    table = Table(Column(no_wrap=True), Column(), title=_title(result), title_justify="left", show_header=False)
+    table = Table(Column(no_wrap=True), Column(), title=title(result), title_justify="left", show_header=False)
     table.add_row("recipe", f"{result.recipe.name}: {result.recipe.summary}")
     table.add_row("rho", f"{rho.mean:+.3f}, 95 % interval over initialisations [{rho.low:+.3f}, {rho.high:+.3f}]")
     spread = f"SD {rho.sd_inits:.3f} over {rho.inits} initialisations, {rho.sd_batches:.3f} over {rho.batches} batches"
@@ -194,8 +214,8 @@ def _prescribed(result: Diagnosis) -> Panel:
     return Panel(text, title="Prescription", title_align="left")
 
 
-def _read(result: Diagnosis) -> Panel:
-    """What the labels follow, what that is worth, and how to find out the rest."""
+def _read(result: Diagnosis, verbose: bool) -> Panel:
+    """What the labels follow, what that is worth, and, ``verbose``, how to find out the rest."""
     prescription = result.prescription
     style = "bold" if prescription.decided else "bold yellow"
     reading = result.reading if prescription.decided else f"{result.reading} what the labels follow"
@@ -205,7 +225,8 @@ def _read(result: Diagnosis) -> Panel:
     text.append("\nWhether sharing pays does not follow from it. ")
     text.append(f"The study says nothing of this: {result.outside}." if result.outside else Study.read().words)
     text.append(f" {result.elsewhere}" if result.elsewhere else "")
-    text.append(f"\nTo find out: {_find_out(result)}", style="bold")
+    if verbose:
+        text.append(f"\nTo find out: {_find_out(result)}", style="bold")
     if result.near_failure_share is not None:
         source = result.source_prescription
         words = METHOD_WORDS[source.method].split(":")[0] if source.decided else "nothing: undecided"
@@ -219,14 +240,20 @@ def _find_out(result: Diagnosis) -> str:
     if result.near_failure_share is None or "window" not in result.conventions:
         return "grace.compare trains both ways, paired by seed."
     where = "--table ..." if result.conventions.get("table") else f"--datasets {result.dataset}"
-    if not result.of_health:
-        bound = " --suspended bound" if BOUND in result.tasks else ""
-        tasks = "".join(f" --task {name}" for name in result.tasks[1:] if name != BOUND)
-        methods = "--methods rul-only,fixed-0.1" if tasks else "--methods rul-only"
-        return f"grace bench run {where}{tasks}{bound} {methods}, then grace bench table --reference rul-only"
-    # in units of the cap: with the RUL loss in cycles^2 no weight of the table lets the second task have a say
-    run = f"grace bench run {where} --rul-scale cap --methods rul-only-weighted,amnl,grace"
-    return f"{run}, then grace bench table --reference rul-only-weighted"
+    tasks = [] if result.of_health else [name for name in result.tasks[1:] if name != BOUND]
+    options = both_ways(result)
+    reference = options[-1].split(",")[0]
+    words = " ".join([where, *(f"--task {name}" for name in tasks), *options])
+    return f"grace bench run {words}, then grace bench table --reference {reference}"
+
+
+def both_ways(result: Diagnosis) -> list[str]:
+    """Options of ``grace bench run``, besides those that name the tasks, that train with and without them; last the methods."""
+    if result.of_health:
+        # in units of the cap: with the RUL loss in cycles^2 no weight of the table lets the second task have a say
+        return ["--rul-scale", "cap", "--methods", "rul-only-weighted,amnl,grace"]
+    bound = ["--suspended", "bound"] if BOUND in result.tasks else []
+    return [*bound, "--methods", "rul-only,fixed-0.1" if set(result.tasks[1:]) > {BOUND} or not bound else "rul-only"]
 
 
 def _unit(conventions: dict[str, Any]) -> str:

@@ -5,22 +5,26 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from grace.errors import GraceError, GraceWarning
 from grace.files import set_aside, unwritable
 from grace.formats import DamagedError
 from grace.training.record import DONE, FAILED, RECORD, Record
 
-if TYPE_CHECKING:
-    from grace.training.spec import RunSpec
-
 LOOKS, INSTANT = 10, 0.01  # seconds
 RUNNING, WAITING = "running", "waiting"
 STATES = (DONE, RUNNING, FAILED, WAITING)
+
+
+class _Run(Protocol):
+    """What has the id of a run."""
+
+    @property
+    def id(self) -> str: ...
 
 
 class Store:
@@ -105,9 +109,9 @@ class Store:
         """Drop the record of a failed run, so that it is run again."""
         (self.records / f"{run}.json").unlink(missing_ok=True)
 
-    def states(self, specs: Sequence[RunSpec]) -> dict[str, str]:
+    def states(self, runs: Iterable[_Run]) -> dict[str, str]:
         """State of every run by its id."""
-        return {spec.id: self._state(spec.id) for spec in specs}
+        return {run.id: self._state(run.id) for run in runs}
 
     def _state(self, run: str) -> str:
         try:

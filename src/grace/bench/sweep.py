@@ -12,6 +12,7 @@ from pathlib import Path
 from socket import gethostname
 from typing import Any
 
+from grace.bench.planned import plan
 from grace.bench.store import STATES, Store
 from grace.controllers.methods import SEVEN
 from grace.core.pools import as_finished, on_one_thread
@@ -94,6 +95,7 @@ def sweep(
     """
     with store.sweeping():
         store.mend(spec.id for spec in specs)
+        plan(store.folder, specs)
         if retry_failed:
             for run, state in store.states(specs).items():
                 if state == FAILED:

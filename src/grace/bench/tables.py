@@ -52,24 +52,29 @@ def report(
         rows = summarise(records, metric, protocol, reference)
         table = FORMATS[format_name](head, [cells(row, metric) for row in rows])
         if format_name == "markdown":
-            title = TITLE.get(metric, metric).replace("cycles", " or ".join(_units(records)))
+            title = title_of(metric, records)
             words = Family.of([row.difference for row in rows]).words
             table = f"**{title}**, {protocol} protocol\n\n{table}\n{words}\n\n"
         parts.append(table)
-    return "".join(parts) + (_notes(records, protocol) if format_name == "markdown" else "")
+    return "".join(parts) + (notes(records, protocol) if format_name == "markdown" else "")
 
 
-def _notes(records: Sequence[Record], protocol: str) -> str:
-    """What stands below the tables in Markdown."""
-    text = (OPTIMISTIC if protocol == "source" else "") + NOTE + "\n\n"
+def notes(records: Sequence[Record], protocol: str, every: bool = True) -> str:
+    """What stands below the tables in Markdown; ``every``: also what figures are, and those of others."""
+    text = (OPTIMISTIC if protocol == "source" else "") + (NOTE if every else "") + "\n\n"
     untested = sorted({r.spec["dataset"] for r in records if r.status == DONE and not r.test})
     if untested and protocol == "honest":
         text += f"{', '.join(untested)}: {UNTESTED}\n\n"
     datasets = sorted({record.spec["dataset"] for record in records})
     known = [name for name in datasets if any(name in found for found in ANCHORS.values())]
-    if known:
+    if known and every:
         text += "Single-task figures of others, RMSE / score:\n\n" + markdown(("", *known), _anchors(known))
     return text
+
+
+def title_of(metric: str, records: Sequence[Record]) -> str:
+    """What a metric is called, in the units of these records."""
+    return TITLE.get(metric, metric).replace("cycles", " or ".join(_units(records)))
 
 
 def _units(records: Sequence[Record]) -> list[str]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
-from dataclasses import fields
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ import typer
 
 from grace.cli import work
 from grace.cli.grouped import grouped
-from grace.cli.options import EngineOptions, Engines, Jobs, Profile, Size
+from grace.cli.options import EngineOptions, Engines, Jobs, Profile, Size, Verbose
 from grace.cli.task_options import weighted
 from grace.errors import GraceError
 
@@ -44,6 +43,7 @@ def _advise(
         typer.Option(help="File of the race, which an interrupted one goes on from; default NAME-ID.advice.json."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Standard output holds one JSON object alone.")] = False,
+    verbose: Verbose = False,
     profile: Profile = False,
 ) -> None:
     """Say what to train and what to expect, from short trainings on your engines: RUL alone, each task beside it, or several.
@@ -72,20 +72,22 @@ def _advise(
     conventions = work.weighed(conventions, weighted(conventions.tasks, weight or ()))
     network = size or work.usual_size(conventions)
     if opened is not None and not as_json:
-        work.show_table(opened, fleet, conventions, work.usual_history(network))
+        work.show_table(opened, fleet, conventions, work.usual_history(network), before=True)
     for line in fleet.done if opened is None and not as_json else ():
-        print(line)
+        print(line, file=sys.stderr)
     file = to or Path(f"{fleet.name}-{work.race_id(fleet, conventions, network)}.advice.json")
     with work.processes(jobs) as executor, work.racing(fleet.name, seconds) as on_lap:
         advice = work.advise_fleet(
             fleet, conventions, size=network, budget=seconds, file=file, executor=executor, on_lap=on_lap
         )
-    command = ["train", *([dataset] if dataset else []), *_given(engines), *advice.command]
+    command = ["train", *([dataset] if dataset else []), *engines.given(*_OF_TASKS), *advice.command]
     if as_json:
         print(json.dumps(work.rounded(advice.to_json() | {"command": ["grace", *command]}), indent=2))
         return
-    work.show_advice(advice, shlex.join(["grace", *command]))
-    if train:
+    work.show_advice(advice, verbose)
+    if not train:
+        work.following("next, train it", "grace", *command)
+    else:
         from grace.cli.app import app as every
 
         if code := every(command, prog_name="grace", standalone_mode=False):
@@ -98,13 +100,3 @@ def _seconds(text: str) -> float:
     if found is None or found[2] not in _SECONDS or not float(found[1]) > 0:
         raise GraceError(f"`--budget` should be a time over 0, as in 60s, 5m or 1h. Found {text!r}.")
     return float(found[1]) * _SECONDS[found[2]]
-
-
-def _given(engines: EngineOptions) -> list[str]:
-    """The options that were given, as they would be typed, without those of tasks."""
-    found = []
-    for field in fields(engines):
-        value = getattr(engines, field.name)
-        if field.name not in _OF_TASKS and value != field.default:
-            found += [f"--{field.name.replace('_', '-')}", str(value)]
-    return found

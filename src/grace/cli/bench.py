@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ import typer
 from grace.cli import work
 from grace.cli.grouped import grouped
 from grace.cli.interrupts import goes_on
-from grace.cli.options import RESULTS, Device, GridOptions, Jobs, Protocol, is_gpu
+from grace.cli.options import RESULTS, Device, GridOptions, Jobs, Protocol, Verbose, is_gpu
 from grace.errors import GraceError
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
@@ -43,12 +44,13 @@ def _plan(grid: GridOptions) -> None:
       grace bench plan --datasets FD001 --methods grace,baseline --seeds 1,2,3
     """
     specs = grid.specs(grid.opened())
-    for spec in specs:
-        print(f"{spec.id}  {spec.dataset}  {spec.method:15} seed {spec.seed}")
     one = specs[0]
-    print(
+    work.answer(
         f"{len(specs)} runs: {one.size} network, {one.schedule_name} schedule, unit {one.rul_scale}, {one.protocol} protocol"
     )
+    for spec in specs:
+        print(f"{spec.id}  {spec.dataset}  {spec.method:15} seed {spec.seed}")
+    work.following("next, run them", "grace", "bench", "run", *grid.given())
 
 
 @app.command("run", short_help="Run a grid, or go on with it.")
@@ -105,23 +107,25 @@ def _run(
             stack=together,
             device=device,
         )
-    print("  ".join(f"{count} {state}" for state, count in work.counted(states).items() if count))
-    _show(store, specs, states, work.FAILED)
+    _told(store, specs, states, grid)
 
 
 @app.command("status", short_help="Done, running, failed and waiting runs.")
 @grouped
 def _status(grid: GridOptions, to: Folder = RESULTS) -> None:
-    """Count the runs of a grid by state and name the failed ones, also while the sweep is at work.
+    """Count runs by state and name the failed ones, also while the sweep is at work: those that the folder was asked for, or of
+    another grid that options name.
 
     \b
       grace bench status --to results
+      grace bench status --to results --datasets FD001
     """
-    specs, store = grid.specs(grid.opened()), work.Store(to)
-    states = store.states(specs)
-    print(f"{to}: " + ", ".join(f"{count} {state}" for state, count in work.counted(states).items()))
-    _show(store, specs, states, work.RUNNING)
-    _show(store, specs, states, work.FAILED)
+    named = replace(grid, data=None) != GridOptions()
+    runs = grid.specs(grid.opened()) if named else work.planned(to)
+    if not runs:
+        raise GraceError(f"{to} should hold a sweep. Found none. Run `grace bench run --to {to}`.")
+    store = work.Store(to)
+    _told(store, runs, store.states(runs), grid if named else None)
 
 
 @app.command("migrate", short_help="Records of an older version as this version's.")
@@ -132,7 +136,8 @@ def _migrate(folder: Annotated[Path, typer.Argument(help="Folder of a sweep.")] 
       grace bench migrate results
     """
     done, current = work.Store(folder).migrate()
-    print(f"{folder}: {done} records migrated, {current} were of this version")
+    work.answer(f"{folder}: {done} records migrated, {current} were of this version")
+    work.following("next, see their table", "grace", "bench", "table", folder)
 
 
 @app.command("table", short_help="The table of the records.")
@@ -142,9 +147,10 @@ def _table(
         str, typer.Option(help="rmse, score, rmse_uncapped, score_uncapped or macro_f1; two with a comma.")
     ] = "rmse,score",
     protocol: Protocol = "honest",
-    format: Annotated[str, typer.Option(help="markdown, latex or csv.")] = "markdown",
+    format: Annotated[str, typer.Option(help="text, or with all columns markdown, latex or csv.")] = "text",
     reference: Annotated[str, typer.Option(help="Method that differences are taken to.")] = "baseline",
     mean: Annotated[bool, typer.Option("--mean", help="Refused: see what it says.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Print mean, SD, interval, paired difference and rank of every method, per data set, beside the published figures.
 
@@ -159,7 +165,11 @@ def _table(
             "engines, and the score is a sum over 100 to 259 engines, so the largest set would decide. Compare row by row."
         )
     found = work.Store(records).all_records()
-    print(work.report(found, metric.split(","), protocol, format, reference), end="")
+    if format != "text":
+        print(work.report(found, metric.split(","), protocol, format, reference), end="")
+        return
+    work.show_sweep(found, metric.split(","), protocol, reference, verbose)
+    work.following("next, explore it as a page", "grace", "report", records)
 
 
 def _for_workers(table: work.TableSource, on: str | None, cache: Path | None) -> work.TableSource:
@@ -176,10 +186,23 @@ def _for_workers(table: work.TableSource, on: str | None, cache: Path | None) ->
     return table
 
 
-def _show(store: work.Store, specs: list[work.RunSpec], states: dict[str, str], state: str) -> None:
-    """A line for each run in a state, with the reason of a failure."""
-    for spec in specs:
-        if states[spec.id] == state:
-            record = store.record(spec.id)
-            reason = "" if record is None or not record.reason else f": {record.reason}"
-            print(f"{state:8} {spec.id}  {spec.dataset}  {spec.method}  seed {spec.seed}{reason}")
+def _told(
+    store: work.Store, runs: Sequence[work.RunSpec | work.Planned], states: dict[str, str], grid: GridOptions | None
+) -> None:
+    """How many runs are in each state, each that is at work or failed, and what to do next."""
+    counts = work.counted(states)
+    work.answer(f"{store.folder}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
+    for state in (work.RUNNING, work.FAILED):
+        for run in runs:
+            if states[run.id] == state:
+                record = store.record(run.id)
+                reason = "" if record is None or not record.reason else f": {record.reason}"
+                work.evidence(f"{state:8} {run.id}  {run.dataset}  {run.method}  seed {run.seed}{reason}")
+    if counts[work.DONE]:
+        methods = list(dict.fromkeys(run.method for run in runs))
+        reference = [] if "baseline" in methods else ["--reference", methods[0]]
+        work.following("next, compare the methods", "grace", "bench", "table", store.folder, *reference)
+    elif grid is None:
+        work.following("next, look again", "grace", "bench", "status", "--to", store.folder)
+    else:
+        work.following("next, run them", "grace", "bench", "run", *grid.given(), "--to", store.folder)

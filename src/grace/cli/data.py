@@ -9,7 +9,7 @@ import typer
 
 from grace.cli import work
 from grace.cli.grouped import grouped
-from grace.cli.options import Data, EngineOptions
+from grace.cli.options import Data, EngineOptions, Verbose
 from grace.errors import GraceError
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
@@ -49,11 +49,12 @@ def _fetch(
     folder = data or Path("cmapss")
     with work.progress_bar("C-MAPSS") as on_progress:
         written = work.fetch(folder, (source,) if source else work.MIRRORS, on_progress)
-    print(
+    work.answer(
         f"{folder}: {len(written)} files written and verified"
         if written
         else f"{folder}: complete and verified already"
     )
+    work.following("next, find out what to train", "grace", "advise", "FD001", "--data", folder)
 
 
 @app.command("check", short_help="Read all of a data set or a table.")
@@ -72,19 +73,24 @@ def _check(engines: EngineOptions, dataset: Dataset = None) -> None:
     if opened is not None:
         train = work.load_train("", opened)
         conventions = engines.change(work.Conventions(), opened, train)
-        work.show_table(opened, train, conventions, _shortest(conventions))
         work.check_training(train, conventions, _shortest(conventions))
-        if (table := work.load_test("", opened)) is not None:
-            print(f"{opened.test}: {len(table.values):,} rows, {len(table.engines):,} test engines")
+        tested = work.load_test("", opened)
+        work.answer(f"{opened.path.name}: no fault found; {work.in_short(train, conventions)}")
+        work.show_table(opened, train, conventions, _shortest(conventions))
+        if tested is not None:
+            work.evidence(f"{opened.test}: {len(tested.values):,} rows, {len(tested.engines):,} test engines")
+        _next(engines, dataset)
         return
     folder, name = work.subset_name(str(dataset), engines.data)
     train = work.read_train(folder, name)
     work.check_training(train, work.Conventions(), _shortest(work.Conventions()))
     test = work.read_test(folder, name)
-    contents = [f"{len(fleet.values)} rows, {len(fleet.engines)} engines" for fleet in (train, test)]
+    work.answer(f"{name}: no fault found; {work.in_short(train, work.Conventions())}")
+    contents = [f"{len(fleet.values):,} rows, {len(fleet.engines):,} engines" for fleet in (train, test)]
     for kind, content in zip(("train", "test", "RUL"), [*contents, "one RUL a test engine"], strict=True):
         file = f"{kind}_{name}.txt"
-        print(f"{file}: {content}, {'SHA-256 as published' if file in work.SUMS else 'no published SHA-256'}")
+        work.evidence(f"{file}: {content}, {'SHA-256 as published' if file in work.SUMS else 'no published SHA-256'}")
+    _next(engines, dataset)
 
 
 @app.command("info", short_help="Describe a data set or a table.")
@@ -93,6 +99,7 @@ def _info(
     engines: EngineOptions,
     dataset: Dataset = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Describe one data set: rows, engines, operating conditions found, windows, shares of health states.
 
@@ -107,10 +114,26 @@ def _info(
     if opened is not None:
         train = work.load_train("", opened)
         conventions = engines.change(work.Conventions(), opened, train)
-        work.show_table(opened, train, conventions, _shortest(conventions), as_json)
-        return
-    folder, name = work.subset_name(str(dataset), engines.data)
-    work.show_facts(work.read_train(folder, name), work.read_test(folder, name), as_json)
+        if as_json:
+            work.print_table(opened, train, conventions)
+            return
+        work.answer(f"{opened.path.name}: {work.in_short(train, conventions)}")
+        work.show_table(opened, train, conventions, _shortest(conventions))
+    else:
+        folder, name = work.subset_name(str(dataset), engines.data)
+        train, test = work.read_train(folder, name), work.read_test(folder, name)
+        if as_json:
+            work.print_facts(train, test)
+            return
+        work.answer(f"{name}: {work.in_short(train, work.Conventions())}")
+        work.show_facts(train, test, verbose)
+    _next(engines, dataset)
+
+
+def _next(engines: EngineOptions, dataset: str | None) -> None:
+    """What to do with engines that can be read."""
+    named = [dataset] if dataset is not None else []
+    work.following("next, find out what to train", "grace", "advise", *named, *engines.given())
 
 
 def _opened(engines: EngineOptions, dataset: str | None, command: str) -> work.TableSource | None:
@@ -140,8 +163,12 @@ def _simulate(
       grace diagnose SIM --data fleets --labels fleets/labels_SIM.txt --size tiny
     """
     train, test = work.simulate(work.Simulation(engines, test_engines, conditions, faults, dial, seed))
-    for path in work.write_cmapss(train, test, folder, name):
-        print(path)
+    paths = work.write_cmapss(train, test, folder, name)
+    work.answer(f"{folder}: a simulated fleet, {work.in_short(train, work.Conventions())}")
+    work.evidence(*map(str, paths))
+    labels = next(path for path in paths if path.name.startswith("labels"))
+    command = ["grace", "diagnose", name, "--data", folder, "--labels", labels, "--size", "tiny"]
+    work.following("next, see whether its labels follow RUL", *command)
 
 
 def _shortest(conventions: work.Conventions) -> int:

@@ -6,19 +6,15 @@ import json
 import re
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from grace.cli import work
-from grace.cli.options import Jobs
+from grace.cli.options import Jobs, Verbose
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
-
-_PAGE_METHODS, _PAGE_SEEDS = ("baseline", "amnl", "grace", "rul-only"), (1, 2, 3)
 
 
 @app.callback(invoke_without_command=True)
@@ -27,14 +23,15 @@ def _demo(
     fleets: Annotated[int, typer.Option(min=2, help="Simulated fleets that the outcome is measured on.")] = 6,
     jobs: Jobs = 0,
     to: Annotated[
-        Path, typer.Option("--to", help="Folder for a few records, the diagnoses and the page that shows them.")
+        Path, typer.Option("--to", help="Folder for the page, the diagnoses and the records of few failures.")
     ] = Path("grace-demo"),
+    verbose: Verbose = False,
 ) -> None:
-    """See within a minute when a second task helps RUL and when it hurts; no data and no network needed.
+    """See in seconds when a second task helps RUL and when it hurts; no data and no network needed.
 
     Simulated fleets whose health labels follow the degradation (dial +1), say nothing (0) or compete (-1) are diagnosed,
     then trained with and without the second task; the differences carry intervals over fleets. Fleets with few failures show
-    what inspections of suspended engines bring. At the end stands a page (`grace report`) of these and of a few small runs.
+    what inspections of suspended engines bring. At the end stands a page of the same.
 
     \b
       grace demo
@@ -45,30 +42,31 @@ def _demo(
     """
     if context.invoked_subcommand is not None:
         return
-    setup = work.dial.Setup(fleets=fleets)
+    setup, few_setup = work.dial.Setup(fleets=fleets), work.few_failures.Setup(fleets=fleets)
     with work.processes(jobs) as executor:
         with work.progress_bar("simulated fleets", "steps") as on_progress:
             outcomes = work.dial.run(setup=setup, executor=executor, on_progress=on_progress)
-            work.show_dial(outcomes, setup)
-        records = _shown_few_failures(fleets, executor)
-        page = _page(outcomes, records, executor, to)
-    print(f"Explore in a browser: {page}")
+            work.show_dial(outcomes, setup, verbose)
+        print()
+        records = _shown_few_failures(few_setup, executor, verbose)
+    page = to / "report.html"
+    _keep(outcomes, records, to)
+    work.write_text(page, work.demo_page(outcomes, setup, work.ways(records), few_setup))
+    print(f"\nExplore in a browser: {page}")
+    work.following("next, ask what to train on a simulated fleet", "grace", "advise", "simulated")
 
 
-def _shown_few_failures(fleets: int, executor: Executor | None) -> list[work.Record]:
+def _shown_few_failures(setup: work.few_failures.Setup, executor: Executor | None, verbose: bool) -> list[work.Record]:
     """Train and show the ways to learn from few failures; the records of the trainings."""
-    setup = work.few_failures.Setup(fleets=fleets)
     with work.progress_bar("few failures", "trainings") as on_progress:
         records = work.few_failures.run(setup, executor, on_progress)
-        work.show_few_failures(work.ways(records), setup)
+        work.show_few_failures(work.ways(records), setup, verbose)
     return records
 
 
-def _page(
-    outcomes: Sequence[work.dial.Outcome], records: Sequence[work.Record], executor: Executor | None, folder: Path
-) -> Path:
-    """Train a few small runs of the simulated fleet, unless they are there, and write the page of all."""
-    for old in (folder / work.FEW_FAILURES).glob("*.json"):  # records of other fleets than these
+def _keep(outcomes: Sequence[work.dial.Outcome], records: Sequence[work.Record], folder: Path) -> None:
+    """Write the diagnoses and the records, in place of those of other fleets."""
+    for old in (folder / work.FEW_FAILURES).glob("*.json"):
         if re.fullmatch(r"[0-9a-f]{12}", old.stem):
             old.unlink()
     for record in records:
@@ -76,26 +74,13 @@ def _page(
     for outcome in outcomes:
         found = work.rounded(outcome.diagnosis.to_json() | {"dataset": f"demo, dial {outcome.dial:+g}"})
         work.write_text(folder / "diagnosis" / f"dial{outcome.dial:+g}.json", json.dumps(found, indent=2) + "\n")
-    specs = work.grid(
-        [work.SIMULATED],
-        _PAGE_METHODS,
-        _PAGE_SEEDS,
-        size="statistics",
-        rul_scale="cap",
-        schedule=replace(work.Schedule.named("statistics"), epochs=4, batch_size=64),
-        conventions=work.Conventions(window=20),
-    )
-    half = len(specs) // 2  # one stack a process of a small machine
-    work.sweep(specs, work.Store(folder), None, lambda: nullcontext(executor), stack=half)
-    page = folder / "report.html"
-    work.write_text(page, work.page(work.read_results(folder, folder / "diagnosis")))
-    return page
 
 
 @app.command("few-failures", short_help="Inspections of suspended engines beside few failures.")
 def _few_failures(
     fleets: Annotated[int, typer.Option(min=2, help="Simulated fleets that the intervals are over.")] = 6,
     jobs: Jobs = 0,
+    verbose: Verbose = False,
 ) -> None:
     """What inspections of suspended engines, the bound on their RUL and both bring where few engines failed, in seconds.
 
@@ -104,7 +89,8 @@ def _few_failures(
       grace demo few-failures --fleets 30
     """
     with work.processes(jobs) as executor:
-        _shown_few_failures(fleets, executor)
+        _shown_few_failures(work.few_failures.Setup(fleets=fleets), executor, verbose)
+    work.following("next, more fleets, for narrower intervals", "grace", "demo", "few-failures", "--fleets", 5 * fleets)
 
 
 @app.command("two-regimes", short_help="The first demonstration of the source.")
@@ -115,6 +101,7 @@ def _two_regimes(seed: Annotated[int, typer.Option(help="Seed of NumPy's generat
       grace demo two-regimes
     """
     work.show_two_regimes(work.two_regimes.run(seed), work.on_one_thread(work.cosine.train, seed=seed))
+    work.following("next, the second demonstration of the source", "grace", "demo", "cosine")
 
 
 @app.command("cosine", short_help="The second demonstration of the source.")
@@ -129,3 +116,4 @@ def _cosine(
     """
     found = work.on_one_thread(work.cosine.run, initialisations, seed)
     work.show_cosine(found, work.on_one_thread(work.cosine.train, seed=seed))
+    work.following("next, see it on simulated fleets", "grace", "demo")

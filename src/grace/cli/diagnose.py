@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ import typer
 
 from grace.cli import work
 from grace.cli.grouped import grouped
-from grace.cli.options import EngineOptions, Engines, OptionalJobs, Profile, Size, Suspended
+from grace.cli.options import EngineOptions, Engines, OptionalJobs, Profile, Size, Suspended, Verbose
 from grace.data.tasks import HEALTH
 from grace.errors import GraceError, check_one_of
 
@@ -41,6 +42,7 @@ def _diagnose(
     ] = None,
     jobs: OptionalJobs = None,
     as_json: Annotated[bool, typer.Option("--json", help="Standard output holds one JSON object alone.")] = False,
+    verbose: Verbose = False,
     profile: Profile = False,
 ) -> None:
     """Measure how the gradients of RUL and of the tasks beside it align, with an interval, and say what follows.
@@ -78,24 +80,25 @@ def _diagnose(
         raise GraceError("`--labels` are those of the task health. Found --task without it. Add --task health.")
     network = size or ("compact" if published else work.usual_size(conventions))
     min_history = 0 if published else work.usual_history(network)
+    problem = work.FleetProblem(
+        fleet,
+        conventions,
+        size=network,
+        inner=inner,
+        batch_size=batch_size,
+        min_history=min_history,
+        suspended=suspended or work.SUSPENDED[0],
+    )  # refused before a line is shown
     if opened is not None and not as_json:
-        work.show_table(opened, fleet, conventions, min_history)
+        work.show_table(opened, fleet, conventions, min_history, before=True)
     for line in fleet.done if opened is None and not as_json else ():  # on labels of a table of units
-        print(line)
+        print(line, file=sys.stderr)
     with (
         work.processes(_jobs(jobs, network)) as executor,
         work.progress_bar(f"{fleet.name}: {recipe}", "initialisations") as on_progress,
     ):
         result = work.diagnose(
-            work.FleetProblem(
-                fleet,
-                conventions,
-                size=network,
-                inner=inner,
-                batch_size=batch_size,
-                min_history=min_history,
-                suspended=suspended or work.SUSPENDED[0],
-            ),
+            problem,
             recipe=recipe,
             inits=inits,
             reads=batches,
@@ -107,8 +110,20 @@ def _diagnose(
         )
     if as_json:
         print(json.dumps(result.to_json(), indent=2))
+        return
+    work.show_diagnosis(result, verbose=verbose)
+    if labels is not None or without or dial != 1:  # what no training takes
+        work.following("next, see what second tasks did in the study", "grace", "validity")
     else:
-        work.show_diagnosis(result)
+        _compare(engines, fleet.name, dataset, work.both_ways(result))
+
+
+def _compare(engines: EngineOptions, name: str, dataset: str | None, options: list[str]) -> None:
+    """How to train both ways."""
+    named = ["--datasets", name] if dataset is not None else []
+    named += ["--data", dataset] if dataset is not None and Path(dataset).is_dir() else []
+    command = ["grace", "bench", "run", *named, *engines.given(), *options, "--to", f"{name}-both-ways"]
+    work.following("next, train both ways", *command)
 
 
 def _jobs(asked: int | None, size: str) -> int:

@@ -15,6 +15,11 @@ from grace.training.outcome import merged
 from grace.training.spec import RunSpec
 from grace.training.stack import Stack
 
+WIDTH, INDENT = 99, 11
+"""Columns of an epoch's line, and how far in it goes on below."""
+SMALL = 100
+"""Ratio from which on no digits after the point are shown."""
+
 
 @contextmanager
 def live(spec: RunSpec) -> Iterator[Callable[[Stack], None]]:
@@ -29,32 +34,42 @@ def live(spec: RunSpec) -> Iterator[Callable[[Stack], None]]:
         if any(replica.reason for replica in replicas):  # it diverged: there is nothing to show
             return
         entry = merged([replica.history for replica in replicas])[-1]
-        mark = "*" if replicas[0].split.chosen and replicas[0].best_epoch == entry["epoch"] else " "
-        out.print(_line(entry, spec) + mark, soft_wrap=True)
+        best = replicas[0].split.chosen and replicas[0].best_epoch == entry["epoch"]
+        out.print(_line(entry, spec, "*" if best else ""), soft_wrap=True)
         if alarm := monitor.observe(entry):
-            out.print(f"alarm: {alarm}", style="bold red", soft_wrap=True)
+            out.print(f"alarm: {alarm}", style="bold red")
 
     protocol = f"{spec.folds} folds" if spec.folds else f"{spec.protocol} protocol"
     words = f"{spec.dataset}, {spec.method}, seed {spec.seed}, {protocol}"
     if spec.model == NETWORK:
-        words += f", {spec.size} network: at most {spec.schedule.epochs} epochs"
+        words += (
+            f", {spec.size} network: at most {spec.schedule.epochs} epochs\nloss and weight of {'/'.join(spec.tasks)}"
+        )
     out.print(words, style="bold")
     with goes_on("the same command goes on at the last finished epoch"):
         yield on_epoch
 
 
-def _line(entry: dict[str, Any], spec: RunSpec) -> str:
-    """One epoch in one line; the RUL loss is in the run's own units, units other than cycles are named."""
+def _line(entry: dict[str, Any], spec: RunSpec, mark: str) -> str:
+    """One epoch: the RMSE of the engines that are held out first; the RUL loss is in the run's own units, units other than
+    cycles are named. What does not fit into :data:`WIDTH` goes on below."""
     first, *others = entry["losses"]
-    losses = " ".join(
-        [f"{spec.tasks[0]} {first:.4g}", *(f"{n} {v:.3f}" for n, v in zip(spec.tasks[1:], others, strict=True))]
-    )
-    weights = "/".join(f"{weight:.3g}" for weight in entry["weights"])
-    text = f"epoch {entry['epoch'] + 1:3d}  loss {losses}  weights {weights}"
+    losses = "/".join([f"{first:.4g}", *(f"{value:.2f}" for value in others)])
+    unit = "" if spec.conventions.unit == "cycles" else f" {spec.conventions.unit}"
+    parts = [
+        f"epoch {entry['epoch'] + 1:3d}  RMSE {entry['validation_rmse']:.2f}{unit}{mark or ' '}",
+        f"loss {losses}",
+        f"weights {'/'.join(f'{weight:.2g}' for weight in entry['weights'])}",
+    ]
     if "rho" in entry:
-        interval = f"[{entry['rho_low']:+.2f}, {entry['rho_high']:+.2f}]"
-        text += f"  ratio {entry['ratio']:.3g}  rho {entry['rho']:+.2f} {interval}"
+        parts.append(f"ratio {entry['ratio']:,.3g}" if entry["ratio"] < SMALL else f"ratio {entry['ratio']:,.0f}")
         each = with_rul(entry, spec.tasks[1:])
-        text += f" ({each})" if each else ""
-    unit = spec.conventions.unit
-    return f"{text}  validation RMSE {entry['validation_rmse']:.2f}{'' if unit == 'cycles' else f' {unit}'}"
+        interval = f"[{entry['rho_low']:+.2f}, {entry['rho_high']:+.2f}]"
+        parts += [f"rho {entry['rho']:+.2f} {interval}", *([f"({each})"] if each else [])]
+    lines = parts[:1]
+    for part in parts[1:]:
+        if len(lines[-1]) + len(part) + 2 > WIDTH:
+            lines.append(" " * INDENT + part)
+        else:
+            lines[-1] += f"  {part}"
+    return "\n".join(line.rstrip() for line in lines)

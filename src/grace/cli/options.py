@@ -27,6 +27,9 @@ Protocol = Annotated[str, typer.Option(help="honest, or source: best epoch on th
 Profile = Annotated[
     bool, typer.Option("--profile", help="Show at the end where the time of this process went, on standard error.")
 ]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show also the conventions and all that the answer rests on.")
+]
 _SUSPENDED = typer.Option(
     help="Windows of suspended engines: ignore (default), bound (no RUL below what they ran), hazard (a likelihood "
     "over time; default of `train` where there are any; not of `diagnose`)."
@@ -140,6 +143,16 @@ class EngineOptions(_TableOptions):
             return opened or self.data
         names: dict[str, Any] = {name: value for name in _OF_UNITS if (value := getattr(self, name))}
         return work.WithUnits(self.data, self.unit_table.absolute(), tasks=self.tasks(), **names)
+
+    def given(self, *without: str) -> list[str]:
+        """The options that were given, as they would be typed, for a command that takes them too; ``without`` these fields."""
+        found, of_tasks = [], {field.name for field in fields(TaskOptions)}
+        for field in sorted(fields(self), key=lambda field: field.name in of_tasks):  # the table before its labels
+            value = getattr(self, field.name)
+            if field.name not in without and value != field.default:
+                for one in value if isinstance(value, list) else [value]:
+                    found += [f"--{field.name.replace('_', '-')}", str(one)]
+        return found
 
     def change(
         self, base: work.Conventions, opened: work.TableSource | None, fleet: work.Fleet | None = None

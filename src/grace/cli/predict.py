@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,8 @@ from grace.cli import work
 from grace.errors import GraceError
 
 app = typer.Typer(rich_markup_mode=None)
+_EVERY = 10
+"""Rows between two inspections of the command that is named next."""
 
 Model = Annotated[Path, typer.Argument(help="File that `grace train` wrote.")]
 
@@ -71,6 +74,13 @@ def _predict(
     asked = _numbers("--within", "30,90", within), _costs(costs)
     found = work.predict(network, file, every, within=asked[0], costs=asked[1])
     work.show_forecast(found, network, to)
+    asked_for = [*(["--within", within] if within else []), *(["--costs", costs] if costs else [])]
+    command = ["grace", "predict", model, file, *asked_for]
+    if to is not None:
+        work.following("next, see what was said along each life", *command, "--every", every or _EVERY)
+    else:
+        apart = ["--every", every] if every else []
+        work.following("next, write all predictions to a file", *command, *apart, "--to", f"{file.stem}-rul.csv")
 
 
 def _numbers(option: str, example: str, text: str | None) -> tuple[float, ...]:
@@ -119,4 +129,6 @@ def _export(
     shapes = ", ".join(f"{name} [N, {rows}, {columns}]" for name, (rows, columns) in work.inputs(network).items())
     if any(member.conditioner.step for member in network.members):
         shapes += f"; last column of windows: {network.conventions.unit} since the row before"
-    print(f"{path}: {shapes} -> rul [N], health [N, 3]; differs from torch by {difference:.1e}")
+    work.answer(f"{path}: {shapes} -> rul [N], health [N, 3]; differs from torch by {difference:.1e}")
+    code = f"import onnx; print(onnx.load({json.dumps(str(path))}).graph.input)"
+    work.following("next, load it where it is to run", "python", "-c", code)

@@ -41,12 +41,21 @@ def _facts_of(train: Fleet, test: Fleet) -> dict[str, Any]:
     }
 
 
-def show_facts(train: Fleet, test: Fleet, as_json: bool) -> None:
-    """Print what ``grace data info`` says of a data set, as a table or as one JSON object."""
+def in_short(fleet: Fleet, conventions: Conventions) -> str:
+    """What training engines there are, in a line."""
+    failed, every = len(fleet.failures), len(fleet.engines)
+    some = f" ({failed:,} failed, {every - failed:,} suspended)" if failed < every else ", all run to failure"
+    return f"{len(fleet.values):,} rows of {every:,} training engines{some}; RUL in {conventions.unit}"
+
+
+def print_facts(train: Fleet, test: Fleet) -> None:
+    """What ``grace data info`` says of a data set, as one JSON object."""
+    print(json.dumps(_facts_of(train, test), indent=2))
+
+
+def show_facts(train: Fleet, test: Fleet, verbose: bool) -> None:
+    """Print what ``grace data info`` says of a data set; ``verbose``: and the conventions behind it."""
     facts = _facts_of(train, test)
-    if as_json:
-        print(json.dumps(facts, indent=2))
-        return
     classes = ", ".join(f"{name} {share:.1%}" for name, share in facts["class_shares"].items())
     rows = {
         "training": f"{facts['train_rows']:,} rows, {facts['train_engines']} engines of {facts['train_cycles'][0]} to "
@@ -58,29 +67,32 @@ def show_facts(train: Fleet, test: Fleet, as_json: bool) -> None:
         "near failure": f"{facts['near_failure_share']:.1%} of windows with RUL < {facts['conventions']['near_failure']}",
         "health": classes,
     }
-    table = Table(title=facts["dataset"], title_justify="left", show_header=False)
+    table = Table(show_header=False)
     for name, text in rows.items():
         table.add_row(name, text)
     out = Console(markup=False)
     out.print(table)
-    out.print(conventions_line(facts["conventions"]), style="dim")
+    if verbose:
+        out.print(conventions_line(facts["conventions"]), style="dim")
+
+
+def print_table(table: TableSource, fleet: Fleet, conventions: Conventions) -> None:
+    """What was made of a table, as one JSON object."""
+    print(json.dumps(_facts_of_table(table, fleet, conventions), indent=2))
 
 
 def show_table(
-    table: TableSource, fleet: Fleet, conventions: Conventions, min_history: int, as_json: bool = False
+    table: TableSource, fleet: Fleet, conventions: Conventions, min_history: int, before: bool = False
 ) -> None:
-    """Rows, RUL, scales, settings, features, and which columns are left out and why; in lines or as one JSON object."""
-    if as_json:
-        print(json.dumps(_facts_of_table(table, fleet, conventions), indent=2))
-        return
+    """Rows, RUL, scales, settings, features, and which columns are left out and why; on standard error ``before`` an answer."""
     lines = _lines_of(table, fleet, conventions)
     short = filter(None, [too_short(fleet, conventions, min_history)])
-    _print([*lines, *short, *_lines_of_columns(table, fleet.done)])
+    _print([*lines, *short, *_lines_of_columns(table, fleet.done)], before)
 
 
 def show_columns(table: TableSource, conventions: Conventions) -> None:
-    """Scales, settings, features, and which columns are left out and why."""
-    _print([scales_line(conventions), _settings(table), *_lines_of_columns(table, account(table))])
+    """Scales, settings, features, and which columns are left out and why, on standard error: an answer comes later."""
+    _print([scales_line(conventions), _settings(table), *_lines_of_columns(table, account(table))], before=True)
 
 
 def scales_line(conventions: Conventions, lives: int | None = None) -> str:
@@ -102,8 +114,8 @@ def scales_line(conventions: Conventions, lives: int | None = None) -> str:
     )
 
 
-def _print(lines: list[str]) -> None:
-    out = Console(markup=False)
+def _print(lines: list[str], before: bool) -> None:
+    out = Console(markup=False, stderr=before)
     for line in lines:
         out.print(line, highlight=False)
 

@@ -10,17 +10,32 @@ from rich.text import Text
 
 from grace.alignment.show import METHOD_WORDS, scale
 from grace.bench.ways import Way
+from grace.cli.say import answer, evidence
 from grace.core.stats import EFFECT, student
 from grace.demos import cosine, few_failures, two_regimes
 from grace.demos.dial import Outcome, Setup
 
-_DIAL_WORDS = {1.0: "+1 follow the wear", 0.0: " 0 say nothing", -1.0: "-1 compete"}
+_DIAL_WORDS = {1.0: "+1 follow the wear", 0.0: "0 say nothing", -1.0: "-1 compete"}
 _EFFECT_STYLES = {"helps": "green", "hurts": "red", "unclear": "yellow"}
 
 
-def show_dial(outcomes: Sequence[Outcome], setup: Setup) -> None:
-    """What the diagnosis said before training, and what training then showed."""
+def dial_name(outcome: Outcome) -> str:
+    """What the labels of a position of the dial are called, in the terminal and on the page."""
+    return f"labels {_DIAL_WORDS.get(outcome.dial, f'{outcome.dial:+g}')}"
+
+
+def dial_words(outcome: Outcome) -> str:
+    """What was measured before, and what training showed, in a line."""
+    rho, gain = outcome.diagnosis.rho, outcome.difference
+    across = " across 0" if outcome.effect == "unclear" else ""
+    return f"rho {rho.mean:+.2f} before, then RMSE {gain.text(2, '+')}{across}: {outcome.effect}"
+
+
+def show_dial(outcomes: Sequence[Outcome], setup: Setup, verbose: bool = False) -> None:
+    """The answer, what the diagnosis said before training, and what training then showed; ``verbose``: and how."""
     out = Console()
+    answer(*(f"{dial_name(o)}: {dial_words(o)}" for o in outcomes))
+    out.print()
     measured = ("test RMSE,\ncycles:\nRUL alone,\nboth tasks", "difference\n[95 %]")
     names = ("health\nlabels", "rho before\n[95 %]", "advice by\nthe source's\nbands", *measured)
     table = Table(
@@ -44,18 +59,35 @@ def show_dial(outcomes: Sequence[Outcome], setup: Setup) -> None:
         drawn = scale(rho.low, rho.mean, rho.high, (-0.05, 0.05, 0.20), width=55)
         scales.append(Text(f"rho {labels:19} ").append_text(drawn))
     out.print(table, *scales, sep="\n")
+    words, how = dial_setup(outcomes, setup)
+    evidence(words, *([how] if verbose else []), style="dim")
+
+
+def dial_setup(outcomes: Sequence[Outcome], setup: Setup) -> tuple[str, str]:
+    """What was trained, and how."""
     cost = outcomes[0].diagnosis.cost
-    out.print(
-        f"{len(outcomes[0].alone)} simulated fleets of {setup.fleet.engines} engines, both tasks weighted alike (RUL in units "
-        f"of the cap), {setup.steps} steps of the {setup.size} network; differences are paired by fleet and seed. "
-        f"A diagnosis: {setup.inits} initialisations, {cost.forward_backward:,} passes, on a fleet of its own.",
-        style="dim",
+    return (
+        f"{len(outcomes[0].alone)} simulated fleets of {setup.fleet.engines} engines; differences in cycles, paired by fleet "
+        "and seed.",
+        f"Both tasks weighted alike (RUL in units of the cap), {setup.steps} steps of the {setup.size} network. A diagnosis: "
+        f"{setup.inits} initialisations, {cost.forward_backward:,} passes, on a fleet of its own.",
     )
 
 
-def show_few_failures(found: Sequence[Way], setup: few_failures.Setup) -> None:
-    """What inspections of suspended engines, their bound and both bring beside RUL alone."""
+def way_words(way: Way) -> str:
+    """What a way changed against RUL alone, in a line; of RUL alone what it came to."""
+    if way.difference is None:
+        return f"{way.name}: RMSE {way.rmse.mean:.2f} cycles"
+    effect = EFFECT[way.difference.verdict]
+    across = " across 0" if effect == "unclear" else ""
+    return f"{way.name}: RMSE {way.difference.text(2, '+')}{across}: {effect}"
+
+
+def show_few_failures(found: Sequence[Way], setup: few_failures.Setup, verbose: bool = False) -> None:
+    """The answer, and what inspections of suspended engines, their bound and both bring beside RUL alone; ``verbose``: how."""
     out = Console()
+    answer(*(f"few failures, {way_words(way)}" for way in found if way.difference is not None))
+    out.print()
     names = ("way", "test RMSE,\ncycles", "difference,\ncycles [95 %]", "difference,\nper cent [95 %]")
     title = "Few failures: what inspections and the bound bring"
     columns = [Column(name, no_wrap=True) for name in names]
@@ -68,13 +100,18 @@ def show_few_failures(found: Sequence[Way], setup: few_failures.Setup) -> None:
             cells = way.difference.text(2, "+"), words
         table.add_row(way.name, f"{way.rmse.mean:.2f}", *cells)
     out.print(table)
+    trained, how = few_failures_setup(found, setup)
+    evidence(trained, *([how] if verbose else []), style="dim")
+
+
+def few_failures_setup(found: Sequence[Way], setup: few_failures.Setup) -> tuple[str, str]:
+    """What was trained, and how."""
     still = setup.fleet.engines - setup.failures
-    out.print(
-        f"{found[0].rmse.n} simulated fleets of {setup.failures} failed and {still} suspended engines, paired by fleet. "
+    return (
+        f"{found[0].rmse.n} simulated fleets of {setup.failures} failed and {still} suspended engines, paired by fleet.",
         f"Inspections: a health state by the true RUL every {setup.every} cycles, also of suspended engines, with the weight "
         f"{few_failures.WEIGHT:g}. Bound: RUL of a suspended engine is at least what it still ran. One of the "
         f"{setup.failures} chooses the epoch, the others teach RUL. The {setup.size} network, {setup.epochs} epochs.",
-        style="dim",
     )
 
 
@@ -89,6 +126,10 @@ def show_two_regimes(found: two_regimes.TwoRegimes, trained: cosine.Training) ->
     """The source's NumPy demonstration: claimed and true, and beside it the trained version."""
     out = Console()
     names = ("regime", "", "Baseline (0.5)", "GABA = GRACE (0.05)")
+    answer(
+        f"Not as claimed: in regime A GABA's RMSE is {found.a.gaba:.2f}, claimed {two_regimes.CLAIMED.a.gaba:.2f}; Baseline's "
+        f"is {found.a.baseline:.2f}, claimed {two_regimes.CLAIMED.a.baseline:.2f}."
+    )
     table = Table(*names, title="Two regimes, as in the source: RMSE in cycles", title_justify="left")
     for regime in ("a", "b"):
         for words, numbers in (("claimed", two_regimes.CLAIMED), ("what the formula gives", found)):
@@ -107,6 +148,10 @@ def show_cosine(found: cosine.AtInitialisation, trained: cosine.Training) -> Non
     """The source's PyTorch demonstration: claimed and true, and beside it the trained version."""
     out = Console()
     names = ("labels", "claimed", "mean over initialisations", "SD", "positive")
+    answer(
+        f"Not as claimed: rho of aligned labels is {found.aligned.mean:+.2f} on average, SD {found.aligned.sd:.2f}, claimed "
+        f"{cosine.CLAIMED['aligned']:+.2f}; an untrained network tells nothing."
+    )
     table = Table(*names, title="Gradient cosine of an untrained network, as in the source", title_justify="left")
     for name, rho in (("aligned", found.aligned), ("anti", found.anti)):
         table.add_row(name, f"{cosine.CLAIMED[name]:+.2f}", f"{rho.mean:+.2f}", f"{rho.sd:.2f}", f"{rho.positive:.0%}")
@@ -117,11 +162,11 @@ def show_cosine(found: cosine.AtInitialisation, trained: cosine.Training) -> Non
 
 def _show_training(trained: cosine.Training, out: Console) -> None:
     starts = [1, *(trained.bin_ends[:-1] + 1)]
-    shown = range(0, len(starts), 2)
+    shown = range(0, len(starts), 3)
     table = Table(
         "labels",
         *(Column(f"{starts[i]}-{trained.bin_ends[i]}", justify="right") for i in shown),
-        "RMSE against RUL alone, cycles [95 %]",
+        Column("RMSE against\nRUL alone [95 %]", no_wrap=True),
         title="The same network trained: rho along the steps, mean (SD over initialisations)",
         title_justify="left",
     )

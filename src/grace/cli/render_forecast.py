@@ -12,15 +12,15 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from grace.cli.say import answer, evidence
 from grace.errors import GraceError
 from grace.files import replacing
 from grace.training.forecast import Forecast
 from grace.training.maintenance import Replacement, written
 from grace.training.model_file import TrainedNetwork
+from grace.training.words import SMALL, of_forecast, predicted
 
 ENDINGS = (".csv", ".parquet", ".json")
-_SMALL = 20
-"""Cap below which RUL is shown with two digits more: lives in days, say."""
 _STYLES = ("green", "yellow", "red")
 
 
@@ -31,19 +31,20 @@ def check_ending(path: Path | None) -> None:
 
 
 def show_forecast(found: Forecast, network: TrainedNetwork, path: Path | None) -> None:
-    """Print a forecast as a table, or write it to a file."""
+    """Print the answer, and a forecast as a table, or write it to a file."""
     check_ending(path)
+    answer(of_forecast(found))
     count = f"{len(found.last):,} engines"
     if len(found.last) < len(found.engine):
         count = f"{len(found.engine):,} inspections of {count}"
     if path is None:
         _show(found, network)
         if len(found.last) < len(found.engine):
-            print(f"{count}; shown is the last one of each. `--to FILE` writes all.")
+            evidence(f"{count}; shown is the last one of each. `--to FILE` writes all.")
     else:
         _write(found, path)
         left = f", {len(found.left_out)} left out" if found.left_out else ""
-        print(f"{path}: {count}{left}")
+        evidence(f"{path}: {count}{left}")
 
 
 def _show(found: Forecast, network: TrainedNetwork) -> None:
@@ -72,14 +73,11 @@ def _show(found: Forecast, network: TrainedNetwork) -> None:
 
 def _cells(found: Forecast, i: int) -> tuple[str | Text, ...]:
     """Engine, time, RUL, interval and health state."""
-    cap, state = found.conventions.cap, int(found.health[i])
-    digits = 0 if cap >= _SMALL else 2
-    high = f"{found.high[i]:.{digits}f}" if found.high[i] < cap else f"{cap:g} or more"
+    state, digits = int(found.health[i]), 0 if found.conventions.cap >= SMALL else 2
     return (
         str(found.engine[i]),
         str(found.cycle[i]),
-        "-" if math.isnan(found.rul[i]) else f"{found.rul[i]:.{digits + 1}f}",
-        "unknown" if math.isnan(found.low[i]) else f"{found.low[i]:.{digits}f} to {high}",
+        *predicted(found, i),
         *_ahead_cells(found, i, digits),
         Text(found.states[state], _STYLES[state]),
     )
@@ -129,14 +127,14 @@ def _show_policies(found: Replacement, unit: str) -> None:
             f"note: {gone:,} of {units:,} units have none of the rows that dates were tried at, and count as run to failure with "
             "them: dates are cheaper than this says"
         )
-        out.print(line, style="yellow", highlight=False, soft_wrap=True)
+        out.print(line, style="yellow", highlight=False)
     elif not less.high < 0:
         words = f"difference {less.value:+.3g} [{less.low:+.3g}, {less.high:+.3g}]"
         beside = (
             "the best fixed age, {}: replace at that age" if math.isfinite(found.age) else "run to failure, {}: so run"
         )
         line = f"note: these dates are not measurably cheaper than {beside.format(words)}"
-        out.print(line, style="yellow", highlight=False, soft_wrap=True)
+        out.print(line, style="yellow", highlight=False)
 
 
 def _write(found: Forecast, path: Path) -> None:

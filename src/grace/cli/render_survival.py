@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
-from grace.cli.render_train import unit_of
 from grace.core.stats import Estimate
 from grace.training.record import Record
+from grace.training.words import unit_of
 
 
 def show_survival(record: Record, baselines: Mapping[str, tuple[float, Estimate]]) -> None:
@@ -31,7 +31,7 @@ def show_survival(record: Record, baselines: Mapping[str, tuple[float, Estimate]
             "hazard"
         )
     for line in lines:
-        out.print(line, style="yellow" if line.startswith("note") else None, highlight=False, soft_wrap=True)
+        out.print(line, style="yellow" if line.startswith("note") else None, highlight=False)
 
 
 def _failed(record: Record) -> str:

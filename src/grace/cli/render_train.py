@@ -5,58 +5,66 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Column, Table
 
+from grace.alignment.show import conventions_line
 from grace.bench.summary import engine_error
+from grace.cli.say import answer
 from grace.training.record import Record, task_line
-
-_FIGURES = {
-    "rmse": ("RMSE", 2),
-    "score": ("score", 0),
-    "rmse_uncapped": ("RMSE uncapped", 2),
-    "score_uncapped": ("score uncapped", 0),
-    "macro_f1": ("health macro-F1", 3),
-}
-"""What each is called, and its decimals."""
+from grace.training.words import FIGURES, held_out, of_record, unit_of
 
 
 def show_run(
-    record: Record, path: Path, baselines: Mapping[str, float], tried: Sequence[str] = (), suspended: bool = False
+    record: Record,
+    path: Path,
+    baselines: Mapping[str, float],
+    tried: Sequence[str] = (),
+    suspended: bool = False,
+    verbose: bool = False,
 ) -> None:
-    """Figures of a finished run, and last how it compares with what needs no network, by their validation RMSE; ``suspended``:
-    some units did not fail."""
-    out, spec = Console(markup=False), record.spec
-    unit = unit_of(spec)
-    counted = "" if unit == "cycles" else f"; RUL in {unit}"
-    table = Table(
-        "",
-        *(Column(name, justify="right") for name, _ in _FIGURES.values()),
-        title=f"{spec['dataset']}, {spec['method']}, seed {spec['seed']}{counted}",
-        title_justify="left",
-    )
-    folds = spec.get("folds", 0)
-    optimistic = " (chosen on it: optimistic)" if spec["protocol"] == "source" and record.history else ""
-    for name, figures in (
-        ("out of fold" if folds else "validation", record.validation),
-        (f"test{optimistic}", record.test),
-    ):
-        if figures:
-            table.add_row(name, *(f"{figures[key]:.{digits}f}" for key, (_, digits) in _FIGURES.items()))
-    out.print(table)
+    """The answer: what was kept, its RMSE and how that compares with what needs no network; then doubts and all figures.
+
+    Args:
+        baselines: Validation RMSE of what needs no network, by name.
+        tried: What was trained again, and why.
+        suspended: Whether some units did not fail.
+        verbose: Whether the conventions of the run are shown.
+    """
+    out = Console(markup=False, highlight=False)
+    answer(f"{path}: {of_record(record)}", *([_against(baselines, record, suspended)] if baselines else []))
+    for line in (*tried, *record.concerns):
+        out.print(f"note: {line}", style="yellow")
+    out.print()
+    out.print(_figures(record))
     for name, figures in record.tasks.items():
-        out.print(f"{name}: {task_line(figures)}", highlight=False, soft_wrap=True)
+        out.print(f"{name}: {task_line(figures)}")
     if words := _error(record):
         out.print(words, style="dim")
     out.print(_interval(record), style="dim")
     out.print(f"{_kept(record)}, {record.seconds:.0f} s; run {record.id}", style="dim")
-    for line in (*tried, *record.concerns):
-        out.print(f"note: {line}", style="yellow", highlight=False, soft_wrap=True)
-    out.print(f"{path}", highlight=False)
-    if baselines:
-        out.print(_against(baselines, record, suspended), highlight=False, soft_wrap=True)
+    if verbose:
+        out.print(conventions_line(record.spec["conventions"]), style="dim")
+
+
+def _figures(record: Record) -> Table:
+    spec, unit = record.spec, unit_of(record.spec)
+    counted = "" if unit == "cycles" else f"; RUL in {unit}"
+    table = Table(
+        "",
+        *(Column(name, justify="right") for name, _ in FIGURES.values()),
+        title=f"{spec['dataset']}, {spec['method']}, seed {spec['seed']}{counted}",
+        title_justify="left",
+    )
+    optimistic = " (chosen on it: optimistic)" if spec["protocol"] == "source" and record.history else ""
+    for name, figures in (
+        (held_out(record), record.validation),
+        (f"test{optimistic}", record.test),
+    ):
+        if figures:
+            table.add_row(name, *(f"{figures[key]:.{digits}f}" for key, (_, digits) in FIGURES.items()))
+    return table
 
 
 def _kept(record: Record) -> str:
@@ -82,11 +90,6 @@ def _against(baselines: Mapping[str, float], record: Record, suspended: bool) ->
     verdict = f"{' and '.join(ahead)} as good or better" if ahead else "ahead of all"
     where, what = ("out of fold", "all engines") if folds else ("validation RMSE", "one split")
     return f"{where}: network {own:.2f}, {others}: {verdict} ({what})"
-
-
-def unit_of(spec: dict[str, Any]) -> str:
-    """Unit of RUL of a run, from its spec as JSON values."""
-    return str((spec["conventions"].get("table") or {"unit": "cycles"})["unit"])
 
 
 def _error(record: Record) -> str:

@@ -41,6 +41,7 @@ def _report(
     found = work.read_results(runs, diagnosis or (beside if beside.is_dir() else None))
     work.write_text(output, work.page(found))
     left = f", {len(found.left_out)} files left out (named on the page)" if found.left_out else ""
-    print(f"{output}: {len(found.records)} runs, {len(found.diagnoses)} diagnoses{left}")
+    work.answer(f"{output}: {len(found.records)} runs, {len(found.diagnoses)} diagnoses{left}")
     if figures is not None:
-        print(f"{figures}: {work.draw(found, figures)} figures")
+        work.evidence(f"{figures}: {work.draw(found, figures)} figures")
+    work.browse(output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from grace.cli import work
 from grace.cli.grouped import grouped
-from grace.cli.options import Device, Engines, Profile, TrainingOptions, is_gpu
+from grace.cli.options import Device, Engines, Profile, TrainingOptions, Verbose, is_gpu
 from grace.errors import GraceError
 
 Number = int | float
@@ -45,6 +46,7 @@ def _train(
     to: Annotated[
         Path | None, typer.Option(help="File of the network; default DATASET-METHOD-SEED.safetensors.")
     ] = None,
+    verbose: Verbose = False,
     profile: Profile = False,
 ) -> None:
     """Train, choose on held-out engines, report on the test engines, and keep the network for `grace predict`.
@@ -76,10 +78,6 @@ def _train(
     choices = training.choices(opened, fleet) | usual(training, fleet)
     checked = choices["conventions"], choices["schedule"].min_history, choices.get("folds", 0)
     work.check_training(fleet, *checked)  # before a line is shown
-    if opened is not None:
-        work.show_table(opened, fleet, choices["conventions"], choices["schedule"].min_history)
-    for line in fleet.done if opened is None else ():  # on labels of a table of units
-        print(line)
     spec = work.run_spec(
         fleet.name,
         method,
@@ -90,6 +88,10 @@ def _train(
         precision=precision,
         **choices,
     ).reading(fleet, test)
+    if opened is not None:
+        work.show_table(opened, fleet, choices["conventions"], choices["schedule"].min_history, before=True)
+    for line in fleet.done if opened is None else ():  # on labels of a table of units
+        print(line, file=sys.stderr)
     path = to or Path(f"{fleet.name}-{spec.method}-{seed}.safetensors".replace(":", "-"))
     once = partial(_trained, fleet=fleet, test=test, path=path, device=device, monitor_every=monitor_every)
     asked = training.epochs is not None or training.schedule is not None  # what was asked for is not changed
@@ -98,14 +100,28 @@ def _train(
     work.save_model(path, run)
     for one in runs:
         _checkpoint(path, one.record.id).unlink(missing_ok=True)
-    _show(run, spec, fleet, path, tried)
+    _show(run, spec, fleet, path, tried, verbose)
+    if file := _file(training, fleet.name, dataset):
+        work.following("next, predict RUL with it", "grace", "predict", path, file)
+    else:
+        work.following("next, find out whether its second task pays", "grace", "advise", str(dataset))
 
 
-def _show(run: work.Run, spec: work.RunSpec, fleet: work.Fleet, path: Path, tried: list[str]) -> None:
+def _file(training: TrainingOptions, name: str, dataset: str | None) -> Path | None:
+    """A file of engines to predict; None of engines that are in none."""
+    if training.table is not None:
+        return training.test_table or training.table
+    folder = Path(str(dataset)) if Path(str(dataset)).is_dir() else training.data or Path("cmapss")
+    paths = [folder / f"{kind}_{name}.txt" for kind in ("test", "train")]
+    return next((path for path in paths if path.exists()), None)
+
+
+def _show(run: work.Run, spec: work.RunSpec, fleet: work.Fleet, path: Path, tried: list[str], verbose: bool) -> None:
     """Figures of the run that is kept, beside what needs no network."""
     compared = spec.model == TrainingOptions.model and spec.trains("rul")
     baselines = work.baseline_errors(run.splits, spec.conventions) if compared else {}
-    work.show_run(run.record, path, baselines, tried, suspended=len(fleet.failures) < len(fleet.engines))
+    suspended = len(fleet.failures) < len(fleet.engines)
+    work.show_run(run.record, path, baselines, tried, suspended=suspended, verbose=verbose)
     if run.survival is not None:
         work.show_survival(run.record, work.baseline_scores(run, work.baseline_curves(run, spec, fleet)))
 

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from grace.cli import work
 from grace.errors import GraceError, check_one_of
 
 EPOCHS = {"chosen": "rmse", "last": "last"}
+FORMATS = ("text", "markdown")
 METHOD, EPOCH = "grace", "chosen"
 """Of the first study, unless others are named."""
 
@@ -25,6 +27,7 @@ def _validity(
     ] = METHOD,
     epoch: Annotated[str, typer.Option(help="With --first: chosen on validation engines, or last.")] = EPOCH,
     figures: Annotated[Path | None, typer.Option(help="Also draw the pictures of the study in this folder.")] = None,
+    format: Annotated[str, typer.Option(help="text, or markdown.")] = "text",
 ) -> None:
     """Print what a second task did in each kind of case, how well each predictor told so, and what following it costs.
 
@@ -36,7 +39,17 @@ def _validity(
     """
     if not first and (method, epoch) != (METHOD, EPOCH):
         raise GraceError("`--method` and `--epoch` should come with --first. Found one alone. Add --first.")
-    print(_first(method, epoch, figures) if first else _second(figures), end="")
+    check_one_of("--format", format, FORMATS)
+    found = _first(method, epoch, figures) if first else _second(figures)
+    if format != "text":
+        print(found, end="")
+        return
+    if first:
+        from grace.alignment.study import Study
+
+        work.answer(Study.read().words)
+    work.markdown(found)
+    work.following("next, ask what to train on a simulated fleet", "grace", "advise", "simulated")
 
 
 def _first(method: str, epoch: str, figures: Path | None) -> str:

@@ -20,7 +20,10 @@ from grace.core.fit import Losses, Weighed, fit
 from grace.core.pools import Progress
 from grace.core.stats import EFFECT, Estimate, student
 from grace.errors import GraceError
+from grace.html import Bar, card, intervals, said, table
 from grace.loop.backward import backward
+
+EFFECT_WORDS = {"helps": "helps", "hurts": "hurts", "unclear": "makes no clear difference"}
 
 Model = TypeVar("Model", bound=nn.Module)
 Batch = TypeVar("Batch")
@@ -57,8 +60,7 @@ class Comparison:
             alone = diagnosis.prescription.method in ("single-task", "separate-models")
             advice = "train alone" if alone else "share"
             judged = ": borne out" if alone != ("helps" in verdicts.values()) else ": not borne out"
-        words = {"helps": "helps", "hurts": "hurts", "unclear": "makes no clear difference"}
-        shown = ", ".join(f"{method} {words[verdict]}" for method, verdict in verdicts.items())
+        shown = ", ".join(f"{method} {EFFECT_WORDS[verdict]}" for method, verdict in verdicts.items())
         rho = diagnosis.rho
         return f"Diagnosis: rho {rho.mean:+.2f} [{rho.low:+.2f}, {rho.high:+.2f}], {advice}. Training: {shown}{judged}."
 
@@ -71,6 +73,24 @@ class Comparison:
             level = f"{np.mean(self.values[name]):.4g}"
             lines.append(f"{name}: {level}, {d.mean:+.3g} [{d.low:+.3g}, {d.high:+.3g}] to it: {self.verdict(name)}")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        means = {name: float(np.mean(found)) for name, found in self.values.items()}
+        bars = [
+            Bar(name, d.mean, d.low, d.high, f"{d.mean:+.3g} [{d.low:+.3g}, {d.high:+.3g}]", d.verdict)
+            for name, d in self.differences.items()
+        ]
+        rows = [
+            (name, f"{mean:.4g}", "" if name == self.reference else self.verdict(name)) for name, mean in means.items()
+        ]
+        words = ", ".join(f"{name} {EFFECT_WORDS[self.verdict(name)]}" for name in self.differences)
+        seeds = len(self.values[self.reference])
+        return card(
+            f"Compared with {self.reference}",
+            said(f"{words[:1].upper()}{words[1:]}.", kind="answer"),
+            intervals(bars, f"difference to {self.reference}, 95 % interval, paired by seed; lower is better"),
+            table(("", f"mean of {seeds} seeds", ""), rows),
+        )
 
 
 def compare(

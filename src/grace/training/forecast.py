@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from grace.data.conventions import Conventions
 from grace.data.tasks import HEALTH, REGRESSION, STATES
 from grace.training.maintenance import Ahead
+from grace.training.words import card_of_forecast
 
 if TYPE_CHECKING:
     import polars as pl
@@ -68,6 +69,9 @@ class Forecast:
     def last(self) -> NDArray[np.int64]:
         """The last prediction of each engine, indices ``[E]``."""
         return np.flatnonzero(np.append(self.engine[1:] != self.engine[:-1], True))
+
+    def _repr_html_(self) -> str:
+        return card_of_forecast(self)
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """The predictions by column, ``[N]`` each, in the order of files and frames.

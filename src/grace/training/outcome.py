@@ -63,6 +63,9 @@ class Run:
     remedy: RunSpec | None = None
     survival: OutOfFold | None = None
 
+    def _repr_html_(self) -> str:
+        return self.record._repr_html_()
+
     @property
     def model(self) -> nn.Module | None:
         """The first network, None where the run failed."""

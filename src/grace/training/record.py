@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from grace.formats import DamagedError, Format, built, rounded
 from grace.schema import fault
 from grace.training.migrations import spec_read_by
+from grace.training.words import card_of_record
 
 
 def _record_1(body: dict[str, Any]) -> dict[str, Any]:
@@ -129,6 +130,9 @@ class Record:
         if path.stem not in (record.id, record.environment.get("id_of_version_1")):
             raise DamagedError(path, f"run {record.id} under another name")
         return record
+
+    def _repr_html_(self) -> str:
+        return card_of_record(self)
 
     def _fault(self) -> str:
         """What the types of the fields do not say."""

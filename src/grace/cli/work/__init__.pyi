@@ -9,7 +9,10 @@ from grace.alignment.decide import SOURCE as SOURCE
 from grace.alignment.decide import Thresholds as Thresholds
 from grace.alignment.diagnose import diagnose as diagnose
 from grace.alignment.problem import FleetProblem as FleetProblem
+from grace.alignment.show import both_ways as both_ways
 from grace.alignment.show import show_diagnosis as show_diagnosis
+from grace.bench.planned import Planned as Planned
+from grace.bench.planned import planned as planned
 from grace.bench.store import RUNNING as RUNNING
 from grace.bench.store import Store as Store
 from grace.bench.sweep import counted as counted
@@ -17,10 +20,15 @@ from grace.bench.sweep import grid as grid
 from grace.bench.sweep import sweep as sweep
 from grace.bench.tables import report as report
 from grace.bench.ways import ways as ways
+from grace.cli.demo_page import demo_page as demo_page
 from grace.cli.live import live as live
 from grace.cli.progress import progress_bar as progress_bar
 from grace.cli.render_advice import racing as racing
 from grace.cli.render_advice import show_advice as show_advice
+from grace.cli.render_bench import show_sweep as show_sweep
+from grace.cli.render_data import in_short as in_short
+from grace.cli.render_data import print_facts as print_facts
+from grace.cli.render_data import print_table as print_table
 from grace.cli.render_data import show_columns as show_columns
 from grace.cli.render_data import show_facts as show_facts
 from grace.cli.render_data import show_table as show_table
@@ -33,6 +41,11 @@ from grace.cli.render_forecast import show_forecast as show_forecast
 from grace.cli.render_profile import profiled as profiled
 from grace.cli.render_survival import show_survival as show_survival
 from grace.cli.render_train import show_run as show_run
+from grace.cli.say import answer as answer
+from grace.cli.say import browse as browse
+from grace.cli.say import evidence as evidence
+from grace.cli.say import following as following
+from grace.cli.say import markdown as markdown
 from grace.cli.table_options import opened as opened
 from grace.core.pools import available_cores as available_cores
 from grace.core.pools import cluster as cluster
@@ -82,6 +95,7 @@ from grace.training.model_file import load_model as load_model
 from grace.training.model_file import save_model as save_model
 from grace.training.outcome import Run as Run
 from grace.training.predict import predict as predict
+from grace.training.record import DONE as DONE
 from grace.training.record import FAILED as FAILED
 from grace.training.record import Record as Record
 from grace.training.run import train as train
