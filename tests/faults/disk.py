@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from safetensors import safe_open
 
 from tests.faults.forks import Done, Forks, parts
 from tests.faults.layer import HOWS, STOP, STOPPED, Faults, steps_of
+from tests.faults.verdict import Tally
 
 RESUMED, REFUSED, WENT_ON = "stopped, then made", "refused, then made", "went on"
 VERDICTS = (RESUMED, REFUSED, WENT_ON)
@@ -35,15 +35,13 @@ class Work:
         name: What the table calls it.
         command: Its arguments, for a folder.
         found: The finished results in a folder, read without GRACE.
-        kept: Names of the results that have to be there after some steps were done.
-        more: Arguments with which it makes all that it may make in another folder, where how much is a matter of time.
+        kept: Number of the results that have to be there after some steps were done.
     """
 
     name: str
     command: Callable[[Path], list[object]]
     found: Callable[[Path], Found]
     kept: Callable[[list[tuple[str, str]]], int]
-    more: tuple[object, ...] = ()
 
 
 # what is found, by readers of these tests
@@ -116,8 +114,8 @@ def works(base: Path) -> tuple[Work, ...]:
              partial(_renamed, "*.json")),
         Work("train", lambda to: ["train", "simulated", *SMALL, "--folds", 0, "--method", "rul-only", "--to",
                                   to / "net.safetensors"], _models, partial(_renamed, "net.safetensors")),
-        Work("advise", lambda to: ["advise", *roles, "--json", "--jobs", 1, "--to", to / "race.json", "--budget", "4s"], _laps,
-             lambda steps: max(0, _renamed("race.json", steps) - 1), ("--budget", "12s")),
+        Work("advise", lambda to: ["advise", *roles, "--json", "--jobs", 1, "--to", to / "race.json", "--budget", "1h"], _laps,
+             lambda steps: max(0, _renamed("race.json", steps) - 1)),
         Work("report", lambda to: ["report", base / "truth bench run" / "sweep", "-o", to / "page.html"], _pages,
              partial(_renamed, "page.html")),
     )  # fmt: skip
@@ -130,20 +128,11 @@ def _table(path: Path) -> Path:
         rows = csv.writer(file)
         rows.writerow(["id", "t", "a", "b", "soh"])
         for engine in range(6):
-            life = int(rng.integers(30, 45))
+            life = int(rng.integers(20, 30))
             for time in range(life):
                 a, b, health = np.array([time, -time, -time]) / life + 0.1 * rng.normal(size=3)
                 rows.writerow([engine, time, *np.round([a, b, 1 + health], 3)])
     return path
-
-
-@dataclass
-class Tally:
-    """What became of the steps of a command."""
-
-    steps: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
 
 
 class Trial:
@@ -153,14 +142,14 @@ class Trial:
         self.work, self.run, self.base = work, run, base
         to = base / f"truth {work.name}"
         log = base / f"{work.name}.log"
-        done = self._grace(to, Faults(str(to), log=str(log)), *work.more)
+        done = self._grace(to, Faults(str(to), log=str(log)))
         assert done.code == 0, done.err
         self.truth, self.steps = work.found(to), steps_of(log)
         _refuse_unflushed(self.steps)
 
-    def _grace(self, to: Path, faults: Faults | None = None, *more: object) -> Done:
+    def _grace(self, to: Path, faults: Faults | None = None) -> Done:
         to.mkdir(exist_ok=True)
-        return self.run.grace(*self.work.command(to), *more, faults=faults)
+        return self.run.grace(*self.work.command(to), faults=faults)
 
     def verdict(self, step: int, how: str) -> str:
         """What became of a fault at a step, one of :data:`VERDICTS`; empty where there are fewer steps."""
@@ -180,7 +169,7 @@ class Trial:
         after = self.work.found(to)
         self._believed(after)
         assert now.keys() <= after.keys()
-        assert self.work.more or after.keys() == self.truth.keys()
+        assert after.keys() == self.truth.keys()
         if self.work.name == "bench run":
             assert {path: path.stat().st_mtime_ns for path in stamps} == stamps, "a finished run was made again"
         return verdict
@@ -196,7 +185,7 @@ class Trial:
         assert not parts(to), "something half-written is left"
         assert "Traceback" not in done.err, done.err[-300:]
         if done.code == 0:
-            assert self.work.more or now.keys() == self.truth.keys()
+            assert now.keys() == self.truth.keys()
             return WENT_ON
         last = done.err.splitlines()[-1] if done.err else ""
         assert done.code == 2, f"{done.code} {done.err[-300:]}"
@@ -219,11 +208,12 @@ def _refuse_unflushed(steps: list[tuple[str, str]]) -> None:
 
 def judged(trial: Trial, cases: Iterable[tuple[int, str]]) -> Tally:
     """The verdicts of some cases; those beyond the last step are none."""
-    tally = Tally(len(trial.steps))
+    tally = Tally()
     for step, how in cases:
         try:
             verdict = trial.verdict(step, how)
         except (AssertionError, OSError, ValueError) as error:
+            tally.counts["failure"] += 1
             tally.failures.append(f"{trial.work.name}, step {step}, {how}: {' '.join(str(error).split())[:300]}")
             continue
         if verdict:

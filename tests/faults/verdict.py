@@ -45,7 +45,7 @@ class Subject:
 
 @dataclass
 class Tally:
-    """Verdicts of many mutants of a subject."""
+    """What became of many faults, and what did not end well, in words."""
 
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
