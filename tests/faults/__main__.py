@@ -64,10 +64,7 @@ def main(parts: dict[str, int]) -> int:
 
 
 if __name__ == "__main__":
-    asked = sys.argv[1:]
-    chosen = (
-        {asked[0]: int(asked[1]) if asked[1:] else PARTS[asked[0]][1]}
-        if asked
-        else {n: many for n, (_, many) in PARTS.items()}
-    )
-    sys.exit(main(chosen))
+    usual = {name: many for name, (_, many) in PARTS.items()}
+    if asked := sys.argv[1:]:
+        usual = {asked[0]: int(asked[1]) if asked[1:] else usual[asked[0]]}
+    sys.exit(main(usual))

@@ -70,7 +70,7 @@ class Sweep:
             if victim in (COMMAND, CLIENT, SCHEDULER):
                 self._told(victim, process)
                 return False
-        out, err = process.communicate(timeout=2 * LIMIT)
+        _, err = process.communicate(timeout=2 * LIMIT)
         assert process.returncode == 0, f"{process.returncode} {err[-300:]}"
         self._kept()
         return True
