@@ -1,4 +1,4 @@
-"""The table of faults, ``python -m tests.faults``, or a part of it: ``python -m tests.faults kills 100``."""
+"""The tables of faults: ``python -m tests.faults``, or a part and how many, ``python -m tests.faults kills 100``."""
 
 from __future__ import annotations
 
@@ -8,32 +8,31 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.faults import disk, kills
+from tests.faults import disk, kills, long, readers
 from tests.faults.downloads import DOWNLOADS
 from tests.faults.forks import forks
-from tests.faults.subjects import SUBJECTS
-from tests.faults.verdict import Tally
+from tests.faults.saved import SAVED
+from tests.faults.tables import TABLES
+from tests.faults.verdict import VERDICTS, Tally
 from tests.faults.verdict import judged as judged_files
 
 Rows = Iterator[tuple[str, Tally]]
+Part = Callable[[int, Path], Rows]
 
 
 def _files(count: int, base: Path) -> Rows:
     """So many mutants of each thing that is read."""
-    for subject in (*SUBJECTS, *DOWNLOADS):
+    for subject in (*TABLES, *SAVED, *DOWNLOADS):
         with TemporaryDirectory(dir=base) as folder:
-            yield f"{subject.name}, damaged", judged_files(subject, range(count), Path(folder))
+            yield subject.name, judged_files(subject, range(count), Path(folder))
 
 
 def _disk(count: int, base: Path) -> Rows:
-    """Faults at every step of each command, or at the first ones."""
+    """Faults at every step of each command, or at so many."""
     with forks() as run:
         for work in disk.works(base):
             trial = disk.Trial(work, run, base)
-            yield (
-                f"{work.name}, a step that goes wrong",
-                disk.judged(trial, islice(disk.every_case(trial), count or None)),
-            )
+            yield f"a step of `grace {work.name}`", disk.judged(trial, islice(disk.every_case(trial), count or None))
 
 
 def _kills(count: int, base: Path) -> Rows:
@@ -41,26 +40,37 @@ def _kills(count: int, base: Path) -> Rows:
         yield f"kill of {victim}", tally
 
 
-PARTS: dict[str, tuple[Callable[[int, Path], Rows], int]] = {
+PARTS: dict[str, tuple[Part, int]] = {
     "files": (_files, 600),
     "disk": (_disk, 0),
     "kills": (_kills, 100),
+    "readers": (readers.judged, 10),
+    "long": (lambda count, base: long.judged(count), 10_000),
 }
-"""What makes rows, and how many faults by default."""
+"""What makes rows, and how many faults by default; 0 is all."""
 
 
 def main(parts: dict[str, int]) -> int:
-    """Print the table, and every failure; the exit code is 1 where there is one."""
-    failures: list[str] = []
-    print("| what | faults | verdicts | failures |\n|---|---:|---|---:|")
+    """Print the tables, and every failure; the exit code is 1 where there is one."""
+    failures, begun = list[str](), ""
     for part, count in parts.items():
+        verdicts = VERDICTS if part == "files" else ("verdicts",)
+        head = f"| what | {'mutants' if part == 'files' else 'faults'} | {' | '.join(verdicts)} | failures |"
+        if head != begun:
+            print(f"\n{head}\n|---" + "|---:" * (2 + len(verdicts)) + "|")
+        begun = head
         with TemporaryDirectory(prefix="faults-") as base:
             for name, tally in PARTS[part][0](count, Path(base)):
-                ends = ", ".join(f"{number} {end}" for end, number in sorted(tally.counts.items()) if end != "failure")
-                print(f"| {name} | {tally.counts.total()} | {ends} | {len(tally.failures)} |", flush=True)
+                told = [tally.counts[one] for one in VERDICTS] if part == "files" else [_words(tally)]
+                row = (name, tally.counts.total(), *told, len(tally.failures))
+                print("| " + " | ".join(map(str, row)) + " |", flush=True)
                 failures += tally.failures
     print(*failures, sep="\n", file=sys.stderr)
     return int(bool(failures))
+
+
+def _words(tally: Tally) -> str:
+    return "; ".join(f"{number} {end}" for end, number in sorted(tally.counts.items()) if end != "failure")
 
 
 if __name__ == "__main__":

@@ -114,10 +114,10 @@ def works(base: Path) -> tuple[Work, ...]:
              partial(_renamed, "*.json")),
         Work("train", lambda to: ["train", "simulated", *SMALL, "--folds", 0, "--method", "rul-only", "--to",
                                   to / "net.safetensors"], _models, partial(_renamed, "net.safetensors")),
-        Work("advise", lambda to: ["advise", *roles, "--json", "--jobs", 1, "--to", to / "race.json", "--budget", "1h"], _laps,
-             lambda steps: max(0, _renamed("race.json", steps) - 1)),
         Work("report", lambda to: ["report", base / "truth bench run" / "sweep", "-o", to / "page.html"], _pages,
              partial(_renamed, "page.html")),
+        Work("advise", lambda to: ["advise", *roles, "--json", "--jobs", 1, "--to", to / "race.json", "--budget", "1h"], _laps,
+             lambda steps: max(0, _renamed("race.json", steps) - 1)),
     )  # fmt: skip
 
 

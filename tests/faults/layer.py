@@ -83,23 +83,22 @@ class _Steps:
         return os.path.join(os.path.realpath(os.path.dirname(os.fspath(path)) or "."), os.path.basename(path))
 
     def step(self, kind: str, path: Any, half: Callable[[], object] = lambda: None) -> None:
-        """One step is about to be done; ``half`` does half of it."""
+        """One step is about to be done; a process that stops in it does ``half`` of it."""
         self.count += 1
         if self.log >= 0:
             os.write(self.log, f"{self.count} {kind} {os.path.relpath(self.name(path), self.root)}\n".encode())
         faults = self.faults
         if faults.how == FULL and 0 < faults.step <= self.count and kind in SPACE:
-            half()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         if self.count == faults.step and faults.how != FULL:
-            half()
             if faults.how == STOP:
+                half()
                 os._exit(STOPPED)
             raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
 
 
 class _Counted(io.FileIO):
-    """A file whose writes are steps; one that goes wrong writes half of what it should."""
+    """A file whose writes are steps; the last one of a process writes half of what it should."""
 
     def __init__(self, steps: _Steps, path: Any, mode: str) -> None:
         super().__init__(path, mode)

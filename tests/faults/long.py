@@ -67,7 +67,7 @@ def _sweep(count: int) -> Iterator[None]:
             yield
 
 
-def _judged(steps: Iterator[None], count: int, each: int) -> Tally:
+def watched(steps: Iterator[None], count: int, each: int) -> Tally:
     """Whether the process is the same at the end as after a tenth."""
     tally, before, here = Tally(), None, 0
     for here, _ in enumerate(steps, start=1):
@@ -84,8 +84,8 @@ def judged(count: int) -> Iterator[tuple[str, Tally]]:
     own = tempfile.mkdtemp(prefix="faults-long-")
     before, tempfile.tempdir = tempfile.tempdir, own  # others use the usual one
     try:
-        yield "trainings in one process", _judged(_trainings(count), count, 1)
-        yield "runs of a sweep in one process", _judged(_sweep(count // 10), count // 10, 10)
+        yield "trainings in one process", watched(_trainings(count), count, 1)
+        yield "runs of a sweep in one process", watched(_sweep(count // 10), count // 10, 10)
     finally:
         tempfile.tempdir = before
         os.rmdir(own)
