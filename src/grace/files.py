@@ -47,6 +47,18 @@ def write_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
+def remove(path: Path) -> None:
+    """Remove a file, or find it gone.
+
+    Raises:
+        GraceError: The folder cannot be written.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
 def set_aside(path: Path, reason: str) -> Path:
     """Rename a file that cannot be used to ``NAME.damaged`` (``.damaged-2``, ...), and warn of it; nothing is deleted.
 

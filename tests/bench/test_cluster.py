@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 
 from grace.data.fleet import Fleet
 from grace.data.simulated.fleet import Simulation, simulate
+from tests.bench.clusters import cluster_of
 from tests.bench.conftest import RUNS, call, command
 from tests.bench.test_sweep import figures
 from tests.command import grace
@@ -26,49 +26,10 @@ HERE = 200
 """Number of an open folder that no worker has."""
 
 
-def logged(log: Path, pattern: str, count: int = 1) -> list[str]:
-    """What the scheduler has written, once it has been written ``count`` times."""
-    for _ in range(600):
-        found = re.findall(pattern, log.read_text())
-        if len(found) >= count:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(log.read_text())
-
-
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
-    python = [sys.executable, "-m"]
-    log = tmp_path / "scheduler.log"
-    with log.open("w") as errors:
-        scheduler = subprocess.Popen(
-            [*python, "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"],
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            text=True,
-        )
-    address = logged(log, r"Scheduler at:\s+(tcp://\S+)")[0]
-    workers = [
-        subprocess.Popen(
-            [
-                *python,
-                "distributed.cli.dask_worker",
-                address,
-                *("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(tmp_path / name)),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for name in ("a", "b")
-    ]
-    try:
-        logged(log, r"Register worker .*?(tcp://[^\s']+)", count=2)
-        yield address, workers
-    finally:
-        for process in (*workers, scheduler):
-            process.kill()
-            process.wait()
+    with cluster_of(2, tmp_path / "cluster") as made:
+        yield made.address, made.workers
 
 
 def killed_on_the_way(given: list[str], folder: Path, worker: subprocess.Popen[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.faults.subjects import SUBJECTS
+from tests.faults.tables import TABLES
 from tests.faults.test_fuzz import EVERY
 from tests.faults.verdict import VERDICTS, judged
 
@@ -25,7 +25,7 @@ def test_the_table_is_of_all_that_is_read_and_has_no_failure() -> None:
 
 
 def test_a_row_is_what_the_command_prints(tmp_path: Path) -> None:
-    (subject,) = (one for one in SUBJECTS if one.name == "units.csv")
+    (subject,) = (one for one in TABLES if one.name == "units.csv")
     count, *told = rows()[subject.name]
     counts = judged(subject, range(count), tmp_path).counts
     assert [*(counts[name] for name in VERDICTS), counts["failure"]] == told

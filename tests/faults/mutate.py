@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -122,3 +123,21 @@ def of_tree(rng: Rng, tree: Any, change: Callable[[Rng, Any], Any]) -> str:
 def another(rng: Rng, value: Any) -> Any:
     """A value of another type or size."""
     return VALUES[int(rng.integers(len(VALUES)))]
+
+
+Damage = Callable[[Rng, bytes], bytes]
+
+
+def written(folder: Path, name: str, content: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def of_bytes(name: str, content: Callable[[], bytes], *ways: Damage) -> Callable[[Rng, Path], Path]:
+    """Damage of a file's bytes, in one of some ways."""
+
+    def damage(rng: Rng, folder: Path) -> Path:
+        return written(folder, name, ways[int(rng.integers(len(ways)))](rng, content()))
+
+    return damage

@@ -25,18 +25,21 @@ def begun(*arguments: object) -> subprocess.Popen[str]:
     )
 
 
-def members(session: int) -> list[str]:
-    """Command lines of the processes of a session that are not dead."""
+def members(session: int) -> dict[int, str]:
+    """Command lines of the processes of a session that are not dead, by their numbers."""
     listed = subprocess.run(
-        ["ps", "-ww", "-e", "-o", "sid=", "-o", "stat=", "-o", "args="], capture_output=True, text=True, check=True
+        ["ps", "-ww", "-e", "-o", "sid=", "-o", "pid=", "-o", "stat=", "-o", "args="],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
-    rows = [line.split(None, 2) for line in listed.splitlines()]
-    return [row[2] for row in rows if row[0] == str(session) and not row[1].startswith("Z")]
+    rows = [line.split(None, 3) for line in listed.splitlines()]
+    return {int(row[1]): row[3] for row in rows if row[0] == str(session) and not row[2].startswith("Z")}
 
 
-def workers(session: int) -> int:
-    """Number of worker processes of a session."""
-    return sum("spawn_main" in line for line in members(session))
+def workers(session: int) -> list[int]:
+    """Numbers of the worker processes of a session."""
+    return [number for number, line in members(session).items() if "spawn_main" in line]
 
 
 def until(true: Callable[[], object]) -> None:

@@ -16,6 +16,7 @@ import pytest
 from grace.bench.store import Store
 from tests.bench.conftest import GRID, RUNS, call
 from tests.command import grace, refused
+from tests.faults import readers
 
 
 def churn(source: Path, folder: Path, stop: Any) -> None:
@@ -120,3 +121,10 @@ def test_a_listing_that_names_a_file_too_long(whole: Path, tmp_path: Path, monke
     assert done.returncode == 0, done.stderr
     assert f"{RUNS - 1} runs" in done.stdout
     assert "left out" not in done.stdout
+
+
+@pytest.mark.slow
+def test_two_of_each_reader_beside_a_sweep_whose_renamings_are_seen_late(tmp_path: Path) -> None:
+    for _, tally in readers.judged(5, tmp_path):
+        assert tally.failures == []
+        assert tally.counts.total()

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.faults.downloads import DOWNLOADS
-from tests.faults.subjects import SUBJECTS
+from tests.faults.saved import SAVED
+from tests.faults.tables import TABLES
 from tests.faults.verdict import SAME, Subject, judged
 
-EVERY = (*SUBJECTS, *DOWNLOADS)
+EVERY = (*TABLES, *SAVED, *DOWNLOADS)
 FAST, SLOW = 67, 800  # mutants of each: 1,139 and 13,600 in all
 
 

@@ -45,7 +45,7 @@ class Subject:
 
 @dataclass
 class Tally:
-    """Verdicts of many mutants of a subject."""
+    """What became of many faults, and what did not end well, in words."""
 
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
@@ -54,6 +54,7 @@ class Tally:
 def judged(subject: Subject, seeds: Iterable[int], folder: Path) -> Tally:
     """The verdicts of some mutants."""
     tally, before = Tally(), getrusage(RUSAGE_SELF).ru_maxrss
+    subject.damage(np.random.default_rng(0), folder)  # the sound files are made once, which takes its time
     for seed in seeds:
         try:
             with _in_time():

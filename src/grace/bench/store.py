@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from grace.errors import GraceError, GraceWarning
-from grace.files import set_aside, unwritable
+from grace.files import remove, set_aside, unwritable
 from grace.formats import DamagedError
 from grace.training.record import DONE, FAILED, RECORD, Record
 
@@ -103,11 +103,11 @@ class Store:
     def finish(self, record: Record) -> None:
         """Write the record, then drop the checkpoint."""
         record.write(self.records)
-        self.checkpoint(record.id).unlink(missing_ok=True)
+        remove(self.checkpoint(record.id))
 
     def forget(self, run: str) -> None:
         """Drop the record of a failed run, so that it is run again."""
-        (self.records / f"{run}.json").unlink(missing_ok=True)
+        remove(self.records / f"{run}.json")
 
     def states(self, runs: Iterable[_Run]) -> dict[str, str]:
         """State of every run by its id."""
@@ -135,7 +135,7 @@ class Store:
         with _locked(path, tries=LOOKS) as mine:
             yield mine
             if mine:
-                path.unlink(missing_ok=True)
+                remove(path)
 
     @contextmanager
     def sweeping(self) -> Iterator[None]:
@@ -187,7 +187,7 @@ def _migrate(path: Path) -> None:
             )
     record.write(path.parent)
     if there != path:
-        path.unlink()
+        remove(path)
 
 
 def _present(path: Path) -> Record | None:

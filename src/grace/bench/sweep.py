@@ -22,6 +22,7 @@ from grace.data.identity import Stamp, stamps
 from grace.data.load import Source, WithUnits, files_read, load_test, load_train
 from grace.data.tables.columns import TableSource
 from grace.errors import GraceError
+from grace.files import remove
 from grace.training.record import FAILED
 from grace.training.run import name_of, stacks, train_stacked
 from grace.training.run_spec import run_spec
@@ -140,7 +141,7 @@ def _run_unit(specs_json: Sequence[dict[str, Any]], data: Source, folder: Path, 
             checkpoint = store.checkpoint(name_of(waiting))
             for run in on_one_thread(train_stacked, waiting, fleet, test, device=device, checkpoint=checkpoint):
                 store.finish(run.record)
-            checkpoint.unlink(missing_ok=True)
+            remove(checkpoint)
 
 
 def _need_here(*paths: Path | None) -> None:

@@ -99,7 +99,7 @@ def _train(
     run = min(runs, key=_error)
     work.save_model(path, run)
     for one in runs:
-        _checkpoint(path, one.record.id).unlink(missing_ok=True)
+        work.remove(_checkpoint(path, one.record.id))
     _show(run, spec, fleet, path, tried, verbose)
     if file := _file(training, fleet.name, dataset):
         work.following("next, predict RUL with it", "grace", "predict", path, file)
@@ -150,7 +150,7 @@ def _trained(
             spec, fleet, test, device=device, checkpoint=checkpoint, monitor_every=monitor_every, on_epoch=on_epoch
         )
     if not run.members:
-        checkpoint.unlink(missing_ok=True)
+        work.remove(checkpoint)
         raise GraceError(f"{fleet.name}, {spec.method}: {run.record.reason}")
     return run
 

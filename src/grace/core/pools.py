@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import CancelledError, Executor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
@@ -26,6 +28,12 @@ A_YEAR = 3.2e7
 
 MOST = 4
 """Processes a core that can be asked for: each takes some 300 MB."""
+
+ALONE = 60.0
+"""Seconds that a cluster may have no worker at all: a nanny starts a killed one again in a few."""
+
+LOOK = 1.0
+"""Seconds between two looks for workers."""
 
 
 @contextmanager
@@ -59,10 +67,11 @@ def cluster(address: str) -> Iterator[Executor]:
     """The workers of a Dask scheduler, whose address is as in ``tcp://scheduler:8786``.
 
     Raises:
-        GraceError: Dask is not installed, or no scheduler answers.
+        GraceError: Dask is not installed, no scheduler answers, or it has had no worker for :data:`ALONE` seconds.
+        CancelledError: The scheduler has gone, or a call has killed several workers; another cluster may do it.
     """
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
     except ImportError:
         raise GraceError(
             "`--on` should find Dask installed. Found no module `distributed`. Run pip install 'grace-rul[cluster]'."
@@ -75,8 +84,42 @@ def cluster(address: str) -> Iterator[Executor]:
                 f"`--on` should be the address of a Dask scheduler that answers. Found {address}: {error}. Start it, and "
                 "repeat the command; finished runs are kept."
             ) from None
-        with client:
-            yield client.get_executor(retries=3, pure=False)
+        with client, _with_workers(client, address):
+            try:
+                yield client.get_executor(retries=3, pure=False)
+            except KilledWorker:
+                raise CancelledError from None
+
+
+@contextmanager
+def _with_workers(client: Any, address: str) -> Iterator[None]:
+    """Leave a scheduler that has had no worker for :data:`ALONE` seconds; calls to it would wait for one without an end."""
+    ended, left = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        seen = time.monotonic()
+        while not ended.wait(LOOK):
+            try:
+                seen = time.monotonic() if client.nthreads() else seen
+            except (OSError, RuntimeError, ValueError):
+                return  # it does not answer, which the calls say themselves
+            if time.monotonic() - seen > ALONE:
+                left.set()
+                client.close()
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    except CancelledError:
+        if not left.is_set():
+            raise
+        raise GraceError(
+            f"`--on` should be a Dask scheduler with workers. Found {address} without any for {ALONE:g} s. Start some, and "
+            "repeat the command; finished runs are kept."
+        ) from None
+    finally:
+        ended.set()
 
 
 @contextmanager

@@ -76,6 +76,7 @@ from grace.demos import cosine as cosine
 from grace.demos import dial as dial
 from grace.demos import few_failures as few_failures
 from grace.demos import two_regimes as two_regimes
+from grace.files import remove as remove
 from grace.files import write_text as write_text
 from grace.formats import rounded as rounded
 from grace.models.rul_problem import usual_history as usual_history

@@ -12,7 +12,8 @@ from grace.data.cmapss.ncmapss import read_flights
 from grace.data.tables.columns import TRAIN
 from grace.data.tables.panics import panics_as_errors
 from grace.data.tables.table import Table, unreadable
-from grace.data.tables.text import TEXT, Dialect, ending, scan_text
+from grace.data.tables.text import TEXT, UNPACKING, Dialect, ending, scan_text
+from grace.data.tables.unpacked import refuse_bomb
 from grace.errors import GraceError
 
 ENDINGS = (*TEXT, ".parquet")
@@ -80,11 +81,11 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 
 def _lazy(file: Path) -> pl.LazyFrame:
-    if file.suffix.lower() == ".parquet":
-        return pl.scan_parquet(file)
     try:
-        return scan_text(file)
-    except (OSError, EOFError, pl.exceptions.PolarsError) as error:
+        with panics_as_errors((file,)):
+            refuse_bomb(file)
+            return pl.scan_parquet(file) if file.suffix.lower() == ".parquet" else scan_text(file)
+    except (*UNPACKING, pl.exceptions.PolarsError) as error:
         raise unreadable(file, error) from None
 
 

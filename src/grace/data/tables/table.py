@@ -16,7 +16,7 @@ from grace.data.fleet import AGE
 from grace.data.identity import Stamp, combined, sha256, stamps
 from grace.data.tables.columns import ROLES, Columns, TableSource
 from grace.data.tables.panics import panics_as_errors
-from grace.data.tables.text import MISSING, TEXT, ending, fault_of, refuse_unclear_dates, text_of
+from grace.data.tables.text import MISSING, TEXT, UNPACKING, ending, fault_of, refuse_unclear_dates, text_of
 from grace.data.tasks import CLASS, Task
 from grace.errors import GraceError
 
@@ -270,7 +270,7 @@ def _frame_sha256(frame: pl.DataFrame) -> str:
 
 def unreadable(file: Path, error: Exception) -> GraceError:
     """The error to show where polars cannot read a table."""
-    with suppress(OSError, EOFError):
+    with suppress(*UNPACKING):
         if ending(file) in TEXT and file.is_file() and (fault := fault_of(file)):
             return GraceError(f"{file} should be a readable table. Found {fault}, or export it again.")
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import re
+import zlib
 from calendar import month_name
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ TEXT = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 MISSING = ("NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "-", "--", "?")
 """Texts that stand for a missing value in a column of numbers."""
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+UNPACKING = (OSError, EOFError, zlib.error)
+"""What reading a file raises that is gone or damaged."""
 _SAMPLE = 1 << 18  # bytes that separator and decimal sign are told from
 _QUOTED = re.compile(r'"[^"]*"')
 _COMMA, _POINT = (re.compile(rf"\s*[+-]?\d+{sign}\d+([eE][+-]?\d+)?\s*") for sign in (",", r"\."))
@@ -55,8 +58,8 @@ class Dialect:
         Raises:
             GraceError: It is no text in UTF-8.
         """
-        with _opened(file) as opened:
-            head = opened.read(_SAMPLE)
+        with opened(file) as text:
+            head = text.read(_SAMPLE)
         for first, what in _FOREIGN.items():
             if head.startswith(first):
                 raise GraceError(f"{file} should be text in UTF-8. Found {what}. Export it as .csv in UTF-8.")
@@ -147,14 +150,14 @@ def text_of(name: str) -> pl.Expr:
 def fault_of(file: Path) -> str:
     """Why polars could not read a text table, where that can be told: the first line that is no UTF-8 or has too many fields."""
     separator = Dialect.of(file).separator
-    with _opened(file) as opened:
-        for number, line in enumerate(opened, start=1):
+    with opened(file) as text:
+        for number, line in enumerate(text, start=1):
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError:
                 return f"no UTF-8 in line {number}. Save it in that encoding"
-    with io.TextIOWrapper(_opened(file), encoding="utf-8-sig", newline="") as text:
-        rows = csv.reader(text, delimiter=separator)
+    with io.TextIOWrapper(opened(file), encoding="utf-8-sig", newline="") as lines:
+        rows = csv.reader(lines, delimiter=separator)
         width = len(next(rows, []))
         for row in islice(rows, 1 << 22):
             if len(row) > width:
@@ -162,8 +165,12 @@ def fault_of(file: Path) -> str:
     return ""
 
 
-def _opened(file: Path) -> BinaryIO:
-    """A file to read, decompressed where its first bytes are those of gzip."""
+def is_packed(file: Path) -> bool:
+    """Whether the first bytes of a file are those of gzip, whatever it is called."""
     with file.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-    return cast(BinaryIO, gzip.open(file) if packed else file.open("rb"))
+        return raw.read(2) == b"\x1f\x8b"
+
+
+def opened(file: Path) -> BinaryIO:
+    """A text table to read, decompressed where it is packed."""
+    return cast(BinaryIO, gzip.open(file) if is_packed(file) else file.open("rb"))
