@@ -45,7 +45,7 @@ def test_the_same_answer_as_decide_over_a_grid(visit: Open, explorer: Path, rule
     evidence = grid()
     assert len(evidence) > 3_000
     script = """([evidence, rule]) => {
-      const { decision } = JSON.parse(document.getElementById("data").textContent);
+      const { decision } = graceData;
       return JSON.stringify(JSON.parse(evidence).map(e => graceDecide(e, rule, decision)));
     }"""
     answers = json.loads(tab.evaluate(script, [json.dumps([dataclasses.asdict(e) for e in evidence]), rule]))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +11,7 @@ import typer
 
 from grace.cli import app as module
 from tests.command import grace
+from tests.report.packed import data_of
 
 
 @pytest.mark.parametrize(
@@ -60,7 +59,7 @@ def test_the_demonstration_leaves_a_page(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Explore in a browser: grace-demo/report.html" in done.stdout
     page = (tmp_path / "grace-demo" / "report.html").read_text()
-    rows = json.loads(re.findall(r'id="data">(.*?)</script>', page)[0])["ways"]
+    rows = data_of(page)["ways"]
     assert [row["name"] for row in rows] == ["RUL alone", "+ inspections", "+ bound", "+ both"]
     for row in rows:  # under the same names, with the same figures
         assert any(f" {row['name']} " in line and row["difference_words"] in line for line in done.stdout.splitlines())

@@ -20,7 +20,7 @@ def _report(
     diagnosis: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of files that `grace diagnose --json` printed; by default diagnosis/ in RUNS, if there."
+            help="Folder of files that `grace diagnose --json` printed; by default diagnosis/ in RUNS or beside its records."
         ),
     ] = None,
     figures: Annotated[Path | None, typer.Option(help="Also draw each panel here, as PNG and as SVG.")] = None,
@@ -33,12 +33,12 @@ def _report(
     \b
       grace report                                   from results/ to report.html
       grace report results -o explorer.html
+      grace report results/records                   the same: what lies beside the records is found
       grace report results --figures plots           PNG and SVG of each panel, for papers
       grace report my_runs --diagnosis my_diagnoses
     """
     work.bundling()
-    beside = runs / "diagnosis"
-    found = work.read_results(runs, diagnosis or (beside if beside.is_dir() else None))
+    found = work.read_results(runs, diagnosis or work.beside(runs, "diagnosis"))
     work.write_text(output, work.page(found))
     left = f", {len(found.left_out)} files left out (named on the page)" if found.left_out else ""
     print(f"{output}: {len(found.records)} runs, {len(found.diagnoses)} diagnoses{left}")

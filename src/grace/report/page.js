@@ -1,6 +1,13 @@
 // The page: one state, one function a panel that draws it. Names come from files, so they are set as text, never as markup.
 const $ = id => document.getElementById(id);
-const data = JSON.parse($("data").textContent);
+
+async function unpacked(text) { // base64 of zlib's stream of JSON, see page.py
+  const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
+}
+
+const data = await unpacked($("data").textContent);
+globalThis.graceData = data; // for the console
 const state = {
   shown: new Set(data.datasets), whose: "ours", protocol: "honest", labels: "capped", seeds: false,
   comparison: "differences", reference: "", // none: what is advised on each data set

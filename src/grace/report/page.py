@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import zlib
 from importlib.resources import files
 
 from grace.report.data import page_data
@@ -21,7 +22,7 @@ def page(found: Results) -> str:
     parts = {
         "policy": _policy(bundle, script),
         "style": _asset("page.css"),
-        "data": _inert(json.dumps(page_data(found), separators=(",", ":"), allow_nan=False)),
+        "data": packed(json.dumps(page_data(found), separators=(",", ":"), allow_nan=False)),
         "library": bundle,
         "script": script,
     }
@@ -36,9 +37,9 @@ def _policy(*scripts: str) -> str:
     return f"default-src 'none'; script-src {sources}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def _inert(text: str) -> str:
-    """JSON that cannot end the element that holds it, nor begin another: ``<`` only stands inside its strings."""
-    return text.replace("<", "\\u003c")
+def packed(text: str) -> str:
+    """Text as zlib's stream in base64, a third to half as long; it cannot end the element that holds it."""
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
 def _asset(name: str) -> str:

@@ -50,6 +50,12 @@ class Results:
     few_failures: tuple[Record, ...] = ()  # sound records of fleets with few failures, compared by way
 
 
+def beside(runs: Path, name: str) -> Path | None:
+    """The folder ``name`` of a sweep: in the folder of the sweep, or beside that of its records where that one is named."""
+    homes = [runs] if (runs / "records").is_dir() else [runs, runs.resolve().parent]
+    return next((home / name for home in homes if (home / name).is_dir()), None)
+
+
 def read_results(runs: Path, diagnosis: Path | None = None) -> Results:
     """Read a sweep's records, those in its folder :data:`FEW_FAILURES`, and the diagnoses in a folder of files as
     ``grace diagnose --json`` prints them.
@@ -71,7 +77,8 @@ def read_results(runs: Path, diagnosis: Path | None = None) -> Results:
     files = [] if diagnosis is None else sorted(diagnosis.glob("*.json"))
     found = sorted(_sound(files, _diagnosed, left), key=lambda d: (d.dataset, list(RECIPES).index(d.evidence.recipe)))
     records.sort(key=lambda r: (r.spec["dataset"], r.spec["method"], r.spec["seed"]))  # not by their ids
-    few = tuple(_sound(sorted((runs / FEW_FAILURES).glob("*.json")), _of_few_failures, left))
+    fleets = beside(runs, FEW_FAILURES)
+    few = tuple(_sound(sorted(fleets.glob("*.json")) if fleets else (), _of_few_failures, left))
     return Results(tuple(records), tuple(found), tuple(left), few)
 
 

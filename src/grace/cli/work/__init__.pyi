@@ -73,6 +73,7 @@ from grace.report.figures import draw as draw
 from grace.report.library import bundling as bundling
 from grace.report.page import page as page
 from grace.report.read import FEW_FAILURES as FEW_FAILURES
+from grace.report.read import beside as beside
 from grace.report.read import read_results as read_results
 from grace.survival.replacement import Costs as Costs
 from grace.training.baselines import baseline_errors as baseline_errors
