@@ -51,6 +51,10 @@ class Raced:
     seen: Estimate | None = None
     expected: Expected | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON values; changes are in per cent."""
+        return asdict(self) | {"seen": _seen(self.seen), "expected": _expected(self.expected)}
+
 
 @dataclass(frozen=True)
 class Advice:
@@ -85,9 +89,7 @@ class Advice:
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; changes are in per cent."""
         values = asdict(self) | {"command": list(self.command)}
-        values["raced"] = [
-            asdict(one) | {"seen": _seen(one.seen), "expected": _expected(one.expected)} for one in self.raced
-        ]
+        values["raced"] = [one.to_json() for one in self.raced]
         values["labels"] = [asdict(label) for label in self.labels]
         return values
 

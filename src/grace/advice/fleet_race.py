@@ -17,12 +17,13 @@ from grace.core.stats import Estimate
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.errors import GraceError
-from grace.formats import DamagedError, Format, checksum
+from grace.formats import DamagedError, Format, checksum, rounded
 from grace.models.cnn_bilstm_attention import NARROW
 from grace.training.run import train
 
 FORMAT = Format("advice", 1)
-"""A file of races: what they are ``of``, their ``laps`` and ``labels``, and the seconds ``spent``."""
+"""A file of races: what they are ``of``, their ``laps`` and ``labels``, and the seconds ``spent``; for readers the ``name`` of
+the data, the ``unit`` of RUL, how the ways stand (``standing``) and :attr:`FleetRace.course`, empty in files of before."""
 KEPT = 2
 """Ways of RUL alone that run on after the first lap."""
 UNLIKELY = 0.1
@@ -62,6 +63,7 @@ class FleetRace:
         labels: What is known of the labels.
         spent: Seconds so far, of all sessions.
         skipped: Ways of RUL alone that the budget has no time for.
+        course: How a second task stood after each of its laps, in the order in which they ran, and the seconds ``spent`` by then.
     """
 
     fleet: Fleet
@@ -73,6 +75,7 @@ class FleetRace:
     labels: tuple[Label, ...] = ()
     spent: float = 0.0
     skipped: set[Way] = field(default_factory=set)
+    course: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def some_suspended(self) -> bool:
@@ -139,6 +142,8 @@ class FleetRace:
         """Keep a lap."""
         way, number = entry
         self.laps.setdefault(way, {})[number] = lap
+        if way.tasks:
+            self.course.append(self._said(way) | {"spent": self.spent})
         self.save()
 
     def reference(self) -> Way | None:
@@ -195,7 +200,11 @@ class FleetRace:
         labels = [asdict(label) for label in self.labels]
         for label in labels:  # NaN is no JSON
             label["given_rul"] = None if math.isnan(label["given_rul"]) else label["given_rul"]
-        FORMAT.write(self.file, {"of": self._of, "laps": laps, "labels": labels, "spent": round(self.spent, 1)})
+        standing = [self._said(way) for way in (*filter(self.laps.get, self.references), *self._ranked())]
+        seen = {"name": self.fleet.name, "unit": self.conventions.unit} | rounded(
+            {"standing": standing, "course": self.course}
+        )
+        FORMAT.write(self.file, {"of": self._of, "laps": laps, "labels": labels, "spent": round(self.spent, 1)} | seen)
 
     def resume(self) -> None:
         """Go on from the file, where there is one.
@@ -214,7 +223,7 @@ class FleetRace:
         try:
             self.laps = {_way(key): _laps(laps) for key, laps in body["laps"].items()}
             self.labels = tuple(Label(**label | {"given_rul": _number(label["given_rul"])}) for label in body["labels"])
-            self.spent = float(body["spent"])
+            self.spent, self.course = float(body["spent"]), list(body.get("course", []))
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedError(self.file, f"{type(error).__name__} {error}") from None
 
@@ -233,6 +242,12 @@ class FleetRace:
     def _kind(self, way: Way) -> str:
         kinds = {task.name: task.kind for task in self.conventions.tasks}
         return kind_of_label(kinds[way.tasks[0]], way.tasks[0], way.suspended) if len(way.tasks) == 1 else "any"
+
+    def _said(self, way: Way) -> dict[str, Any]:
+        """How a way stands as JSON values, with the ``prior`` of a second task by name."""
+        if not way.tasks:
+            return self._of_reference(way).to_json()
+        return self._of_task(way).to_json() | {"prior": self._kind(way)}
 
     def _of_reference(self, way: Way) -> Raced:
         seen = None if way == self.reference() else self.seen(way)
