@@ -12,7 +12,8 @@ from scipy.special import ndtri
 
 from grace.advice.rule import LEVEL, Expected, Prior, Rule, kind_of_label
 from grace.data.tasks import CLASS, REGRESSION
-from studies.advice.cases import NUMBERS, WEIGHTS, Case
+from grace.validity.advice_study import NUMBERS
+from studies.advice.cases import WEIGHTS, Case
 from studies.advice.judged import Seen
 from studies.advice.records import RACES
 

@@ -8,9 +8,15 @@ from typing import Any
 
 from grace.advice.rule import Expected
 from grace.core.stats import Estimate
+from grace.formats import Format
 
 ADD, ALONE, UNDECIDED = "add", "alone", "undecided"
 """Add a second task; train the first one alone; what was seen decides neither."""
+
+FORMAT = Format("advice", 1)
+"""A file of races (:class:`grace.advice.fleet_race.FleetRace`): what they are ``of``, their ``laps`` and ``labels``, and the
+seconds ``spent``; for readers the ``name`` of the data, the ``unit`` of RUL, how the ways stand (``standing``) and their
+``course``, which files of before do not have."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from grace.advice.advice import ADD, ALONE, UNDECIDED, Label, Raced
+from grace.advice.advice import ADD, ALONE, FORMAT, UNDECIDED, Label, Raced
 from grace.advice.race import Lap, estimate, lap_of
 from grace.advice.rule import Rule, kind_of_label
 from grace.advice.ways import FOLDS, Way, alone, beside
@@ -17,13 +17,10 @@ from grace.core.stats import Estimate
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.errors import GraceError
-from grace.formats import DamagedError, Format, checksum, rounded
+from grace.formats import DamagedError, checksum, rounded
 from grace.models.cnn_bilstm_attention import NARROW
 from grace.training.run import train
 
-FORMAT = Format("advice", 1)
-"""A file of races: what they are ``of``, their ``laps`` and ``labels``, and the seconds ``spent``; for readers the ``name`` of
-the data, the ``unit`` of RUL, how the ways stand (``standing``) and :attr:`FleetRace.course`, empty in files of before."""
 KEPT = 2
 """Ways of RUL alone that run on after the first lap."""
 UNLIKELY = 0.1

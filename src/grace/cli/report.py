@@ -9,6 +9,7 @@ import typer
 
 from grace.cli import work
 from grace.cli.options import RESULTS
+from grace.errors import GraceError
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -21,6 +22,12 @@ def _report(
         Path | None,
         typer.Option(
             help="Folder of files that `grace diagnose --json` printed; by default diagnosis/ in RUNS or beside its records."
+        ),
+    ] = None,
+    advice: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of races (*.advice.json) of `grace advise`; by default advice/ in RUNS or beside its records."
         ),
     ] = None,
     figures: Annotated[Path | None, typer.Option(help="Also draw each panel here, as PNG and as SVG.")] = None,
@@ -39,8 +46,13 @@ def _report(
     """
     work.bundling()
     found = work.read_results(runs, diagnosis or work.beside(runs, "diagnosis"))
-    work.write_text(output, work.page(found))
-    left = f", {len(found.left_out)} files left out (named on the page)" if found.left_out else ""
-    print(f"{output}: {len(found.records)} runs, {len(found.diagnoses)} diagnoses{left}")
+    if advice is not None and not advice.is_dir():
+        raise GraceError(f"`--advice` should be a folder of races that `grace advise` kept. Found no folder {advice}.")
+    evidence = work.evidence(advice or work.beside(runs, "advice"))
+    work.write_text(output, work.page(found, evidence))
+    races, lost = len(evidence["races"]), len(found.left_out) + len(evidence["left_out"])
+    raced = f", {races} race{'s' * (races > 1)}" if races else ""
+    left = f", {lost} files left out (named on the page)" if lost else ""
+    print(f"{output}: {len(found.records)} runs, {len(found.diagnoses)} diagnoses{raced}{left}")
     if figures is not None:
         print(f"{figures}: {work.draw(found, figures)} figures")

@@ -7,22 +7,29 @@ import hashlib
 import json
 import re
 import zlib
+from collections.abc import Mapping
 from importlib.resources import files
+from typing import Any
 
 from grace.report.data import page_data
 from grace.report.library import library
 from grace.report.read import Results
 
-SCRIPTS = ("decide.js", "page.js", "wizard.js", "panels.js")
+SCRIPTS = ("decide.js", "page.js", "wizard.js", "evidence.js", "panels.js")
 
 
-def page(found: Results) -> str:
-    """The page as HTML; raises what :meth:`grace.report.estimates.Point.every` raises."""
+def page(found: Results, evidence: Mapping[str, Any] | None = None) -> str:
+    """The page as HTML; raises what :meth:`grace.report.estimates.Point.every` raises.
+
+    Args:
+        found: What it is made from.
+        evidence: For advice, see :func:`grace.validity.evidence.evidence`; None: the page shows none.
+    """
     bundle, script = library(), "".join(_asset(name) for name in SCRIPTS)
     parts = {
         "policy": _policy(bundle, script),
         "style": _asset("page.css"),
-        "data": packed(json.dumps(page_data(found), separators=(",", ":"), allow_nan=False)),
+        "data": packed(json.dumps(page_data(found, evidence), separators=(",", ":"), allow_nan=False)),
         "library": bundle,
         "script": script,
     }

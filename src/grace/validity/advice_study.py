@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.advice.rule import Expected
+from grace.advice.rule import Expected, kind_of_label
 from grace.core.stats import Estimate
+from grace.data.tasks import CLASS, FUTURE, REGRESSION
 from grace.formats import Body, Format, built
 
 FORMAT = Format("study of advice", 1)
@@ -81,6 +82,11 @@ class Outcome:
         """Of the label: what was measured, inspections of health, noisy ones, and what says nothing of RUL or is no label."""
         return KIND_OF.get(self.label, "measured")
 
+    @property
+    def prior(self) -> str:
+        """Name of the rule's prior for such a second task."""
+        return kind_of_label(REGRESSION if self.label in NUMBERS else CLASS, self.label, self.suspended)
+
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Outcome:
         """From its JSON values."""
@@ -94,6 +100,8 @@ class Outcome:
         return cls(**given)
 
 
+NUMBERS = ("soh", "pressure", "temperature", "solid", "pending", "wear", FUTURE)
+"""Second labels that are numbers; the others are classes."""
 KIND_OF = {
     "health": "inspections", "noisy30": "inspections, noisy", "noisy70": "inspections, noisy", "random": "random",
     "unit": "identity", "condition": "condition", "future_sensors": "future sensors",
