@@ -19,6 +19,7 @@ from grace.report.chart import CONFIG
 from grace.report.charts import REGIMES, specs
 from grace.report.differences import differences
 from grace.report.estimates import ADJUSTMENT, Point
+from grace.report.fleets import fleets
 from grace.report.frontier import frontier
 from grace.report.marks import Mark
 from grace.report.read import Diagnosed, Results, columns_of
@@ -52,6 +53,7 @@ def page_data(found: Results, evidence: Mapping[str, Any] | None = None) -> Row:
         "ways": [_way_row(way) for way in ways(found.few_failures)],
         "decision": rules.exported(),
         "evidence": evidence,
+        "fleets": fleets(found.records, found.histories),
         "left_out": [
             {"name": name, "reason": reason}
             for name, reason in (*found.left_out, *(evidence or {}).get("left_out", ()))

@@ -15,7 +15,7 @@ from grace.report.data import page_data
 from grace.report.library import library
 from grace.report.read import Results
 
-SCRIPTS = ("decide.js", "page.js", "wizard.js", "evidence.js", "panels.js")
+SCRIPTS = ("decide.js", "page.js", "wizard.js", "evidence.js", "fleets.js", "panels.js")
 
 
 def page(found: Results, evidence: Mapping[str, Any] | None = None) -> str:
