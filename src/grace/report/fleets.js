@@ -2,7 +2,7 @@
 const fleet = { dataset: "", method: "", horizon: "", file: 0, unit: "", place: -1 };
 
 function matrix(host, { names, of } = { names: [], of: {} }) { // a row a method, a column a figure
-  const cell = text => make("td", { textContent: (text ?? "").replace(", ", ",\u00a0") });
+  const cell = text => make("td", { textContent: text ?? "" });
   const rows = Object.keys(data.methods).filter(method => of[method]).map(method => make("tr", {},
     make("th", { scope: "row" }, name(data.methods[method].title)), ...names.map(figure => cell(of[method][figure]))));
   host.replaceChildren(make("thead", {}, make("tr", {}, ...["method", ...names].map(text => make("th", { scope: "col" }, name(text))))),
