@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from itertools import product
@@ -70,14 +71,15 @@ def test_a_sentence_counts_the_cases_alike_over_a_grid(visit: Open, races: Path)
             one
             for one in study.outcomes
             if least <= one.failures <= most
-            and all(not word or word in one.prior.split(", ") for word in (label, suspended))
+            and all(not word or word in one.taken_for.split(", ") for word in (label, suspended))
         ]
         count = Counter(one.word for one in alike)
         said = words_of(tab)
         assert f": {len(alike)} of {len(study.outcomes)}) the second task helped in {count['helps']}, " in said
         assert f"hurt in {count['hurts']} and did nothing in {count['nothing']}; {count[UNRESOLVED]} could not" in said
-        prior = f"{label}, {suspended}" if label and suspended else "any"
-        assert f"a change of RMSE of {rule.expected(prior).text()} (90 %)" in said
+        if label and suspended:
+            mean = rule.means[f"{label}, {suspended}"]
+            assert f"a change of RMSE of {100 * math.expm1(mean):+.0f} % [" in said
 
 
 def test_cases_that_could_be_measured_are_filled(visit: Open, races: Path) -> None:
@@ -103,7 +105,7 @@ def test_yours_stand_among_them_with_their_intervals(visit: Open, races: Path, t
         assert cells[0].startswith(one.name)
         assert cells[1] == f"{one.error:.1f}"
         assert cells[3] == ("" if one.expected is None else one.expected.text())
-    tasks = [row for row in standing.values() if row.expected is not None]
+    tasks = [row for row in standing.values() if not row.name.startswith("RUL alone")]
     diamonds = tab.locator("#evidence-chart .mark-symbol.role-mark").nth(1).locator("path")
     assert diamonds.count() == len(tasks)
     # a lap each, and what follows from all of them
@@ -140,7 +142,8 @@ def test_without_a_race_there_are_the_cases_alone(visit: Open, tmp_path: Path) -
     tab = visit(tmp_path / "page.html")
     expect(tab.locator("#race-card")).to_be_hidden()
     expect(tab.locator("#evidence-chart svg")).to_be_visible()
-    assert "Of cases like yours (all: 182 of 182)" in words_of(tab)
+    cases = len(AdviceStudy.read().outcomes)
+    assert f"Of cases like yours (all: {cases} of {cases})" in words_of(tab)
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 380), ("dark", 380)])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,9 @@ from grace.validity.evidence import EDGE, WORST, evidence
 
 SEEN = {"change": 33.64, "low": -74.8, "high": 610.3, "units": 6}
 EXPECTED = {"mean": 0.69, "low": -10.8, "high": 13.65, "helps": 0.36, "hurts": 0.43}
-WAY = {"name": "stage, narrow", "laps": 1, "error": 18.96, "seen": SEEN, "expected": EXPECTED, "prior": "class, ignore"}
+WAY = {"name": "stage, narrow", "laps": 1, "error": 18.96, "seen": SEEN, "expected": EXPECTED, "kind": "class, ignore"}
 ALONE = {"name": "RUL alone", "laps": 2, "error": 14.5, "seen": None, "expected": None}
-UNTRIED = {"name": "soh", "laps": 0, "error": None, "seen": None, "expected": EXPECTED, "prior": "regression, ignore"}
+UNTRIED = {"name": "soh", "laps": 0, "error": None, "seen": None, "expected": EXPECTED, "kind": "regression, ignore"}
 BODY = {
     "name": "pumps",
     "unit": "h",
@@ -46,15 +48,14 @@ def test_a_race_as_it_stands_and_as_it_ran(tmp_path: Path) -> None:
 
 def test_every_case_is_a_dot_with_what_was_expected_and_what_came() -> None:
     found, study = evidence(), AdviceStudy.read()
-    by_name = {(f"{one.world} {one.label}", one.prior, one.failures) for one in study.outcomes}
-    assert {(one["case"], one["prior"], one["failures"]) for one in found["cases"]} == by_name
+    by_name = {(f"{one.world} {one.label}", one.taken_for, one.failures) for one in study.outcomes}
+    assert {(one["case"], one["kind"], one["failures"]) for one in found["cases"]} == by_name
     assert all(abs(one[name]) <= EDGE for one in found["cases"] for name in ("expected", "effect", "low", "high"))
-    assert found["priors"]["any"] == Rule.read().expected("any").text()
     assert found["races"] == []
-    counted = {
-        prior: sum(one.prior == prior for one in study.outcomes) for prior in Rule.read().priors if prior != "any"
-    }
-    assert counted == {name: prior.cases for name, prior in Rule.read().priors.items() if name != "any"}
+    assert {one.taken_for for one in study.outcomes} <= set(Rule.read().means)
+    mean, (low, high) = Rule.read().means["class, bound"], re.findall(r"[-+]\d+", found["before"]["class, bound"])[1:]
+    assert found["before"]["class, bound"].startswith(f"{100 * math.expm1(mean):+.0f} %")
+    assert float(low) < 100 * math.expm1(mean) < float(high)
 
 
 @pytest.mark.parametrize(

@@ -4,27 +4,27 @@ const race = () => data.evidence.races[like.race];
 const ALL = ["", "all"];
 
 function isLike(one) {
-  const [label, suspended] = one.prior.split(", ");
+  const [label, suspended] = one.kind.split(", ");
   const [least, most] = data.evidence.failures[like.failures] ?? [0, Infinity];
   return (!like.label || label === like.label) && (!like.suspended || suspended === like.suspended)
     && least <= one.failures && one.failures <= most;
 }
 
 function likeWords() {
-  const { cases, looks, labels, suspended, priors } = data.evidence;
+  const { cases, looks, labels, suspended, before } = data.evidence;
   const mine = cases.filter(isLike);
   const counts = Object.fromEntries(Object.keys(looks).map(word => [word, mine.filter(one => one["came to"] === word).length]));
   const which = [like.label && `second label: ${labels[like.label]}`, like.suspended && `suspended units ${suspended[like.suspended]}`,
     like.failures && `${like.failures} failures`].filter(Boolean).join("; ");
-  const prior = priors[like.label && like.suspended ? `${like.label}, ${like.suspended}` : "any"] ?? priors.any;
+  const expected = before[`${like.label}, ${like.suspended}`];
   return `Of cases like yours (${which || "all"}: ${mine.length} of ${cases.length}) the second task helped in ${counts.helps}, hurt in ${counts.hurts} and did nothing in `
-    + `${counts.nothing}; ${counts.unresolved} could not be measured. Before a race ${like.label && like.suspended ? `of such a label` : "of any label"} the rule expects a change of RMSE of ${prior} (90\u00a0%).`;
+    + `${counts.nothing}; ${counts.unresolved} could not be measured.${expected ? ` Before a race the rule expects of such a label a change of RMSE of ${expected} (90\u00a0%).` : ""}`;
 }
 
 function chooseWay(name) { // and the cases that are like it
   like.way = name;
   const row = race().ways.find(one => one.way === name);
-  const [label, suspended] = row.prior.split(", ");
+  const [label, suspended] = row.kind.split(", ");
   if (suspended) Object.assign(like, { label, suspended });
   const units = row.units ?? 0;
   if (units) like.failures = Object.keys(data.evidence.failures).find(key => units <= data.evidence.failures[key][1]);
@@ -37,7 +37,7 @@ function raceTable() {
     const input = make("input", { type: "radio", name: "way", value: row.way, checked: row.way === like.way });
     input.addEventListener("change", () => chooseWay(row.way));
     const laps = make("small", { textContent: row.laps === "1" ? "1\u00a0lap" : row.laps && `${row.laps}\u00a0laps` });
-    const first = row.prior ? make("label", {}, input, make("span", {}, name(row.way), " ", laps)) : make("span", {}, name(row.way), " ", laps);
+    const first = row.kind ? make("label", {}, input, make("span", {}, name(row.way), " ", laps)) : make("span", {}, name(row.way), " ", laps);
     const cells = ["error", "seen", "expected"].map(key => make("td", { textContent: row[key].replace(", ", ",\u00a0") }));
     return make("tr", { className: row.way === like.way ? "chosen" : "" }, make("td", {}, first), ...cells);
   });
@@ -100,7 +100,7 @@ function beginEvidence() {
 }
 
 function beginRace() { // at the way that is expected to be best
-  const first = race().ways.find(row => row.prior);
+  const first = race().ways.find(row => row.kind);
   if (first) chooseWay(first.way);
 }
 

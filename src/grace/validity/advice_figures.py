@@ -25,7 +25,7 @@ def rows(study: AdviceStudy) -> list[dict[str, Any]]:
             continue
         ends = {"low": one.effect.low, "high": one.effect.high, "effect": one.effect.mean, "expected": expected.mean}
         inside = {name: round(max(min(per_cent(value), EDGE), -EDGE), 2) for name, value in ends.items()}
-        of = {"case": f"{one.world} {one.label}", "prior": one.prior, "failures": one.failures}
+        of = {"case": f"{one.world} {one.label}", "kind": one.taken_for, "failures": one.failures}
         found.append(of | {"came to": one.word} | inside)
     return found
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.advice.rule import Expected, kind_of_label
+from grace.advice.rule import CLASS, Expected, kind_of
 from grace.core.stats import Estimate
-from grace.data.tasks import CLASS, FUTURE, REGRESSION
+from grace.data.tasks import FUTURE, REGRESSION
 from grace.formats import Body, Format, built
 
 FORMAT = Format("study of advice", 1)
@@ -83,9 +83,9 @@ class Outcome:
         return KIND_OF.get(self.label, "measured")
 
     @property
-    def prior(self) -> str:
-        """Name of the rule's prior for such a second task."""
-        return kind_of_label(REGRESSION if self.label in NUMBERS else CLASS, self.label, self.suspended)
+    def taken_for(self) -> str:
+        """Name of the kind that the rule takes such a second task for."""
+        return kind_of(REGRESSION if self.label in NUMBERS else CLASS, self.label, self.suspended).name
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Outcome:

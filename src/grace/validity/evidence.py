@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from grace.advice.advice import FORMAT
-from grace.advice.rule import Rule
+from grace.advice.rule import NOTHING_SAID, RUL_ALONE, Kind, Rule
 from grace.errors import GraceError
 from grace.formats import MALFORMED
 from grace.report.chart import INK, MUTED, Spec, chart, layer
@@ -54,11 +54,16 @@ def evidence(races: Path | None = None) -> Row:
         "labels": LABELS,
         "suspended": SUSPENDED,
         "failures": FEW,
-        "priors": {name: rule.expected(name).text() for name in rule.priors},
+        "before": {f"{label}, {said}": _before(rule, Kind(label, said)) for label in LABELS for said in SUSPENDED},
         "races": found,
         "left_out": left,
         "specs": {"evidence": _cases(), "race": _race(rule.laps)},
     }
+
+
+def _before(rule: Rule, kind: Kind) -> str:
+    """What is expected of a kind before any race, against RUL alone that ignores suspended units."""
+    return rule.posterior([Kind(RUL_ALONE, NOTHING_SAID), kind], {}, 1).change(1, 0).text()
 
 
 def _words(study: AdviceStudy, cases: int, planned: int) -> str:
@@ -96,13 +101,13 @@ def _raced(body: Mapping[str, Any], path: Path) -> Row:
         "unit": str(body["unit"]),
         "seconds": round(float(body["spent"])),
         "ways": ways,
-        "yours": [_expected(row) for row in body["standing"] if row["expected"]],
+        "yours": [_expected(row) for row in body["standing"] if "kind" in row],
         "course": [*(_lap(row) for row in body["course"] if row["seen"]), *map(_foreseen, filter(_ran, body["standing"]))],
     }  # fmt: skip
 
 
 def _ran(row: Mapping[str, Any]) -> bool:
-    return bool(row["laps"] and row["expected"])
+    return bool(row["laps"] and "kind" in row)
 
 
 def _way(row: Mapping[str, Any]) -> Row:
@@ -110,7 +115,7 @@ def _way(row: Mapping[str, Any]) -> Row:
     seen, expected = row["seen"], row["expected"]
     return {
         "way": str(row["name"]),
-        "prior": str(row.get("prior", "")),
+        "kind": str(row.get("kind", "")),
         "units": None if seen is None else int(seen["units"]),
         "laps": str(int(row["laps"]) or ""),
         "error": "" if row["error"] is None else f"{row['error']:.1f}",
