@@ -22,7 +22,7 @@ from grace.validity.judge import edge
 from grace.validity.study import FILE, JOINT, KINDS, CaseResult, ValidityStudy
 from grace.validity.tables import predictors, report
 from studies.measurements import load
-from studies.reduce import in_four_figures, study_of
+from studies.reduce import in_brief, study_of
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "grace"  # of this clone, whichever is installed
@@ -69,7 +69,7 @@ def publish() -> str:
     """Write everything that follows from the measurements; where the edge of rho lies."""
     study = study_of(load())
     study.write(PACKAGE / "validity" / FILE.name)
-    shown = json.dumps(asdict(in_four_figures(study)), indent=1) + "\n"
+    shown = json.dumps(asdict(in_brief(study)), indent=1) + "\n"
     write_text(PACKAGE / "alignment" / "study.json", shown)
     figures = ROOT / "docs" / "figures"
     draw(study, "grace", figures)

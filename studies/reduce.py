@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from grace.alignment.decide import SOURCE, Evidence, decide
-from grace.alignment.study import Study
-from grace.core.stats import bootstrap
+from grace.alignment.study import EDGES, Study, Verdicts
+from grace.core.stats import HIGHER, LOWER, UNCLEAR, bootstrap
 from grace.validity.judge import spearman
 from grace.validity.power import Power
 from grace.validity.study import ALONE, FIGURES, METHODS, CaseResult, ValidityStudy, families_of
@@ -47,9 +48,15 @@ def source_rule(found: Measured, seed: int) -> str:
     return method if method in METHODS else ALONE[0]
 
 
-def in_four_figures(study: ValidityStudy) -> Study:
+def in_brief(study: ValidityStudy) -> Study:
     """What stands in ``grace/alignment/study.json``."""
     rho, effects = study.rho_and_effect()
+    verdicts = np.array([case.effect("grace").verdict for case in study.cases])
+
+    def counts(mine: NDArray[np.bool_]) -> Verdicts:
+        lower, higher, unclear = (int((verdicts[mine] == word).sum()) for word in (LOWER, HIGHER, UNCLEAR))
+        return lower, higher, unclear
+
     families = families_of(study.cases)
     found, cost = bootstrap(spearman, rho, -effects, families=families), Power.of(study.cases, "grace").effect
     return Study(
@@ -58,4 +65,5 @@ def in_four_figures(study: ValidityStudy) -> Study:
         correlation=tuple(round(value, 3) for value in (found.value, found.low, found.high)),
         cost=tuple(round(value, 2) for value in (cost.value, cost.low, cost.high)),
         networks=tuple(sorted({(found.case.size, found.case.window) for found in study.cases})),
+        sides={name: (counts(rho <= edge), counts(rho > edge)) for name, edge in EDGES.items()},
     )

@@ -49,7 +49,7 @@ ALLOWED = {
     "bench": {"errors", "files", "formats", "core", "data", "controllers", "alignment", "training"},
     "demos": {"html", "errors", "core", "data", "models", "alignment", "training"},
     "formats": {"errors", "files", "schema", ""},
-    "validity": {"errors", "files", "formats", "core", "controllers", "alignment", "advice", "bench", "report"},
+    "validity": {"errors", "files", "formats", "core", "data", "controllers", "alignment", "advice", "bench", "report"},
     "report": {"errors", "files", "formats", "core", "controllers", "alignment", "training", "bench", ""},
     "cli": {
         "html",

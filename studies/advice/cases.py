@@ -45,8 +45,6 @@ MEASURED: dict[str, tuple[str, ...]] = {
     **{f"{SIMULATED}{number}": Physics.drawn(number).labels for number in SIMULATORS},
 }
 """Second labels of each fleet that were measured, or are hidden in a simulator."""
-NUMBERS = ("soh", "pressure", "temperature", "solid", "pending", "wear", FUTURE)
-"""Second labels that are numbers; the others are classes."""
 MOST = {"battery_tju": 32, "battery_hust": 16, "filter_esrel22": 32, "filter_phme20": 8, "bearing_femto": 4}
 """Most failures that keep their RUL where the fleet has not enough for :data:`FAILURES`."""
 GROUPS = {

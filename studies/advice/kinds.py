@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from grace.advice.rule import RUL_ALONE, Kind, kind_of
 from grace.data.tasks import CLASS, REGRESSION
-from studies.advice.cases import NUMBERS, Way
+from grace.validity.advice_study import NUMBERS
+from studies.advice.cases import Way
 
 
 def kind(way: Way) -> Kind:

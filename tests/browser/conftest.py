@@ -106,7 +106,7 @@ def drawn(tab: Page) -> None:
 
 def data_of(tab: Page) -> Any:
     """The data that the page holds."""
-    return tab.evaluate("JSON.parse(document.getElementById('data').textContent)")
+    return tab.evaluate("graceData")
 
 
 def card(tab: Page, panel: str, dataset: str) -> Locator:

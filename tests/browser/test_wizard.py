@@ -45,7 +45,7 @@ def test_the_same_answer_as_decide_over_a_grid(visit: Open, explorer: Path, rule
     evidence = grid()
     assert len(evidence) > 3_000
     script = """([evidence, rule]) => {
-      const { decision } = JSON.parse(document.getElementById("data").textContent);
+      const { decision } = graceData;
       return JSON.stringify(JSON.parse(evidence).map(e => graceDecide(e, rule, decision)));
     }"""
     answers = json.loads(tab.evaluate(script, [json.dumps([dataclasses.asdict(e) for e in evidence]), rule]))
@@ -70,17 +70,21 @@ def test_a_diagnosis_lights_the_path_and_training_stands_beside_it(visit: Open, 
     drawn(tab)
     (found,) = (d for d in data["diagnoses"] if (d["dataset"], d["recipe"]) == ("FD004", "joint"))
     fields = {f.name: found[f.name] for f in dataclasses.fields(Evidence) if f.name in found}
-    answers = decide(Evidence(**fields)).answers
     title, path = shown(tab)
     assert title == "labels follow RUL. No method follows from rho: train both ways"
-    assert path == [(a.measured, "yes" if a.passed else "no") for a in answers]
+    assert path == []  # the tree is the source's
+    expect(tab.locator("#like")).to_have_text(Study.read().like("study")[1])
     (grace,) = (p for p in data["points"] if (p["dataset"], p["method"], p["view"]) == ("FD004", "grace", "honest"))
     words = f"FD004, GRACE: test RMSE {grace['rmse_words']}; against RUL alone {grace['to_alone']}"
     expect(tab.locator("#showed")).to_contain_text(words)
     expect(tab.locator("#showed")).to_contain_text(Study.read().words)
     tab.get_by_label("the source's bands").check()
     drawn(tab)
-    assert shown(tab)[0] == "GRACE"
+    title, path = shown(tab)
+    assert title == "GRACE"
+    answers = decide(Evidence(**fields), RULES["source"]).answers
+    assert path == [(a.measured, "yes" if a.passed else "no") for a in answers]
+    expect(tab.locator("#like")).to_be_empty()
     expect(tab.locator("#next-step")).to_have_text("A recommendation that is strong.")
 
 
@@ -97,7 +101,7 @@ def test_a_click_on_a_mark_of_rho_fills_the_form(visit: Open, explorer: Path) ->
 def test_own_values(visit: Open, explorer: Path) -> None:
     tab = visit(explorer)
     tab.get_by_label("the source's bands").check()
-    values = {"low": "-0.2", "high": "0.12", "rho": "0.03", "near_failure_share": "4", "ratio": "20", "inits": "6"}
+    values = {"rho": "0.03", "low": "-0.2", "high": "0.12", "near_failure_share": "4", "ratio": "20", "inits": "6"}
     for name, value in values.items():
         tab.locator(f"#wizard input[name={name}]").fill(value)
     drawn(tab)
@@ -110,9 +114,55 @@ def test_own_values(visit: Open, explorer: Path) -> None:
     tab.locator("#wizard input[name=high]").fill("0.01")
     drawn(tab)
     expect(tab.get_by_role("alert")).to_contain_text("lower end ≤ rho ≤ upper end")
+    for place in ("#path", "#prescription", "#next-step", "#showed"):  # nothing follows from it
+        expect(tab.locator(place)).to_be_empty()
     tab.locator("#wizard input[name=high]").fill("0.12")
     tab.locator("#wizard input[name=tasks]").fill("1")
     drawn(tab)
     expect(tab.get_by_role("alert")).to_be_hidden()
     expect(tab.locator("#prescription")).to_have_text("Single task: RUL alone")
     assert tab.locator("#path .not-reached").count() == 4
+
+
+def test_rho_takes_its_bounds_along(visit: Open, explorer: Path) -> None:
+    tab = visit(explorer)
+    form = {name: tab.locator(f"#wizard input[name={name}]") for name in ("rho", "low", "high")}
+
+    def typed(**values: str) -> list[str]:
+        for name, value in values.items():
+            form[name].fill(value)
+        drawn(tab)
+        return [box.input_value() for box in form.values()]
+
+    typed(rho="0.1")
+    assert typed(low="-0.1", high="0.15") == ["0.1", "-0.1", "0.15"]
+    assert typed(rho="0.3") == ["0.3", "0.1", "0.35"]
+    expect(tab.get_by_role("alert")).to_be_hidden()
+    assert typed(rho="") == ["", "0.1", "0.35"]
+    expect(tab.get_by_role("alert")).to_be_visible()
+    expect(tab.locator("#prescription")).to_be_empty()
+    assert typed(rho="-0.95") == ["-0.95", "-1", "-0.9"]  # a cosine has an end
+    assert typed(rho="0.3") == ["0.3", "0.1", "0.35"]
+
+
+@pytest.mark.parametrize(
+    ("values", "side"), [(("0.1", "0", "0.15"), 0), (("0.3", "0.2", "0.4"), 1), (("0.3", "0.1", "0.4"), 2)]
+)
+def test_cases_like_yours_lie_on_the_same_side_of_the_edge(
+    visit: Open, explorer: Path, values: tuple[str, str, str], side: int
+) -> None:
+    tab = visit(explorer)
+    for name, value in zip(("rho", "low", "high"), values, strict=True):
+        tab.locator(f"#wizard input[name={name}]").fill(value)
+    drawn(tab)
+    expect(tab.locator("#like")).to_have_text(Study.read().like("study")[side])
+
+
+def test_the_tree_is_shown_for_the_rule_of_the_source_alone(visit: Open, explorer: Path) -> None:
+    tab = visit(explorer)
+    asked = [tab.locator(f"#wizard input[name={name}]") for name in ("ratio", "near_failure_share", "conditions")]
+    for rule, visible in (("the source's bands", True), ("validity study", False)):
+        tab.get_by_label(rule).check()
+        drawn(tab)
+        for place in (*asked, tab.locator("#path")):
+            expect(place).to_be_visible(visible=visible)

@@ -31,6 +31,10 @@ TABLE = (
 
 @pytest.fixture
 def pumps(tmp_path: Path) -> Path:
+    return table(tmp_path)
+
+
+def table(folder: Path) -> Path:
     """Sixteen simulated units as a table, six of which failed, with a state of health in some rows."""
     fleet, _ = simulate(Simulation(engines=16, test_engines=1))
     names = [f"s{number}" for number in range(fleet.values.shape[1])]
@@ -43,8 +47,8 @@ def pumps(tmp_path: Path) -> Path:
         failed=(pl.col("id") <= 6).cast(pl.Int64),
         soh=pl.when(pl.col("t") % 10 == 0).then(1 - pl.col("t") / life),
     )
-    frame.write_csv(tmp_path / "pumps.csv")
-    return tmp_path
+    frame.write_csv(folder / "pumps.csv")
+    return folder
 
 
 def _read(shown: str) -> tuple[str, str]:

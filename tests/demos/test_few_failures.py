@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from grace.report.page import page
 from grace.report.read import FEW_FAILURES, read_results
 from grace.training.record import Record
 from tests.command import grace
+from tests.report.packed import data_of
 from tests.report.records import sweep
 
 QUICK = Setup(fleets=2, fleet=Simulation(engines=12, test_engines=10), failures=4, epochs=1)
@@ -74,14 +73,14 @@ def test_the_card_is_what_the_records_hold(records: list[Record], capsys: pytest
 def test_the_page_has_the_same_names_and_figures(records: list[Record], tmp_path: Path) -> None:
     for one in sweep("simulated", {"baseline": (12.0, 13.0)}):
         one.write(tmp_path / "records")
-    assert '"ways":[]' in page(read_results(tmp_path))
+    assert data_of(page(read_results(tmp_path)))["ways"] == []
     for one in records:
         one.write(tmp_path / FEW_FAILURES)
     (tmp_path / FEW_FAILURES / "broken.json").write_text("{")
     found = read_results(tmp_path)
     assert [name for name, _ in found.left_out] == ["broken.json"]
     assert ways(found.few_failures) == ways(records)  # exactly, though files keep six digits
-    rows = json.loads(re.findall(r'id="data">(.*?)</script>', page(found))[0])["ways"]
+    rows = data_of(page(found))["ways"]
     assert [row["name"] for row in rows] == list(WAYS)
     for row, way in zip(rows, ways(found.few_failures), strict=True):
         assert row["rmse_words"] == f"{way.rmse.mean:.2f}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -26,6 +26,8 @@ from grace.report.figures import _epochs, draw
 from grace.report.page import page
 from grace.report.read import Results, read_results
 from grace.training.record import Record
+from tests.command import grace
+from tests.report.packed import data_of
 from tests.report.records import record, sweep
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -40,12 +42,6 @@ def real() -> Results:
 @pytest.fixture(scope="module")
 def html(real: Results) -> str:
     return page(real)
-
-
-def data_of(text: str) -> Any:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
-    assert found is not None
-    return json.loads(found[1])
 
 
 def test_a_page_of_180_runs_is_a_small_file(real: Results) -> None:
@@ -330,3 +326,18 @@ def test_the_command(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert " ".join(done.stdout.split()).startswith(f"{tmp_path / 'page.html'}: 4 runs, 0 diagnoses next, open it")
     assert len(data_of((tmp_path / "page.html").read_text())["runs"]) == 4
+
+
+def test_what_lies_beside_the_records_is_found(tmp_path: Path) -> None:
+    """In the folder of the sweep, and beside its records, whichever of the two is named."""
+    for run in sweep("A", {"baseline": (12.0, 12.1)}):
+        run.write(tmp_path / "sweep" / "records")
+    shutil.copytree(RESULTS / "diagnosis" / "default", tmp_path / "sweep" / "diagnosis")
+    count = len(list((tmp_path / "sweep" / "diagnosis").glob("*.json")))
+    for runs in (tmp_path / "sweep", tmp_path / "sweep" / "records"):
+        done = grace("report", runs, "-o", tmp_path / "page.html")
+        assert done.stdout.endswith(f"page.html: 2 runs, {count} diagnoses\n"), done.stderr
+    assert grace("report", "records", cwd=tmp_path / "sweep").stdout == f"report.html: 2 runs, {count} diagnoses\n"
+    (tmp_path / "diagnosis").mkdir()  # of another sweep
+    shutil.rmtree(tmp_path / "sweep" / "diagnosis")
+    assert grace("report", "sweep", cwd=tmp_path).stdout == "report.html: 2 runs, 0 diagnoses\n"

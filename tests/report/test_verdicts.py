@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from grace.report.data import page_data
 from grace.report.estimates import VIEWS
 from grace.report.page import page
 from grace.report.read import Results, read_results
+from tests.report.packed import data_of
 
 RESULTS = Path(__file__).parents[2] / "results"
 ALONE = {"mse": "rul-only", "weighted_mse": "rul-only-weighted"}
@@ -27,9 +27,7 @@ def real() -> Results:
 @pytest.fixture(scope="module")
 def data(real: Results) -> Any:
     """What the page's script reads, out of the page itself."""
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page(real), re.DOTALL)
-    assert found is not None
-    return json.loads(found[1])
+    return data_of(page(real))
 
 
 def read_words(words: str) -> tuple[str, str, int | None]:

@@ -26,7 +26,7 @@ def test_the_files_that_ship_are_those_of_the_measurements(tmp_path: Path) -> No
     study.write(tmp_path / "cases.json")
     made, kept = (json.loads(path.read_text())["body"] for path in (tmp_path / "cases.json", FILE))
     assert made == kept
-    assert asdict(reduce.in_four_figures(study)) == asdict(Study.read())
+    assert asdict(reduce.in_brief(study)) == asdict(Study.read())
     assert all(FORMAT.is_current(path) for path in measurements.FOLDER.glob("*.json"))
 
 

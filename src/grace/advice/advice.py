@@ -9,12 +9,18 @@ from typing import Any
 
 from grace.advice.rule import Expected
 from grace.core.stats import HIGHER, LOWER, UNCLEAR, Estimate
+from grace.formats import Format
 from grace.html import Bar, card, code, intervals, said, table
 
 _WILD = 1000
 """Upper end of an interval, %, from which on it is not drawn: a lap or two say nothing of it."""
 ADD, ALONE, UNDECIDED = "add", "alone", "undecided"
 """Add a second task; train the first one alone; what was seen decides neither."""
+
+FORMAT = Format("advice", 1)
+"""A file of races (:class:`grace.advice.fleet_race.FleetRace`): what they are ``of``, their ``laps`` and ``labels``, and the
+seconds ``spent``; for readers the ``name`` of the data, the ``unit`` of RUL, how the ways stand (``standing``) and their
+``course``, which files of before do not have."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,10 @@ class Raced:
     seen: Estimate | None = None
     expected: Expected | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON values; changes are in per cent."""
+        return asdict(self) | {"seen": _seen(self.seen), "expected": _expected(self.expected)}
+
 
 @dataclass(frozen=True)
 class Advice:
@@ -89,9 +99,7 @@ class Advice:
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; changes are in per cent."""
         values = asdict(self) | {"command": list(self.command)}
-        values["raced"] = [
-            asdict(one) | {"seen": _seen(one.seen), "expected": _expected(one.expected)} for one in self.raced
-        ]
+        values["raced"] = [one.to_json() for one in self.raced]
         values["labels"] = [asdict(label) for label in self.labels]
         return values
 

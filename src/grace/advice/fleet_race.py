@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from grace.advice.advice import ADD, ALONE, UNDECIDED, Label, Raced
+from grace.advice.advice import ADD, ALONE, FORMAT, UNDECIDED, Label, Raced
 from grace.advice.race import Lap, estimate, lap_of
 from grace.advice.rule import Rule
 from grace.advice.standing import Laps, Standing
@@ -18,12 +18,10 @@ from grace.core.stats import Estimate
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.errors import GraceError
-from grace.formats import DamagedError, Format, checksum
+from grace.formats import DamagedError, checksum, rounded
 from grace.models.cnn_bilstm_attention import NARROW
 from grace.training.run import train
 
-FORMAT = Format("advice", 1)
-"""A file of races: what they are ``of``, their ``laps`` and ``labels``, and the seconds ``spent``."""
 KEPT = 2
 """Ways of RUL alone that run on after the first lap, beside the first, which changes are against."""
 UNLIKELY = 0.1
@@ -63,6 +61,7 @@ class FleetRace:
         labels: What is known of the labels.
         spent: Seconds so far, of all sessions.
         skipped: Ways of RUL alone that the budget has no time for.
+        course: How a second task stood after each of its laps, in the order in which they ran, and the seconds ``spent`` by then.
     """
 
     fleet: Fleet
@@ -74,6 +73,7 @@ class FleetRace:
     labels: tuple[Label, ...] = ()
     spent: float = 0.0
     skipped: set[Way] = field(default_factory=set)
+    course: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def some_suspended(self) -> bool:
@@ -138,6 +138,8 @@ class FleetRace:
         """Keep a lap."""
         way, number = entry
         self.laps.setdefault(way, {})[number] = lap
+        if way.tasks:
+            self.course.append(self._said(way, self.now) | {"spent": self.spent})
         self.save()
 
     def reference(self) -> Way | None:
@@ -190,7 +192,13 @@ class FleetRace:
         labels = [asdict(label) for label in self.labels]
         for label in labels:  # NaN is no JSON
             label["given_rul"] = None if math.isnan(label["given_rul"]) else label["given_rul"]
-        FORMAT.write(self.file, {"of": self._of, "laps": laps, "labels": labels, "spent": round(self.spent, 1)})
+        now = self.now
+        ran = [way for way in self.references if self.laps.get(way)]
+        standing = [self._said(way, now) for way in (*ran, *now.tasks)]
+        seen = {"name": self.fleet.name, "unit": self.conventions.unit} | rounded(
+            {"standing": standing, "course": self.course}
+        )
+        FORMAT.write(self.file, {"of": self._of, "laps": laps, "labels": labels, "spent": round(self.spent, 1)} | seen)
 
     def resume(self) -> None:
         """Go on from the file, where there is one.
@@ -209,7 +217,7 @@ class FleetRace:
         try:
             self.laps = {_way(key): _laps(laps) for key, laps in body["laps"].items()}
             self.labels = tuple(Label(**label | {"given_rul": _number(label["given_rul"])}) for label in body["labels"])
-            self.spent = float(body["spent"])
+            self.spent, self.course = float(body["spent"]), list(body.get("course", []))
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedError(self.file, f"{type(error).__name__} {error}") from None
 
@@ -228,6 +236,11 @@ class FleetRace:
     def _seen(self, way: Way, best: Way) -> Estimate | None:
         shared = sorted(self.laps.get(way, {}).keys() & self.laps.get(best, {}).keys()) if way != best else []
         return estimate(self.laps[way], self.laps[best], shared) if shared else None
+
+    def _said(self, way: Way, standing: Standing) -> dict[str, Any]:
+        """How a way stands as JSON values; a second task with the ``kind`` that the rule takes it for."""
+        row = self._row(way, standing).to_json()
+        return row | ({"kind": standing.kinds[standing.ways.index(way)].name} if way.tasks else {})
 
     def _row(self, way: Way, standing: Standing) -> Raced:
         laps, best = sorted(self.laps.get(way, {})), next(iter(standing.alone), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -15,10 +16,15 @@ REGIME = (
 )
 """Where the study's cases lie."""
 
+EDGES = {"study": STUDY.weak, "elsewhere": UNMEASURED.weak}
+"""Edges of rho by the study's rule: on the networks that it measured, and on others."""
+Verdicts = tuple[int, int, int]
+"""In how many cases a second task measurably lowered the test RMSE, raised it, and neither."""
+
 
 @dataclass(frozen=True)
 class Study:
-    """The study in four figures (``grace validity`` prints all of them)."""
+    """The study in a few figures (``grace validity --first`` prints all of them)."""
 
     cases: int
     families: int  # data sets and simulated fleets that they are cut from
@@ -28,6 +34,8 @@ class Study:
     networks: tuple[
         tuple[str, int], ...
     ]  # size and window of the networks that rho was measured on, and its edge found
+    # by name of an edge, what the second task did under GRACE in the cases with rho up to it, and in those above
+    sides: Mapping[str, tuple[Verdicts, Verdicts]]
 
     @staticmethod
     @cache
@@ -35,7 +43,28 @@ class Study:
         """The study that ships with this version."""
         values = json.loads(files("grace.alignment").joinpath("study.json").read_text(encoding="utf-8"))
         networks = tuple((size, window) for size, window in values["networks"])
-        return Study(values["cases"], values["families"], tuple(values["correlation"]), tuple(values["cost"]), networks)
+        sides = {name: (tuple(below), tuple(above)) for name, (below, above) in values["sides"].items()}
+        correlation, cost = (tuple(values[name]) for name in ("correlation", "cost"))
+        return Study(values["cases"], values["families"], correlation, cost, networks, sides)
+
+    def like(self, edge: str) -> tuple[str, str, str]:
+        """What the second task did in cases with rho up to an edge of :data:`EDGES`, in those above it, and in all: a sentence
+        each."""
+        below, above = self.sides[edge]
+        lower, higher, unclear = map(sum, zip(below, above, strict=True))
+        at = f"{EDGES[edge]:+.2f}"
+        return (
+            self._like(f"rho up to {at}", below),
+            self._like(f"rho above {at}", above),
+            self._like("any rho", (lower, higher, unclear)),
+        )
+
+    def _like(self, which: str, verdicts: Verdicts) -> str:
+        lower, higher, unclear = verdicts
+        return (
+            f"Of cases like yours ({which}: {sum(verdicts)} of the first study's {self.cases}) a second task under GRACE "
+            f"measurably lowered the test RMSE in {lower}, raised it in {higher}, and did neither in {unclear}."
+        )
 
     def elsewhere(self, size: object, window: object) -> str:
         """That the edge of rho and the study are of other networks; empty where they are of this one, or it has no size."""

@@ -9,6 +9,7 @@ import typer
 
 from grace.cli import work
 from grace.cli.options import RESULTS
+from grace.errors import GraceError
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -20,7 +21,13 @@ def _report(
     diagnosis: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of files that `grace diagnose --json` printed; by default diagnosis/ in RUNS, if there."
+            help="Folder of files that `grace diagnose --json` printed; by default diagnosis/ in RUNS or beside its records."
+        ),
+    ] = None,
+    advice: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of races (*.advice.json) of `grace advise`; by default advice/ in RUNS or beside its records."
         ),
     ] = None,
     figures: Annotated[Path | None, typer.Option(help="Also draw each panel here, as PNG and as SVG.")] = None,
@@ -33,15 +40,20 @@ def _report(
     \b
       grace report                                   from results/ to report.html
       grace report results -o explorer.html
+      grace report results/records                   the same: what lies beside the records is found
       grace report results --figures plots           PNG and SVG of each panel, for papers
       grace report my_runs --diagnosis my_diagnoses
     """
     work.bundling()
-    beside = runs / "diagnosis"
-    found = work.read_results(runs, diagnosis or (beside if beside.is_dir() else None))
-    work.write_text(output, work.page(found))
-    left = f", {len(found.left_out)} files left out (named on the page)" if found.left_out else ""
-    work.answer(f"{output}: {len(found.records)} runs, {len(found.diagnoses)} diagnoses{left}")
+    found = work.read_results(runs, diagnosis or work.beside(runs, "diagnosis"))
+    if advice is not None and not advice.is_dir():
+        raise GraceError(f"`--advice` should be a folder of races that `grace advise` kept. Found no folder {advice}.")
+    advised = work.advised(advice or work.beside(runs, "advice"))
+    work.write_text(output, work.page(found, advised))
+    races, lost = len(advised["races"]), len(found.left_out) + len(advised["left_out"])
+    raced = f", {races} race{'s' * (races > 1)}" if races else ""
+    left = f", {lost} files left out (named on the page)" if lost else ""
+    work.answer(f"{output}: {len(found.records)} runs, {len(found.diagnoses)} diagnoses{raced}{left}")
     if figures is not None:
         work.evidence(f"{figures}: {work.draw(found, figures)} figures")
     work.browse(output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from typing import Any
@@ -19,6 +19,7 @@ from grace.report.chart import CONFIG
 from grace.report.charts import REGIMES, specs
 from grace.report.differences import differences
 from grace.report.estimates import ADJUSTMENT, Point
+from grace.report.fleets import fleets
 from grace.report.frontier import frontier
 from grace.report.marks import Mark
 from grace.report.read import Diagnosed, Results, columns_of
@@ -28,7 +29,7 @@ Row = dict[str, Any]
 DIGITS = {"rmse": 2, "score": 0}
 
 
-def page_data(found: Results) -> Row:
+def page_data(found: Results, evidence: Mapping[str, Any] | None = None) -> Row:
     """What a page holds."""
     every = Point.every(found.records)
     datasets = sorted({r.spec["dataset"] for r in found.records} | {d.dataset for d in found.diagnoses})
@@ -51,7 +52,12 @@ def page_data(found: Results) -> Row:
         "diagnoses": [_diagnosis_row(d) for d in found.diagnoses],
         "ways": [_way_row(way) for way in ways(found.few_failures)],
         "decision": rules.exported(),
-        "left_out": [{"name": name, "reason": reason} for name, reason in found.left_out],
+        "evidence": evidence,
+        "fleets": fleets(found.records, found.histories),
+        "left_out": [
+            {"name": name, "reason": reason}
+            for name, reason in (*found.left_out, *(evidence or {}).get("left_out", ()))
+        ],
         "regimes": REGIMES,
         "config": CONFIG,
         "specs": specs(known),

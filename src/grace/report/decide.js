@@ -10,10 +10,13 @@ function general(value) { // Python's .4g
   return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
 }
 
-function refusal(e) {
+function refusal(e, prescribes) { // of what the rule asks: the study's asks for rho alone
   if (!(-1 <= e.low && e.low <= e.rho && e.rho <= e.high && e.high <= 1)) {
     return "The values should hold −1 ≤ lower end ≤ rho ≤ upper end ≤ 1.";
   }
+  if (!(e.tasks >= 1 && e.inits >= 0)) return "There should be one task or more, and 0 initialisations or more.";
+  if (!prescribes) return "";
+  if (!(e.conditions >= 1)) return "There should be one operating condition or more.";
   if (!(e.ratio >= 1)) return "The gradient ratio should be at least 1 (largest over smallest norm).";
   if (!(e.near_failure_share >= 0 && e.near_failure_share <= 1)) return "The share near failure should be between 0 and 100 %.";
   return "";

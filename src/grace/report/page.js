@@ -1,6 +1,13 @@
 // The page: one state, one function a panel that draws it. Names come from files, so they are set as text, never as markup.
 const $ = id => document.getElementById(id);
-const data = JSON.parse($("data").textContent);
+
+async function unpacked(text) { // base64 of zlib's stream of JSON, see page.py
+  const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
+}
+
+const data = await unpacked($("data").textContent);
+globalThis.graceData = data; // for the console
 const state = {
   shown: new Set(data.datasets), whose: "ours", protocol: "honest", labels: "capped", seeds: false,
   comparison: "differences", reference: "", // none: what is advised on each data set
@@ -79,9 +86,17 @@ function shownPoints(dataset) {
   return byOrder([...(state.whose === "published" ? [] : ours(dataset)), ...(state.whose === "ours" ? [] : theirs(dataset))]);
 }
 
+const MOST_SEEDS = 200; // dots of a card; more are a cloud that nobody can read, and slow: those of the chosen method then
+
+function runsWithFigures(dataset) {
+  return data.runs.filter(run => run.dataset === dataset && run.figures[viewName()]);
+}
+
 function seedPoints(dataset) {
   if (!state.seeds || state.whose === "published") return [];
-  return data.runs.filter(run => run.dataset === dataset && run.figures[viewName()]).map(run => {
+  const every = runsWithFigures(dataset);
+  const runs = every.length > MOST_SEEDS ? every.filter(run => run.method === state.method) : every;
+  return runs.map(run => {
     const [rmse, score] = run.figures[viewName()];
     return { method: run.method, title: data.methods[run.method].title, seed: run.seed, rmse, score };
   });
@@ -283,6 +298,7 @@ panels.push(() => {
     state.protocol === "source" ? "Best epoch chosen on the test set, as the source does: optimistic, and its labels are capped." : "",
     absolute && state.whose !== "ours" && state.protocol === "honest" ? "The published figures were chosen on the test set; ours here were not." : "",
     absolute && state.whose !== "ours" && viewName() === "honest-uncapped" ? "The source does not say that its labels are uncapped." : "",
+    absolute && state.seeds && data.datasets.some(dataset => runsWithFigures(dataset).length > MOST_SEEDS) ? "Each seed is shown of the chosen method." : "",
   ].filter(Boolean).join(" ");
   $("caution").hidden = !words;
   $("caution").textContent = words;

@@ -53,10 +53,13 @@ function fill(index) {
     const value = state.evidence[input.name];
     input.value = input.name === "near_failure_share" ? Number((100 * value).toFixed(2)) : value;
   }
+  keepSpan();
   render();
 }
 
-function typed() { // own values: of no data set
+function typed(input) { // own values: of no data set
+  if (input.name === "rho") moveBounds();
+  else if (["low", "high"].includes(input.name)) keepSpan();
   const fields = Object.fromEntries([...$("wizard").querySelectorAll("input[type=number]")].map(i => [i.name, i.valueAsNumber]));
   const recipe = $("wizard").elements.recipe.value;
   state.evidence = {
@@ -105,15 +108,18 @@ function whatTrainingShowed(found) {
 
 panels.push(() => {
   bandLegend();
-  const wrong = refusal(state.evidence);
+  const { prescribes } = data.decision.rules[state.rule].thresholds;
+  const wrong = refusal(state.evidence, prescribes);
   $("refused").hidden = !wrong;
   $("refused").textContent = wrong;
   $("filled").value = state.diagnosis;
-  if (wrong) return;
+  for (const node of document.querySelectorAll("#diagnosis .source")) node.hidden = !prescribes;
+  if (wrong) { clearAnswer(); return; }
   const found = decide(state.evidence, chosenRule(), data.decision);
   const title = data.decision.methods[found.method];
-  $("path").replaceChildren(...found.answers.map(answerItem));
+  $("path").replaceChildren(...(prescribes ? found.answers : []).map(answerItem));
   const reads = found.method === "compare"; // a rule that prescribes nothing says what the labels follow
+  $("like").textContent = reads ? casesLike(found) : "";
   const undecided = reads ? "Undecided what the labels follow. " : "Undecided; at the mean: ";
   $("prescription").textContent = (found.decided ? (reads ? `${found.answers[1].reason}. ` : "") : undecided) + title;
   const strength = found.strength && `A recommendation that ${found.strength === "strong" ? "is strong" : "may still help"}.`;
@@ -224,7 +230,7 @@ function beginPanels() {
   state.evidence = { rho: 0.1, low: 0.02, high: 0.18, inits: 8, ratio: 500, near_failure_share: 0.15, conditions: 1, tasks: 2, recipe: "joint", reliable: true };
   fill(state.diagnosis);
   $("filled").addEventListener("change", () => fill(Number($("filled").value)));
-  $("wizard").addEventListener("input", event => { if (event.target.name && event.target.name !== "rule") typed(); });
+  $("wizard").addEventListener("input", event => { if (event.target.name && event.target.name !== "rule") typed(event.target); });
   $("wizard").addEventListener("change", event => {
     if (event.target.name === "rule") { state.rule = event.target.value; render(); }
   });

@@ -16,11 +16,14 @@ from grace.bench.ways import way_of
 from grace.errors import GraceError
 from grace.formats import MALFORMED, json_object
 from grace.report.estimates import VIEWS, figures
+from grace.report.histories import history_of, paths
 from grace.training.record import DONE, Record, task_line
 
 T = TypeVar("T")
 FEW_FAILURES = "few-failures"
 """Folder beside the records of a sweep, with those that :mod:`grace.bench.ways` compares."""
+PREDICTIONS = "predictions"
+"""Folder beside them with files of ``grace predict --every``."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,14 @@ class Results:
     # files that are damaged, of another version or of a run that failed, each with the reason
     left_out: tuple[tuple[str, str], ...] = ()
     few_failures: tuple[Record, ...] = ()  # sound records of fleets with few failures, compared by way
+    # predictions at inspections, a file each, see histories.py
+    histories: tuple[dict[str, Any], ...] = ()
+
+
+def beside(runs: Path, name: str) -> Path | None:
+    """The folder ``name`` of a sweep: in the folder of the sweep, or beside that of its records where that one is named."""
+    homes = [runs] if (runs / "records").is_dir() else [runs, runs.resolve().parent]
+    return next((home / name for home in homes if (home / name).is_dir()), None)
 
 
 def read_results(runs: Path, diagnosis: Path | None = None) -> Results:
@@ -71,8 +82,10 @@ def read_results(runs: Path, diagnosis: Path | None = None) -> Results:
     files = [] if diagnosis is None else sorted(diagnosis.glob("*.json"))
     found = sorted(_sound(files, _diagnosed, left), key=lambda d: (d.dataset, list(RECIPES).index(d.evidence.recipe)))
     records.sort(key=lambda r: (r.spec["dataset"], r.spec["method"], r.spec["seed"]))  # not by their ids
-    few = tuple(_sound(sorted((runs / FEW_FAILURES).glob("*.json")), _of_few_failures, left))
-    return Results(tuple(records), tuple(found), tuple(left), few)
+    fleets = beside(runs, FEW_FAILURES)
+    few = tuple(_sound(sorted(fleets.glob("*.json")) if fleets else (), _of_few_failures, left))
+    seen = tuple(_sound(paths(beside(runs, PREDICTIONS)), history_of, left))
+    return Results(tuple(records), tuple(found), tuple(left), few, seen)
 
 
 def _sound(paths: Iterable[Path], read: Callable[[Path], T], left: list[tuple[str, str]]) -> Iterable[T]:

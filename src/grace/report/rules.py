@@ -8,7 +8,7 @@ from typing import Any
 
 from grace.alignment.decide import MAX_INITS, RULES, UNMEASURED, Evidence, Thresholds, decide
 from grace.alignment.recipes import RECIPES
-from grace.alignment.study import Study
+from grace.alignment.study import EDGES, Study
 from grace.controllers.titles import BASELINES, TITLES
 
 METHODS = {name: title for name, title in TITLES.items() if name not in BASELINES} | {
@@ -32,6 +32,7 @@ def exported() -> dict[str, Any]:
         "recipes": list(RECIPES),
         "most_inits": MAX_INITS,
         "study": Study.read().words,
+        "like": {edge: Study.read().like(edge) for edge in EDGES},
         "unreliable": decide(Evidence(0, 0, 0, 1, 0, 1, reliable=False), RULES["source"]).next_step,
     }
 

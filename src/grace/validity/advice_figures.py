@@ -24,13 +24,14 @@ def rows(study: AdviceStudy) -> list[dict[str, Any]]:
             continue
         ends = {"low": one.effect.low, "high": one.effect.high, "effect": one.effect.mean, "expected": expected.mean}
         inside = {name: round(max(min(per_cent(value), EDGE), -EDGE), 2) for name, value in ends.items()}
-        found.append({"case": f"{one.world} {one.label}", "came to": LEGEND[one.word]} | inside)
+        of = {"case": f"{one.world} {one.label}", "kind": one.taken_for, "failures": one.failures}
+        found.append(of | {"came to": one.word} | inside)
     return found
 
 
 def picture(study: AdviceStudy) -> Spec:
     """Expected against effect; on the diagonal what was expected came true."""
-    values = rows(study)
+    values = [row | {"came to": LEGEND[row["came to"]]} for row in rows(study)]
     x, y = _axis("expected", "expected after short trainings"), _axis("effect", "found by the full comparison")
     names = [word for word in COLOURS if any(row["came to"] == LEGEND[word] for row in values)]
     scale = {"domain": [LEGEND[name] for name in names], "range": [COLOURS[name] for name in names]}

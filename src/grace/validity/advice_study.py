@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from grace.advice.rule import Expected
+from grace.advice.rule import CLASS, Expected, kind_of
 from grace.core.stats import Estimate
+from grace.data.tasks import FUTURE, REGRESSION
 from grace.formats import Body, Format, built
 
 FORMAT = Format("study of advice", 1)
@@ -81,6 +82,11 @@ class Outcome:
         """Of the label: what was measured, inspections of health, noisy ones, and what says nothing of RUL or is no label."""
         return KIND_OF.get(self.label, "measured")
 
+    @property
+    def taken_for(self) -> str:
+        """Name of the kind that the rule takes such a second task for."""
+        return kind_of(REGRESSION if self.label in NUMBERS else CLASS, self.label, self.suspended).name
+
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Outcome:
         """From its JSON values."""
@@ -94,6 +100,8 @@ class Outcome:
         return cls(**given)
 
 
+NUMBERS = ("soh", "pressure", "temperature", "solid", "pending", "wear", FUTURE)
+"""Second labels that are numbers; the others are classes."""
 KIND_OF = {
     "health": "inspections", "noisy30": "inspections, noisy", "noisy70": "inspections, noisy", "random": "random",
     "unit": "identity", "condition": "condition", "future_sensors": "future sensors",

@@ -87,6 +87,7 @@ from grace.report.figures import draw as draw
 from grace.report.library import bundling as bundling
 from grace.report.page import page as page
 from grace.report.read import FEW_FAILURES as FEW_FAILURES
+from grace.report.read import beside as beside
 from grace.report.read import read_results as read_results
 from grace.survival.replacement import Costs as Costs
 from grace.training.baselines import baseline_errors as baseline_errors
@@ -105,3 +106,4 @@ from grace.training.schedule import Schedule as Schedule
 from grace.training.spec import RunSpec as RunSpec
 from grace.training.survival_baselines import baseline_curves as baseline_curves
 from grace.training.survival_baselines import baseline_scores as baseline_scores
+from grace.validity.evidence import evidence as advised
