@@ -54,7 +54,9 @@ def _stages(folder: Path, pilot: bool) -> Iterator[list[records.Job]]:
         cases = [case for case in cases if case.world in worlds]
         yield list(records.jobs(cases, PILOT_DRAWS, lambda case: sys.maxsize))
         return
-    yield list(records.jobs(cases, range(records.RACED)))  # with what is known beforehand, so that predictors come early
+    yield list(
+        records.jobs(cases, range(records.RACED))
+    )  # with what is known beforehand, so that predictors come early
     yield list(records.look_jobs(cases))
     yield list(records.jobs(cases, range(records.RACED, LEAST)))
     rows = records.load(folder)

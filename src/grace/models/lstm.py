@@ -94,7 +94,9 @@ class _Layer(torch.autograd.Function):
             gates = (x.reshape(count, cycles * batch, -1) @ w_in.mT).view(count, cycles, batch, 4 * size)
             wide = torch.float32 if x.dtype in (torch.bfloat16, torch.float16) else x.dtype
             hidden = torch.empty(count, cycles, batch, size, dtype=x.dtype, device=x.device)
-            cells = [torch.zeros(count, batch, size, dtype=wide, device=x.device)]  # the state before each cycle, and the last
+            cells = [
+                torch.zeros(count, batch, size, dtype=wide, device=x.device)
+            ]  # the state before each cycle, and the last
             squashed: list[Tensor] = []
             for t in range(cycles):
                 if t:

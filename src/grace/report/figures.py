@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from grace.alignment.decide import STUDY, UNMEASURED
 from grace.files import replacing, write_text
 from grace.report.chart import Spec, filled, svg
-from grace.report.charts import specs
+from grace.report.charts import EPOCHS, specs
+from grace.report.cost import LEAST, PRICES, WORSE, costs
 from grace.report.data import page_data
 from grace.report.marks import Mark
 from grace.report.read import Results
@@ -31,7 +35,8 @@ def draw(found: Results, folder: Path) -> int:
     drawn = 0
     for number, (dataset, name) in enumerate(zip(data["datasets"], names, strict=True)):
         earlier = names[:number].count(name)
-        for panel, spec in _panels(data, charts, dataset).items():
+        panels = _panels(data, charts, dataset) | _cost(found, marks, charts["cost"], dataset)
+        for panel, spec in panels.items():
             _write(spec, folder / f"{panel}-{name}{f'-{earlier}' if earlier else ''}")
             drawn += 1
     return drawn
@@ -46,6 +51,7 @@ def _panels(data: Row, charts: Mapping[str, Spec], dataset: str) -> dict[str, Sp
     """What there is to draw of a data set, by panel."""
     order = list(data["methods"])
     points = [p for p in data["points"] if p["dataset"] == dataset and p["view"] == "honest"]
+    points = [p | data["methods"][p["method"]] | {"whose": "ours"} for p in points]
     points.sort(key=lambda p: order.index(p["method"]))
     alone = [p for p in points if "alone" in p]
     diagnoses = [d for d in data["diagnoses"] if d["dataset"] == dataset]
@@ -55,8 +61,6 @@ def _panels(data: Row, charts: Mapping[str, Spec], dataset: str) -> dict[str, Sp
     if points:
         title = {"text": dataset, "subtitle": _engine_error(points)}
         found["pareto"] = filled(charts["pareto"], {"points": points, "seeds": []}, title)
-        ends = [p | {"w": w, "j": p["share"][w]} for p in points for w in (0, 1)]  # of the straight line J(w)
-        found["cost"] = filled(charts["cost"], {"lines": ends}, dataset)
     if diagnoses:
         found["rho"] = filled(charts["rho"], {"rho": diagnoses, **_bands(diagnoses)}, dataset)
     if alone:
@@ -65,11 +69,32 @@ def _panels(data: Row, charts: Mapping[str, Spec], dataset: str) -> dict[str, Sp
     if run is not None:
         heading = f"{dataset}, {data['methods'][run['method']]['title']}, seed {run['seed']}"
         engines = _engines(run, data["engines"][run["engines"]])
-        epochs = [filled(charts[n], {"epochs": rows}, "", SMALL) for n, rows in _epochs(run)]
+        epochs = [filled(charts[EPOCHS[n][1]], {"epochs": rows}, EPOCHS[n][0], SMALL) for n, rows in _epochs(run)]
         if epochs:  # a baseline has none
             found["run"] = _beside(epochs, heading, run)
         found["engines"] = _beside([filled(charts[n], engines, "") for n in ("predicted", "errors")], heading, run)
     return found
+
+
+def _cost(found: Results, marks: Mapping[str, Mark], chart: Spec, dataset: str) -> dict[str, Spec]:
+    """The cost of every method minus the least, where a cycle late costs ten times a cycle early."""
+    place = PRICES.tolist().index(10)
+    of = {method: cost for (name, method), cost in costs(found.records).items() if name == dataset}
+    rows, ends = [], [0.0]
+    for method, cost in of.items():
+        mean, half = cost.difference(place), float(np.nan_to_num(cost.half[place]))
+        verdict = {LEAST: "reference", WORSE: "higher"}.get(cost.standing[place], "unclear")
+        if not math.isnan(mean):
+            row = {"title": marks[method].title, "verdict": verdict, "mean": mean}
+            rows.append(row | {"low": mean - half, "high": mean + half})
+            ends += [mean - half, mean + half]
+    title = {
+        "text": dataset,
+        "subtitle": "a cycle late costs 10 times a cycle early; red: measurably worse than the least",
+    }
+    margin = 0.04 * (max(ends) - min(ends)) or 1
+    scale = {"least": min(ends) - margin, "most": max(ends) + margin}
+    return {"cost": filled(chart, {"differences": rows}, title, params=scale)} if rows else {}
 
 
 def _engine_error(points: Sequence[Row]) -> list[str]:

@@ -4,7 +4,7 @@ const data = JSON.parse($("data").textContent);
 const state = {
   shown: new Set(data.datasets), whose: "ours", protocol: "honest", labels: "capped", seeds: false,
   comparison: "differences", reference: "", // none: what is advised on each data set
-  method: "", w: 0.91, rule: "study", diagnosis: data.diagnoses.length ? 0 : -1, evidence: null, run: 0, engine: -1,
+  method: "", price: data.prices.indexOf(10), rule: "study", diagnosis: data.diagnoses.length ? 0 : -1, evidence: null, run: 0, engine: -1,
   drawing: true, stale: false, // true until everything is set up
 };
 const panels = [];
@@ -69,6 +69,14 @@ function cards(where, has, fill) {
   });
 }
 
+// what all rows of points have in common is said once, here
+for (const [whose, rows] of Object.entries({ ours: data.points, published: data.published })) {
+  for (const row of rows) {
+    Object.assign(row, data.methods[row.method], { whose, score_words: row.score_interval });
+    row.rmse_words = row.engines ? `${row.rmse_interval}, SE over engines ${row.engines}` : row.rmse_interval;
+  }
+}
+
 const viewName = () => state.protocol === "source" ? "source" : state.labels === "capped" ? "honest" : "honest-uncapped";
 const ours = (dataset, view = viewName()) => data.points.filter(p => p.dataset === dataset && p.view === view);
 const theirs = dataset => data.published.filter(p => p.dataset === dataset);
@@ -83,7 +91,7 @@ function seedPoints(dataset) {
   if (!state.seeds || state.whose === "published") return [];
   return data.runs.filter(run => run.dataset === dataset && run.figures[viewName()]).map(run => {
     const [rmse, score] = run.figures[viewName()];
-    return { method: run.method, title: data.methods[run.method].title, seed: run.seed, rmse, score };
+    return { method: run.method, ...data.methods[run.method], seed: run.seed, rmse, score };
   });
 }
 
@@ -95,27 +103,18 @@ function choose(method, dataset) {
 
 function differences(dataset) {
   const title = inline(data.methods[state.method].title);
-  const lines = [];
-  if (state.comparison === "differences") return differencesTo(dataset, title);
-  const row = ours(dataset).find(p => p.method === state.method);
+  const lines = state.comparison === "differences" || state.whose !== "published" ? differencesTo(dataset, title) : [];
   const published = theirs(dataset).find(p => p.method === state.method);
-  const reference = theirs(dataset).find(p => p.method === "baseline");
-  if (state.whose !== "published") {
-    if (row) lines.push(`${title}: RMSE ${row.rmse_words}; NASA score ${row.score_words}.`);
-    lines.push(!row ? `No run of ${title} here that holds these figures.`
-      : row.to_baseline ? `${title} to Baseline: ${row.to_baseline.join("; ")}.`
-        : state.method === "baseline" ? "Baseline, which the others are compared with." : `${title}: no seed in common with Baseline.`);
+  const other = theirs(dataset).find(p => p.method === reference(dataset));
+  if (state.comparison === "tradeoff" && state.whose !== "ours") {
+    lines.push(!published ? `Nothing published of ${title} here.` : `Published: ${title} RMSE ${published.rmse_words}, score ${published.score_words}`
+      + (other && other !== published ? `; ${inline(other.title)} RMSE ${other.rmse_words}, score ${other.score_words}.` : "."));
   }
-  if (state.whose !== "ours" && published) {
-    const words = !reference || published === reference ? ""
-      : ` to Baseline's ${reference.rmse_words} and ${reference.score_words}, of unknown noise`;
-    lines.push(`Published: ${title} RMSE ${published.rmse_words}, score ${published.score_words}${words}.`);
-  }
-  return lines.length ? lines : [`Nothing published of ${title} here that holds both figures.`];
+  return lines;
 }
 
 const answer = dataset => data.answers.find(found => found.dataset === dataset);
-const reference = dataset => state.reference || answer(dataset)?.method || "baseline";
+const reference = dataset => state.reference || (state.comparison === "tradeoff" ? "baseline" : answer(dataset)?.method) || "baseline";
 const FIGURES = { rmse: 2, score: 0 };
 
 // Paired differences of a data set to its reference, of one figure: the reference itself is a row at 0.
@@ -145,8 +144,8 @@ function intervalOf({ mean, low, high }, digits) {
   return low === undefined ? text(mean) : `${text(mean)} [${text(low)}, ${text(high)}]`;
 }
 
-function scaleOf(figure) { // one for all data sets that are shown, with 0 in it
-  const ends = data.datasets.filter(dataset => state.shown.has(dataset)).flatMap(dataset => paired(dataset, figure))
+function scaleOf(rowsOf) { // one for all data sets that are shown, with 0 in it
+  const ends = data.datasets.filter(dataset => state.shown.has(dataset)).flatMap(rowsOf)
     .flatMap(row => [row.mean, row.low ?? row.mean, row.high ?? row.mean]);
   const [least, most] = [Math.min(0, ...ends), Math.max(0, ...ends)];
   const margin = 0.04 * (most - least || 1);
@@ -189,15 +188,23 @@ function methodTable(card, dataset, index) {
   };
 }
 
+const TOLD = { lower: "measurably lower", higher: "measurably higher", unclear: "no measurable difference" };
+
+function told({ low, high, verdict }) { // adjusted; what its own interval alone would say is not kept back
+  const own = low > 0 || high < 0;
+  return verdict === "unclear" && own ? "not measurable after Benjamini-Hochberg, though its own interval leaves out 0"
+    : verdict === "unclear" && low === undefined ? "one seed tells nothing of the noise" : TOLD[verdict];
+}
+
 function differencesTo(dataset, title) { // the chosen method against the reference, in words
   const to = inline(data.methods[reference(dataset)]?.title ?? "none");
   const row = ours(dataset).find(p => p.method === state.method);
   if (!row) return [`No run of ${title} here that holds these figures.`];
-  if (state.method === reference(dataset)) return [`${title} is the reference here: RMSE ${row.rmse_words}; NASA score ${row.score_words}.`];
+  const own = `RMSE ${row.rmse_words}; NASA score ${row.score_words}.`;
+  if (state.method === reference(dataset)) return [`${title} is the reference here: ${own}`];
   const [rmse, score] = Object.keys(FIGURES).map(figure => paired(dataset, figure).find(one => one.method === state.method));
-  if (!rmse) return [`${title}: no seed in common with ${to}.`];
-  const told = { lower: "measurably lower", higher: "measurably higher", unclear: "no measurable difference" };
-  return [`${title} minus ${to}: RMSE ${rmse.words} cycles (${told[rmse.verdict]}); NASA score ${score.words} (${told[score.verdict]}); ${rmse.n} seeds.`];
+  if (!rmse) return [`${title}: ${own} No seed in common with ${to}.`];
+  return [`${title} minus ${to}: RMSE ${rmse.words} cycles (${told(rmse)}); NASA score ${score.words} (${told(score)}); ${rmse.n} seeds.`, `${title}: ${own}`];
 }
 
 const trained = dataset => data.points.some(point => point.dataset === dataset);
@@ -219,7 +226,7 @@ cards("pareto-cards", trained, (card, dataset, index) => {
     if (compared) {
       await Promise.all(hosts.map(([figure, one]) => draw(one, `${figure}_differences`,
         `${dataset}: ${figure} of each method minus that of ${inline(data.methods[reference(dataset)]?.title ?? "none")}; the list below holds the same figures`,
-        { differences: paired(dataset, figure) }, { selected: state.method, ...scaleOf(figure) }, datum => datum.method && choose(datum.method, dataset))));
+        { differences: paired(dataset, figure) }, { selected: state.method, ...scaleOf(one => paired(one, figure)) }, datum => datum.method && choose(datum.method, dataset))));
       return;
     }
     const rows = { points: shownPoints(dataset), seeds: seedPoints(dataset) };
@@ -228,52 +235,62 @@ cards("pareto-cards", trained, (card, dataset, index) => {
   };
 });
 
-// J(w): both figures on a scale from 0 (least of the data set's methods) to 1 (largest).
-const J = (row, w) => w * row.share[1] + (1 - w) * row.share[0];
+// The cost at the slider's price of a cycle late, as grace.report.cost has computed it at each of its positions.
+const GROUPS = { "tied best": "1=", worse: "<", "too few seeds in common": "?" };
+const costs = dataset => data.costs[viewName()]?.[dataset] ?? {};
+const standing = cost => (cost.marks ??= cost.standing.split(",").map(run => run[0].repeat(run.slice(1))).join(""))[state.price];
+const money = value => value.toFixed(data.prices[state.price] < data.many ? 2 : 0);
 
-// How a row stands at w, as grace.report.standing has computed it; what is not named here is the first, or told from it.
-const MARKS = {
-  "?": ["≈", "one seed in common with the first, or none: it cannot be told from it"],
-  "=": ["≈", "cannot be told from the first"],
-  "~": ["(≈)", "told from the first by its own interval, but not after Benjamini-Hochberg"],
-};
-const standing = new Map(data.points.map(row => [row, row.standing.split(",").map(run => run[0].repeat(run.slice(1))).join("")]));
-const stands = row => standing.get(row)[Math.round(100 * state.w)];
+function costRows(dataset) {
+  const of = costs(dataset), price = data.prices[state.price];
+  const at = ([early, late]) => early + price * late;
+  return Object.keys(data.methods).filter(method => of[method]).map(method => {
+    const [, ...line] = of[method].lines.findLast(([place]) => place <= state.price);
+    const [half, mark] = [of[method].half[state.price], standing(of[method])];
+    const mean = line[0] === null ? null : at(line);
+    const ends = half === null || mark === "1" ? {} : { low: mean - half, high: mean + half };
+    const verdict = { 1: "reference", "<": "higher" }[mark] ?? "unclear";
+    const words = mark === "1" ? "the least" : mean === null ? "no seed in common" : intervalOf({ mean, ...ends }, price < data.many ? 2 : 0);
+    return { method, title: data.methods[method].title, mean, ...ends, mark, verdict, words, cost: at(of[method].cycles) };
+  }).sort((a, b) => a.cost - b.cost);
+}
+
+function costTable(dataset, rows) {
+  const head = make("tr", {}, ...["method", "cost an engine", "minus the least [95\u00a0%]"].map(text => make("th", { scope: "col", textContent: text })));
+  const bodies = Object.entries(GROUPS).map(([words, marks]) => [words, rows.filter(row => marks.includes(row.mark))]).filter(([, some]) => some.length);
+  return make("table", {}, make("thead", {}, head), ...bodies.map(([words, some]) => make("tbody", {},
+    make("tr", {}, make("th", { scope: "rowgroup", colSpan: 3, className: "group", textContent: `${words} (${some.length})` })),
+    ...some.map(row => make("tr", { className: row.method === state.method ? "chosen" : "" },
+      make("td", {}, make("span", { className: "who" }, swatch(row.method), name(row.title))), make("td", { textContent: money(row.cost) }),
+      make("td", { textContent: row.words.replace(", ", ",\u00a0"), className: row.verdict }))))));
+}
 
 cards("cost-cards", trained, (card, dataset) => {
   const host = make("div", { className: "chart" });
-  const list = make("ol", { className: "ranking" });
-  card.append(host, list);
+  const list = make("div", { className: "scroll" });
+  const none = make("p", { className: "note", textContent: "The records keep no predictions of the epoch that the test set chose." });
+  card.append(host, list, none);
   return async () => {
-    const ranked = byOrder(ours(dataset)).sort((a, b) => J(a, state.w) - J(b, state.w));
-    list.replaceChildren(...ranked.map(row => {
-      const bar = make("span", { className: "bar" }, make("span"));
-      bar.firstChild.style.inlineSize = `${100 * J(row, state.w)}%`;
-      bar.firstChild.style.background = data.methods[row.method].colour;
-      const [tie, title] = MARKS[stands(row)] ?? ["", ""];
-      const item = make("li", {}, swatch(row.method), name(row.title), bar,
-        make("span", { className: "tie", textContent: tie, title }),
-        make("span", { className: "figure", textContent: J(row, state.w).toFixed(2) }));
-      item.classList.toggle("chosen", row.method === state.method);
-      return item;
-    }));
-    const lines = ranked.flatMap(row => [0, 1].map(w => ({ method: row.method, title: row.title, w, j: J(row, w) })));
-    await draw(host, "cost", `${dataset}: J of each method against w; the list below ranks them at the chosen w`, { lines },
-      { w: state.w, selected: state.method });
+    const rows = costRows(dataset);
+    list.replaceChildren(costTable(dataset, rows));
+    for (const node of [host, list]) node.hidden = !rows.length;
+    none.hidden = rows.length > 0;
+    if (rows.length) await draw(host, "cost", `${dataset}: cost of each method minus the least; the list below holds the same figures`,
+      { differences: rows.filter(row => row.mean !== null) }, { selected: state.method, ...scaleOf(costRows) }, datum => datum.method && choose(datum.method, dataset));
   };
 });
 
 panels.push(() => {
-  const ratio = state.w / (1 - state.w);
-  $("w").value = state.w;
-  $("w").setAttribute("aria-valuetext", `${state.w}`);
-  $("w-words").textContent = state.w === 1 ? "w = 1: only late failures cost." : state.w === 0 ? "w = 0: the score does not count."
-    : `w = ${state.w.toFixed(2)}: a late failure costs ${ratio < 10 ? ratio.toFixed(1) : Math.round(ratio)} times an early one.`;
-  const marks = data.points.filter(p => p.view === viewName()).map(stands);
-  const [own, left] = ["~<", "<"].map(kind => marks.filter(mark => kind.includes(mark)).length);
-  $("tie-words").textContent = `${marks.filter(mark => "=~<".includes(mark)).length} differences to the first looked at, all data sets: ${own} beyond noise, `
-    + `${left} after Benjamini-Hochberg at 5\u00a0%.`;
-  for (const button of $("regimes").children) button.setAttribute("aria-pressed", Number(button.value) === state.w);
+  const price = data.prices[state.price];
+  const times = price < 1 ? `A cycle early costs ${(1 / price).toPrecision(2)} times a cycle late.` : price === 1 ? "A cycle late costs as much as a cycle early."
+    : `A cycle late costs ${price} times a cycle early.`;
+  $("price").value = state.price;
+  $("price").setAttribute("aria-valuetext", times);
+  $("price-words").textContent = times;
+  const marks = Object.keys(data.costs[viewName()] ?? {}).flatMap(dataset => costRows(dataset).map(row => row.mark));
+  $("tie-words").textContent = `${marks.filter(mark => "=<".includes(mark)).length} differences to the least looked at, all data sets: `
+    + `${marks.filter(mark => mark === "<").length} measurably worse after Benjamini-Hochberg at 5\u00a0%.`;
+  for (const button of $("prices").children) button.setAttribute("aria-pressed", Number(button.value) === state.price);
   const uncapped = state.protocol === "source";
   for (const input of $("labels").querySelectorAll("input")) input.disabled = uncapped;
   const absolute = state.comparison === "tradeoff";
@@ -325,9 +342,11 @@ function begin() {
   $("left-out").querySelector("ul").append(...data.left_out.map(item => make("li", {}, name(item.name), ": ", name(item.reason))));
   $("datasets").append(...data.datasets.map(dataset =>
     make("label", {}, make("input", { type: "checkbox", name: "dataset", value: dataset, checked: true }), " ", name(dataset))));
-  $("regimes").append(...Object.entries(data.regimes).map(([label, w]) =>
-    make("button", { type: "button", value: w, textContent: `${label} ${w}`, onclick: () => { state.w = w; render(); } })));
-  $("w").addEventListener("input", () => { state.w = Number($("w").value); render(); });
+  const toPrice = place => { state.price = place; render(); };
+  $("prices").append(...[1, 3, 10, 30, 100].map(price => [data.prices.indexOf(price), price]).map(([place, price]) =>
+    make("button", { type: "button", value: place, textContent: price === 1 ? "the same" : `${price} times`, onclick: () => toPrice(place) })));
+  $("price").max = data.prices.length - 1;
+  $("price").addEventListener("input", () => toPrice(Number($("price").value)));
   $("views").addEventListener("change", () => {
     const form = new FormData($("views"));
     Object.assign(state, { whose: form.get("whose"), protocol: form.get("protocol"), seeds: form.has("seeds") });

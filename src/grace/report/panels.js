@@ -191,16 +191,17 @@ function runPanel() {
   return rows;
 }
 
-function epochCard(chart) {
+function epochCard(name) {
+  const [title, chart] = data.epochs[name];
   const host = make("div", { className: "chart" });
-  const card = make("article", { className: "card" }, host);
+  const card = make("article", { className: "card" }, make("h4", { textContent: title }), host);
   $("epoch-cards").append(card);
   return async () => {
     const run = data.runs[state.run];
-    const rows = EPOCHS[chart](run).filter(row => row.value > 0 || chart === "cosine" || chart === "weights");
+    const rows = EPOCHS[name](run).filter(row => row.value > 0 || chart !== "epochs_log");
     card.hidden = !rows.length;
     const signals = { kept: run.best, colour: data.methods[run.method].colour };
-    if (rows.length) await draw(host, chart, data.specs[chart].description, { epochs: rows }, signals);
+    if (rows.length) await draw(host, chart, `${title} over the epochs of the run`, { epochs: rows }, signals);
   };
 }
 
