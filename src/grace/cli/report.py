@@ -23,7 +23,9 @@ def _report(
             help="Folder of files that `grace diagnose --json` printed; by default diagnosis/ in RUNS, if there."
         ),
     ] = None,
-    figures: Annotated[Path | None, typer.Option(help="Also draw each panel here, as PNG and as SVG.")] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Also draw each panel here, as PNG and as SVG, light and dark.")
+    ] = None,
 ) -> None:
     """Write a page to explore records with: the trade-off per data set, the cost of late failure, diagnosis and every run.
 

@@ -11,7 +11,7 @@ from typing import Any
 Spec = dict[str, Any]
 
 INK, MUTED, LINE, LATE, EARLY = (f"var(--{name})" for name in ("ink", "muted", "line", "late", "early"))
-"""Colours that the page's style sheet sets, light and dark; pictures take the light ones: :func:`svg`."""
+"""Colours that the page's style sheet sets, light and dark, also of pictures: :func:`svg`."""
 
 WIDTH = 440
 """Of a picture."""
@@ -82,13 +82,14 @@ def filled(
     return held(spec) | {"layer": layers, "width": width, "title": title, "params": own}
 
 
-def svg(spec: Spec) -> str:
-    """A chart with its data as SVG: the style sheet's light colours in place of its names, which only a page knows."""
+def svg(spec: Spec, dark: bool = False) -> str:
+    """A chart with its data as SVG: the style sheet's light or dark colours in place of its names, which only a page knows."""
     import vl_convert
 
     css = files("grace.report").joinpath("page.css").read_text(encoding="utf-8")
-    colours = dict(re.findall(r"--([\w-]+): light-dark\((#\w+),", css))
-    text = json.dumps({"config": CONFIG | {"background": "white", "font": "sans-serif"}} | spec)
-    return str(
-        vl_convert.vegalite_to_svg(json.loads(re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], text)))
+    colours = {name: both[dark] for name, *both in re.findall(r"--([\w-]+): light-dark\((#\w+), (#\w+)\)", css)}
+    text = json.dumps(
+        {"config": CONFIG | {"background": colours["paper"] if dark else "white", "font": "sans-serif"}} | spec
     )
+    coloured = re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], text)
+    return str(vl_convert.vegalite_to_svg(json.loads(coloured)))

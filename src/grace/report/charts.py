@@ -33,7 +33,7 @@ def specs(methods: Mapping[str, Mark], legend: bool = False) -> dict[str, Spec]:
         "pareto": _pareto(methods, legend),
         "rmse_differences": _differences(methods, ["test RMSE,", "difference in cycles"]),
         "score_differences": _differences(methods, ["NASA score,", "difference"]),
-        "cost": _differences(methods, ["cost an engine minus the least,", "cycles early"]),
+        "cost": _differences(methods, ["cost minus the least,", "cycles early"]),
         "rho": _rho(),
         "sharing": _sharing(methods),
         "ways": _ways(),
@@ -54,7 +54,8 @@ def _pareto(methods: Mapping[str, Mark], legend: bool) -> Spec:
     tips = {"tooltip": [_text("title", "method"), _text("rmse_words", "RMSE"), _text("score_words", "score")]}
     of_seed = {"tooltip": [_text("title", "method"), _text("seed", "seed"), _decimals("rmse"), _decimals("score")]}
     emphasis = _where("datum.method === selected")
-    bar = colour | {"opacity": emphasis(1, 0.5), "size": emphasis(2.5, 1.5)}
+    bar = colour | {"size": emphasis(2.5, 1.5)}
+    of_chosen = "(selected === '' || datum.method === selected)"  # on paper, where none is chosen, all have their bars
     order = {"field": "rmse", "type": "quantitative"}
     drawn = {"order": order, "strokeDash": _nominal("whose", {"ours": [1, 0], "published": [3, 3]})}
     stepped: Spec = {"interpolate": "step-after", "color": INK, "strokeWidth": 2}
@@ -62,18 +63,45 @@ def _pareto(methods: Mapping[str, Mark], legend: bool) -> Spec:
     hollow: Spec = {"filled": False, "strokeWidth": 2, "opacity": 1, "cursor": "pointer"}
     ours = {"size": emphasis(240, 110), "strokeWidth": emphasis(1.8, 0.6)}
     name = at | {"text": {"field": "title"}}
-    chosen = "datum.method === selected && datum.method !== 'baseline'"
+    whole, no_score, no_rmse = (f"datum.whose === 'published' && {lacks}" for lacks in LACKS)
+    thin: Spec = {"strokeDash": [1, 3], "opacity": 0.8}
+    right = "scale('x', datum.rmse) > width / 2"
+    inwards: Spec = {
+        "align": {"expr": f"{right} ? 'right' : 'left'"},
+        "dx": {"expr": f"{right} ? -11 : 11"},
+        "dy": {"expr": "datum.chosen ? 14 : -11"},
+    }
     layers = [
-        layer("rule", at | _interval("x", x, "rmse_low", "rmse_high") | bar, where="isValid(datum.rmse_low)"),
-        layer("rule", at | _interval("y", y, "score_low", "score_high") | bar, where="isValid(datum.score_low)"),
+        layer(
+            "rule",
+            at | _interval("x", x, "rmse_low", "rmse_high") | bar,
+            where=f"isValid(datum.rmse_low) && {of_chosen}",
+        ),
+        layer(
+            "rule",
+            at | _interval("y", y, "score_low", "score_high") | bar,
+            where=f"isValid(datum.score_low) && {of_chosen}",
+        ),
         layer("line", at | drawn, where="datum.frontier", **stepped),
+        layer("line", at | {"order": order}, rows="pair", color=INK, strokeWidth=1.5, strokeDash=[6, 3]),
+        layer("rule", {"x": x} | colour, where=no_score, **thin),
+        layer("rule", {"y": y} | colour, where=no_rmse, **thin),
         layer("point", at | looks | of_seed, rows="seeds", filled=True, size=22, opacity=0.8),
-        layer("point", at | looks | tips | theirs, where="datum.whose === 'published'", **hollow),
+        layer("point", at | looks | tips | theirs, where=whole, **hollow),
+        layer("point", {"x": x, "y": {"value": "height"}} | looks | tips | theirs, where=no_score, **hollow),
+        layer("point", {"x": {"value": 0}, "y": y} | looks | tips | theirs, where=no_rmse, **hollow),
         layer("point", at | looks | tips | ours, where="datum.whose === 'ours'", cursor="pointer", **_DOT),
-        layer("text", name, where="datum.method === 'baseline'", align="right", dx=-11, dy=-11, limit=120),
-        layer("text", name, where=chosen, align="left", dx=11, dy=-11, limit=120),
+        layer("text", name, rows="names", **inwards, limit=120),
     ]
-    return chart("points", layers, height=300, params={"selected": "baseline"})
+    return chart("points", layers, height=300, params={"selected": ""})
+
+
+LACKS = (
+    "isValid(datum.rmse) && isValid(datum.score)",
+    "isValid(datum.rmse) && !isValid(datum.score)",
+    "!isValid(datum.rmse) && isValid(datum.score)",
+)
+"""Published figures: both, RMSE alone, NASA score alone."""
 
 
 def _differences(methods: Mapping[str, Mark], title: list[str]) -> Spec:

@@ -9,10 +9,11 @@ from itertools import groupby
 from typing import Any
 
 from grace import __version__
-from grace.bench.published import SOURCE
+from grace.bench.published import SOURCE, Published
 from grace.bench.summary import Row as TableRow
 from grace.bench.ways import ALONE, Way, ways
 from grace.core.stats import EFFECT, RATE, Estimate
+from grace.data.cmapss.checksums import SUBSETS
 from grace.report import rules
 from grace.report.answers import Answer
 from grace.report.chart import CONFIG
@@ -29,6 +30,7 @@ Row = dict[str, Any]
 DIGITS = {"rmse": 2, "score": 0}
 MANY = 30
 """Price of a cycle late from which costs are whole numbers."""
+NOT_GIVEN = "not given"
 CAPPED = {"honest": True, "honest-uncapped": False}
 """Views whose predictions the records keep, and whether their labels are capped."""
 
@@ -143,21 +145,26 @@ def _difference_words(row: TableRow) -> str:
 
 
 def _published(datasets: Iterable[str]) -> list[Row]:
-    """The source's table as rows of the same charts, with its own frontier.
-
-    Where the text gives one of the two figures alone there is no point to draw.
-    """
+    """The source's table as rows of the same charts, with its own frontier; what the text does not give is marked."""
     rows: list[Row] = []
     for dataset in datasets:
-        found = {name: by_set[dataset] for name, by_set in SOURCE.items() if dataset in by_set}
+        found = {name: by_set.get(dataset, Published()) for name, by_set in SOURCE.items()}
         both = {n: (p.rmse, p.score) for n, p in found.items() if p.rmse is not None and p.score is not None}
-        best = set(frontier([*both.values()]))
-        for index, (name, (rmse, score)) in enumerate(both.items()):
-            row: Row = {"dataset": dataset, "method": name, "frontier": index in best, "engines": ""}
-            for figure, value in (("rmse", rmse), ("score", score)):
-                row |= {figure: value, f"{figure}_interval": f"{value:g}"}
-            rows.append(row)
+        best = {[*both][index] for index in frontier([*both.values()])}
+        if dataset in SUBSETS:
+            rows += [_published_row(dataset, name, figures, name in best) for name, figures in found.items()]
     return rows
+
+
+def _published_row(dataset: str, method: str, found: Published, best: bool) -> Row:
+    row: Row = {"dataset": dataset, "method": method, "frontier": best, "engines": ""}
+    for figure, value in (("rmse", found.rmse), ("score", found.score)):
+        row |= (
+            {f"{figure}_interval": NOT_GIVEN} if value is None else {figure: value, f"{figure}_interval": f"{value:g}"}
+        )
+    if found.rmse is not None:
+        row["rmse_interval"] += ", no SD given" if found.sd is None else f", SD {found.sd:g}"
+    return row
 
 
 def _way_row(way: Way) -> Row:

@@ -1,4 +1,4 @@
-"""The panels as PNG and SVG, for papers: the page's charts, in its light colours, with a legend of their own."""
+"""The panels as PNG and SVG, for papers: the page's charts, light and dark, with a legend of their own."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from grace.report.chart import Spec, filled, svg
 from grace.report.charts import EPOCHS, specs
 from grace.report.cost import LEAST, PRICES, WORSE, costs
 from grace.report.data import page_data
+from grace.report.estimates import BASELINE
 from grace.report.marks import Mark
 from grace.report.read import Results
 
@@ -25,8 +26,8 @@ Row = dict[str, Any]
 
 
 def draw(found: Results, folder: Path) -> int:
-    """Write every panel of every data set as ``PANEL-DATASET.svg`` and ``.png``; of single runs GRACE's first on each
-    data set, or the first. Returns how many figures there are, each in two files.
+    """Write every panel of every data set as ``PANEL-DATASET.svg`` and ``.png``, and dark as ``PANEL-DATASET-dark``; of single
+    runs GRACE's first on each data set, or the first. Returns how many figures there are, each in four files.
     """
     data = page_data(found)
     marks = {name: Mark(**values) for name, values in data["methods"].items()}
@@ -60,7 +61,8 @@ def _panels(data: Row, charts: Mapping[str, Spec], dataset: str) -> dict[str, Sp
     found: dict[str, Spec] = {}
     if points:
         title = {"text": dataset, "subtitle": _engine_error(points)}
-        found["pareto"] = filled(charts["pareto"], {"points": points, "seeds": []}, title)
+        names = [p | {"chosen": False} for p in points if p["method"] == BASELINE]
+        found["pareto"] = filled(charts["pareto"], {"points": points, "seeds": [], "pair": [], "names": names}, title)
     if diagnoses:
         found["rho"] = filled(charts["rho"], {"rho": diagnoses, **_bands(diagnoses)}, dataset)
     if alone:
@@ -170,7 +172,8 @@ def _engines(run: Row, engines: Row) -> dict[str, list[Row]]:
 def _write(spec: Spec, path: Path) -> None:
     import vl_convert
 
-    drawn = svg(spec)
-    write_text(path.with_name(f"{path.name}.svg"), drawn)
-    with replacing(path.with_name(f"{path.name}.png")) as part:
-        part.write_bytes(vl_convert.svg_to_png(drawn, scale=SCALE))
+    for dark, name in ((False, path.name), (True, f"{path.name}-dark")):
+        drawn = svg(spec, dark)
+        write_text(path.with_name(f"{name}.svg"), drawn)
+        with replacing(path.with_name(f"{name}.png")) as part:
+            part.write_bytes(vl_convert.svg_to_png(drawn, scale=SCALE))

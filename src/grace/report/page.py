@@ -12,7 +12,7 @@ from grace.report.data import page_data
 from grace.report.library import library
 from grace.report.read import Results
 
-SCRIPTS = ("decide.js", "page.js", "panels.js")
+SCRIPTS = ("decide.js", "page.js", "address.js", "compare.js", "cost.js", "panels.js")
 
 
 def page(found: Results) -> str:
