@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from grace.bench.published import SOURCE
 from grace.bench.summary import summarise
 from grace.errors import GraceError
 from grace.report.data import page_data
@@ -177,13 +179,19 @@ def test_an_rmse_names_the_error_over_engines() -> None:
     assert np.isnan(found("A", "baseline", rows, "source").rmse.engines)
 
 
-def test_published_points_have_both_figures() -> None:
+def test_published_rows_say_what_the_source_does_not_give() -> None:
     runs = [run for name in ("FD001", "FD003", "mine") for run in sweep(name, {"grace": BASE})]
-    rows = page_data(Results(tuple(runs)))["published"]
-    assert [row["method"] for row in rows if row["dataset"] == "FD003"] == ["baseline", "grace"]
-    assert len(rows) == 9
-    ours = ("FD001", "grace", 9.14, 121.4, True)
-    assert ours in [tuple(row[name] for name in ("dataset", "method", "rmse", "score", "frontier")) for row in rows]
+    rows = {(row["dataset"], row["method"]): row for row in page_data(Results(tuple(runs)))["published"]}
+    assert len(rows) == 2 * len(SOURCE)
+    shown = ("rmse", "rmse_interval", "score", "score_interval", "frontier")
+
+    def said(dataset: str, method: str) -> tuple[Any, ...]:
+        return tuple(rows[dataset, method].get(name) for name in shown)
+
+    assert said("FD001", "grace") == (9.14, "9.14, SD 1.39", 121.4, "121.4", True)
+    assert said("FD003", "baseline") == (11.53, "11.53, no SD given", 211.8, "211.8", True)
+    assert said("FD003", "amnl") == (9.51, "9.51, SD 1.74", None, "not given", False)
+    assert said("FD003", "dwa") == (None, "not given", None, "not given", False)
 
 
 def test_mixed_settings_are_refused() -> None:

@@ -126,7 +126,7 @@ def _differences(methods: Mapping[str, Mark], title: list[str]) -> Spec:
 
 def _rho() -> Spec:
     """rho with its interval by recipe, on the bands of a rule."""
-    x = number("rho", "rho, 95 % interval over initialisations") | {"scale": {"domain": [-1, 1], "nice": False}}
+    x = number("rho", ["rho, 95 % interval", "over initialisations"]) | {"scale": {"domain": [-1, 1], "nice": False}}
     y = {"field": "recipe", "type": "nominal", "sort": list(RECIPES), "title": None, "axis": {"grid": True}}
     emphasis = _where("datum.recipe === selected")
     tint = {"field": "tint", "type": "nominal", "scale": None, "legend": None}

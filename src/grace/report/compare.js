@@ -70,7 +70,7 @@ function difference(dataset, method, place) { // each two methods are held once,
 }
 
 function cellsOf(row, dataset) {
-  if (state.comparison === "tradeoff") return ["rmse_interval", "engines", "score_interval"].map(key => [row[key], row[key].startsWith("not given") ? "lacking" : ""]);
+  if (state.comparison === "tradeoff") return ["rmse_interval", "engines", "score_interval"].map(key => [row[key], row[key].startsWith("not given") ? "lacking" : key]);
   return Object.keys(FIGURES).map(figure => {
     const found = paired(dataset, figure).find(one => one.method === row.method);
     return found ? [found.words, found.verdict] : ["no seed in common", ""];
@@ -88,7 +88,7 @@ function methodTable(card, dataset, index) {
     const now = [viewName(), state.whose, state.comparison, reference(dataset)].join();
     if (built !== now) { // else the focus would be lost
       built = now;
-      head.replaceChildren(...titles[state.comparison].map(text => make("th", { scope: "col", textContent: text })));
+      head.replaceChildren(...titles[state.comparison].map(text => make("th", { scope: "col", textContent: text, className: text === "SE" ? "engines" : "" })));
       body.replaceChildren(...rows.map(row => {
         const input = make("input", { type: "radio", name: `method-${index}`, value: `${row.method}` });
         input.addEventListener("change", () => { state.first = ""; choose(row.method, dataset); });
