@@ -45,8 +45,9 @@ function apply(changes) {
 }
 
 function select(changes) {
+  const before = address();
   apply(changes);
-  if (address() !== location.hash) history.pushState(null, "", address());
+  if (address() !== before) history.pushState(null, "", address());
 }
 
 function choose(method, dataset, more = {}) {
@@ -83,6 +84,7 @@ function beginSelection() {
   const seed = data.runs.find(run => run.dataset === dataset && run.method === method)?.seed ?? data.runs[0].seed;
   Object.assign(start, { dataset, method, reference: "", seed, engine: -1, panel: "" });
   $("dataset-tabs").append(...data.datasets.map(one => make("button", { type: "button", value: one, onclick: () => select({ dataset: one }) }, name(one))));
+  $("dataset-tabs").hidden = data.datasets.length < 2;
   $("settings").open = !narrow.matches;
   for (const kind of ["pointerdown", "focusin", "change"]) { // where something is chosen is the panel that is looked at
     document.querySelector("main").addEventListener(kind, event => { state.panel = event.target.closest("section")?.id ?? state.panel; }, true);
@@ -96,7 +98,7 @@ function beginSelection() {
     });
   }
   $("panels").addEventListener("focusin", event => event.target.scrollIntoView({ block: "nearest", inline: "nearest" }));
-  window.addEventListener("popstate", () => apply(parse(location.hash)));
+  window.addEventListener("popstate", () => apply({ ...parse(location.hash), first: "" }));
   narrow.addEventListener("change", () => render());
   const stuck = [...document.querySelectorAll(".sticky")];
   const measure = () => {

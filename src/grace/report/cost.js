@@ -31,13 +31,14 @@ function costTable(dataset, rows) {
 cards("cost-cards", trained, (card, dataset) => {
   const host = make("div", { className: "chart" });
   const list = make("div", { className: "scroll" });
-  const none = make("p", { className: "note", textContent: "The records keep no predictions of the epoch that the test set chose." });
+  const none = make("p", { className: "note" });
   card.append(host, list, none);
   return async () => {
     const rows = costRows(dataset);
     list.replaceChildren(costTable(dataset, rows));
     for (const node of [host, list]) node.hidden = !rows.length;
     none.hidden = rows.length > 0;
+    none.textContent = state.protocol === "source" ? "The records keep no predictions of the epoch that the test set chose." : "The records keep no test predictions here.";
     if (rows.length) await draw(host, "cost", `${dataset}: cost of each method minus the least; the list below holds the same figures`,
       { differences: rows.filter(row => row.mean !== null) }, { selected: state.method, ...scaleOf(costRows) }, datum => datum.method && choose(datum.method, dataset));
   };

@@ -109,7 +109,7 @@ panels.push(() => {
   for (const id of ["whose", "seeds", "tradeoff-words"]) $(id).hidden = !absolute;
   $("differences-words").hidden = absolute;
   const select = $("against").querySelector("select");
-  select.options[0].textContent = absolute ? "Baseline" : "what is advised";
+  select.options[0].textContent = absolute && data.points.some(row => row.method === "baseline") ? "Baseline" : "what is advised";
   select.value = state.reference;
   const words = [
     state.protocol === "source" ? "Best epoch chosen on the test set, as the source does: optimistic, and its labels are capped." : "",
