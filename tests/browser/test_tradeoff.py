@@ -140,7 +140,9 @@ def test_the_list_and_the_chart_hold_the_points_of_the_view(visit: Open, explore
     def expected(dataset: str, view: str) -> list[list[str]]:
         found = [p for p in data["points"] if p["dataset"] == dataset and p["view"] == view]
         found.sort(key=lambda p: list(data["methods"]).index(p["method"]))
-        notes = [", ".join(["frontier"] * p["frontier"] + ["reference"] * (p["method"] == "baseline")) for p in found]
+        notes = [
+            ", ".join(["frontier"] * ("frontier" in p) + ["reference"] * (p["method"] == "baseline")) for p in found
+        ]
         return [
             [
                 f"{data['methods'][p['method']]['title']} {note}".strip(),

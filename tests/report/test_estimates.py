@@ -190,8 +190,8 @@ def test_published_rows_say_what_the_source_does_not_give() -> None:
 
     assert said("FD001", "grace") == (9.14, "9.14, SD 1.39", 121.4, "121.4", True)
     assert said("FD003", "baseline") == (11.53, "11.53, no SD given", 211.8, "211.8", True)
-    assert said("FD003", "amnl") == (9.51, "9.51, SD 1.74", None, "not given", False)
-    assert said("FD003", "dwa") == (None, "not given", None, "not given", False)
+    assert said("FD003", "amnl") == (9.51, "9.51, SD 1.74", None, "not given", None)
+    assert said("FD003", "dwa") == (None, "not given", None, "not given", None)
 
 
 def test_mixed_settings_are_refused() -> None:

@@ -84,9 +84,9 @@ def _point_row(point: Point) -> Row:
         "dataset": point.dataset,
         "view": point.view,
         "method": point.method,
-        "frontier": point.frontier,
         "engines": "" if math.isnan(point.rmse.engines) else f"{point.rmse.engines:.2f}",
     }
+    row |= {"frontier": True} if point.frontier else {}
     figures = {"rmse": point.rmse, "score": point.score}
     for name, found in figures.items():
         row |= _ends(name, found.value)
@@ -157,7 +157,7 @@ def _published(datasets: Iterable[str]) -> list[Row]:
 
 
 def _published_row(dataset: str, method: str, found: Published, best: bool) -> Row:
-    row: Row = {"dataset": dataset, "method": method, "frontier": best, "engines": ""}
+    row: Row = {"dataset": dataset, "method": method, "engines": ""} | ({"frontier": True} if best else {})
     for figure, value in (("rmse", found.rmse), ("score", found.score)):
         row |= (
             {f"{figure}_interval": NOT_GIVEN} if value is None else {figure: value, f"{figure}_interval": f"{value:g}"}
