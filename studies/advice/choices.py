@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from grace.advice.rule import Rule
+from studies.advice import rule as rules
+from studies.advice import shrunk as by_case
 from studies.advice.cases import IGNORE, WIDE, WINDOWS, Way, World, references
 from studies.advice.effects import LEAST, Rows, by_draw
-from studies.advice.judged import Seen, picked
+from studies.advice.judged import Seen, groups, picked
 from studies.advice.races import reference
 from studies.advice.records import RACES
-from studies.advice.rule import expected, fitted, groups, width
 
 PLAIN, TUNED, FIRST, ELSEWHERE = "alone", "alone, tuned", "first label", "fixed elsewhere"
-ADVICE, LIKELY = "advice", "likelier than not"
+ADVICE, LIKELY, LEAST_EXPECTED = "advice", "likelier than not", "least expected"
 LOOKED = ("rho-init", "rho-joint", "rho-held", "given-rul", "label-gap")
 """Predictors that name a second task by their largest score."""
 NOISE = "noise floor"
@@ -46,20 +47,44 @@ class Choice:
     loss: float
 
 
-def choices(worlds: Mapping[str, Mapping[str, Any]], observed: Sequence[Seen]) -> list[Choice]:
+@dataclass(frozen=True)
+class Fitted:
+    """What policies are fitted on: the groups that they are not judged on.
+
+    Attributes:
+        rule: That ships.
+        shrunk: Of the plan.
+        best: Fixed second tasks, the best first.
+    """
+
+    rule: Rule
+    shrunk: by_case.Shrunk
+    best: Sequence[str]
+
+    @classmethod
+    def on(cls, others: Sequence[Seen], races: rules.Races) -> Fitted:
+        """Of what was seen in these groups, and of their races."""
+        return cls(
+            rules.fitted(list(races.values())),  # nothing is chosen by the width of its intervals
+            by_case.fitted(others, by_case.width(others)),
+            _best_elsewhere(others),
+        )
+
+
+def choices(worlds: Mapping[str, Mapping[str, Any]], observed: Sequence[Seen], races: rules.Races) -> list[Choice]:
     """Every policy in every draw that was raced, each fitted without the group that it is judged on."""
     found: list[Choice] = []
     for group in groups(observed):
         others = [one for one in observed if one.case.world.group != group]
-        rule, best = fitted(others, width(others)), _best_elsewhere(others)
+        fitted = Fitted.on(others, {key: race for key, race in races.items() if key[0].group != group})
         mine = [one for one in observed if one.case.world.group == group and one.case.way.size != WINDOWS]
         for world in dict.fromkeys(one.case.world for one in mine):
             here = [one for one in mine if one.case.world == world]
-            found += _of_world(worlds[world.name]["rows"], world, here, rule, best)
+            found += _of_world(worlds[world.name]["rows"], world, here, fitted, races)
     return found
 
 
-def _of_world(rows: Rows, world: World, here: Sequence[Seen], rule: Rule, best: Sequence[str]) -> Iterator[Choice]:
+def _of_world(rows: Rows, world: World, here: Sequence[Seen], fitted: Fitted, races: rules.Races) -> Iterator[Choice]:
     ways = list(dict.fromkeys(one.case.way for one in here))
     user = any(one.case.user for one in here)
     losses = {way: _first(rows, way) for way in (*references(world), *ways)}
@@ -69,7 +94,10 @@ def _of_world(rows: Rows, world: World, here: Sequence[Seen], rule: Rule, best: 
         if not mine or len(shared) < 2 or any(draw not in loss for loss in losses.values()):
             continue
         oracle, alone = _least(losses, shared), _least({way: losses[way] for way in references(world)}, shared)
-        for policy, way in _chosen(rows, world, mine, draw, rule, best).items():
+        chosen = _chosen(rows, world, mine, draw, fitted)
+        race = races.get((world, draw))
+        chosen[LEAST_EXPECTED] = None if race is None else rules.least(fitted.rule, race)
+        for policy, way in chosen.items():
             if way is not None:
                 regret, loss = (losses[way][draw] - losses[one][draw] for one in (oracle, alone))
                 yield Choice(world, user, draw, policy, way.name, regret, loss)
@@ -87,21 +115,19 @@ def _least(losses: Mapping[Way, Mapping[int, float]], draws: Sequence[int]) -> W
     return min(losses, key=lambda way: float(np.mean([losses[way][draw] for draw in draws])))
 
 
-def _chosen(
-    rows: Rows, world: World, mine: Sequence[Seen], draw: int, rule: Rule, best: Sequence[str]
-) -> dict[str, Way | None]:
+def _chosen(rows: Rows, world: World, mine: Sequence[Seen], draw: int, fitted: Fitted) -> dict[str, Way | None]:
     """What each policy trains; None of one that cannot choose here."""
     laps = max((max(one.races, default=0) for one in mine), default=0)
     tuned = reference(rows, world, draw, range(laps)) if laps else None
     ways = [one.case.way for one in mine]
-    named = [way for name in best for way in ways if _name(way) == name]
+    named = [way for name in fitted.best for way in ways if _name(way) == name]
     found: dict[str, Way | None] = {PLAIN: Way(WIDE, IGNORE), TUNED: tuned, FIRST: ways[0]}
     found[ELSEWHERE] = named[0] if named else tuned
     found |= {f"race-{count}": picked(rows, world, ways, draw, range(count)) for count in (1, RACES) if count <= laps}
     for name in LOOKED:
         scored = [one for one in mine if np.isfinite(one.scores.get(name, np.nan))]
         found[name] = max(scored, key=lambda one: one.scores[name]).case.way if scored else None
-    posterior = {one.case.way: said for one in mine if (said := expected(rule, one)) is not None}
+    posterior = {one.case.way: said for one in mine if (said := fitted.shrunk.expected(one)) is not None}
     likeliest = min(posterior, key=lambda way: posterior[way].mean, default=None)
     sure = {way: said for way, said in posterior.items() if said.high < 0}
     found[LIKELY] = likeliest if likeliest is not None and posterior[likeliest].mean < 0 else tuned

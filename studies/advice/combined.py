@@ -12,9 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from studies.advice.cases import Case
-from studies.advice.judged import Seen
+from studies.advice.judged import Seen, groups
 from studies.advice.records import RACES
-from studies.advice.rule import groups
 
 PARTS = ("failures", "coverage", "given-rul", "rho-joint", "rho-held", "label-gap")
 PENALTIES = tuple(10.0**power for power in range(-2, 4))

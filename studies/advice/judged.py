@@ -78,6 +78,11 @@ def seen(worlds: Mapping[str, Mapping[str, Any]], cases: Sequence[Case]) -> list
     return found
 
 
+def groups(observed: Sequence[Seen]) -> list[str]:
+    """Names of the groups."""
+    return sorted({one.case.world.group for one in observed})
+
+
 def raced_way(way: Way, ways: Sequence[Way]) -> Way:
     """What is raced for a way: itself; of a network on windows the same task on statistics."""
     same = [one for one in ways if one.size != WINDOWS and replace(one, size=way.size) == way]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from studies.advice.judged import Seen
-from studies.advice.rule import kind
+from studies.advice.kinds import kind
 
 NAMES = ("group", "fleet", "world", "case")
 Matrix = NDArray[np.float64]
@@ -31,7 +31,7 @@ def levels(observed: Sequence[Seen]) -> dict[str, float]:
     keys: list[list[object]] = [[case.world.group for case in cases], [case.world.fleet for case in cases],
                                 [case.world for case in cases], list(cases)]  # fmt: skip
     shared = [_same(names) for names in keys]
-    fixed = _same([kind(case) for case in cases], columns=True)
+    fixed = _same([kind(case.way) for case in cases], columns=True)
 
     def criterion(log: Matrix) -> float:
         return -restricted_likelihood(np.exp(log), shared, noise, fixed, effect)

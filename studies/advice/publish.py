@@ -30,41 +30,46 @@ from studies.advice.effects import LEAST
 from studies.advice.judged import Seen, seen
 from studies.advice.levels import levels
 from studies.advice.predictors import LOOKS
-from studies.advice.rule import fitted, left_out, width
+from studies.advice.races import all_races
+from studies.advice.rule import Races, fitted, left_out, width
+from studies.advice.shrunk import without_group
 
 PACKAGE = records.ROOT / "src" / "grace"
 
 
 def study_of(worlds: Mapping[str, Mapping[str, Any]]) -> tuple[AdviceStudy, Rule]:
     """The study as it ships, and the rule that is fitted on all of it."""
-    observed = seen(worlds, all_cases())
+    cases = all_cases()
+    observed, races = seen(worlds, cases), all_races(worlds, cases)
     plan = next(iter(worlds.values()))["plan"]
     draws = int(np.median([one.verdict.effect.n for one in observed]))
-    known = {"plan": plan, "draws": draws, "planned": LEAST} | dict(fitted(observed).fitted)
-    rule = replace(fitted(observed, width(observed)), fitted=known)
+    rule = fitted(list(races.values()), width(observed, races))
+    rule = replace(rule, fitted={"plan": plan, "draws": draws, "planned": LEAST} | dict(rule.fitted))
     chosen = [
         Choice(one.world.name, one.world.group, one.user, one.draw, one.policy, one.regret, _known(one.loss))
-        for one in choices(worlds, observed)
+        for one in choices(worlds, observed, races)
     ]
     refused = sum(
         "refused" in row for world in worlds.values() for way in world["rows"].values() for row in way.values() if row
     )
-    return AdviceStudy(plan, _outcomes(observed), tuple(chosen), _cost(worlds), levels(observed), refused), rule
+    return AdviceStudy(plan, _outcomes(observed, races), tuple(chosen), _cost(worlds), levels(observed), refused), rule
 
 
-def _outcomes(observed: Sequence[Seen]) -> tuple[Outcome, ...]:
-    expected, together = {(one.seen.case, one.seen.draw): one for one in left_out(observed)}, combined(observed)
+def _outcomes(observed: Sequence[Seen], races: Races) -> tuple[Outcome, ...]:
+    expected = {(one.seen.case, one.seen.draw): one for one in left_out(observed, races)}
+    others = {"combined": combined(observed), "shrunk": without_group(observed)}
     found = []
     for case in dict.fromkeys(one.case for one in observed):
         mine = [one for one in observed if one.case == case]
         said = []
         for one in mine:
-            rule = expected[case, one.draw]
-            after = None if rule.after is None else (rule.after.mean, rule.after.sd)
+            rule = expected.get((case, one.draw))
+            if rule is None:
+                continue
             scores = {name: value for name, value in one.scores.items() if np.isfinite(value)}
-            scores |= {} if after is None else {"shrunk": -after[0]}
-            scores |= {"combined": together[case, one.draw]} if (case, one.draw) in together else {}
-            said.append(Said(one.draw, scores, (rule.before.mean, rule.before.sd), after))
+            scores |= {name: known[case, one.draw] for name, known in others.items() if (case, one.draw) in known}
+            scores |= {"rule": -rule.after.mean}
+            said.append(Said(one.draw, scores, *((found.mean, found.sd) for found in (rule.before, rule.after))))
         first, way = mine[0], case.way
         effect = first.verdict.effect
         known = Estimate(float(effect.mean), float(effect.low), float(effect.high), effect.n, effect.p)

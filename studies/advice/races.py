@@ -3,14 +3,69 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from grace.advice.race import Lap, estimate
+from grace.advice.race import Lap, change, estimate
 from grace.core.stats import Estimate
-from studies.advice.cases import Way, World, references
-from studies.advice.effects import Rows
+from studies.advice.cases import WINDOWS, Case, Way, World, references
+from studies.advice.effects import LEAST, Rows, by_draw
+
+
+@dataclass(frozen=True)
+class Race:
+    """All ways of a world in one draw, RUL alone first; changes are logarithms against the first way of all.
+
+    Attributes:
+        world: The world.
+        draw: Whose units were raced.
+        ways: Of them.
+        changes: What the race shows of each, over the laps that all have, ``[W]``.
+        units: Failed units, or groups of them, that it was judged on.
+        effects: Mean change of each on units held out, over all draws, ``[W]``.
+        covariance: Of these means, ``[W, W]``.
+    """
+
+    world: World
+    draw: int
+    ways: tuple[Way, ...]
+    changes: NDArray[np.float64]
+    units: int
+    effects: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+
+def all_races(worlds: Mapping[str, Mapping[str, Any]], cases: Sequence[Case]) -> dict[tuple[World, int], Race]:
+    """By world and draw, of worlds that have two draws or more."""
+    of: dict[World, dict[Way, None]] = {}
+    for case in cases:
+        if case.way.size != WINDOWS and case.world.name in worlds:
+            of.setdefault(case.world, {})[case.way] = None
+    return {
+        (world, race.draw): race
+        for world, ways in of.items()
+        for race in _races_of(worlds[world.name]["rows"], world, (*references(world), *ways))
+    }
+
+
+def _races_of(rows: Rows, world: World, ways: tuple[Way, ...]) -> list[Race]:
+    losses = [by_draw(rows.get(way.name, {})) for way in ways]
+    draws = sorted(draw for draw in set[int].intersection(*map(set, losses)) if draw < LEAST)
+    if len(draws) < 2:
+        return []
+    shown = np.array([[loss[draw] - losses[0][draw] for loss in losses] for draw in draws])
+    effects, covariance = shown.mean(0), np.cov(shown.T) / len(draws)
+    found = []
+    for draw in draws:
+        laps = [laps_of(rows, way, draw) for way in ways]
+        if all_have := sorted(set[int].intersection(*map(set, laps))):
+            changes = np.array([change(some, laps[0], all_have) for some in laps])
+            found.append(Race(world, draw, ways, changes, len(laps[0][all_have[0]]), effects, covariance))
+    return found
 
 
 def laps_of(rows: Rows, way: Way, draw: int) -> dict[int, Lap]:

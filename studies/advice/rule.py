@@ -1,8 +1,8 @@
-"""The rule of `grace advise`, fitted on cases: priors of kinds of labels, the noise of a race, how wide intervals have to be."""
+"""The rule of `grace advise`, fitted on the races of the study: what ways of a kind change, how that spreads, a race's noise."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,16 +10,20 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.special import ndtri
 
-from grace.advice.rule import LEVEL, Expected, Prior, Rule, kind_of_label
-from grace.data.tasks import CLASS, REGRESSION
-from studies.advice.cases import NUMBERS, WEIGHTS, Case
-from studies.advice.judged import Seen
+from grace.advice.rule import LEVEL, RUL_ALONE, SEVERAL, Expected, Kind, Parts, Posterior, Rule, shared
+from studies.advice.cases import WEIGHTS, Case, Way, World
+from studies.advice.judged import Seen, groups, raced_way
+from studies.advice.kinds import kind
+from studies.advice.races import Race
 from studies.advice.records import RACES
 
-ANY = "any"
-FEW = 6
-"""Cases of a kind below which its spread is that of all."""
-LEAST_SD = 0.01
+MOST = 0.5
+"""Logarithm beyond which a change counts as that: a bound that doubles the error in one world must not set what all expect."""
+LEAST = Parts(0.02**2, 0.0)
+"""Variances below which none is believed."""
+
+Races = Mapping[tuple[World, int], Race]
+"""By world and draw."""
 
 
 @dataclass(frozen=True)
@@ -28,107 +32,109 @@ class LeftOut:
 
     seen: Seen
     before: Expected
-    after: Expected | None
+    after: Expected
 
 
-def kind(case: Case) -> str:
-    """Of the case's prior."""
-    name = case.way.label
-    return kind_of_label(REGRESSION if name in NUMBERS else CLASS, name, case.way.suspended)
+def fitted(races: Sequence[Race], wider: float = 1.0) -> Rule:
+    """The rule of these races."""
+    worlds = {race.world: race for race in races}
+    of: dict[str, list[float]] = {}
+    for race in worlds.values():
+        for way, effect in zip(race.ways[1:], np.clip(race.effects[1:], -MOST, MOST), strict=True):
+            of.setdefault(kind(way).name, []).append(float(effect))
+            if way.label:
+                of.setdefault(Kind(SEVERAL, way.suspended).name, []).append(float(effect))
+    means = {name: float(np.mean(effects)) for name, effects in of.items()}
+    spread = _parts(_products(race, race.effects - means_of(race, means), MOST, 1.0) for race in worlds.values())
+    noise = _parts(_products(race, race.changes - race.effects, 2 * MOST, race.units) for race in races)
+    failures = [race.world.failures or race.units for race in races]
+    cases = sum(bool(way.label) for race in worlds.values() for way in race.ways)
+    known = {"cases": cases, "groups": len({world.group for world in worlds})}
+    return Rule(means, spread, noise, wider, (min(failures), max(failures)), RACES, (min(WEIGHTS), max(WEIGHTS)), known)
 
 
-def fitted(observed: Sequence[Seen], wider: float = 1.0) -> Rule:
-    """The rule of these cases."""
-    cases = {one.case: one for one in observed}
-    of: dict[str, list[Case]] = {ANY: list(cases)}
-    for case in cases:
-        of.setdefault(kind(case), []).append(case)
-    everything = _prior(cases, of[ANY], None)
-    priors = {name: _prior(cases, some, everything if len(some) < FEW else None) for name, some in of.items()}
-    per_unit, per_lap = _noise(observed)
-    failures = [one.failures for one in observed]
-    return Rule(
-        priors,
-        per_unit,
-        per_lap,
-        wider,
-        (min(failures), max(failures)),
-        RACES,
-        (min(WEIGHTS), max(WEIGHTS)),
-        {"cases": len(cases), "groups": len({case.world.group for case in cases})},
-    )
+def means_of(race: Race, means: Mapping[str, float]) -> NDArray[np.float64]:
+    """Mean change of the kind of each way; of the first none."""
+    return np.array([0.0, *(means[kind(way).name] for way in race.ways[1:])])
 
 
-def _prior(cases: dict[Case, Seen], some: Sequence[Case], spread: Prior | None) -> Prior:
-    """Mean and SD of the effects of some cases, without the noise that each is known with; the mean of a kind with few is drawn
-    to that of all."""
-    effects = np.array([cases[case].verdict.effect.mean for case in some])
-    noise = np.array([cases[case].error ** 2 for case in some])
-    if spread is not None:
-        share = len(some) / (len(some) + FEW)
-        return Prior(float(share * effects.mean() + (1 - share) * spread.mean), spread.sd, len(some))
-    variance = float(effects.var(ddof=1) - noise.mean()) if len(some) > 1 else 0.0
-    return Prior(float(effects.mean()), max(variance, LEAST_SD**2) ** 0.5, len(some))
+def _products(
+    race: Race, apart: NDArray[np.float64], most: float, units: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of all pairs of ways of a race: whether they are one and whether they say the same of suspended units, ``[P, 2]``; and the
+    product of how far they are apart from what was expected, without the error that effects are known with, ``[P]``."""
+    apart = np.clip(apart, -most, most)
+    rows, columns = (at + 1 for at in np.triu_indices(len(race.ways) - 1))
+    product = (apart[rows] * apart[columns] - race.covariance[rows, columns]) * units
+    same = shared([kind(way) for way in race.ways])
+    return np.stack([rows == columns, same[rows, columns]], 1).astype(np.float64), product
 
 
-def _noise(observed: Sequence[Seen]) -> tuple[float, float]:
-    """Variance of a race: least squares of what it was wrong by, on one over units and one over laps, relative to its size."""
-    rows, wrong = [], []
-    for one in observed:
-        for laps, race in one.races.items():
-            rows.append((1 / race.n, 1 / laps))
-            wrong.append((race.mean - one.verdict.effect.mean) ** 2 - one.error**2)
-    x, y = np.array(rows), np.array(wrong)
-    weight = 1 / x.sum(1)
-    found, _ = nnls(x * weight[:, None], y * weight)
-    return float(found[0]), float(found[1])
+def _parts(pairs: Iterable[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Parts:
+    """Least squares with no negative variance (Lawson and Hanson 1974)."""
+    x, y = (np.concatenate(some) for some in zip(*pairs, strict=True))
+    way, suspended = nnls(x, y)[0]
+    return Parts(max(float(way), LEAST.way), float(suspended))
 
 
-def left_out(observed: Sequence[Seen]) -> list[LeftOut]:
-    """Every case in every draw under the rule of the other groups, whose width is set by leaving out each of *these* in turn."""
-    return [one for group in groups(observed) for one in _of_group(observed, group)]
+def posterior(rule: Rule, race: Race, raced: bool = True) -> Posterior:
+    """What the rule expects of all ways of a race, after it or before."""
+    seen = {number: float(value) for number, value in enumerate(race.changes) if number} if raced else {}
+    return rule.posterior([kind(way) for way in race.ways], seen, race.units)
 
 
-def groups(observed: Sequence[Seen]) -> list[str]:
-    """Names of the groups."""
-    return sorted({one.case.world.group for one in observed})
+def expected(rule: Rule, race: Race, way: Way, raced: bool = True) -> Expected:
+    """Change by a way against the best of RUL alone."""
+    found = posterior(rule, race, raced)
+    alone = [number for number, one in enumerate(race.ways) if kind(one).label == RUL_ALONE]
+    return found.change(race.ways.index(way), found.least(alone))
 
 
-def _of_group(observed: Sequence[Seen], group: str) -> Iterator[LeftOut]:
-    others = [one for one in observed if one.case.world.group != group]
-    rule = fitted(others, width(others))
-    for one in observed:
-        if one.case.world.group == group:
-            yield LeftOut(one, rule.expected(kind(one.case)), expected(rule, one))
+def least(rule: Rule, race: Race) -> Way:
+    """The way of the least expected error."""
+    return race.ways[posterior(rule, race).least(range(len(race.ways)))]
 
 
-def expected(rule: Rule, one: Seen) -> Expected | None:
-    """After all laps of its race; None of a case that was not raced."""
-    if not one.races:
+def left_out(observed: Sequence[Seen], races: Races) -> list[LeftOut]:
+    """Every case in every draw that was raced, under the rule of the other groups, whose width is set by leaving out each of
+    *these* in turn."""
+    found = []
+    for group in groups(observed):
+        others = {key: race for key, race in races.items() if key[0].group != group}
+        rule = fitted(list(others.values()), width([one for one in observed if one.case.world.group != group], others))
+        found += [_one(rule, one, races) for one in observed if one.case.world.group == group]
+    return [one for one in found if one is not None]
+
+
+def _one(rule: Rule, one: Seen, races: Races) -> LeftOut | None:
+    race = races.get((one.case.world, one.draw))
+    if race is None:
         return None
-    laps = max(one.races)
-    return rule.expected(kind(one.case), one.races[laps].n, laps, one.races[laps].mean)
+    way = of_case(one.case, race)
+    return LeftOut(one, expected(rule, race, way, raced=False), expected(rule, race, way))
 
 
-def width(observed: Sequence[Seen]) -> float:
+def of_case(case: Case, race: Race) -> Way:
+    """The way that is raced for a case."""
+    return raced_way(case.way, race.ways)
+
+
+def width(observed: Sequence[Seen], races: Races) -> float:
     """By what SDs are multiplied so that 90 % intervals of the effect hold in 90 % of the cases of groups that were left out."""
     ratios: list[float] = []
     for group in groups(observed):
-        rule = fitted([one for one in observed if one.case.world.group != group])
-        ratios += [
-            abs(one.verdict.effect.mean - found.mean) / (found.sd**2 + one.error**2) ** 0.5
-            for one in observed
-            if one.case.world.group == group and (found := expected(rule, one)) is not None
-        ]
+        rule = fitted([race for (world, _), race in races.items() if world.group != group])
+        mine = [one for one in observed if one.case.world.group == group]
+        ratios += [_wrong(found) for one in mine if (found := _one(rule, one, races)) is not None]
     return max(1.0, float(np.quantile(ratios, LEVEL)) / float(ndtri((1 + LEVEL) / 2))) if ratios else 1.0
 
 
+def _wrong(one: LeftOut) -> float:
+    """How far the effect is from what was expected, in SDs, with the error that it is known with."""
+    effect, said = one.seen.verdict.effect.mean, one.after
+    return float(abs(effect - said.mean) / (said.sd**2 + one.seen.error**2) ** 0.5)
+
+
 def covered(found: Sequence[LeftOut]) -> NDArray[np.bool_]:
-    """Whether the 90 % interval of each case that was raced holds its effect, with the noise that this is known with."""
-    held = []
-    for one in found:
-        if one.after is None:
-            continue
-        half = float(ndtri((1 + LEVEL) / 2)) * (one.after.sd**2 + one.seen.error**2) ** 0.5
-        held.append(abs(one.seen.verdict.effect.mean - one.after.mean) <= half)
-    return np.array(held, dtype=np.bool_)
+    """Whether the 90 % interval of each case holds its effect."""
+    return np.array([_wrong(one) for one in found]) <= float(ndtri((1 + LEVEL) / 2))

@@ -1,41 +1,88 @@
-"""The rule: the posterior against a numerical integral, its limits, and what lies outside the study."""
+"""The rule: the posterior against scikit-learn's Gaussian process and by hand, its limits, and what lies outside the study."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from scipy.integrate import quad
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import Kernel
 
-from grace.advice.rule import Expected, Prior, Rule, kind_of_label
+from grace.advice.rule import Expected, Kind, Parts, Rule, kind_of
 
-RULE = Rule({"any": Prior(-0.02, 0.08, 9), "class, bound": Prior(0.03, 0.05, 4)}, 0.2, 0.001, 1.5, (4, 32), 3,
-            (0.01, 0.5), {"cases": 9, "groups": 3})  # fmt: skip
-
-
-@given(st.floats(-0.5, 0.5), st.integers(2, 40), st.integers(1, 3))
-def test_what_is_expected_is_the_posterior(raced: float, units: int, laps: int) -> None:
-    found = RULE.expected("class, bound", units, laps, raced)
-    noise = math.sqrt(0.2 / units + 0.001 / laps)
-
-    def weight(theta: float) -> float:
-        return float(stats.norm.pdf(theta, 0.03, 0.05) * stats.norm.pdf(raced, theta, noise))
-
-    total = quad(weight, -0.5, 0.6, limit=200)[0]
-    mean = quad(lambda theta: theta * weight(theta), -0.5, 0.6, limit=200)[0] / total
-    square = quad(lambda theta: (theta - mean) ** 2 * weight(theta), -0.5, 0.6, limit=200)[0] / total
-    assert found.mean == pytest.approx(mean, abs=1e-5)
-    assert found.sd == pytest.approx(1.5 * math.sqrt(square), rel=1e-4)
+RULE = Rule({"alone, bound": 0.1, "class, ignore": -0.02, "class, bound": 0.03}, Parts(0.05**2, 0.2**2),
+            Parts(0.06, 0.2), 1.5, (4, 32), 3, (0.01, 0.5), {"cases": 9, "groups": 3})  # fmt: skip
+KINDS = [Kind("alone", "ignore"), Kind("alone", "bound"), Kind("class", "ignore"), Kind("class", "bound"),
+         Kind("regression", "bound"), Kind("alone", "hazard")]  # fmt: skip
 
 
-def test_without_a_race_it_is_the_prior_and_of_an_unknown_kind_that_of_all() -> None:
-    assert RULE.expected("class, bound") == Expected(0.03, 1.5 * 0.05)
-    assert RULE.expected("regression, ignore") == Expected(-0.02, 1.5 * 0.08)
+class _Matrix(Kernel):
+    """A covariance that is known, of points that are numbers of ways."""
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        self.matrix = matrix
+
+    def __call__(self, x: np.ndarray, y: np.ndarray | None = None, eval_gradient: bool = False) -> np.ndarray:
+        columns = x if y is None else y
+        found: np.ndarray = self.matrix[np.ix_(x[:, 0].astype(int), columns[:, 0].astype(int))]
+        return found
+
+    def diag(self, x: np.ndarray) -> np.ndarray:
+        return np.diag(self(x))
+
+    def is_stationary(self) -> bool:
+        return False
+
+
+def covariance(way: float, suspended: float, kinds: Sequence[Kind]) -> np.ndarray:
+    """By its definition, pair by pair."""
+    found = np.zeros((len(kinds), len(kinds)))
+    for a, one in enumerate(kinds):
+        for b, other in enumerate(kinds):
+            same = one.suspended == other.suspended != "ignore"
+            found[a, b] = 0.0 if 0 in (a, b) else way * (a == b) + suspended * same
+    return found
+
+
+@given(st.lists(st.floats(-0.5, 0.5), min_size=3, max_size=3), st.integers(2, 40))
+def test_what_is_expected_is_the_posterior(seen: list[float], units: int) -> None:
+    """A Gaussian process gives the same where noise is of each way alone."""
+    rule = Rule(RULE.means, RULE.spread, Parts(0.06, 0.0), 1.0, *list(vars(RULE).values())[4:])
+    found = rule.posterior(KINDS, dict(zip((1, 2, 4), seen, strict=True)), units)
+    mean = np.array([0, 0.1, -0.02, 0.03, 0.0, 0.0])
+    kernel = _Matrix(covariance(0.05**2, 0.2**2, KINDS))
+    process = GaussianProcessRegressor(kernel, alpha=0.06 / units, optimizer=None)
+    process.fit(np.array([[1], [2], [4]]), np.array(seen) - mean[[1, 2, 4]])
+    means, spread = process.predict(np.arange(6)[:, None], return_cov=True)
+    assert found.mean == pytest.approx(mean + means, abs=1e-8)
+    assert found.covariance == pytest.approx(spread, abs=1e-8)
+
+
+def test_what_one_way_shows_of_suspended_units_is_believed_of_others() -> None:
+    """One way raced: the bound alone, 0.5 where 0.1 was expected, on 10 units."""
+    found = RULE.posterior(KINDS, {1: 0.5}, 10)
+    gain = (0.05**2 + 0.2**2) / (0.05**2 + 0.2**2 + (0.06 + 0.2) / 10)
+    passed_on = 0.2**2 / (0.05**2 + 0.2**2 + (0.06 + 0.2) / 10)
+    assert found.mean == pytest.approx([0, 0.1 + gain * 0.4, -0.02, 0.03 + passed_on * 0.4, passed_on * 0.4, 0.0])
+    assert found.least(range(6)) == 2
+    assert found.change(3, 2).mean == pytest.approx(found.mean[3] + 0.02)
+    variance = found.covariance[3, 3] + found.covariance[2, 2] - 2 * found.covariance[3, 2]
+    assert found.change(3, 2).sd == pytest.approx(1.5 * math.sqrt(variance))
+    assert found.change(2, 0) == Expected(pytest.approx(-0.02), pytest.approx(1.5 * 0.05))
+
+
+def test_the_more_units_the_more_a_race_is_believed() -> None:
+    raced = {1: -0.3, 2: 0.2, 3: 0.1}
+    many = RULE.posterior(KINDS, raced, 10**9)
+    assert many.mean[1:4] == pytest.approx([-0.3, 0.2, 0.1], abs=1e-4)
+    assert many.change(1, 2).sd == pytest.approx(0, abs=1e-3)
+    assert RULE.posterior(KINDS, {}, 0).mean == pytest.approx([0, 0.1, -0.02, 0.03, 0, 0])
 
 
 def test_probabilities_are_those_of_the_interval() -> None:
@@ -47,11 +94,12 @@ def test_probabilities_are_those_of_the_interval() -> None:
 
 
 def test_more_failures_decide_what_is_no_chance() -> None:
-    needed = RULE.units_needed("any", 6, 3, -0.12)
+    raced = {2: -0.12}
+    needed = RULE.units_needed(KINDS, raced, 6, 2, 0)
     assert needed is not None
-    assert RULE.expected("any", needed, 3, -0.12).high < 0
-    assert RULE.expected("any", needed - 1, 3, -0.12).high >= 0
-    assert RULE.units_needed("any", 6, 3, 0.0) is None
+    assert RULE.posterior(KINDS, raced, needed).change(2, 0).high < 0
+    assert RULE.posterior(KINDS, raced, math.floor(needed / 1.02) - 1).change(2, 0).high >= 0
+    assert RULE.units_needed(KINDS, {2: 0.0}, 6, 2, 0) is None
 
 
 def test_what_the_study_did_not_see_is_said() -> None:
@@ -63,9 +111,9 @@ def test_what_the_study_did_not_see_is_said() -> None:
 
 
 def test_kinds_of_labels() -> None:
-    assert kind_of_label("ordinal", "stage", "bound") == "class, bound"
-    assert kind_of_label("regression", "future_sensors", "ignore") == "future_sensors, ignore"
-    assert kind_of_label("regression", "soh", "ignore") == "regression, ignore"
+    assert kind_of("ordinal", "stage", "bound").name == "class, bound"
+    assert kind_of("regression", "future_sensors", "ignore").name == "future_sensors, ignore"
+    assert kind_of("regression", "soh", "ignore").name == "regression, ignore"
 
 
 def test_a_rule_is_kept_as_json() -> None:
@@ -74,6 +122,7 @@ def test_a_rule_is_kept_as_json() -> None:
 
 def test_the_rule_that_ships_is_complete() -> None:
     rule = Rule.read()
-    assert rule.prior("class, bound").sd > 0
-    assert np.isfinite(rule.expected("any", 6, 1, 0.1).mean)
+    names = {f"{label}, {said}" for label in ("class", "regression", "any") for said in ("ignore", "bound")}
+    assert names | {"alone, bound"} <= set(rule.means)
+    assert min(rule.spread.way, rule.noise.way, rule.spread.suspended, rule.noise.suspended) > 0
     assert {"plan", "cases", "groups"} <= set(rule.fitted)

@@ -221,7 +221,7 @@ def test_the_sources_demonstrations_print_claimed_and_true() -> None:
 def test_validity_prints_predictors_and_policies_in_any_folder(tmp_path: Path) -> None:
     second = grace("validity", "--figures", tmp_path)
     assert second.returncode == 0, second.stderr
-    for words in ("| race-1 |", "| shrunk |", "`grace advise`: the second task", "share of intervals that hold"):
+    for words in ("| race-1 |", "| rule |", "`grace advise`: what the rule expects", "share of intervals that hold"):
         assert words in second.stdout
     assert (tmp_path / "expected.svg").stat().st_size > 1000
     done = grace("validity", "--first", "--figures", tmp_path)

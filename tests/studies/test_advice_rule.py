@@ -8,59 +8,87 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from grace.advice.rule import Parts, Rule
 from grace.core.stats import Estimate
 from grace.validity.advice_study import UNRESOLVED
-from studies.advice.cases import GROUPS, IGNORE, WIDE, Case, Way, World, references
-from studies.advice.choices import ADVICE, ELSEWHERE, FIRST, LIKELY, NOISE, PLAIN, TUNED, choices
+from studies.advice import shrunk as by_case
+from studies.advice.cases import ALL, BOUND, GROUPS, IGNORE, WIDE, Case, Way, World, references
+from studies.advice.choices import (
+    ADVICE,
+    ELSEWHERE,
+    FIRST,
+    LEAST_EXPECTED,
+    LIKELY,
+    NOISE,
+    PLAIN,
+    TUNED,
+    choices,
+)
 from studies.advice.effects import LEAST
 from studies.advice.judged import Seen, seen
+from studies.advice.kinds import kind
 from studies.advice.publish import study_of
-from studies.advice.rule import covered, expected, fitted, kind, left_out, width
+from studies.advice.races import Race, all_races
+from studies.advice.rule import covered, expected, fitted, least, left_out, posterior, width
+from studies.advice.shrunk import Prior, Shrunk
 from studies.advice.verdicts import Verdict
 
 FLEETS = ("FD001", "battery_tju", "filter_esrel22", "hdd_backblaze", *(f"sim{number}" for number in range(1, 9)))
 
 
-def drawn(seed: int = 0, per_unit: float = 0.3, per_lap: float = 0.02) -> list[Seen]:
-    """Cases of the rule's model: effects of a kind about -10 or +5 %, races of 4 to 32 units and one to three laps."""
-    rng, found = np.random.default_rng(seed), []
+MEANS = {"alone, bound": 0.1, "class, ignore": -0.1, "regression, ignore": -0.1, "class, bound": 0.05,
+         "regression, bound": 0.05}  # fmt: skip
+MODEL = Rule(MEANS, Parts(0.06**2, 0.15**2), Parts(0.05, 0.2), 1.0, (4, 32), 3, (0.01, 0.5), {})
+
+
+def drawn(seed: int = 0) -> tuple[list[Seen], dict[tuple[World, int], Race]]:
+    """Worlds of the rule's own model, six ways each, three draws of each; the outcome is known with an SD of 1 %."""
+    rng, found, races = np.random.default_rng(seed), [], {}
     for fleet in FLEETS:
         for failures in (4, 8, 16, 32):
-            for label in ("wear", "health", "random"):
-                for suspended, mean in (("ignore", -0.1), ("bound", 0.05)):
-                    case = Case(World(fleet, failures), Way(WIDE, suspended, label, 0.1))
-                    truth = mean + 0.08 * rng.standard_normal()
-                    effect = truth + 0.01 * rng.standard_normal()
+            world = World(fleet, failures)
+            second = [Way("narrow", said, label, 0.1) for label in ("wear", "health") for said in (IGNORE, BOUND)]
+            ways = (Way("narrow", IGNORE), Way("narrow", BOUND), *second)
+            kinds = [kind(way) for way in ways]
+            mean = np.array([MEANS.get(one.name, 0.0) for one in kinds])
+            truth = rng.multivariate_normal(mean, MODEL.spread.covariance(kinds))
+            error = np.diag([0.0, *[0.01**2] * 5])
+            effects = rng.multivariate_normal(truth, error)
+            for draw in range(3):
+                changes = rng.multivariate_normal(truth, MODEL.noise.covariance(kinds) / failures)
+                races[world, draw] = Race(world, draw, ways, changes, failures, effects, error)
+                best = min(range(2), key=effects.__getitem__)
+                for number, way in enumerate(second, 2):
+                    effect = effects[number] - effects[best]
                     verdict = Verdict(Estimate(effect, effect - 0.02, effect + 0.02, 16), UNRESOLVED)
-                    for draw in range(3):
-                        races = {}
-                        for laps in (1, 2, 3):
-                            noise = math.sqrt(per_unit / failures + per_lap / laps) * rng.standard_normal()
-                            races[laps] = Estimate(truth + noise, -1, 1, failures)
-                        found.append(Seen(case, draw, verdict, {"race-3": -races[3].mean}, 0.01, failures, races))
-    return found
+                    seen = {3: Estimate(changes[number] - min(changes[:2]), -1, 1, failures)}
+                    found.append(Seen(Case(world, way), draw, verdict, {"race-3": 0.0}, 0.01, failures, seen))
+    return found, races
 
 
-def test_the_rule_finds_what_its_cases_were_drawn_from() -> None:
-    rule = fitted(drawn())
-    assert rule.priors["class, ignore"].mean == pytest.approx(-0.1, abs=0.03)
-    assert rule.priors["regression, bound"].mean == pytest.approx(0.05, abs=0.03)
-    assert rule.priors["class, ignore"].sd == pytest.approx(0.08, abs=0.02)
-    assert rule.per_unit == pytest.approx(0.3, rel=0.2)
-    assert rule.per_lap == pytest.approx(0.02, abs=0.015)
+def test_the_rule_finds_what_its_races_were_drawn_from() -> None:
+    rule = fitted(list(drawn()[1].values()))
+    for name, mean in MEANS.items():
+        assert rule.means[name] == pytest.approx(mean, abs=0.05)
+    assert rule.means["any, ignore"] == pytest.approx(-0.1, abs=0.03)
+    assert rule.spread.way**0.5 == pytest.approx(0.06, abs=0.01)
+    assert rule.spread.suspended**0.5 == pytest.approx(0.15, abs=0.03)
+    assert rule.noise.way == pytest.approx(0.05, rel=0.2)
+    assert rule.noise.suspended == pytest.approx(0.2, rel=0.2)
     assert rule.failures == (4, 32)
-    assert rule.fitted["groups"] == 12
+    assert rule.fitted == {"cases": 4 * 4 * len(FLEETS), "groups": 12}
 
 
 def test_intervals_of_the_model_itself_hold() -> None:
-    observed = drawn(1)
-    assert width(observed) == pytest.approx(1.0, abs=0.1)
-    assert covered(left_out(observed)).mean() == pytest.approx(0.9, abs=0.03)
+    observed, races = drawn(1)
+    assert width(observed, races) == pytest.approx(1.0, abs=0.12)
+    assert covered(left_out(observed, races)).mean() == pytest.approx(0.9, abs=0.04)
 
 
 def test_a_group_does_not_speak_for_itself() -> None:
-    observed = drawn(2)
+    observed, races = drawn(2)
     mine = "disks"
     moved = [
         replace(one, verdict=Verdict(replace(one.verdict.effect, mean=one.verdict.effect.mean + 3.0), UNRESOLVED))
@@ -68,17 +96,94 @@ def test_a_group_does_not_speak_for_itself() -> None:
         else one
         for one in observed
     ]
-    one, other = (
-        [said.after for said in left_out(some) if said.seen.case.world.group == mine] for some in (observed, moved)
+    other = {
+        key: replace(race, effects=race.effects + 3.0) if key[0].group == mine else race for key, race in races.items()
+    }
+    one, two = (
+        [said.after for said in left_out(*some) if said.seen.case.world.group == mine]
+        for some in ((observed, races), (moved, other))
     )
-    assert one == other
+    assert one == two
 
 
-def test_what_is_expected_takes_all_laps() -> None:
-    observed = drawn(3)
-    rule, one = fitted(observed), observed[0]
-    assert expected(rule, one) == rule.expected(kind(one.case), one.races[3].n, 3, one.races[3].mean)
-    assert expected(rule, replace(one, races={})) is None
+def test_what_is_expected_is_against_the_best_of_rul_alone() -> None:
+    _, races = drawn(3)
+    rule, race = fitted(list(races.values())), next(iter(races.values()))
+    found, way = posterior(rule, race), race.ways[3]
+    best = int(np.argmin(found.mean[:2]))
+    assert expected(rule, race, way) == found.change(3, best)
+    assert least(rule, race) == race.ways[int(np.argmin(found.mean))]
+    assert expected(rule, race, way, raced=False).mean == pytest.approx(rule.means["class, bound"] if way.label == "health"
+                                                                        else rule.means["regression, bound"])  # fmt: skip
+
+
+def test_a_race_is_read_from_records() -> None:
+    """Two draws of three ways by hand."""
+    world = World("sim8", ALL)
+    narrow, wide = references(world)
+    wear = Way("narrow", IGNORE, "wear", 0.1)
+    rows = {
+        narrow.name: {"0.0": row(1.0, 4.0, 4.0), "1.0": row(2.0, 1.0, 1.0)},
+        wide.name: {"0.0": row(1.1, 4.0, 1.0), "1.0": row(2.0, 2.0, 2.0)},
+        wear.name: {"0.0": row(0.5, 1.0, 1.0), "0.1": row(0.5, 9.0, 9.0), "1.0": row(1.5, 4.0, 0.0)},
+    }
+    found = all_races({world.name: {"rows": rows}}, [Case(world, wear)])
+    assert list(found) == [(world, 0), (world, 1)]
+    race = found[world, 0]
+    assert race.ways == (narrow, wide, wear)
+    assert race.changes == pytest.approx([0, 0.5 * math.log(5 / 8), 0.5 * math.log(2 / 8)])  # of the lap that all have
+    assert race.units == 2
+    change = np.array([[0, math.log(1.1), math.log(0.5)], [0, 0, math.log(0.75)]])
+    assert race.effects == pytest.approx(change.mean(0))
+    assert race.covariance == pytest.approx(np.cov(change.T) / 2)
+
+
+def row(rmse: float, *squared: float) -> dict[str, Any]:
+    return {"rmse": rmse, "squared": {str(unit): value for unit, value in enumerate(squared)}}
+
+
+def test_shrunk_is_the_posterior_of_one_case() -> None:
+    """The predictor of the plan, against the integral."""
+    rule = Shrunk({"any": Prior(-0.02, 0.08), "class, bound": Prior(0.03, 0.05)}, 0.2, 0.001, 1.5)
+    race = Estimate(-0.2, -1, 1, 9)
+    one = Seen(
+        Case(World("sim8", 9), Way("narrow", BOUND, "health", 0.1)), 0, Verdict(race, UNRESOLVED), {}, 0.0, 9, {2: race}
+    )
+    noise = math.sqrt(0.2 / 9 + 0.001 / 2)
+    grid = np.linspace(-0.5, 0.5, 20001)
+    weight = stats.norm.pdf(grid, 0.03, 0.05) * stats.norm.pdf(-0.2, grid, noise)
+    mean = float((grid * weight).sum() / weight.sum())
+    found = rule.expected(one)
+    assert found is not None
+    assert found.mean == pytest.approx(mean, abs=1e-6)
+    assert found.sd == pytest.approx(1.5 * math.sqrt(((grid - mean) ** 2 * weight).sum() / weight.sum()), rel=1e-4)
+    assert rule.expected(replace(one, races={})) is None
+
+
+def test_shrunk_finds_what_its_cases_were_drawn_from() -> None:
+    """Cases of its own model: effects of a kind about -10 or +5 %, races of 4 to 32 units and one to three laps."""
+    rng, found = np.random.default_rng(0), []
+    for fleet in FLEETS:
+        for failures in (4, 8, 16, 32):
+            for label in ("wear", "health", "random"):
+                for suspended, mean in (("ignore", -0.1), ("bound", 0.05)):
+                    case = Case(World(fleet, failures), Way(WIDE, suspended, label, 0.1))
+                    truth = mean + 0.08 * rng.standard_normal()
+                    verdict = Verdict(Estimate(truth, truth - 0.02, truth + 0.02, 16), UNRESOLVED)
+                    for draw in range(3):
+                        laps = {count: math.sqrt(0.3 / failures + 0.02 / count) for count in (1, 2, 3)}
+                        races = {
+                            count: Estimate(truth + sd * rng.standard_normal(), -1, 1, failures)
+                            for count, sd in laps.items()
+                        }
+                        found.append(Seen(case, draw, verdict, {}, 0.0, failures, races))
+    shrunk = by_case.fitted(found)
+    assert shrunk.priors["class, ignore"].mean == pytest.approx(-0.1, abs=0.03)
+    assert shrunk.priors["regression, bound"].mean == pytest.approx(0.05, abs=0.03)
+    assert shrunk.priors["class, ignore"].sd == pytest.approx(0.08, abs=0.02)
+    assert shrunk.per_unit == pytest.approx(0.3, rel=0.2)
+    assert shrunk.per_lap == pytest.approx(0.02, abs=0.015)
+    assert by_case.width(found) == pytest.approx(1.0, abs=0.1)
 
 
 def worlds() -> tuple[dict[str, Any], list[Case]]:
@@ -102,15 +207,24 @@ def worlds() -> tuple[dict[str, Any], list[Case]]:
 
 def test_policies_choose_as_their_names_say() -> None:
     made, cases = worlds()
-    found = choices(made, seen(made, cases))
-    assert len(found) == len(FLEETS) * LEAST * 8 + len(FLEETS) * 2
+    found = choices(made, seen(made, cases), all_races(made, cases))
+    assert len(found) == len(FLEETS) * LEAST * 9 + len(FLEETS) * 2
     of: dict[str, set[str]] = {}
     for one in found:
         of.setdefault(one.policy, set()).add(one.way)
     assert of[PLAIN] == {Way(WIDE, IGNORE).name}
     assert of[TUNED] == {Way("narrow", IGNORE).name}
     wear = Way("narrow", IGNORE, "wear", 0.1).name
-    assert of[FIRST] == of[ELSEWHERE] == of[ADVICE] == of[LIKELY] == of["race-1"] == of["race-3"] == {wear}
+    assert (
+        of[FIRST]
+        == of[ELSEWHERE]
+        == of[ADVICE]
+        == of[LIKELY]
+        == of[LEAST_EXPECTED]
+        == of["race-1"]
+        == of["race-3"]
+        == {wear}
+    )
     advice = [one for one in found if one.policy == ADVICE]
     assert all(one.regret == 0 for one in advice)
     assert np.mean([one.loss for one in advice]) == pytest.approx(math.log(0.75), abs=0.01)
@@ -124,7 +238,7 @@ def test_what_ships_holds_every_case(monkeypatch: pytest.MonkeyPatch) -> None:
     study, rule = study_of(made)
     assert len(study.outcomes) == len(cases)
     assert [one.word for one in study.outcomes[:2]] == ["helps", "hurts"]
-    assert study.predictors == ["race-1", "race-2", "race-3", "halving", "shrunk"]
+    assert study.predictors == ["race-1", "race-2", "race-3", "halving", "shrunk", "rule"]
     assert rule.fitted["plan"] == study.plan == "abc"
     assert rule.wider >= 1
     assert set(study.levels) == {"group", "fleet", "world", "case"}

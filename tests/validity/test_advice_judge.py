@@ -18,7 +18,7 @@ from grace.validity.advice_tables import report
 
 
 def outcome(group: str, word: str, effect: float, score: float, **given: object) -> Outcome:
-    scores = {"race-1": score, "shrunk": score}
+    scores = {"race-1": score, "rule": score}
     said = (Said(0, scores, (0.0, 0.2), (effect + 0.01, 0.05)), Said(1, {"race-1": score / 2}, (0.0, 0.2)))
     estimate = Estimate(effect, effect - 0.02, effect + 0.02, 16, 0.01)
     values = {
@@ -51,7 +51,7 @@ def study() -> AdviceStudy:
         for group in "abcde"
         for draw in range(4)
         for policy, regret, loss in (
-            ("likelier than not", 0.01, -0.05),
+            ("least expected", 0.01, -0.05),
             ("alone, tuned", 0.06, 0.0),
             ("fixed elsewhere", 0.04, -0.02),
             ("noise floor", 0.0, 0.0),
@@ -95,7 +95,7 @@ def test_what_policies_cost(study: AdviceStudy) -> None:
     assert advice.regret.value == pytest.approx(0.01 + 0.015)
     assert advice.loss.value == pytest.approx(-0.05)
     assert math.isnan(floor.loss.value)
-    assert ahead(study, "likelier than not", "fixed elsewhere").value == pytest.approx(-0.03)
+    assert ahead(study, "least expected", "fixed elsewhere").value == pytest.approx(-0.03)
 
 
 def test_it_is_kept_and_read_again(study: AdviceStudy, tmp_path: Path) -> None:

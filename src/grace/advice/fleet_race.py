@@ -11,7 +11,8 @@ from typing import Any
 
 from grace.advice.advice import ADD, ALONE, UNDECIDED, Label, Raced
 from grace.advice.race import Lap, estimate, lap_of
-from grace.advice.rule import Rule, kind_of_label
+from grace.advice.rule import Rule
+from grace.advice.standing import Laps, Standing
 from grace.advice.ways import FOLDS, Way, alone, beside
 from grace.core.stats import Estimate
 from grace.data.conventions import Conventions
@@ -24,7 +25,7 @@ from grace.training.run import train
 FORMAT = Format("advice", 1)
 """A file of races: what they are ``of``, their ``laps`` and ``labels``, and the seconds ``spent``."""
 KEPT = 2
-"""Ways of RUL alone that run on after the first lap."""
+"""Ways of RUL alone that run on after the first lap, beside the first, which changes are against."""
 UNLIKELY = 0.1
 """Probability of a gain that nothing is added for."""
 SLOWER = 3.0
@@ -100,9 +101,9 @@ class FleetRace:
 
     @property
     def candidates(self) -> list[Way]:
-        """Second tasks, on the trunk that RUL alone was best with in its first lap."""
-        known = {way: self._error(way, [0]) for way in self.references if 0 in self.laps.get(way, {})}
-        size = min(known, key=known.__getitem__).size if known else self.size
+        """Second tasks, on the trunk that RUL alone is expected to be best with after its first lap."""
+        first = {way: {0: self.laps[way][0]} for way in self.references if 0 in self.laps.get(way, {})}
+        size = self._standing([], first).best_alone.size if first else self.size
         return beside(self.conventions.tasks, size, self.some_suspended)
 
     def rounds(self) -> list[list[Entry]]:
@@ -111,16 +112,14 @@ class FleetRace:
         first = self._missing([way for way in self.references if way not in self.skipped], [0])
         if first:
             return [first]
-        ways, more = self.candidates, range(1, self.rule.laps)
-        second = self._missing(ways, [0])
+        standing, more = self.now, range(1, self.rule.laps)
+        second = self._missing(standing.tasks, [0])
         if second:
             return [second]
-        ranked = [one for one in self._ranked() if one in ways]
-        ran = [way for way in self.references if self.laps.get(way)]
-        kept = sorted(ran, key=lambda way: self._error(way, [0]))[:KEPT]
-        better = ranked[: math.ceil(len(ranked) / 2)]
+        kept = dict.fromkeys([self.references[0], *standing.alone[:KEPT]])
+        better = standing.tasks[: math.ceil(len(standing.tasks) / 2)]
         found = [self._missing([*kept, *better], [lap]) for lap in more]
-        found += [self._missing(ranked, [lap]) for lap in more]
+        found += [self._missing(standing.tasks, [lap]) for lap in more]
         return [some for some in found if some]
 
     def too_dear(self, entries: Sequence[Entry], left: float) -> bool:
@@ -142,50 +141,46 @@ class FleetRace:
         self.save()
 
     def reference(self) -> Way | None:
-        """The way of RUL alone with the least error out of fold over the laps that all of those in the lead have run."""
-        known = [way for way in self.references if self.laps.get(way)]
-        most = max((len(self.laps[way]) for way in known), default=0)
-        ahead = [way for way in known if len(self.laps[way]) == most]
-        return min(ahead, key=lambda way: self._error(way, sorted(self.laps[way])), default=None)
+        """The way of RUL alone, of those that ran, of which the least error is expected; None where none has run."""
+        return next(iter(self.now.alone), None)
 
     def seen(self, way: Way) -> Estimate | None:
         """What the race says of a way, over the laps that it shares with the reference."""
-        best, shared = self.reference(), self._shared(way)
-        return estimate(self.laps[way], self.laps[best], shared) if best and shared else None
-
-    def _shared(self, way: Way) -> list[int]:
-        """Laps that a way shares with the reference."""
         best = self.reference()
-        return sorted(self.laps.get(way, {}).keys() & self.laps.get(best, {}).keys()) if best else []
+        return None if best is None else self._seen(way, best)
 
     def standing(self) -> tuple[Raced, ...]:
         """All ways as they stand, references first, then second tasks by what is to be expected of them."""
-        return (*(self._of_reference(way) for way in self.references if self.laps.get(way)),
-                *(self._of_task(way) for way in self._ranked()))  # fmt: skip
+        standing = self.now
+        ran = [way for way in self.references if self.laps.get(way)]
+        return tuple(self._row(way, standing) for way in (*ran, *standing.tasks))
 
     def verdict(self) -> str:
         """What follows so far."""
-        rows = [self._of_task(way) for way in self.candidates]
-        expected = [row.expected for row in rows if row.expected is not None and row.laps]
-        if not expected:
+        standing = self.now
+        expected = [standing.expected(way) for way in standing.tasks if self.laps.get(way)]
+        if not expected or not standing.alone:
             return UNDECIDED
         if min(one.high for one in expected) < 0:
             return ADD
-        return ALONE if len(expected) == len(rows) and max(one.helps for one in expected) < UNLIKELY else UNDECIDED
+        every = len(expected) == len(standing.tasks)
+        return ALONE if every and max(one.helps for one in expected) < UNLIKELY else UNDECIDED
 
     def best_task(self) -> Way | None:
-        """Of an added one the way of least expected error; else the one that is likeliest to help."""
-        ranked = self._ranked()
+        """Of an added one the way of least expected error; else the one of all."""
+        standing = self.now
         if self.verdict() == ADD:
-            ranked = [way for way in ranked if (found := self._of_task(way).expected) is not None and found.high < 0]
-        return ranked[0] if ranked else None
+            return next(way for way in standing.tasks if self.laps.get(way) and standing.expected(way).high < 0)
+        return next(iter(standing.tasks), None)
 
-    def needed(self, way: Way) -> int | None:
-        """Failures that would decide a way, if they went on as they did."""
-        seen = self.seen(way)
-        return (
-            None if seen is None else self.rule.units_needed(self._kind(way), seen.n, len(self._shared(way)), seen.mean)
-        )
+    @property
+    def now(self) -> Standing:
+        """How all ways stand."""
+        return self._standing(self.candidates, self.laps)
+
+    def _standing(self, tasks: Sequence[Way], laps: Laps) -> Standing:
+        kinds = {task.name: task.kind for task in self.conventions.tasks}
+        return Standing.of(self.rule, kinds, self.references, tasks, laps)
 
     def save(self) -> None:
         """Write the state, whole or not at all."""
@@ -230,26 +225,16 @@ class FleetRace:
     def _units(self) -> int:
         return len(self.fleet.failures)
 
-    def _kind(self, way: Way) -> str:
-        kinds = {task.name: task.kind for task in self.conventions.tasks}
-        return kind_of_label(kinds[way.tasks[0]], way.tasks[0], way.suspended) if len(way.tasks) == 1 else "any"
+    def _seen(self, way: Way, best: Way) -> Estimate | None:
+        shared = sorted(self.laps.get(way, {}).keys() & self.laps.get(best, {}).keys()) if way != best else []
+        return estimate(self.laps[way], self.laps[best], shared) if shared else None
 
-    def _of_reference(self, way: Way) -> Raced:
-        seen = None if way == self.reference() else self.seen(way)
-        return Raced(way.name, len(self.laps[way]), self._error(way, sorted(self.laps[way])), seen)
-
-    def _of_task(self, way: Way) -> Raced:
-        laps, seen = self.laps.get(way, {}), self.seen(way)
-        units, shared = (0, 0) if seen is None else (seen.n, len(self._shared(way)))
-        raced = 0.0 if seen is None else seen.mean
-        found = self.rule.expected(self._kind(way), units, shared, raced)
-        return Raced(way.name, len(laps), self._error(way, sorted(laps)) if laps else math.nan, seen, found)
-
-    def _ranked(self) -> list[Way]:
-        """Second tasks by what is to be expected of them."""
-        return sorted(
-            self.candidates, key=lambda way: found.mean if (found := self._of_task(way).expected) else math.inf
-        )
+    def _row(self, way: Way, standing: Standing) -> Raced:
+        laps, best = sorted(self.laps.get(way, {})), next(iter(standing.alone), None)
+        error = self._error(way, laps) if laps else math.nan
+        if best is None or way == best:
+            return Raced(way.name, len(laps), error)
+        return Raced(way.name, len(laps), error, self._seen(way, best), standing.expected(way))
 
 
 def _key(way: Way) -> str:

@@ -229,7 +229,7 @@ def _unknown(race: FleetRace, best: Way | None, verdict: str, cut: bool) -> str:
     if outside := rule.outside(failures, weights, together, race.size):
         parts.append(f"Outside the study, so less sure: {', '.join(outside)}.")
     if verdict not in (ADD, ALONE) and best is not None:
-        needed = race.needed(best)
+        needed = race.now.needed(best)
         parts.append(
             f"About {needed} failures would decide it, if they showed the same."
             if needed is not None and needed > failures

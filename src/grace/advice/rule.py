@@ -1,19 +1,22 @@
-r"""What is to be expected of a second task, from a race and from what such tasks did elsewhere: the rule of the study of advice.
+r"""What is to be expected of each way to train, from a race and from what such ways did elsewhere: the rule of the advice study.
 
-The change of the RMSE by a second task, a logarithm :math:`\theta`, is drawn from the effects of its kind, and a race shows it
-with noise:
-
-.. math::
-    \theta \sim N(\mu_k, \tau_k^2), \quad d \mid \theta \sim N(\theta, a / n + b / S),
-
-``n`` failed units (or groups of them) and ``S`` laps. So that
+Changes of the RMSE are logarithms of its ratio to that of the first way: RUL alone, suspended units ignored. The changes
+:math:`\theta` of the ways of one race have the mean of their kind and share what they say of suspended units; a race of
+:math:`n` failed units (or groups of them) shows them with noise that is shared alike:
 
 .. math::
-    \theta \mid d \sim N\left(\frac{\mu_k / \tau_k^2 + d / v}{1 / \tau_k^2 + 1 / v},\;
-    \frac{1}{1 / \tau_k^2 + 1 / v}\right), \quad v = a / n + b / S
+    \theta \sim N(\mu, S), \quad d \mid \theta \sim N(\theta, N / n), \quad
+    S_{vw} = \tau^2 [v = w] + \tau_s^2 [v, w \text{ say the same}], \quad
+    N_{vw} = \nu^2 [v = w] + \nu_s^2 [v, w \text{ say the same}],
 
-(Efron and Morris, J. Am. Stat. Assoc. 70, 1975). All figures were fitted on the cases of the study, ``studies/advice``; how well
-intervals hold was measured on groups of data that were left out, and their width is set by it.
+where a way that ignores suspended units says nothing. So that, of the ways that were raced,
+
+.. math::
+    \theta \mid d \sim N\left(\mu + G (d - \mu),\; S - G S\right), \quad G = S (S + N / n)^{-1}
+
+(Lindley and Smith, J. R. Stat. Soc. B 34, 1972); those that were not raced follow from their relatives. All figures were fitted
+on the worlds of the study, ``studies/advice``. How well intervals hold was measured on groups of data that were left out, and
+their width is set by it.
 """
 
 from __future__ import annotations
@@ -24,8 +27,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from grace.data.tasks import FUTURE, REGRESSION
@@ -34,13 +39,35 @@ LEVEL = 0.9
 """Of the intervals of what is to be expected."""
 INDIFFERENT = 0.02
 """Change of the RMSE, either way, that nobody would pay for or mind."""
-KINDS = (REGRESSION, "class", FUTURE)
-"""Kinds of labels that priors differ by; ordinal ones are classes."""
+NOTHING_SAID = "ignore"
+"""Of suspended units."""
+RUL_ALONE, CLASS, SEVERAL = "alone", "class", "any"
+"""Labels of kinds beside ``regression`` and ``future_sensors``: no second task, classes (ordinal ones, too), several tasks."""
+GROWTH = 1.02
+"""Steps in which a number of failures is sought."""
+
+
+class Kind(NamedTuple):
+    """What means differ by: the kind of the second label, and what suspended units say."""
+
+    label: str
+    suspended: str
+
+    @property
+    def name(self) -> str:
+        """In the rule's file."""
+        return f"{self.label}, {self.suspended}"
+
+
+def kind_of(task_kind: str, name: str, suspended: str) -> Kind:
+    """Of a way with one second task."""
+    label = FUTURE if name == FUTURE else REGRESSION if task_kind == REGRESSION else CLASS
+    return Kind(label, suspended)
 
 
 @dataclass(frozen=True)
 class Expected:
-    """A change of the RMSE by a second task, on units that nobody has seen, as a logarithm.
+    """A change of the RMSE, on units that nobody has seen, as a logarithm.
 
     Attributes:
         mean: What is expected.
@@ -81,12 +108,51 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Prior:
-    """Effects of a kind of second task in the study: mean and SD of the logarithm, and of how many cases."""
+class Parts:
+    """Variances of changes: of each way by itself, and of what those share that say the same of suspended units."""
 
-    mean: float
-    sd: float
-    cases: int
+    way: float
+    suspended: float
+
+    def covariance(self, kinds: Sequence[Kind]) -> NDArray[np.float64]:
+        """Of the changes of ways of these kinds, ``[W, W]``; that of the first is none."""
+        found = self.way * np.eye(len(kinds)) + self.suspended * shared(kinds)
+        found[0] = found[:, 0] = 0.0
+        return found
+
+
+def shared(kinds: Sequence[Kind]) -> NDArray[np.float64]:
+    """One where two ways say the same of suspended units, and something, ``[W, W]``."""
+    said = np.array([kind.suspended for kind in kinds])
+    found: NDArray[np.float64] = ((said[:, None] == said) & (said != NOTHING_SAID)).astype(np.float64)
+    return found
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """What is expected of all ways of a race together; the first has no change.
+
+    Attributes:
+        mean: ``[W]``.
+        covariance: ``[W, W]``.
+        wider: What SDs are multiplied by.
+    """
+
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    wider: float
+
+    def change(self, way: int, against: int) -> Expected:
+        """Of one way against another."""
+        contrast = np.zeros(len(self.mean))
+        contrast[way] += 1
+        contrast[against] -= 1
+        variance = float(contrast @ self.covariance @ contrast)
+        return Expected(float(contrast @ self.mean), self.wider * math.sqrt(max(variance, 0.0)))
+
+    def least(self, ways: Sequence[int]) -> int:
+        """The one of these of which the least error is expected."""
+        return min(ways, key=lambda way: float(self.mean[way]))
 
 
 @dataclass(frozen=True)
@@ -94,19 +160,19 @@ class Rule:
     """The rule with its figures.
 
     Attributes:
-        priors: By :func:`kind_of_label`; ``any`` of all cases.
-        per_unit: Variance of a race of one unit, :math:`a`.
-        per_lap: Variance of a race of one lap, :math:`b`.
-        wider: What the SD is multiplied by, so that intervals hold on groups that were left out.
+        means: Mean change by :attr:`Kind.name`; a kind that the study had none of is expected to change nothing.
+        spread: Variances of changes about their means, :math:`\\tau^2` and :math:`\\tau_s^2`.
+        noise: Variances of what a race of one failed unit shows, :math:`\\nu^2` and :math:`\\nu_s^2`.
+        wider: What SDs are multiplied by, so that intervals hold on groups that were left out.
         failures: Least and most failures in the study.
         laps: Most laps of its races.
         weights: Least and largest weight of its second tasks.
-        fitted: The plan's commit, numbers of cases, groups and draws, and what was measured on groups left out.
+        fitted: The plan's commit, numbers of cases, groups and draws.
     """
 
-    priors: Mapping[str, Prior]
-    per_unit: float
-    per_lap: float
+    means: Mapping[str, float]
+    spread: Parts
+    noise: Parts
     wider: float
     failures: tuple[int, int]
     laps: int
@@ -122,37 +188,42 @@ class Rule:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Rule:
         """From :meth:`to_json`."""
-        priors = {name: Prior(**prior) for name, prior in values["priors"].items()}
-        pairs: dict[str, Any] = {name: tuple(values[name]) for name in ("failures", "weights")}
-        return cls(**{**values, "priors": priors, **pairs})
+        given: dict[str, Any] = {name: Parts(**values[name]) for name in ("spread", "noise")}
+        given |= {name: tuple(values[name]) for name in ("failures", "weights")}
+        return cls(**{**values, **given})
 
     def to_json(self) -> dict[str, Any]:
         """The figures as JSON values."""
         return asdict(self)
 
-    def noise(self, units: int, laps: int) -> float:
-        """Variance of what a race shows."""
-        return self.per_unit / units + self.per_lap / laps
+    def posterior(self, kinds: Sequence[Kind], raced: Mapping[int, float], units: float) -> Posterior:
+        """What is expected of ways of these kinds.
 
-    def prior(self, kind: str) -> Prior:
-        """Of a kind, of all cases where the study has none of it."""
-        return self.priors.get(kind, self.priors["any"])
+        Args:
+            kinds: Of the ways; the first is RUL alone that ignores suspended units, which changes are against.
+            raced: Change of those that were raced, by number, from 1 on.
+            units: Failed units of the race.
+        """
+        mean = np.array([0.0, *(self.means.get(kind.name, 0.0) for kind in kinds[1:])])
+        spread = self.spread.covariance(kinds)
+        if not raced:
+            return Posterior(mean, spread, self.wider)
+        at, seen = list(raced), np.array(list(raced.values()))
+        noise = self.noise.covariance(kinds)[np.ix_(at, at)] / units
+        gain = np.linalg.solve(spread[np.ix_(at, at)] + noise, spread[at]).T
+        return Posterior(mean + gain @ (seen - mean[at]), spread - gain @ spread[at], self.wider)
 
-    def expected(self, kind: str, units: int = 0, laps: int = 0, raced: float = 0.0) -> Expected:
-        """What is to be expected of a second task, raced on some units in some laps; without a lap, before any race."""
-        prior = self.prior(kind)
-        if not laps or not units:
-            return Expected(prior.mean, self.wider * prior.sd)
-        mine, its = 1 / prior.sd**2, 1 / self.noise(units, laps)
-        return Expected((mine * prior.mean + its * raced) / (mine + its), self.wider / math.sqrt(mine + its))
-
-    def units_needed(self, kind: str, units: int, laps: int, raced: float) -> int | None:
-        """How many failed units would decide it, if the race showed the same on these: the least number with which the interval
-        leaves out 0; None where even a hundred times as many would not."""
-        for count in range(units, 100 * units + 1):
-            found = self.expected(kind, count, max(laps, 1), raced)
+    def units_needed(
+        self, kinds: Sequence[Kind], raced: Mapping[int, float], units: int, way: int, against: int
+    ) -> int | None:
+        """How many failed units would decide one way against another, if the race showed the same on these: the least number, in
+        steps of 2 %, with which the interval leaves out 0; None where even a hundred times as many would not."""
+        count = float(units)
+        while count <= 100 * units:
+            found = self.posterior(kinds, raced, math.ceil(count)).change(way, against)
             if found.high < 0 or found.low > 0:
-                return count
+                return math.ceil(count)
+            count = max(count + 1, count * GROWTH)
         return None
 
     def outside(self, failures: int, weights: Sequence[float], together: int, size: str) -> list[str]:
@@ -169,9 +240,3 @@ class Rule:
         if not size.startswith(("statistics", "quantiles")):
             found.append(f"races of the {size} network (the study: of statistics, quantiles)")
         return found
-
-
-def kind_of_label(kind: str, name: str, suspended: str) -> str:
-    """Name of the prior of a label of this kind, trained with what suspended units say."""
-    label = FUTURE if name == FUTURE else REGRESSION if kind == REGRESSION else "class"
-    return f"{label}, {suspended}"

@@ -13,7 +13,7 @@ from grace.core.stats import RATE, Family, Span
 from grace.validity.advice_judge import Areas, Coverage, Regret, ahead, base_rates, brier
 from grace.validity.advice_study import HELPS, HURTS, KINDS, UNRESOLVED, WORDS, AdviceStudy, Outcome
 
-ADVICE, SURE, ELSEWHERE = "likelier than not", "advice", "fixed elsewhere"
+ADVICE, ELSEWHERE = "least expected", "fixed elsewhere"
 PLANNED = 16
 """Draws of every case in the plan."""
 POLICY_WORDS = {
@@ -21,8 +21,9 @@ POLICY_WORDS = {
     "alone, tuned": "RUL alone, the best of its ways in the race",
     "first label": "always the world's first second label",
     ELSEWHERE: "the second task that did best in the other groups",
-    ADVICE: "`grace advise`: the second task of the least expected error, where that is a gain",
-    SURE: "the same, where the 90 % interval is a gain: the candidate of the plan",
+    ADVICE: "`grace advise`: what the rule expects the least error of",
+    "likelier than not": "the second task that `shrunk` expects the least error of, where that is a gain",
+    "advice": "the same, where its 90 % interval is a gain: the candidate of the plan",
     "noise floor": "the oracle against itself, chosen by half of the draws",
 }
 """Policies in words; those by a single predictor have its name."""
@@ -57,14 +58,14 @@ def in_short(study: AdviceStudy) -> str:
     draws = sorted(one.effect.n for one in study.outcomes)
     effects = np.array([per_cent(one.effect.mean) for one in study.outcomes])
     low, high = np.quantile(effects, (0.25, 0.75))
-    shrunk = Areas.of(study.seen("shrunk").resolved)
+    told = Areas.of(study.seen("rule").resolved)
     advice, alone = (Regret.of(name, study.choices) for name in (ADVICE, "alone, tuned"))
     user = Coverage.of([one for one in study.outcomes if one.user])
     lines = [
         f"A second task changed the RMSE by {effects.min():+.0f} to {effects.max():+.0f} %, in the middle half of the cases by "
         f"{low:+.0f} to {high:+.0f} %: whether it pays has to be found out.",
-        f"A race with the rule tells what helps from the rest with an area under the ROC curve of {_span(shrunk.helps)}, and "
-        f"what hurts with {_span(shrunk.hurts)}, on groups of data that it was not fitted on.",
+        f"A race with the rule tells what helps from the rest with an area under the ROC curve of {_span(told.helps)}, and "
+        f"what hurts with {_span(told.hurts)}, on groups of data that it was not fitted on.",
         f"Following `grace advise` costs {_change(advice.regret)} % of RMSE over an oracle, RUL alone as a race tunes it "
         f"{_change(alone.regret)} %; against RUL alone tuned by an oracle `grace advise` changes it by {_change(advice.loss)} %.",
         f"Of its 90 % intervals {_span(user.share)} hold in the part that was drawn as users have fleets.",
