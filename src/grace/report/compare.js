@@ -142,7 +142,8 @@ cards("pareto-charts", trained, (card, dataset) => {
       return;
     }
     const names = pairOf(dataset);
-    const rows = { points: shownPoints(dataset), seeds: seedPoints(dataset), pair: names.length === 2 ? names : [], names };
+    const points = shownPoints(dataset).sort((a, b) => (a.method === state.method) - (b.method === state.method)); // the chosen one on top
+    const rows = { points, seeds: seedPoints(dataset), pair: names.length === 2 ? names : [], names };
     await draw(host, "pareto", `${dataset}: RMSE against NASA score by method; the list below holds the same figures`, rows,
       { selected: state.method }, datum => datum.method && clicked(datum.method, dataset));
   };
