@@ -113,7 +113,10 @@ def test_nothing_is_wider_than_the_window(visit: Open, explorer: Path, width: in
         assert tab.locator(".chart svg:visible text").evaluate_all(beyond) == []
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 380), ("dark", 768)])
+SEEN = [("light", 380), ("dark", 380), ("dark", 768), ("light", 1280), ("dark", 1280), ("light", 1920)]
+
+
+@pytest.mark.parametrize(("scheme", "width"), SEEN)
 def test_axe_finds_nothing_against_wcag_aa(visit: Open, explorer: Path, scheme: str, width: int) -> None:
     tab = visit(explorer, width, color_scheme=scheme)
     tab.locator("#views input[name=whose][value=both]").evaluate("input => input.click()")

@@ -13,7 +13,6 @@ from grace.bench.published import SOURCE, Published
 from grace.bench.summary import Row as TableRow
 from grace.bench.ways import ALONE, Way, ways
 from grace.core.stats import EFFECT, RATE, Estimate
-from grace.data.cmapss.checksums import SUBSETS
 from grace.report import rules
 from grace.report.answers import Answer
 from grace.report.chart import CONFIG
@@ -151,7 +150,7 @@ def _published(datasets: Iterable[str]) -> list[Row]:
         found = {name: by_set.get(dataset, Published()) for name, by_set in SOURCE.items()}
         both = {n: (p.rmse, p.score) for n, p in found.items() if p.rmse is not None and p.score is not None}
         best = {[*both][index] for index in frontier([*both.values()])}
-        if dataset in SUBSETS:
+        if any(dataset in by_set for by_set in SOURCE.values()):
             rows += [_published_row(dataset, name, figures, name in best) for name, figures in found.items()]
     return rows
 
