@@ -10,6 +10,7 @@ const state = {
 };
 const panels = [];
 const views = new Map();
+const drawnAs = new Map();
 
 function make(tag, properties = {}, ...children) {
   const node = Object.assign(document.createElement(tag), properties);
@@ -52,6 +53,9 @@ async function draw(host, chart, words, rows, signals = {}, onClick = null) {
     views.set(host, view);
   }
   const view = views.get(host);
+  const now = JSON.stringify([rows, signals, host.clientWidth]);
+  if (drawnAs.get(host) === now) return; // a slider that moves one panel leaves the others as they are
+  drawnAs.set(host, now);
   for (const [source, values] of Object.entries(rows)) view.data(source, values);
   for (const [signal, value] of Object.entries(signals)) view.signal(signal, value);
   await view.resize().runAsync();
