@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, sync_playwright
 from grace.report.page import page
 from grace.report.read import read_results
 
+PANELS = ["answers", "findings", "tradeoff", "cost", "diagnosis", "training", "about"]
 RESULTS = Path(__file__).parents[2] / "results"
 SETS = ["FD001", "FD002", "FD003", "FD004"]
 
@@ -57,7 +58,13 @@ class Seen:
 
 class Open(Protocol):
     def __call__(
-        self, path: Path, width: int = 1280, height: int = 900, comparison: str = "tradeoff", **options: Any
+        self,
+        path: Path,
+        width: int = 1280,
+        height: int = 900,
+        comparison: str = "tradeoff",
+        address: str = "",
+        **options: Any,
     ) -> Page: ...
 
 
@@ -78,7 +85,14 @@ def visit(browser: Browser, seen: Seen) -> Iterator[Open]:
             seen.requests.append(route.request.url)
             route.abort()
 
-    def opened(path: Path, width: int = 1280, height: int = 900, comparison: str = "tradeoff", **options: Any) -> Page:
+    def opened(
+        path: Path,
+        width: int = 1280,
+        height: int = 900,
+        comparison: str = "tradeoff",
+        address: str = "",
+        **options: Any,
+    ) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         context.route("**/*", refuse)
@@ -87,9 +101,10 @@ def visit(browser: Browser, seen: Seen) -> Iterator[Open]:
         tab.on("console", lambda message: seen.complaints.append(message.text))
         tab.on("pageerror", lambda error: seen.complaints.append(str(error)))
         tab.on("dialog", lambda dialog: (seen.complaints.append(dialog.message), dialog.dismiss()))
-        tab.goto(path.as_uri())
+        tab.goto(f"{path.as_uri()}{address}")
         drawn(tab)
-        tab.locator(f"#views input[name=comparison][value={comparison}]").check()
+        # a window as narrow as a phone's shows it in one panel alone, folded
+        tab.locator(f"#views input[name=comparison][value={comparison}]").evaluate("input => input.click()")
         drawn(tab)
         return tab
 
@@ -104,6 +119,12 @@ def drawn(tab: Page) -> None:
     tab.wait_for_selector("body[aria-busy=false]")
 
 
+def show(tab: Page, panel: str) -> None:
+    """Go to a panel by its link."""
+    tab.locator(f"#panels a[href='#{panel}']").click()
+    drawn(tab)
+
+
 def data_of(tab: Page) -> Any:
     """The data that the page holds."""
     return tab.evaluate("graceData")
@@ -112,3 +133,14 @@ def data_of(tab: Page) -> Any:
 def card(tab: Page, panel: str, dataset: str) -> Locator:
     """The card of a data set in a panel."""
     return tab.locator(f"#{panel}-cards article", has=tab.get_by_role("heading", name=dataset, exact=True))
+
+
+def chart(tab: Page, dataset: str) -> Locator:
+    """The card with the comparison of a data set as a picture and in words; its list is a card of the panel ``pareto``."""
+    return tab.locator("#pareto-charts article", has=tab.get_by_role("heading", name=dataset, exact=True))
+
+
+def check(tab: Page, name: str, value: str) -> None:
+    """Choose what all panels show."""
+    tab.locator(f"#views input[name={name}][value={value}]").check()
+    drawn(tab)

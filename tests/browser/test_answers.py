@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from grace.bench.summary import summarise
 from grace.report.read import read_results
-from tests.browser.conftest import RESULTS, SETS, Open, card, data_of, drawn
+from tests.browser.conftest import RESULTS, SETS, Open, card, chart, data_of, drawn
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (380, 760)])
@@ -57,7 +57,7 @@ def test_any_method_can_be_the_reference(visit: Open, of_statistics: Path) -> No
     expect(card(tab, "pareto", "FD002").get_by_text("the reference").first).to_be_visible()
     card(tab, "pareto", "FD002").get_by_role("radio", name="Baseline").check()
     drawn(tab)
-    detail = card(tab, "pareto", "FD002").locator(".detail")
+    detail = chart(tab, "FD002").locator(".detail")
     expect(detail).to_contain_text("Baseline minus GRACE: RMSE ")
     expect(detail).to_contain_text("5 seeds.")
     expect(tab.get_by_role("status")).to_contain_text("FD002: Baseline minus GRACE")
@@ -65,18 +65,13 @@ def test_any_method_can_be_the_reference(visit: Open, of_statistics: Path) -> No
 
 def test_a_click_on_a_mark_chooses_its_method_and_scales_are_shared(visit: Open, of_statistics: Path) -> None:
     tab = visit(of_statistics, height=1400, comparison="differences")
-    marks = card(tab, "pareto", "FD001").locator(".pair .chart").first.locator(".mark-symbol path")
+    marks = chart(tab, "FD001").locator(".pair .chart").first.locator(".mark-symbol path")
     assert marks.count() == len({point["method"] for point in data_of(tab)["points"]})
     marks.nth(1).click()
     drawn(tab)
     expect(card(tab, "pareto", "FD001").get_by_role("radio", name="DWA")).to_be_checked()
     ticks = [
-        tuple(
-            card(tab, "pareto", dataset)
-            .locator(".pair .chart")
-            .first.locator(".role-axis-label text")
-            .all_text_contents()
-        )
+        tuple(chart(tab, dataset).locator(".pair .chart").first.locator(".role-axis-label text").all_text_contents())
         for dataset in SETS
     ]
     assert len(set(ticks)) == 1

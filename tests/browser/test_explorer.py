@@ -6,63 +6,14 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from grace.report.page import page
 from grace.report.read import Results
-from tests.browser.conftest import SETS, Open, card, data_of, drawn
+from tests.browser.conftest import PANELS, Open, card, chart, check, data_of, drawn, show
 from tests.report.records import sweep
 
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>\"'&\u202eright to left " + "long" * 60
-MARKS = "#pareto-cards article:nth-child({}) .mark-symbol path"
-
-
-def rows(tab: Page, dataset: str) -> list[list[str]]:
-    script = "rows => rows.map(row => [...row.querySelectorAll('td')].map(cell => cell.innerText.trim()))"
-    found = card(tab, "pareto", dataset).locator("tbody tr").evaluate_all(script)
-    return [[text.replace("\u00a0", " ") for text in row] for row in found]
-
-
-def place(tab: Page, dataset: str, method: str) -> tuple[float, float]:
-    """Where the mark of a method stands in the window."""
-    tab.locator("#pareto-cards article").nth(SETS.index(dataset)).scroll_into_view_if_needed()
-    script = """([selector, method]) => {
-      const drawn = [...document.querySelectorAll(selector)].map(mark => [mark, mark.__data__?.datum]);
-      const marks = drawn.filter(([, datum]) => datum?.method === method && datum.whose);
-      const box = marks.at(-1)[0].getBoundingClientRect();
-      return [box.x + box.width / 2, box.y + box.height / 2];
-    }"""
-    x, y = tab.evaluate(script, [MARKS.format(SETS.index(dataset) + 1), method])
-    return x, y
-
-
-def check(tab: Page, name: str, value: str) -> None:
-    tab.locator(f"#views input[name={name}][value={value}]").check()
-    drawn(tab)
-
-
-def test_a_click_on_a_mark_compares_its_method_with_baseline(visit: Open, explorer: Path) -> None:
-    tab = visit(explorer, height=1400)
-    points = [p for p in data_of(tab)["points"] if p["view"] == "honest" and p["method"] == "gradnorm"]
-    tab.mouse.click(*place(tab, "FD004", "gradnorm"))
-    drawn(tab)
-    for point in points:
-        detail = card(tab, "pareto", point["dataset"]).locator(".detail")
-        own = f"GradNorm: RMSE {point['rmse_words']}; NASA score {point['score_words']}."
-        expect(detail).to_have_text(f"{own}GradNorm to Baseline: {'; '.join(point['to_baseline'])}.")
-        assert "SE over engines" in own
-        assert "within noise" in detail.inner_text() or "beyond noise" in detail.inner_text()
-    expect(card(tab, "pareto", "FD001").get_by_role("radio", name="GradNorm")).to_be_checked()
-    expect(tab.get_by_role("status")).to_contain_text("FD004: GradNorm: RMSE")
-    expect(tab.get_by_role("status")).to_contain_text("GradNorm to Baseline")
-    tab.mouse.click(*place(tab, "FD003", "uncertainty"))
-    drawn(tab)
-    expect(card(tab, "pareto", "FD002").locator(".detail")).to_contain_text("Uncertainty to Baseline")
-    card(tab, "pareto", "FD001").locator("label").first.click()
-    drawn(tab)
-    expect(card(tab, "pareto", "FD002").locator(".detail")).to_contain_text(
-        "Baseline, which the others are compared with."
-    )
 
 
 def test_methods_can_be_chosen_by_keyboard(visit: Open, explorer: Path) -> None:
@@ -74,7 +25,7 @@ def test_methods_can_be_chosen_by_keyboard(visit: Open, explorer: Path) -> None:
     drawn(tab)
     assert chosen.get_attribute("value") == "gaba"
     assert tab.evaluate("document.activeElement.value") == "gaba"
-    expect(card(tab, "pareto", "FD003").locator(".detail")).to_contain_text("GABA to Baseline")
+    expect(chart(tab, "FD003").locator(".detail")).to_contain_text("GABA minus Baseline")
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.name") == "method-2"
 
@@ -82,69 +33,23 @@ def test_methods_can_be_chosen_by_keyboard(visit: Open, explorer: Path) -> None:
 def test_every_control_is_reached_by_tab(visit: Open, explorer: Path) -> None:
     tab = visit(explorer)
     reached = set()
-    for _ in range(80):
+    for _ in range(90):
         tab.keyboard.press("Tab")
         reached.add(tab.evaluate("(e => e.id || e.name || e.value || e.textContent)(document.activeElement)"))
-    wanted = {"theme", "dataset", "whose", "protocol", "labels", "seeds", "method-0", "method-3", "w", "0.56", "filled"}
+    wanted = {
+        "theme",
+        "dataset",
+        "whose",
+        "protocol",
+        "labels",
+        "seeds",
+        "method-0",
+        "method-3",
+        "price",
+        "50",
+        "filled",
+    }
     assert wanted | {"rule", "rho", "ratio", "recipe", "engine"} <= reached
-
-
-def test_the_list_and_the_chart_hold_the_points_of_the_view(visit: Open, explorer: Path) -> None:
-    tab = visit(explorer)
-    data = data_of(tab)
-
-    def expected(dataset: str, view: str) -> list[list[str]]:
-        found = [p for p in data["points"] if p["dataset"] == dataset and p["view"] == view]
-        found.sort(key=lambda p: list(data["methods"]).index(p["method"]))
-        notes = (" frontier" if p["frontier"] else "" for p in found)
-        return [
-            [p["title"] + note, p["rmse_interval"], p["engines"], p["score_interval"]]
-            for p, note in zip(found, notes, strict=True)
-        ]
-
-    assert rows(tab, "FD001") == expected("FD001", "honest")
-    check(tab, "labels", "uncapped")
-    assert rows(tab, "FD001") == expected("FD001", "honest-uncapped")
-    check(tab, "protocol", "source")
-    assert rows(tab, "FD004") == expected("FD004", "source")
-    expect(tab.locator("#caution")).to_contain_text("optimistic")
-    expect(tab.locator("#labels input").first).to_be_disabled()
-    check(tab, "protocol", "honest")
-    assert rows(tab, "FD001") == expected("FD001", "honest-uncapped")
-    expect(tab.locator("#caution")).to_be_hidden()
-
-
-def test_published_figures_beside_ours(visit: Open, explorer: Path) -> None:
-    tab = visit(explorer)
-    check(tab, "whose", "published")
-    assert rows(tab, "FD003") == [
-        ["Baseline published, frontier", "11.53", "", "211.8"],
-        ["GRACE published", "13.12", "", "223"],
-    ]
-    expect(card(tab, "pareto", "FD003").locator(".detail")).to_contain_text("Published: GRACE RMSE 13.12, score 223")
-    expect(tab.locator("#caution")).to_contain_text("chosen on the test set; ours here were not")
-    marks = tab.locator(MARKS.format(3))
-    assert marks.count() == 2
-    check(tab, "whose", "both")
-    assert len(rows(tab, "FD003")) == 11
-    assert marks.count() == 11
-
-
-def test_single_seeds_and_data_sets_can_be_switched(visit: Open, explorer: Path) -> None:
-    tab = visit(explorer)
-    marks = tab.locator(MARKS.format(1))
-    assert marks.count() == 9
-    tab.get_by_label("each seed").check()
-    drawn(tab)
-    assert marks.count() == 9 + 9 * 5
-    tab.get_by_role("checkbox", name="FD002").uncheck()
-    drawn(tab)
-    for panel in ("pareto", "cost", "diagnosis"):
-        assert [c.is_visible() for c in tab.locator(f"#{panel}-cards article").all()] == [True, False, True, True]
-    tab.get_by_role("checkbox", name="FD002").check()
-    drawn(tab)
-    width = "e => e.querySelector('svg').getBoundingClientRect().width / e.clientWidth"
-    assert card(tab, "pareto", "FD002").evaluate(width) > 0.8
 
 
 def test_the_card_says_which_rul_alone_each_method_is_compared_with(visit: Open, explorer: Path) -> None:
@@ -186,32 +91,48 @@ def test_a_run_and_its_engines(visit: Open, explorer: Path) -> None:
     expect(words).not_to_contain_text("capped")
 
 
-@pytest.mark.parametrize("width", [320, 380, 1280, 1920])
+@pytest.mark.parametrize("width", [320, 380, 768, 1280, 1920])
 def test_nothing_is_wider_than_the_window(visit: Open, explorer: Path, width: int) -> None:
     tab = visit(explorer, width)
-    check(tab, "whose", "both")
-    assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    for svg in tab.locator(".chart svg").all():
-        box = svg.bounding_box()
-        assert box is not None
-        assert box["width"] > 150
-        assert box["x"] + box["width"] <= width
+    tab.locator("#views input[name=whose][value=both]").evaluate("input => input.click()")
+    drawn(tab)
+    for panel in PANELS if width < 640 else PANELS[2:3]:
+        show(tab, panel)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        for svg in tab.locator(".chart svg:visible").all():
+            box = svg.bounding_box()
+            assert box is not None
+            assert box["width"] > 150
+            assert box["x"] + box["width"] <= width
+        clipped = "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.innerText.slice(0, 40))"
+        assert tab.locator(".scroll:visible, .card:visible, p:visible").evaluate_all(clipped) == []
+        beyond = """texts => texts.filter(text => {
+          const [mine, whole] = [text, text.closest("svg")].map(one => one.getBoundingClientRect());
+          return mine.left < whole.left - 1 || mine.right > whole.right + 1;
+        }).map(text => text.textContent)"""
+        assert tab.locator(".chart svg:visible text").evaluate_all(beyond) == []
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 380)])
+SEEN = [("light", 380), ("dark", 380), ("dark", 768), ("light", 1280), ("dark", 1280), ("light", 1920)]
+
+
+@pytest.mark.parametrize(("scheme", "width"), SEEN)
 def test_axe_finds_nothing_against_wcag_aa(visit: Open, explorer: Path, scheme: str, width: int) -> None:
     tab = visit(explorer, width, color_scheme=scheme)
-    check(tab, "whose", "both")
+    tab.locator("#views input[name=whose][value=both]").evaluate("input => input.click()")
+    drawn(tab)
     tags = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
-    found = Axe().run(tab, options=tags).response
-    assert [(v["id"], v["nodes"][0]["target"], v["nodes"][0]["failureSummary"]) for v in found["violations"]] == []
-    assert len(found["passes"]) > 20
+    for panel in PANELS if width < 640 else PANELS[:1]:
+        show(tab, panel)
+        found = Axe().run(tab, options=tags).response
+        assert [(v["id"], v["nodes"][0]["target"], v["nodes"][0]["failureSummary"]) for v in found["violations"]] == []
+        assert len(found["passes"]) > (20 if width > 640 else 10)
 
 
 def test_dark_and_light(visit: Open, explorer: Path) -> None:
     tab = visit(explorer, color_scheme="dark")
     ground = "getComputedStyle(document.body).backgroundColor"
-    axis = "getComputedStyle(document.querySelector('#pareto-cards .role-axis-title text')).fill"
+    axis = "getComputedStyle(document.querySelector('#pareto-charts .role-axis-title text')).fill"
     button = tab.get_by_role("button", name="Dark")
     expect(button).to_have_attribute("aria-pressed", "true")
     dark = tab.evaluate(ground), tab.evaluate(axis)
@@ -226,7 +147,7 @@ def test_on_paper_it_is_light_and_has_no_controls(visit: Open, explorer: Path) -
     tab.emulate_media(media="print", color_scheme="dark")
     assert tab.evaluate("getComputedStyle(document.body).color") == "rgb(23, 32, 42)"
     assert not tab.locator("#views").is_visible()
-    assert tab.locator("#pareto-cards svg:not(.swatch)").count() == 4
+    assert tab.locator("#pareto-charts svg").count() == 4
     assert tab.pdf().startswith(b"%PDF")
 
 
@@ -245,7 +166,7 @@ def test_the_default_network_has_intervals_of_its_own_width_and_another_edge(vis
 
 
 def test_two_loads_look_the_same_and_a_choice_shows(visit: Open, explorer: Path) -> None:
-    first, second = (visit(explorer).locator("#pareto-cards .chart").first for _ in range(2))
+    first, second = (visit(explorer).locator("#pareto-charts .chart").first for _ in range(2))
     before = first.screenshot()
     assert before == second.screenshot()
     assert len(before) > 8_000  # a blank card is far smaller
@@ -260,10 +181,15 @@ def test_hostile_names_are_shown_as_text(visit: Open, tmp_path: Path, width: int
     path = tmp_path / "hostile.html"
     path.write_text(page(Results(tuple(runs), (), ((f"{HOSTILE}.json", "<b>damaged</b>"),))))
     tab = visit(path, width)
+    show(tab, "tradeoff")
     expect(tab.locator("#pareto-cards h3")).to_have_text(HOSTILE)
     expect(tab.locator("#left-out li")).to_have_text(f"{HOSTILE}.json: <b>damaged</b>")
     tab.locator("#pareto-cards input").nth(2).check()
     drawn(tab)
+    again = visit(path, width, address=tab.evaluate("location.hash"))
+    expect(again.locator("#pareto-cards input").nth(2)).to_be_checked()
+    assert again.evaluate("document.documentElement.scrollWidth") <= width
+    show(tab, "training")
     tab.locator("#run select[name=method]").select_option(HOSTILE)
     drawn(tab)
     assert tab.locator("img").count() == 0

@@ -10,7 +10,7 @@ from grace.bench.ways import WAYS, ways
 from grace.report.page import page
 from grace.report.read import FEW_FAILURES, read_results
 from tests.bench.test_ways import of
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, show
 from tests.report.records import sweep
 
 RMSE = {"RUL alone": (20.0, 22.0), "+ inspections": (18.0, 19.0), "+ bound": (21.0, 23.5), "+ both": (17.5, 21.0)}
@@ -28,6 +28,7 @@ def test_ways_are_drawn_and_told(visit: Open, tmp_path: Path) -> None:
         one.write(tmp_path / FEW_FAILURES)
     (tmp_path / "report.html").write_text(page(read_results(tmp_path)))
     tab = visit(tmp_path / "report.html", width=360)
+    show(tab, "few-failures")
     expect(tab.locator("#few-failures")).to_be_visible()
     expect(tab.locator("nav a[href='#few-failures']")).to_be_visible()
     shown = tab.locator("#few-failures tbody tr")

@@ -75,7 +75,8 @@ def test_a_diagnosis_lights_the_path_and_training_stands_beside_it(visit: Open, 
     assert path == []  # the tree is the source's
     expect(tab.locator("#like")).to_have_text(Study.read().like("study")[1])
     (grace,) = (p for p in data["points"] if (p["dataset"], p["method"], p["view"]) == ("FD004", "grace", "honest"))
-    words = f"FD004, GRACE: test RMSE {grace['rmse_words']}; against RUL alone {grace['to_alone']}"
+    rmse = f"{grace['rmse_interval']}, SE over engines {grace['engines']}"
+    words = f"FD004, GRACE: test RMSE {rmse}; against RUL alone {grace['to_alone']}"
     expect(tab.locator("#showed")).to_contain_text(words)
     expect(tab.locator("#showed")).to_contain_text(Study.read().words)
     tab.get_by_label("the source's bands").check()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from grace.bench.published import SOURCE
 from grace.bench.summary import summarise
 from grace.errors import GraceError
 from grace.report.data import page_data
-from grace.report.estimates import VIEWS, Point, _min_max
+from grace.report.estimates import VIEWS, Point
 from grace.report.read import Results
 from grace.training.record import Record
 from tests.report.records import SEEDS, record, sweep
@@ -51,8 +53,8 @@ def test_a_seed_that_one_of_them_lacks_is_left_out_of_the_pairs() -> None:
 
 def alone(point: Point) -> Point:
     """A point without what the adjustment for many verdicts put there."""
-    rows = {name: replace(getattr(point, name), adjusted=0.0, looked_at=0) for name in ("rmse", "score")}
-    return replace(point, **rows, standing=point.standing.replace("~", "<"))
+    rows = {name: replace(getattr(point, name), adjusted=0.0, looked_at=0) for name in ("rmse", "score", "lowest")}
+    return replace(point, **rows)
 
 
 def test_a_data_set_knows_nothing_of_another_but_how_many_were_looked_at() -> None:
@@ -86,14 +88,24 @@ def test_runs_of_the_sources_protocol_are_in_its_view_alone() -> None:
     assert {point.view for point in Point.every(runs)} == {"source"}
 
 
-def test_shares_and_frontier_by_hand() -> None:
+def test_frontier_and_lowest_by_hand() -> None:
     runs = [record("A", m, 1, r, s) for m, r, s in (("baseline", 12, 300), ("grace", 13, 200), ("dwa", 14, 400))]
     rows = Point.every(runs)
-    assert found("A", "baseline", rows).share == (0, 0.5)
-    assert found("A", "grace", rows).share == (0.5, 0)
-    assert found("A", "dwa", rows).share == (1, 1)
     assert [p.method for p in rows if p.view == "honest" and p.frontier] == ["baseline", "grace"]
-    assert _min_max([3.0, 3.0]) == [0, 0]
+    assert found("A", "baseline", rows).lowest.difference is None
+    lowest = found("A", "dwa", rows).lowest.difference
+    assert lowest is not None
+    assert lowest.mean == 2
+
+
+def test_the_lowest_is_that_of_each_data_set_and_adjusted_over_all() -> None:
+    rows = Point.every(
+        [*sweep("A", {"baseline": BASE, "grace": OTHER}), *sweep("B", {"baseline": OTHER, "grace": BASE})]
+    )
+    first, second = found("A", "baseline", rows).lowest, found("B", "grace", rows).lowest
+    assert first.difference == second.difference
+    assert first.adjusted == second.adjusted == pytest.approx(stats.ttest_rel(BASE, OTHER).pvalue)
+    assert first.looked_at == 2
 
 
 def test_rul_alone_is_that_of_the_same_loss() -> None:
@@ -131,28 +143,27 @@ def test_runs_of_one_method_under_two_losses_are_compared_with_neither() -> None
     assert all(point.alone is None for point in rows)
 
 
-def to_baseline(runs: list[Record]) -> dict[str, list[str]]:
-    """What the page says of each method's RMSE and score against Baseline's; honest protocol, labels capped."""
-    rows = page_data(Results(tuple(runs)))["points"]
-    return {row["method"]: row["to_baseline"] for row in rows if row["view"] == "honest" and "to_baseline" in row}
+def to_alone(runs: list[Record]) -> dict[str, str]:
+    """What the page says of each method's RMSE against that of RUL alone."""
+    rows = page_data(Results(tuple(under("mse", runs))))["points"]
+    return {row["method"]: row["to_alone"] for row in rows if "to_alone" in row}
 
 
 def test_words_carry_the_adjusted_verdict() -> None:
     base, far = (12.0, 12.1, 12.2, 12.1, 12.0), (10.0, 10.1, 10.3, 10.1, 10.1)
     near = (12.01, 12.12, 12.2, 12.13, 12.02)  # p = 0.03: beyond its own noise
     many = {f"m{i}": base[i % 5 :] + base[: i % 5] for i in range(9)}
-    words = to_baseline(sweep("A", {"baseline": base, "grace": far, "dwa": near, **many}))
-    (grace, _), (dwa, _) = words["grace"], words["dwa"]
-    assert grace.startswith("1.96 cycles lower RMSE, beyond noise (95 % interval -2.03 to -1.89, 5 seeds)")  # SD 0.055
-    assert grace.endswith(", which remains after Benjamini-Hochberg at 5 % (11 looked at)")
-    assert dwa.startswith("0.02 cycles higher RMSE, beyond noise")
-    assert dwa.endswith(", which does not remain after Benjamini-Hochberg at 5 % (11 looked at)")
-    assert words["m1"][0].endswith("5 seeds)")
+    words = to_alone(sweep("A", {"rul-only": base, "grace": far, "dwa": near, **many}))
+    grace = "under plain MSE: 1.96 cycles lower RMSE, beyond noise (95 % interval -2.03 to -1.89, 5 seeds)"  # SD 0.055
+    assert words["grace"] == f"{grace}, which remains after Benjamini-Hochberg at 5 % (11 looked at)"
+    assert words["dwa"].startswith("under plain MSE: 0.02 cycles higher RMSE, beyond noise")
+    assert words["dwa"].endswith(", which does not remain after Benjamini-Hochberg at 5 % (11 looked at)")
+    assert words["m1"].endswith("5 seeds)")
 
 
 def test_words_of_one_seed() -> None:
-    _, words = to_baseline(sweep("A", {"baseline": (10.0,), "grace": (13.0,)}))["grace"]
-    assert words == "NASA score 30 higher; one seed tells nothing of the noise"
+    words = to_alone(sweep("A", {"rul-only": (10.0,), "grace": (13.0,)}))["grace"]
+    assert words == "under plain MSE: 3.00 cycles higher RMSE; one seed tells nothing of the noise"
 
 
 def test_an_rmse_names_the_error_over_engines() -> None:
@@ -163,18 +174,24 @@ def test_an_rmse_names_the_error_over_engines() -> None:
     point = found("A", "baseline", rows)
     assert point.rmse.engines == pytest.approx(error)
     shown = page_data(Results(tuple(runs)))["points"][0]
-    assert shown["rmse_words"] == f"12.00 [10.04, 13.96], SE over engines {error:.2f}"
-    assert shown["score_words"] == "420 [400, 440]"
+    assert (shown["rmse_interval"], shown["engines"]) == ("12.00 [10.04, 13.96]", f"{error:.2f}")
+    assert shown["score_interval"] == "420 [400, 440]"
     assert np.isnan(found("A", "baseline", rows, "source").rmse.engines)
 
 
-def test_published_points_have_both_figures() -> None:
+def test_published_rows_say_what_the_source_does_not_give() -> None:
     runs = [run for name in ("FD001", "FD003", "mine") for run in sweep(name, {"grace": BASE})]
-    rows = page_data(Results(tuple(runs)))["published"]
-    assert [row["method"] for row in rows if row["dataset"] == "FD003"] == ["baseline", "grace"]
-    assert len(rows) == 9
-    ours = ("FD001", "grace", 9.14, 121.4, True)
-    assert ours in [tuple(row[name] for name in ("dataset", "method", "rmse", "score", "frontier")) for row in rows]
+    rows = {(row["dataset"], row["method"]): row for row in page_data(Results(tuple(runs)))["published"]}
+    assert len(rows) == 2 * len(SOURCE)
+    shown = ("rmse", "rmse_interval", "score", "score_interval", "frontier")
+
+    def said(dataset: str, method: str) -> tuple[Any, ...]:
+        return tuple(rows[dataset, method].get(name) for name in shown)
+
+    assert said("FD001", "grace") == (9.14, "9.14, SD 1.39", 121.4, "121.4", True)
+    assert said("FD003", "baseline") == (11.53, "11.53, no SD given", 211.8, "211.8", True)
+    assert said("FD003", "amnl") == (9.51, "9.51, SD 1.74", None, "not given", None)
+    assert said("FD003", "dwa") == (None, "not given", None, "not given", None)
 
 
 def test_mixed_settings_are_refused() -> None:

@@ -24,16 +24,24 @@ def row(method: str, mean: float, difference: Estimate | None, adjusted: float =
     return Row("A", method, value, 0.8, math.nan, difference, adjusted, looked_at, 1, 1, 1)
 
 
-def point(method: str, rmse: Row, standing: str = "=", loss: str = "plain MSE", alone: Row | None = None) -> Point:
+def point(
+    method: str,
+    rmse: Row,
+    lowest: Estimate | None = None,
+    loss: str = "plain MSE",
+    alone: Row | None = None,
+    left: float = 0.4,
+) -> Point:
     score = replace(rmse, difference=None)
-    return Point("A", "honest", method, rmse, score, loss, alone, False, (0.0, 0.0), standing * 101)
+    to_lowest = replace(rmse, difference=lowest, adjusted=left)
+    return Point("A", "honest", method, rmse, score, loss, alone, False, to_lowest)
 
 
 POINTS = [
-    point("baseline", row("baseline", 12.0, None), "<"),
-    point("dwa", row("dwa", 11.5, LOWER), "1"),
-    point("gaba", row("gaba", 12.75, HIGHER, adjusted=0.2), "~"),
-    point("amnl", row("amnl", 12.1, UNCLEAR, adjusted=0.4), "="),
+    point("baseline", row("baseline", 12.0, None), HIGHER, left=0.01),
+    point("dwa", row("dwa", 11.5, LOWER)),
+    point("gaba", row("gaba", 12.75, HIGHER, adjusted=0.2), HIGHER),
+    point("amnl", row("amnl", 12.1, UNCLEAR, adjusted=0.4), UNCLEAR),
 ]
 RUNS = Results(tuple(sweep("A", {p.method: (12.0,) for p in POINTS} | {"grace": (12.0,)})))
 
@@ -60,7 +68,7 @@ def test_summary_names_what_leaves_its_noise_and_what_remains() -> None:
 
 
 def test_summary_where_nothing_is_lower() -> None:
-    found = summary(RUNS, [replace(POINTS[0], standing="1" * 101), POINTS[3]])
+    found = summary(RUNS, [POINTS[0], POINTS[3]])
     assert found[0].startswith(
         "No method lowers the RMSE below Baseline's beyond noise. Of 1 paired difference 0 leave "
     )
@@ -74,15 +82,19 @@ def test_views_other_than_the_honest_one_are_not_summed_up() -> None:
 
 
 def test_the_error_over_engines_stands_beside_the_lowest_mean() -> None:
-    alone = replace(POINTS[1], rmse=replace(POINTS[1].rmse, engines=1.234))
+    alone = replace(
+        POINTS[1], rmse=replace(POINTS[1].rmse, engines=1.234), lowest=replace(POINTS[1].lowest, looked_at=0)
+    )
     assert summary(RUNS, [alone]) == [
         "Lowest mean RMSE (0 differences to it looked at): on A DWA (11.50 cycles, SE over engines 1.23)."
     ]
 
 
 def test_summary_against_rul_alone_goes_by_loss() -> None:
-    alone = point("gaba", row("gaba", 12.0, None), "1", alone=row("gaba", 12.0, LOWER, looked_at=1))
-    weighted = point("grace", row("grace", 12.0, None), "=", "weighted MSE", row("grace", 12.0, HIGHER, looked_at=1))
+    alone = point("gaba", row("gaba", 12.0, None), alone=row("gaba", 12.0, LOWER, looked_at=1))
+    weighted = point(
+        "grace", row("grace", 12.0, None), UNCLEAR, "weighted MSE", row("grace", 12.0, HIGHER, looked_at=1)
+    )
     plain, other = summary(RUNS, [alone, weighted])[:2]
     assert plain.startswith("1 of 1 comparison show the RMSE below RUL alone under plain MSE's beyond noise.")
     assert other.startswith("No method lowers the RMSE below RUL alone under weighted MSE's beyond noise.")

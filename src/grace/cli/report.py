@@ -30,7 +30,9 @@ def _report(
             help="Folder of races (*.advice.json) of `grace advise`; by default advice/ in RUNS or beside its records."
         ),
     ] = None,
-    figures: Annotated[Path | None, typer.Option(help="Also draw each panel here, as PNG and as SVG.")] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Also draw each panel here, as PNG and as SVG, light and dark.")
+    ] = None,
 ) -> None:
     """Write a page to explore records with: the trade-off per data set, the cost of late failure, diagnosis and every run.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from grace.bench.summary import Row, summarise
-from grace.core.stats import LOWER, RATE, Estimate, Family
-from grace.report.estimates import ALONE, BASELINE, figures
+from grace.core.stats import LOWER, RATE, Estimate
+from grace.report.estimates import ALONE, BASELINE, against, figures
 from grace.report.marks import Mark
 from grace.report.words import inline
 from grace.training.record import DONE, Record
@@ -48,7 +48,7 @@ class Answer:
         held = [record for record in records if record.status == DONE and figures(record, VIEW)]
         of = _by_dataset(held)
         references = {dataset: _reference(some) for dataset, some in of.items()}
-        rmse, score = (_adjusted(of, references, metric) for metric in ("rmse", "score"))
+        rmse, score = (_rows(held, references, metric) for metric in ("rmse", "score"))
         known = Mark.every(record.spec["method"] for record in held)
         of_tables = {record.spec["dataset"] for record in held if record.spec["conventions"].get("table")}
         return [_answer(rmse[dataset], _by_score(score[dataset], known), known, dataset in of_tables) for dataset in of]
@@ -68,13 +68,11 @@ def _reference(records: Sequence[Record]) -> str:
     return min(known, key=means.__getitem__)
 
 
-def _adjusted(of: Mapping[str, Sequence[Record]], references: Mapping[str, str], metric: str) -> dict[str, list[Row]]:
+def _rows(records: Sequence[Record], references: Mapping[str, str], metric: str) -> dict[str, list[Row]]:
     """Rows by data set with differences to its reference, which stands first, adjusted for those of all data sets."""
-    rows = [row for dataset, some in of.items() for row in summarise(some, metric, reference=references[dataset])]
-    family = Family.of([row.difference for row in rows])
-    found: dict[str, list[Row]] = {dataset: [] for dataset in of}
-    for row, p in zip(rows, family.adjusted, strict=True):
-        found[row.dataset].append(replace(row, adjusted=p, looked_at=family.looked_at))
+    found: dict[str, list[Row]] = {dataset: [] for dataset in references}
+    for row in against(records, references, metric):
+        found[row.dataset].append(row)
     return {name: sorted(some, key=lambda row: row.method != references[row.dataset]) for name, some in found.items()}
 
 

@@ -52,8 +52,8 @@ def chart(data: str, layers: Sequence[Spec], height: int, params: Mapping[str, o
     }
 
 
-def number(field: str, title: str | list[str]) -> Spec:
-    """A quantity with a title of one line or several; axes need not begin at 0."""
+def number(field: str, title: str | list[str] | None) -> Spec:
+    """A quantity with a title of one line, several or none; axes need not begin at 0."""
     return {"field": field, "type": "quantitative", "title": title, "scale": {"zero": False}}
 
 
@@ -69,17 +69,23 @@ def layer(
     return found
 
 
-def filled(spec: Spec, rows: Mapping[str, Sequence[Spec]], title: str | Spec, width: int = WIDTH) -> Spec:
-    """A chart that holds its rows, with a width and a title of its own."""
+def filled(
+    spec: Spec,
+    rows: Mapping[str, Sequence[Spec]],
+    title: str | Spec,
+    width: int = WIDTH,
+    params: Mapping[str, object] | None = None,
+) -> Spec:
+    """A chart that holds its rows, with a width, a title and some ``params`` of its own."""
 
     def held(part: Spec) -> Spec:
         name = part.get("data", {}).get("name")
         return part if name is None else part | {"data": {"values": list(rows[name])}}
 
-    unset = {"selected": "", "w": 0}  # nothing is chosen on paper
-    params = [param | {"value": unset.get(param["name"], param["value"])} for param in spec["params"]]
+    known = {"selected": "", **(params or {})}  # nothing is chosen on paper
+    own = [param | {"value": known.get(param["name"], param["value"])} for param in spec["params"]]
     layers = [held(part) for part in spec["layer"]]
-    return held(spec) | {"layer": layers, "width": width, "title": title, "params": params}
+    return held(spec) | {"layer": layers, "width": width, "title": title, "params": own}
 
 
 def svg(spec: Spec, dark: bool = False) -> str:

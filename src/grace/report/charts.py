@@ -9,8 +9,17 @@ from grace.bench.ways import WAYS
 from grace.report.chart import EARLY, INK, LATE, MUTED, Spec, chart, layer, number
 from grace.report.marks import Mark
 
-REGIMES = {"truck": 0.56, "airline": 0.91, "cruise": 0.99}
-"""The source's deployments by ``w = c_late / (c_late + c_early)`` (its section 13.3)."""
+EPOCHS = {
+    "loss": ("RUL loss, cycles²", "epochs_log"),
+    "loss_in_caps": ("RUL loss, caps²", "epochs_log"),
+    "health": ("health loss, nats", "epochs"),
+    "tasks": ("losses of tasks", "epochs"),
+    "validation": ("validation RMSE, cycles", "epochs_log"),
+    "weights": ("task weight", "epochs_zero"),
+    "ratio": ("gradient ratio", "epochs_log"),
+    "cosine": ("rho, cosine", "epochs"),
+}
+"""What is shown over epochs: its title, and the chart that draws it."""
 
 ONCE: list[Spec] = [{}]
 """Rows of a layer that is drawn once."""
@@ -24,18 +33,13 @@ def specs(methods: Mapping[str, Mark], legend: bool = False) -> dict[str, Spec]:
         "pareto": _pareto(methods, legend),
         "rmse_differences": _differences(methods, ["test RMSE,", "difference in cycles"]),
         "score_differences": _differences(methods, ["NASA score,", "difference"]),
-        "cost": _cost(methods, legend),
+        "cost": _differences(methods, ["cost minus the least,", "cycles early"]),
         "rho": _rho(),
         "sharing": _sharing(methods),
         "ways": _ways(),
-        "loss": _epochs("RUL loss, cycles²", _LOG),
-        "loss_in_caps": _epochs("RUL loss, caps²", _LOG),
-        "health": _epochs("health loss, nats"),
-        "tasks": _epochs("losses of tasks"),
-        "validation": _epochs("validation RMSE, cycles", _LOG),
-        "weights": _epochs("task weight", {"scale": {"zero": True}}),
-        "ratio": _epochs("gradient ratio", _LOG),
-        "cosine": _epochs("rho, cosine"),
+        "epochs": _epochs(),
+        "epochs_log": _epochs({"scale": {"type": "log"}, "axis": {"grid": False}}),
+        "epochs_zero": _epochs({"scale": {"zero": True}}),
         "predicted": _predicted(),
         "errors": _errors(),
     }
@@ -50,7 +54,8 @@ def _pareto(methods: Mapping[str, Mark], legend: bool) -> Spec:
     tips = {"tooltip": [_text("title", "method"), _text("rmse_words", "RMSE"), _text("score_words", "score")]}
     of_seed = {"tooltip": [_text("title", "method"), _text("seed", "seed"), _decimals("rmse"), _decimals("score")]}
     emphasis = _where("datum.method === selected")
-    bar = colour | {"opacity": emphasis(1, 0.5), "size": emphasis(2.5, 1.5)}
+    bar = colour | {"size": emphasis(2.5, 1.5)}
+    of_chosen = "(selected === '' || datum.method === selected)"  # on paper, where none is chosen, all have their bars
     order = {"field": "rmse", "type": "quantitative"}
     drawn = {"order": order, "strokeDash": _nominal("whose", {"ours": [1, 0], "published": [3, 3]})}
     stepped: Spec = {"interpolate": "step-after", "color": INK, "strokeWidth": 2}
@@ -58,18 +63,45 @@ def _pareto(methods: Mapping[str, Mark], legend: bool) -> Spec:
     hollow: Spec = {"filled": False, "strokeWidth": 2, "opacity": 1, "cursor": "pointer"}
     ours = {"size": emphasis(240, 110), "strokeWidth": emphasis(1.8, 0.6)}
     name = at | {"text": {"field": "title"}}
-    chosen = "datum.method === selected && datum.method !== 'baseline'"
+    whole, no_score, no_rmse = (f"datum.whose === 'published' && {lacks}" for lacks in LACKS)
+    thin: Spec = {"strokeDash": [1, 3], "opacity": 0.8}
+    right = "scale('x', datum.rmse) > width / 2"
+    inwards: Spec = {
+        "align": {"expr": f"{right} ? 'right' : 'left'"},
+        "dx": {"expr": f"{right} ? -11 : 11"},
+        "dy": {"expr": "datum.chosen ? 14 : -11"},
+    }
     layers = [
-        layer("rule", at | _interval("x", x, "rmse_low", "rmse_high") | bar, where="isValid(datum.rmse_low)"),
-        layer("rule", at | _interval("y", y, "score_low", "score_high") | bar, where="isValid(datum.score_low)"),
+        layer(
+            "rule",
+            at | _interval("x", x, "rmse_low", "rmse_high") | bar,
+            where=f"isValid(datum.rmse_low) && {of_chosen}",
+        ),
+        layer(
+            "rule",
+            at | _interval("y", y, "score_low", "score_high") | bar,
+            where=f"isValid(datum.score_low) && {of_chosen}",
+        ),
         layer("line", at | drawn, where="datum.frontier", **stepped),
+        layer("line", at | {"order": order}, rows="pair", color=INK, strokeWidth=1.5, strokeDash=[6, 3]),
+        layer("rule", {"x": x} | colour, where=no_score, **thin),
+        layer("rule", {"y": y} | colour, where=no_rmse, **thin),
         layer("point", at | looks | of_seed, rows="seeds", filled=True, size=22, opacity=0.8),
-        layer("point", at | looks | tips | theirs, where="datum.whose === 'published'", **hollow),
+        layer("point", at | looks | tips | theirs, where=whole, **hollow),
+        layer("point", {"x": x, "y": {"value": "height"}} | looks | tips | theirs, where=no_score, **hollow),
+        layer("point", {"x": {"value": 0}, "y": y} | looks | tips | theirs, where=no_rmse, **hollow),
         layer("point", at | looks | tips | ours, where="datum.whose === 'ours'", cursor="pointer", **_DOT),
-        layer("text", name, where="datum.method === 'baseline'", align="right", dx=-11, dy=-11, limit=120),
-        layer("text", name, where=chosen, align="left", dx=11, dy=-11, limit=120),
+        layer("text", name, rows="names", **inwards, limit=120),
     ]
-    return chart("points", layers, height=300, params={"selected": "baseline"})
+    return chart("points", layers, height=300, params={"selected": ""})
+
+
+LACKS = (
+    "isValid(datum.rmse) && isValid(datum.score)",
+    "isValid(datum.rmse) && !isValid(datum.score)",
+    "!isValid(datum.rmse) && isValid(datum.score)",
+)
+"""Published figures: both, RMSE alone, NASA score alone."""
 
 
 def _differences(methods: Mapping[str, Mark], title: list[str]) -> Spec:
@@ -92,32 +124,9 @@ def _differences(methods: Mapping[str, Mark], title: list[str]) -> Spec:
     return chart("differences", layers, height, params={"selected": "", "least": -1, "most": 1})
 
 
-def _cost(methods: Mapping[str, Mark], legend: bool) -> Spec:
-    """J of every method against w, and where w stands."""
-    x = number("w", "w = c_late / (c_late + c_early)") | {"scale": {"domain": [0, 1], "nice": False}}
-    width = _where("datum.method === selected")(3.5, 1.75)
-    line = {
-        "x": x,
-        "y": number("j", "J(w), 0: best in both"),
-        "color": _by_method(methods, "colour", legend),
-        "detail": {"field": "method"},
-        "strokeWidth": width,
-    }
-    regimes: list[Spec] = [{"w": w, "name": name} for name, w in REGIMES.items()]
-    name = {"x": x, "y": {"value": 3}, "text": {"field": "name"}}
-    sideways: Spec = {"angle": 270, "align": "right", "baseline": "bottom", "dy": -3, "fontSize": 11}
-    layers = [
-        layer("rule", {"x": x}, rows=regimes, color=MUTED, strokeDash=[2, 3]),
-        layer("text", name, rows=regimes, color=MUTED, **sideways),
-        layer("line", line, clip=True),
-        layer("rule", {"x": _at({"expr": "w"})}, rows=ONCE, color=INK, strokeWidth=1.5),
-    ]
-    return chart("lines", layers, height=200, params={"selected": "baseline", "w": 0.91})
-
-
 def _rho() -> Spec:
     """rho with its interval by recipe, on the bands of a rule."""
-    x = number("rho", "rho, 95 % interval over initialisations") | {"scale": {"domain": [-1, 1], "nice": False}}
+    x = number("rho", ["rho, 95 % interval", "over initialisations"]) | {"scale": {"domain": [-1, 1], "nice": False}}
     y = {"field": "recipe", "type": "nominal", "sort": list(RECIPES), "title": None, "axis": {"grid": True}}
     emphasis = _where("datum.recipe === selected")
     tint = {"field": "tint", "type": "nominal", "scale": None, "legend": None}
@@ -170,14 +179,11 @@ def _ways() -> Spec:
     return chart("ways", layers, height=24 * len(WAYS))
 
 
-_LOG: Spec = {"scale": {"type": "log"}, "axis": {"grid": False}}
-
-
-def _epochs(title: str, kind: Spec | None = None) -> Spec:
-    """A quantity over the epochs of a run, one line a series, with its interval where there is one."""
+def _epochs(kind: Spec | None = None) -> Spec:
+    """A quantity over the epochs of a run, one line a series, with its interval where there is one; its title stands above."""
     axis = {"format": "d", "tickMinStep": 1, "grid": False}
     x = {"field": "epoch", "type": "quantitative", "title": "epoch", "axis": axis}
-    y = number("value", title) | (kind or {})
+    y = number("value", None) | (kind or {})
     colour = {"color": {"value": {"expr": "colour"}}}
     dash = {"strokeDash": _nominal("series", {"": [1, 0], "RUL": [1, 0], "health": [5, 3]})}
     drawn = {"x": x, "y": y, "tooltip": [_text(name, name) for name in ("series", "epoch", "value")], **colour}
@@ -189,8 +195,7 @@ def _epochs(title: str, kind: Spec | None = None) -> Spec:
         layer("point", drawn, filled=True, size=30, opacity=1),
         layer("text", {"x": x, "y": y, "text": {"field": "name"}}, where="isValid(datum.name)", align="right", dy=-9),
     ]
-    found = chart("epochs", layers, height=150, params={"colour": INK, "kept": 0})
-    return found | {"description": f"{title} over the epochs of the run"}
+    return chart("epochs", layers, height=150, params={"colour": INK, "kept": 0})
 
 
 def _predicted() -> Spec:
@@ -252,9 +257,11 @@ def _decimals(field: str) -> Spec:
 
 
 def _by_method(methods: Mapping[str, Mark], what: str, legend: bool = False) -> Spec:
-    """Colour or shape of each method, with a legend where no list stands beside the chart."""
+    """Colour or shape of each method, which its rows hold, or with a legend where no list stands beside the chart."""
+    if not legend:
+        return {"field": what, "type": "nominal", "scale": None, "legend": None}
     scale = {"domain": [m.title for m in methods.values()], "range": [getattr(m, what) for m in methods.values()]}
-    return {"field": "title", "type": "nominal", "scale": scale, "legend": {"title": "method"} if legend else None}
+    return {"field": "title", "type": "nominal", "scale": scale, "legend": {"title": "method"}}
 
 
 def _where(test: str) -> Callable[[float, float], Spec]:

@@ -9,14 +9,15 @@ from itertools import groupby
 from typing import Any
 
 from grace import __version__
-from grace.bench.published import SOURCE
+from grace.bench.published import SOURCE, Published
 from grace.bench.summary import Row as TableRow
 from grace.bench.ways import ALONE, Way, ways
 from grace.core.stats import EFFECT, RATE, Estimate
 from grace.report import rules
 from grace.report.answers import Answer
 from grace.report.chart import CONFIG
-from grace.report.charts import REGIMES, specs
+from grace.report.charts import EPOCHS, specs
+from grace.report.cost import PRICES, Cost, costs
 from grace.report.differences import differences
 from grace.report.estimates import ADJUSTMENT, Point
 from grace.report.fleets import fleets
@@ -27,6 +28,11 @@ from grace.report.words import alone_words, inline, scope, summary
 
 Row = dict[str, Any]
 DIGITS = {"rmse": 2, "score": 0}
+MANY = 30
+"""Price of a cycle late from which costs are whole numbers."""
+NOT_GIVEN = "not given"
+CAPPED = {"honest": True, "honest-uncapped": False}
+"""Views whose predictions the records keep, and whether their labels are capped."""
 
 
 def page_data(found: Results, evidence: Mapping[str, Any] | None = None) -> Row:
@@ -44,8 +50,8 @@ def page_data(found: Results, evidence: Mapping[str, Any] | None = None) -> Row:
         "differences": differences(found.records),
         "scope": scope(found.records),
         "summary": summary(found, every),
-        "points": [_point_row(point, known[point.method]) for point in every],
-        "published": [row | {"title": known[row["method"]].title} for row in theirs],
+        "points": [_point_row(point) for point in every],
+        "published": theirs,
         "alone": {name: alone_words([p for p in every if p.dataset == name], known) for name in datasets},
         "engines": _shared(runs),
         "runs": sorted(runs, key=lambda run: (run["dataset"], list(known).index(run["method"]), run["seed"])),
@@ -58,8 +64,11 @@ def page_data(found: Results, evidence: Mapping[str, Any] | None = None) -> Row:
             {"name": name, "reason": reason}
             for name, reason in (*found.left_out, *(evidence or {}).get("left_out", ()))
         ],
-        "regimes": REGIMES,
+        "prices": [int(price) if price.is_integer() else price for price in PRICES.tolist()],
+        "many": MANY,
+        "costs": {view: _costs(costs(found.records, capped)) for view, capped in CAPPED.items()},
         "config": CONFIG,
+        "epochs": EPOCHS,
         "specs": specs(known),
     }
 
@@ -74,29 +83,49 @@ def _shared(runs: Sequence[Row]) -> list[Row]:
     return tables
 
 
-def _point_row(point: Point, mark: Mark) -> Row:
+def _point_row(point: Point) -> Row:
     """A method on a data set in a view: numbers for the charts, words for the lists."""
     row: Row = {
         "dataset": point.dataset,
         "view": point.view,
         "method": point.method,
-        "title": mark.title,
-        "whose": "ours",
-        "frontier": point.frontier,
-        "share": list(point.share),
-        "standing": ",".join(f"{mark}{len(list(run))}" for mark, run in groupby(point.standing)),
         "engines": "" if math.isnan(point.rmse.engines) else f"{point.rmse.engines:.2f}",
     }
+    row |= {"frontier": True} if point.frontier else {}
     figures = {"rmse": point.rmse, "score": point.score}
     for name, found in figures.items():
         row |= _ends(name, found.value)
-        row |= {f"{name}_interval": found.value.text(DIGITS[name]), f"{name}_words": _value_words(found, name)}
-    if point.rmse.difference is not None:
-        row["to_baseline"] = [_difference_words(found, name) for name, found in figures.items()]
+        row[f"{name}_interval"] = found.value.text(DIGITS[name])
     if point.alone is not None and point.alone.difference is not None:
         row |= _ends("alone", point.alone.difference)
-        row["to_alone"] = f"under {inline(point.loss)}: {_difference_words(point.alone, 'rmse')}"
+        row["to_alone"] = f"under {inline(point.loss)}: {_difference_words(point.alone)}"
     return {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in row.items()}
+
+
+def _costs(of: Mapping[tuple[str, str], Cost]) -> dict[str, dict[str, Row]]:
+    """Costs by data set and method, with the decimals that are shown."""
+    found: dict[str, dict[str, Row]] = {}
+    for (dataset, method), cost in of.items():
+        found.setdefault(dataset, {})[method] = {
+            "cycles": [float(f"{value:.6g}") for value in (cost.early, cost.late)],
+            "lines": [[place, *(_six(value) for value in line)] for place, *line in cost.lines],
+            "half": [*map(_hundredths, cost.half, PRICES)],
+            "standing": ",".join(f"{mark}{len(list(run))}" for mark, run in groupby(cost.standing)),
+        }
+    return found
+
+
+def _six(value: float) -> float | None:
+    """Six significant digits; None for NaN."""
+    return None if math.isnan(value) else float(f"{value:.6g}")
+
+
+def _hundredths(value: float, price: float) -> float | None:
+    """As many decimals as are shown at a price; None for NaN."""
+    if math.isnan(value):
+        return None
+    kept = round(float(value), 2 if price < MANY else 0)
+    return int(kept) if kept.is_integer() else kept
 
 
 def _ends(name: str, estimate: Estimate) -> Row:
@@ -105,24 +134,15 @@ def _ends(name: str, estimate: Estimate) -> Row:
     return {name: estimate.mean} | ({f"{name}_low": estimate.low, f"{name}_high": estimate.high} if known else {})
 
 
-def _value_words(row: TableRow, metric: str) -> str:
-    """``12.91 [12.58, 13.24], SE over engines 1.19``: interval over seeds, and of an RMSE the error over test engines."""
-    words = row.value.text(DIGITS[metric])
-    return words if math.isnan(row.engines) else f"{words}, SE over engines {row.engines:.{DIGITS[metric]}f}"
-
-
-def _difference_words(row: TableRow, metric: str) -> str:
-    """A row's paired difference as a sentence's end, e.g. ``0.60 cycles lower RMSE, within noise (95 % interval ...)``."""
+def _difference_words(row: TableRow) -> str:
+    """The paired difference of an RMSE as a sentence's end, e.g. ``0.60 cycles lower RMSE, within noise (95 % interval ...)``."""
     assert row.difference is not None
-    digits, difference = DIGITS[metric], row.difference
-    size = f"{abs(difference.mean):.{digits}f}"
-    way = "lower" if difference.mean < 0 else "higher"
-    what = f"{size} cycles {way} RMSE" if metric == "rmse" else f"NASA score {size} {way}"
+    difference = row.difference
+    what = f"{abs(difference.mean):.2f} cycles {'lower' if difference.mean < 0 else 'higher'} RMSE"
     if difference.n < 2:
         return f"{what}; one seed tells nothing of the noise"
-    low, high = (f"{value:+.{digits}f}" for value in (difference.low, difference.high))
     noise = "beyond noise" if difference.measurable else "within noise"
-    words = f"{what}, {noise} (95 % interval {low} to {high}, {difference.n} seeds)"
+    words = f"{what}, {noise} (95 % interval {difference.low:+.2f} to {difference.high:+.2f}, {difference.n} seeds)"
     if not difference.measurable:
         return words
     remains = "remains" if row.adjusted <= RATE else "does not remain"
@@ -130,21 +150,26 @@ def _difference_words(row: TableRow, metric: str) -> str:
 
 
 def _published(datasets: Iterable[str]) -> list[Row]:
-    """The source's table as rows of the same charts, with its own frontier.
-
-    Where the text gives one of the two figures alone there is no point to draw.
-    """
+    """The source's table as rows of the same charts, with its own frontier; what the text does not give is marked."""
     rows: list[Row] = []
     for dataset in datasets:
-        found = {name: by_set[dataset] for name, by_set in SOURCE.items() if dataset in by_set}
+        found = {name: by_set.get(dataset, Published()) for name, by_set in SOURCE.items()}
         both = {n: (p.rmse, p.score) for n, p in found.items() if p.rmse is not None and p.score is not None}
-        best = set(frontier([*both.values()]))
-        for index, (name, (rmse, score)) in enumerate(both.items()):
-            row: Row = {"dataset": dataset, "method": name, "whose": "published", "frontier": index in best}
-            for figure, value in (("rmse", rmse), ("score", score)):
-                row |= {figure: value, f"{figure}_interval": f"{value:g}", f"{figure}_words": f"{value:g}"}
-            rows.append(row | {"engines": ""})
+        best = {[*both][index] for index in frontier([*both.values()])}
+        if any(dataset in by_set for by_set in SOURCE.values()):
+            rows += [_published_row(dataset, name, figures, name in best) for name, figures in found.items()]
     return rows
+
+
+def _published_row(dataset: str, method: str, found: Published, best: bool) -> Row:
+    row: Row = {"dataset": dataset, "method": method, "engines": ""} | ({"frontier": True} if best else {})
+    for figure, value in (("rmse", found.rmse), ("score", found.score)):
+        row |= (
+            {f"{figure}_interval": NOT_GIVEN} if value is None else {figure: value, f"{figure}_interval": f"{value:g}"}
+        )
+    if found.rmse is not None:
+        row["rmse_interval"] += ", no SD given" if found.sd is None else f", SD {found.sd:g}"
+    return row
 
 
 def _way_row(way: Way) -> Row:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from grace.bench.summary import Row, summarise, values_by_seed
+from grace.bench.summary import Row, summarise
 from grace.controllers.titles import BASELINES
-from grace.core.stats import RATE
+from grace.core.stats import RATE, Family
 from grace.report.frontier import frontier
 from grace.report.marks import Mark
-from grace.report.standing import standings
 from grace.training.record import DONE, Record
 
 VIEWS = {
@@ -44,9 +43,7 @@ class Point:
     # itself shares nothing, and in other views than `honest`
     alone: Row | None
     frontier: bool  # whether no other method here has a lower mean in one figure without a higher one in the other
-    # mean RMSE and score, each from 0 (least of this data set's methods) to 1 (largest): what J weighs
-    share: tuple[float, float]
-    standing: str  # how it stands at every price of a late failure, see standing.py
+    lowest: Row  # RMSE with its difference to the lowest mean RMSE of the data set; None in the method that has it
 
     @staticmethod
     def every(records: Iterable[Record]) -> list[Point]:
@@ -82,40 +79,58 @@ def _view(records: Sequence[Record], view: str) -> list[Point]:
         return {(row.dataset, row.method): row for row in summarise(held, metric, protocol, reference)}
 
     rmse, score = (rows(name, BASELINE) for name in names)
-    shares, best = _shares(rmse, score)
-    by_seed = [values_by_seed(held, name, protocol) for name in names]
-    standing = standings(by_seed[0], by_seed[1], shares) if held else {}
+    order = [(d, m) for d in sorted({d for d, _ in rmse}) for m in Mark.every(m for e, m in rmse if e == d)]
+    best = _on_frontier(order, rmse, score)
+    lowest = _to_lowest(held, {key: rmse[key].value.mean for key in order}, view)
     losses = _losses(held)
     references = [name for name in ALONE if view == "honest" and any(name == method for _, method in rmse)]
     alone = _alone({name: rows("rmse", name) for name in references}, losses)
     return [
         Point(
-            dataset=dataset,
+            dataset=key[0],
             view=view,
-            method=method,
-            rmse=rmse[dataset, method],
-            score=score[dataset, method],
-            loss=losses[dataset, method],
-            alone=alone.get((dataset, method)),
-            frontier=(dataset, method) in best,
-            share=shares[dataset][method],
-            standing=standing[dataset, method],
+            method=key[1],
+            rmse=rmse[key],
+            score=score[key],
+            loss=losses[key],
+            alone=alone.get(key),
+            frontier=key in best,
+            lowest=lowest[key],
         )
-        for dataset, found in shares.items()
-        for method in found
+        for key in order
     ]
 
 
-def _shares(rmse: Rows, score: Rows) -> tuple[dict[str, dict[str, tuple[float, float]]], set[tuple[str, str]]]:
-    """Means as shares of their range by data set and method, and who is on the frontier of its data set."""
-    shares, best = {}, set()
-    for dataset in sorted({dataset for dataset, _ in rmse}):
-        methods = list(Mark.every(method for d, method in rmse if d == dataset))
-        pairs = [(rmse[dataset, m].value.mean, score[dataset, m].value.mean) for m in methods]
-        columns = (_min_max(column) for column in zip(*pairs, strict=True))
-        shares[dataset] = dict(zip(methods, zip(*columns, strict=True), strict=True))
-        best |= {(dataset, methods[index]) for index in frontier(pairs)}
-    return shares, best
+def _on_frontier(order: Iterable[tuple[str, str]], rmse: Rows, score: Rows) -> set[tuple[str, str]]:
+    """Which methods are on the frontier of their data set."""
+    of: dict[str, list[tuple[str, str]]] = {}
+    for key in order:
+        of.setdefault(key[0], []).append(key)
+    means = {key: (rmse[key].value.mean, score[key].value.mean) for keys in of.values() for key in keys}
+    return {keys[index] for keys in of.values() for index in frontier([means[key] for key in keys])}
+
+
+def _to_lowest(records: Sequence[Record], means: Mapping[tuple[str, str], float], view: str) -> Rows:
+    """RMSE with its difference to the lowest mean of the data set; of equal means to the first."""
+    protocol, metric, _ = VIEWS[view]
+    least: dict[str, str] = {}
+    for dataset, method in means:
+        if dataset not in least or means[dataset, method] < means[dataset, least[dataset]]:
+            least[dataset] = method
+    return {(row.dataset, row.method): row for row in against(records, least, metric, protocol)}
+
+
+def against(
+    records: Sequence[Record], references: Mapping[str, str], metric: str, protocol: str = "honest"
+) -> list[Row]:
+    """Rows of a table whose reference is another one on each data set; adjusted for the differences of all of them."""
+    rows = [
+        row
+        for dataset, reference in references.items()
+        for row in summarise([r for r in records if r.spec["dataset"] == dataset], metric, protocol, reference)
+    ]
+    family = Family.of([row.difference for row in rows])
+    return [replace(row, adjusted=p, looked_at=family.looked_at) for row, p in zip(rows, family.adjusted, strict=True)]
 
 
 def _losses(records: Iterable[Record]) -> dict[tuple[str, str], str]:
@@ -147,9 +162,3 @@ def figures(record: Record, view: str) -> tuple[float, float] | None:
         return None
     found = [(record.source if protocol == "source" else record.test).get(name) for name in names]
     return (found[0], found[1]) if all(isinstance(v, int | float) for v in found) else None  # type: ignore[return-value]
-
-
-def _min_max(values: Sequence[float]) -> list[float]:
-    """Values as shares of their range: 0 for the least, 1 for the largest, 0 for all where there is no range."""
-    low, high = min(values), max(values)
-    return [(value - low) / (high - low) if high > low else 0.0 for value in values]

@@ -1,18 +1,23 @@
-"""The panels as PNG and SVG, for papers: the page's charts, in its light colours, with a legend of their own."""
+"""The panels as PNG and SVG, for papers: the page's charts, light and dark, with a legend of their own."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from grace.alignment.decide import STUDY, UNMEASURED
 from grace.files import replacing, write_text
 from grace.report.chart import Spec, filled, svg
-from grace.report.charts import specs
+from grace.report.charts import EPOCHS, specs
+from grace.report.cost import LEAST, PRICES, WORSE, costs
 from grace.report.data import page_data
+from grace.report.estimates import BASELINE
 from grace.report.marks import Mark
 from grace.report.read import Results
 
@@ -21,8 +26,8 @@ Row = dict[str, Any]
 
 
 def draw(found: Results, folder: Path) -> int:
-    """Write every panel of every data set as ``PANEL-DATASET.svg`` and ``.png``; of single runs GRACE's first on each
-    data set, or the first. Returns how many figures there are, each in two files.
+    """Write every panel of every data set as ``PANEL-DATASET.svg`` and ``.png``, and dark as ``PANEL-DATASET-dark``; of single
+    runs GRACE's first on each data set, or the first. Returns how many figures there are, each in four files.
     """
     data = page_data(found)
     marks = {name: Mark(**values) for name, values in data["methods"].items()}
@@ -31,7 +36,8 @@ def draw(found: Results, folder: Path) -> int:
     drawn = 0
     for number, (dataset, name) in enumerate(zip(data["datasets"], names, strict=True)):
         earlier = names[:number].count(name)
-        for panel, spec in _panels(data, charts, dataset).items():
+        panels = _panels(data, charts, dataset) | _cost(found, marks, charts["cost"], dataset)
+        for panel, spec in panels.items():
             _write(spec, folder / f"{panel}-{name}{f'-{earlier}' if earlier else ''}")
             drawn += 1
     return drawn
@@ -46,6 +52,7 @@ def _panels(data: Row, charts: Mapping[str, Spec], dataset: str) -> dict[str, Sp
     """What there is to draw of a data set, by panel."""
     order = list(data["methods"])
     points = [p for p in data["points"] if p["dataset"] == dataset and p["view"] == "honest"]
+    points = [p | data["methods"][p["method"]] | {"whose": "ours"} for p in points]
     points.sort(key=lambda p: order.index(p["method"]))
     alone = [p for p in points if "alone" in p]
     diagnoses = [d for d in data["diagnoses"] if d["dataset"] == dataset]
@@ -54,9 +61,8 @@ def _panels(data: Row, charts: Mapping[str, Spec], dataset: str) -> dict[str, Sp
     found: dict[str, Spec] = {}
     if points:
         title = {"text": dataset, "subtitle": _engine_error(points)}
-        found["pareto"] = filled(charts["pareto"], {"points": points, "seeds": []}, title)
-        ends = [p | {"w": w, "j": p["share"][w]} for p in points for w in (0, 1)]  # of the straight line J(w)
-        found["cost"] = filled(charts["cost"], {"lines": ends}, dataset)
+        names = [p | {"chosen": False} for p in points if p["method"] == BASELINE]
+        found["pareto"] = filled(charts["pareto"], {"points": points, "seeds": [], "pair": [], "names": names}, title)
     if diagnoses:
         found["rho"] = filled(charts["rho"], {"rho": diagnoses, **_bands(diagnoses)}, dataset)
     if alone:
@@ -65,11 +71,32 @@ def _panels(data: Row, charts: Mapping[str, Spec], dataset: str) -> dict[str, Sp
     if run is not None:
         heading = f"{dataset}, {data['methods'][run['method']]['title']}, seed {run['seed']}"
         engines = _engines(run, data["engines"][run["engines"]])
-        epochs = [filled(charts[n], {"epochs": rows}, "", SMALL) for n, rows in _epochs(run)]
+        epochs = [filled(charts[EPOCHS[n][1]], {"epochs": rows}, EPOCHS[n][0], SMALL) for n, rows in _epochs(run)]
         if epochs:  # a baseline has none
             found["run"] = _beside(epochs, heading, run)
         found["engines"] = _beside([filled(charts[n], engines, "") for n in ("predicted", "errors")], heading, run)
     return found
+
+
+def _cost(found: Results, marks: Mapping[str, Mark], chart: Spec, dataset: str) -> dict[str, Spec]:
+    """The cost of every method minus the least, where a cycle late costs ten times a cycle early."""
+    place = PRICES.tolist().index(10)
+    of = {method: cost for (name, method), cost in costs(found.records).items() if name == dataset}
+    rows, ends = [], [0.0]
+    for method, cost in of.items():
+        mean, half = cost.difference(place), float(np.nan_to_num(cost.half[place]))
+        verdict = {LEAST: "reference", WORSE: "higher"}.get(cost.standing[place], "unclear")
+        if not math.isnan(mean):
+            row = {"title": marks[method].title, "verdict": verdict, "mean": mean}
+            rows.append(row | {"low": mean - half, "high": mean + half})
+            ends += [mean - half, mean + half]
+    title = {
+        "text": dataset,
+        "subtitle": "a cycle late costs 10 times a cycle early; red: measurably worse than the least",
+    }
+    margin = 0.04 * (max(ends) - min(ends)) or 1
+    scale = {"least": min(ends) - margin, "most": max(ends) + margin}
+    return {"cost": filled(chart, {"differences": rows}, title, params=scale)} if rows else {}
 
 
 def _engine_error(points: Sequence[Row]) -> list[str]:
@@ -145,7 +172,8 @@ def _engines(run: Row, engines: Row) -> dict[str, list[Row]]:
 def _write(spec: Spec, path: Path) -> None:
     import vl_convert
 
-    drawn = svg(spec)
-    write_text(path.with_name(f"{path.name}.svg"), drawn)
-    with replacing(path.with_name(f"{path.name}.png")) as part:
-        part.write_bytes(vl_convert.svg_to_png(drawn, scale=SCALE))
+    for dark, name in ((False, path.name), (True, f"{path.name}-dark")):
+        drawn = svg(spec, dark)
+        write_text(path.with_name(f"{name}.svg"), drawn)
+        with replacing(path.with_name(f"{name}.png")) as part:
+            part.write_bytes(vl_convert.svg_to_png(drawn, scale=SCALE))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from grace.controllers.titles import TITLES
 from grace.report.chart import INK
 
-BLUE, SKY, GREEN, ORANGE = "#0072B2", "#56B4E9", "#009E73", "#E69F00"
+BLUE, SKY, GREEN, ORANGE = "var(--blue)", "#56B4E9", "#009E73", "#E69F00"
 VERMILLION, PURPLE, YELLOW, GREY = "#D55E00", "#CC79A7", "#F0E442", "#8C8C8C"
 
 CIRCLE = "M1,0A1,1,0,1,1,-1,0A1,1,0,1,1,1,0Z"

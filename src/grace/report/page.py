@@ -15,7 +15,9 @@ from grace.report.data import page_data
 from grace.report.library import library
 from grace.report.read import Results
 
-SCRIPTS = ("decide.js", "page.js", "wizard.js", "evidence.js", "fleets.js", "panels.js")
+SCRIPTS = (
+    "decide.js", "page.js", "address.js", "compare.js", "cost.js", "wizard.js", "evidence.js", "fleets.js", "panels.js",
+)  # fmt: skip
 
 
 def page(found: Results, evidence: Mapping[str, Any] | None = None) -> str:

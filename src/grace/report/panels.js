@@ -26,7 +26,7 @@ cards("diagnosis-cards", () => true, (card, dataset) => {
     if (mine.length) {
       await draw(before, "rho", `${dataset}: rho by recipe with its interval`,
         { rho: mine, bands: bandsOf(rule), edges: rule.edges.map(edge => ({ edge })) },
-        { selected: chosen?.dataset === dataset ? chosen.recipe : "" }, datum => datum.recipe && fill(data.diagnoses.indexOf(
+        { selected: chosen?.dataset === dataset ? chosen.recipe : "" }, datum => datum.recipe && diagnosed(data.diagnoses.indexOf(
           mine.find(d => d.recipe === datum.recipe))));
     }
     if (found.length) await draw(after, "sharing", `${dataset}: test RMSE against RUL alone under the same RUL loss, by method`, { points: byOrder(found) });
@@ -46,6 +46,12 @@ if (data.ways.length) { // fleets with few failures: each way against RUL alone
   panels.push(() => draw(host, "ways", "test RMSE of each way against RUL alone; the table below holds the same figures", { ways: data.ways }));
 }
 
+function diagnosisOf(dataset) { // that of the same recipe, unless values of one's own are looked at
+  const now = data.diagnoses[state.diagnosis];
+  const mine = data.diagnoses.filter(found => found.dataset === dataset);
+  if (now && mine.length) fill(data.diagnoses.indexOf(mine.find(found => found.recipe === now.recipe) ?? mine[0]));
+}
+
 function fill(index) {
   state.diagnosis = index;
   if (index >= 0) state.evidence = { ...data.diagnoses[index], tasks: 2 };
@@ -55,6 +61,11 @@ function fill(index) {
   }
   keepSpan();
   render();
+}
+
+function diagnosed(index) { // a diagnosis is chosen, and its data set with it
+  fill(index);
+  if (index >= 0) select({ dataset: data.diagnoses[index].dataset });
 }
 
 function typed(input) { // own values: of no data set
@@ -162,15 +173,6 @@ function setOptions(select, pairs, value) {
   select.value = value;
 }
 
-function pick(wanted) { // the run that is most like what was asked for
-  const likeness = run => ["dataset", "method", "seed"].reduce((sum, key, i) => sum + (String(run[key]) === String(wanted[key]) ? 4 >> i : 0), 0);
-  const best = data.runs.reduce((a, b) => likeness(b) > likeness(a) ? b : a);
-  const rows = engineRows(best);
-  state.run = data.runs.indexOf(best);
-  if (!rows.some(row => row.engine === state.engine)) state.engine = rows.reduce((a, b) => b.error > a.error ? b : a, rows[0])?.engine ?? -1;
-  render();
-}
-
 function engineWords(row, run) {
   if (!row) return "No test engines.";
   const size = Math.abs(row.error).toFixed(1);
@@ -184,6 +186,9 @@ function runPanel() {
   const rows = engineRows(run);
   const form = $("run").elements;
   const of = (key, rest) => [...new Set(data.runs.filter(rest).map(r => r[key]))];
+  const [title, other] = [state.method, run.method].map(method => inline(data.methods[method].title));
+  const instead = run.dataset === state.dataset && run.method === state.method ? ""
+    : `No run of ${title} on ${inline(state.dataset)}; shown is ${other} on ${inline(run.dataset)}. `;
   setOptions(form.dataset, of("dataset", () => true).map(d => [d, d]), run.dataset);
   setOptions(form.method, of("method", r => r.dataset === run.dataset).map(m => [m, data.methods[m].title]), run.method);
   setOptions(form.seed, of("seed", r => r.dataset === run.dataset && r.method === run.method).map(s => [s, s]), run.seed);
@@ -191,22 +196,23 @@ function runPanel() {
   const figures = run.figures.honest;
   const cover = run.half === null ? "" : ` The ${Math.round(100 * run.level)} % interval is ± ${run.half} cycles${run.low || run.widths ? " on average" : ""} and held ${(100 * run.coverage).toFixed(0)} % of the test engines.`;
   const kept = run.best < 0 ? "Fitted in one go, without epochs." : `Epoch ${run.best} was kept (dotted line).`;
-  $("run-words").textContent = `${kept}${figures ? ` Test RMSE ${figures[0].toFixed(2)} cycles, NASA score ${figures[1].toFixed(0)}, labels capped.` : ""}${cover}`
+  $("run-words").textContent = `${instead}${kept}${figures ? ` Test RMSE ${figures[0].toFixed(2)} cycles, NASA score ${figures[1].toFixed(0)}, labels capped.` : ""}${cover}`
     + (run.told?.length ? ` Told of held-out engines: ${run.told.join("; ")}.` : "");
   $("engine-words").textContent = engineWords(rows.find(row => row.engine === state.engine), run);
   return rows;
 }
 
-function epochCard(chart) {
+function epochCard(name) {
+  const [title, chart] = data.epochs[name];
   const host = make("div", { className: "chart" });
-  const card = make("article", { className: "card" }, host);
+  const card = make("article", { className: "card" }, make("h4", { textContent: title }), host);
   $("epoch-cards").append(card);
   return async () => {
     const run = data.runs[state.run];
-    const rows = EPOCHS[chart](run).filter(row => row.value > 0 || chart === "cosine" || chart === "weights");
+    const rows = EPOCHS[name](run).filter(row => row.value > 0 || chart !== "epochs_log");
     card.hidden = !rows.length;
     const signals = { kept: run.best, colour: data.methods[run.method].colour };
-    if (rows.length) await draw(host, chart, data.specs[chart].description, { epochs: rows }, signals);
+    if (rows.length) await draw(host, chart, `${title} over the epochs of the run`, { epochs: rows }, signals);
   };
 }
 
@@ -217,9 +223,7 @@ function engineCard(chart, words) {
     const most = Math.max(1, ...rows.map(row => row.true));
     const extra = chart === "predicted" ? { diagonal: [0, most].map(at => ({ true: at, target: at })) } : {};
     return draw(host, chart, words, { engines: rows, ...extra }, { engine: state.engine }, datum => {
-      if (datum.engine === undefined) return;
-      state.engine = datum.engine;
-      render();
+      if (datum.engine !== undefined) select({ engine: datum.engine });
     });
   };
 }
@@ -229,7 +233,7 @@ function beginPanels() {
   setOptions($("wizard").elements.recipe, data.decision.recipes.map(recipe => [recipe, recipe]), "joint");
   state.evidence = { rho: 0.1, low: 0.02, high: 0.18, inits: 8, ratio: 500, near_failure_share: 0.15, conditions: 1, tasks: 2, recipe: "joint", reliable: true };
   fill(state.diagnosis);
-  $("filled").addEventListener("change", () => fill(Number($("filled").value)));
+  $("filled").addEventListener("change", () => diagnosed(Number($("filled").value)));
   $("wizard").addEventListener("input", event => { if (event.target.name && event.target.name !== "rule") typed(event.target); });
   $("wizard").addEventListener("change", event => {
     if (event.target.name === "rule") { state.rule = event.target.value; render(); }
@@ -242,14 +246,15 @@ function beginPanels() {
     await Promise.all([...charts.map(chart => chart()), ...engines.map(engine => engine(rows))]);
   });
   $("run").addEventListener("change", event => {
-    const form = $("run").elements;
-    if (event.target === form.engine) { state.engine = Number(form.engine.value); render(); return; }
-    pick({ dataset: form.dataset.value, method: form.method.value, seed: form.seed.value });
+    const { dataset, method, seed, engine } = $("run").elements;
+    if (event.target === engine) return select({ engine: Number(engine.value) });
+    select({ dataset: dataset.value, method: method.value, seed: Number(seed.value) });
   });
-  pick({ dataset: data.datasets[0], method: "grace", seed: "" });
 }
 
 begin();
 beginPanels();
+beginSelection();
 state.drawing = false;
-render();
+await render();
+if (state.panel) go(state.panel);

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from grace.bench.summary import Row
-from grace.core.stats import LEVEL, RATE
+from grace.core.stats import HIGHER, LEVEL, RATE
 from grace.report.estimates import ADJUSTMENT, BASELINE, Point
 from grace.report.marks import Mark
 from grace.report.read import Diagnosed, Results
-from grace.report.standing import BEYOND_NOISE, FIRST, REMAINS, WITHIN_NOISE
 from grace.training.record import Record
 
 
@@ -86,13 +85,14 @@ def _count(pairs: Sequence[tuple[Point, Row]], what: str, reference: str, titles
 
 
 def _best(points: Sequence[Point], titles: dict[str, str]) -> list[str]:
-    """Which method has the lowest mean RMSE on each data set, and how many others can be told from it: J at w = 0."""
+    """Which method has the lowest mean RMSE on each data set, and how many others can be told from it."""
     found = []
-    looked = sum(p.standing[0] in WITHIN_NOISE + BEYOND_NOISE + REMAINS for p in points)
+    looked = max((p.lowest.looked_at for p in points), default=0)
     for dataset in sorted({p.dataset for p in points}):
         here = [p for p in points if p.dataset == dataset]
-        best = next(p for p in here if p.standing[0] == FIRST)
-        own, left = (sum(p.standing[0] in marks for p in here) for marks in (BEYOND_NOISE + REMAINS, REMAINS))
+        best = min(here, key=lambda p: p.rmse.value.mean)
+        own = sum(p.lowest.difference is not None and p.lowest.difference.measurable for p in here)
+        left = sum(p.lowest.adjusted_verdict == HIGHER for p in here)
         rest = (
             f", {own} of {len(here) - 1} others measurably different, {left} after Benjamini-Hochberg"
             if here[1:]
