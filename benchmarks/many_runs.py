@@ -23,7 +23,7 @@ from playwright.sync_api import Page, sync_playwright
 from grace.report.page import page
 from grace.report.read import Results, read_results
 from grace.training.record import Record
-from grace.validity.evidence import evidence
+from grace.validity.evidence import advised
 
 RUNS, SEEDS, REPEATS = 2000, 25, 5
 TURNS: dict[str, Callable[[Page, int], object]] = {
@@ -113,7 +113,7 @@ def main() -> None:
     """Measure, and print a table."""
     found = varied()
     began = time.perf_counter()
-    text = page(found, evidence())
+    text = page(found, advised())
     print(
         f"{len(found.records):,} runs: {len(text.encode()) / 1e6:.2f} MB, written in {time.perf_counter() - began:.1f} s"
     )

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from grace.report.page import page
-from grace.validity.evidence import evidence
+from grace.validity.evidence import advised
 from tests.browser.conftest import RESULTS, Open, card, data_of, drawn
 from tests.report.packed import data_of as data_in
 
@@ -19,7 +19,7 @@ from many_runs import SEEDS, TURNS, timed, varied
 
 @pytest.fixture(scope="module")
 def many() -> str:
-    return page(varied(), evidence())
+    return page(varied(), advised())
 
 
 def test_two_thousand_runs_are_a_small_file_that_holds_all_of_them(many: str, visit: Open, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from grace.advice.advice import FORMAT
 from grace.advice.rule import Rule
 from grace.validity.advice_study import AdviceStudy
-from grace.validity.evidence import EDGE, WORST, evidence
+from grace.validity.evidence import EDGE, WORST, advised
 
 SEEN = {"change": 33.64, "low": -74.8, "high": 610.3, "units": 6}
 EXPECTED = {"mean": 0.69, "low": -10.8, "high": 13.65, "helps": 0.36, "hurts": 0.43}
@@ -31,7 +31,7 @@ BODY = {
 def test_a_race_as_it_stands_and_as_it_ran(tmp_path: Path) -> None:
     FORMAT.write(tmp_path / "a.advice.json", BODY)
     (tmp_path / "FD001-4.json").write_text("{}")  # of something else
-    found = evidence(tmp_path)
+    found = advised(tmp_path)
     (race,) = found["races"]
     assert found["left_out"] == []
     assert (race["name"], race["unit"], race["seconds"]) == ("pumps", "h", 12)
@@ -47,7 +47,7 @@ def test_a_race_as_it_stands_and_as_it_ran(tmp_path: Path) -> None:
 
 
 def test_every_case_is_a_dot_with_what_was_expected_and_what_came() -> None:
-    found, study = evidence(), AdviceStudy.read()
+    found, study = advised(), AdviceStudy.read()
     by_name = {(f"{one.world} {one.label}", one.taken_for, one.failures) for one in study.outcomes}
     assert {(one["case"], one["kind"], one["failures"]) for one in found["cases"]} == by_name
     assert all(abs(one[name]) <= EDGE for one in found["cases"] for name in ("expected", "effect", "low", "high"))
@@ -68,7 +68,7 @@ def test_every_case_is_a_dot_with_what_was_expected_and_what_came() -> None:
 )
 def test_damaged_races_are_named(change: dict[str, object], words: str, tmp_path: Path) -> None:
     FORMAT.write(tmp_path / "a.advice.json", BODY | change)
-    ((name, reason),) = evidence(tmp_path)["left_out"]
+    ((name, reason),) = advised(tmp_path)["left_out"]
     assert name == "a.advice.json"
     assert words in reason
 
@@ -76,7 +76,7 @@ def test_damaged_races_are_named(change: dict[str, object], words: str, tmp_path
 def test_a_race_of_before_says_what_to_do(tmp_path: Path) -> None:
     FORMAT.write(tmp_path / "a.advice.json", {"of": {}, "laps": {}, "labels": [], "spent": 1.0})
     (tmp_path / "b.advice.json").write_text(json.dumps({"format": "record"}))
-    (old, reason), (foreign, other) = evidence(tmp_path)["left_out"]
+    (old, reason), (foreign, other) = advised(tmp_path)["left_out"]
     assert (old, foreign) == ("a.advice.json", "b.advice.json")
     assert "Give the same command again, which keeps its laps" in reason
     assert other.startswith("b.advice.json should be a")

@@ -25,7 +25,7 @@ def page(found: Results, evidence: Mapping[str, Any] | None = None) -> str:
 
     Args:
         found: What it is made from.
-        evidence: For advice, see :func:`grace.validity.evidence.evidence`; None: the page shows none.
+        evidence: For advice, see :func:`grace.validity.evidence.advised`; None: the page shows none.
     """
     bundle, script = library(), "".join(_asset(name) for name in SCRIPTS)
     parts = {

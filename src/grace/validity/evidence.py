@@ -35,7 +35,7 @@ WORST = 100
 """Change of the RMSE, per cent, at the right edge of the races."""
 
 
-def evidence(races: Path | None = None) -> Row:
+def advised(races: Path | None = None) -> Row:
     """Values for the page's script.
 
     Args:

@@ -106,4 +106,4 @@ from grace.training.schedule import Schedule as Schedule
 from grace.training.spec import RunSpec as RunSpec
 from grace.training.survival_baselines import baseline_curves as baseline_curves
 from grace.training.survival_baselines import baseline_scores as baseline_scores
-from grace.validity.evidence import evidence as advised
+from grace.validity.evidence import advised as advised
