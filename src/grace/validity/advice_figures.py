@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from grace.report.chart import ACCENT, INK, LATE, MUTED, Spec, layer, write_svg
 from grace.validity.advice_study import HELPS, HURTS, NOTHING, UNRESOLVED, AdviceStudy
 
 LEGEND = {HELPS: "the second task helped", HURTS: "it hurt", NOTHING: "nothing within 2 %", UNRESOLVED: "not resolved"}
+_WORDS = f"{json.dumps(LEGEND)}[datum.label]"
+"""Of the legend, in Vega's language."""
 COLOURS = {HELPS: ACCENT, HURTS: LATE, NOTHING: INK, UNRESOLVED: MUTED}
 SIDE, EDGE = 420, 45
 """Width of the picture, and the change in per cent that lies at its edge."""
@@ -31,14 +34,14 @@ def rows(study: AdviceStudy) -> list[dict[str, Any]]:
 
 def picture(study: AdviceStudy) -> Spec:
     """Expected against effect; on the diagonal what was expected came true."""
-    values = [row | {"came to": LEGEND[row["came to"]]} for row in rows(study)]
+    values = rows(study)
     x, y = _axis("expected", "expected after short trainings"), _axis("effect", "found by the full comparison")
-    names = [word for word in COLOURS if any(row["came to"] == LEGEND[word] for row in values)]
-    scale = {"domain": [LEGEND[name] for name in names], "range": [COLOURS[name] for name in names]}
-    legend: Spec = {"title": None, "orient": "bottom", "columns": 4, "symbolOpacity": 1}
+    names = [word for word in COLOURS if any(row["came to"] == word for row in values)]
+    scale = {"domain": names, "range": [COLOURS[name] for name in names]}
+    legend: Spec = {"title": None, "orient": "bottom", "columns": 4, "symbolOpacity": 1, "labelExpr": _WORDS}
     colour: Spec = {"field": "came to", "type": "nominal", "legend": legend, "scale": scale}
     diagonal = [{"expected": -EDGE, "effect": -EDGE}, {"expected": EDGE, "effect": EDGE}]
-    known = f"datum['came to'] != '{LEGEND[UNRESOLVED]}'"
+    known = f"datum['came to'] != '{UNRESOLVED}'"
     dot: Spec = {"x": x, "y": y, "color": colour}
     layers = [
         layer("line", {"x": x, "y": y}, rows=diagonal, color=MUTED, strokeDash=[4, 3]),
