@@ -148,7 +148,7 @@ def test_without_a_race_there_are_the_cases_alone(visit: Open, tmp_path: Path) -
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 380), ("dark", 380)])
 def test_axe_finds_nothing_and_nothing_is_clipped(visit: Open, races: Path, scheme: str, width: int) -> None:
-    tab = visit(races, width, color_scheme=scheme)
+    tab = visit(races, width, address="#evidence", color_scheme=scheme)
     choose(tab, race="1")
     tags = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
     found = Axe().run(tab, context="#evidence", options=tags).response

@@ -111,11 +111,11 @@ def test_without_such_records_the_panels_are_not_there(visit: Open, tmp_path: Pa
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 380), ("dark", 380)])
 def test_axe_finds_nothing_and_nothing_is_clipped(visit: Open, fleet: Path, scheme: str, width: int) -> None:
-    tab = visit(fleet / "page.html", width, color_scheme=scheme)
     tags = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
     for panel in ("fleets", "units"):
+        tab = visit(fleet / "page.html", width, address=f"#{panel}", color_scheme=scheme)
         found = Axe().run(tab, context=f"#{panel}", options=tags).response
         assert [(v["id"], v["nodes"][0]["target"], v["nodes"][0]["failureSummary"]) for v in found["violations"]] == []
         wide = f"[...document.querySelectorAll('#{panel} .scroll')].filter(node => node.scrollWidth > node.clientWidth).length"
         assert tab.evaluate(wide) == 0
-    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
