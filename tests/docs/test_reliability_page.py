@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from pathlib import Path
 
+from tests.faults.kills import VICTIMS
 from tests.faults.tables import TABLES
 from tests.faults.test_fuzz import EVERY
 from tests.faults.verdict import VERDICTS, judged
@@ -29,3 +31,14 @@ def test_a_row_is_what_the_command_prints(tmp_path: Path) -> None:
     count, *told = rows()[subject.name]
     counts = judged(subject, range(count), tmp_path).counts
     assert [*(counts[name] for name in VERDICTS), counts["failure"]] == told
+
+
+def test_the_table_of_faults_has_a_hundred_kills_of_all_and_no_failure() -> None:
+    lines = PAGE.read_text().partition("| what | faults |")[2].splitlines()[2:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    found = {
+        name: (int(count), int(failures)) for name, count, _, failures in takewhile(lambda row: len(row) == 4, cells)
+    }
+    assert not any(failures for _, failures in found.values())
+    assert {f"kill of {victim}" for victim in VICTIMS} <= found.keys()
+    assert sum(count for name, (count, _) in found.items() if name.startswith("kill of")) == 100
