@@ -342,7 +342,8 @@ def test_what_lies_beside_the_records_is_found(tmp_path: Path) -> None:
     for runs in (tmp_path / "sweep", tmp_path / "sweep" / "records"):
         done = grace("report", runs, "-o", tmp_path / "page.html")
         assert done.stdout.splitlines()[0].endswith(f"page.html: 2 runs, {count} diagnoses"), done.stderr
-    assert grace("report", "records", cwd=tmp_path / "sweep").stdout == f"report.html: 2 runs, {count} diagnoses\n"
+    inside = grace("report", "records", cwd=tmp_path / "sweep")
+    assert inside.stdout.startswith(f"report.html: 2 runs, {count} diagnoses\n")
     (tmp_path / "diagnosis").mkdir()  # of another sweep
     shutil.rmtree(tmp_path / "sweep" / "diagnosis")
-    assert grace("report", "sweep", cwd=tmp_path).stdout == "report.html: 2 runs, 0 diagnoses\n"
+    assert grace("report", "sweep", cwd=tmp_path).stdout.startswith("report.html: 2 runs, 0 diagnoses\n")
