@@ -20,8 +20,11 @@ def replacing(path: Path) -> Iterator[Path]:
     A process that is killed leaves ``path`` as it was; what it leaves beside is called ``.NAME.PID-RANDOM.part``.
 
     Raises:
-        GraceError: The folder cannot be written or the disk is full.
+        GraceError: The folder cannot be written or the disk is full; or ``path`` is a device, a pipe or a socket, which a file
+            would take the place of.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise GraceError(f"{path} should be a file, or a name that is free. Found a device. Name another file.")
     part = path.with_name(f".{path.name}.{os.getpid()}-{token_hex(3)}.part")  # two machines may have one number
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -49,7 +49,7 @@ def test_every_control_is_reached_by_tab(visit: Open, explorer: Path) -> None:
         "50",
         "filled",
     }
-    assert wanted | {"rule", "rho", "ratio", "recipe", "engine"} <= reached
+    assert wanted | {"rule", "rho", "recipe", "engine"} <= reached
 
 
 def test_the_card_says_which_rul_alone_each_method_is_compared_with(visit: Open, explorer: Path) -> None:

@@ -130,7 +130,7 @@ def test_a_network_from_training_to_predictions_by_the_commands_that_are_named(f
 def test_a_sweep_from_its_plan_to_its_page_by_the_commands_that_are_named(folder: Path) -> None:
     _, last = spoken(grace("bench", "plan", *GRID, cwd=folder))
     first, last = spoken(grace(*last[1:], "--to", "sweep", "--jobs", 1, cwd=folder))
-    assert first.startswith("sweep: 4 done, 0 running, 0 failed, 0 waiting")
+    assert first.startswith("4 done, 0 running, 0 failed, 0 waiting in sweep")
     first, last = spoken(grace(*last[1:], cwd=folder))
     assert first.startswith("No method's RMSE is measurably better than RUL alone's on SIM.")
     first, last = spoken(grace(*last[1:], cwd=folder))
@@ -142,7 +142,7 @@ def test_status_knows_the_grid_of_its_folder(folder: Path) -> None:
     assert "Found none" in grace("bench", "status", "--to", "nowhere", cwd=folder).stderr
     grace("bench", "run", *GRID, "--to", "known", "--jobs", 1, cwd=folder)
     first, _ = spoken(grace("bench", "status", "--to", "known", cwd=folder))
-    assert first.startswith("known: 4 done, 0 running, 0 failed, 0 waiting")
+    assert first.startswith("4 done, 0 running, 0 failed, 0 waiting in known")
     next((folder / "known" / "records").glob("*.json")).unlink()
     assert "3 done, 0 running, 0 failed, 1 waiting" in grace("bench", "status", "--to", "known", cwd=folder).stdout
     named = grace("bench", "status", *GRID[:-2], "--epochs", 2, "--to", "known", cwd=folder)  # another grid, by name

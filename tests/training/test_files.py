@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -189,6 +190,14 @@ def test_records_come_back_and_numbers_are_short(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"seconds"', '"hours"'))
     with pytest.raises(DamagedError, match="differs from its checksum"):
         Record.read(path)
+
+
+def test_a_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(GraceError, match=r"pipe should be a file, or a name that is free\. Found a device"):
+        write_text(pipe, "words")
+    assert pipe.is_fifo()
 
 
 def test_a_failing_write_leaves_the_old_file(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def _told(
 ) -> None:
     """How many runs are in each state, each that is at work or failed, and what to do next."""
     counts = work.counted(states)
-    work.answer(f"{store.folder}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
+    work.answer(", ".join(f"{count} {state}" for state, count in counts.items()) + f" in {store.folder}")
     for state in (work.RUNNING, work.FAILED):
         for run in runs:
             if states[run.id] == state:

@@ -33,6 +33,8 @@ def check_ending(path: Path | None) -> None:
 def show_forecast(found: Forecast, network: TrainedNetwork, path: Path | None) -> None:
     """Print the answer, and a forecast as a table, or write it to a file."""
     check_ending(path)
+    if path is not None:
+        _write(found, path)
     answer(of_forecast(found))
     count = f"{len(found.last):,} engines"
     if len(found.last) < len(found.engine):
@@ -42,7 +44,6 @@ def show_forecast(found: Forecast, network: TrainedNetwork, path: Path | None) -
         if len(found.last) < len(found.engine):
             evidence(f"{count}; shown is the last one of each. `--to FILE` writes all.")
     else:
-        _write(found, path)
         left = f", {len(found.left_out)} left out" if found.left_out else ""
         evidence(f"{path}: {count}{left}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import textwrap
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
@@ -20,10 +21,12 @@ def answer(*lines: str, style: str = "bold") -> None:
 
 
 def evidence(*lines: str, style: str = "") -> None:
-    """Print lines as they are, wrapped at the width of the terminal."""
+    """Print lines as they are, wrapped between words at the width of the terminal; a path is never broken."""
     out = Console(markup=False, highlight=False)
     for line in lines:
-        out.print(line, style=style)
+        for part in line.split("\n"):
+            kept = textwrap.wrap(part, out.width, break_long_words=False, break_on_hyphens=False) or [""]
+            out.print("\n".join(kept), style=style, soft_wrap=True)
 
 
 def following(words: str, *command: object) -> None:

@@ -55,11 +55,11 @@ function choose(method, dataset, more = {}) {
   $("status").textContent = `${inline(dataset)}: ${differences(dataset).join(" ")}`;
 }
 
-function go(panel) { // to a panel: its heading is focused, so that Tab goes on from there
+function go(panel, behavior = "auto") { // to a panel: its heading is focused, so that Tab goes on from there
   const heading = $(panel).querySelector("h2");
   heading.tabIndex = -1;
   heading.focus({ preventScroll: true });
-  heading.scrollIntoView();
+  heading.scrollIntoView({ behavior });
 }
 
 function tabs() { // the panel that a narrow window shows, and the data set

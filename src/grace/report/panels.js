@@ -257,4 +257,4 @@ beginPanels();
 beginSelection();
 state.drawing = false;
 await render();
-if (state.panel) go(state.panel);
+if (state.panel) go(state.panel, "instant");
