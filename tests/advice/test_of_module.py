@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -59,6 +60,10 @@ def test_a_task_that_helps_is_added() -> None:
     assert (found.verdict, found.best) == (ADD, "both")
     assert found.answer.startswith("Train by both: -")
     assert FIRST <= found.raced[0].laps <= MOST
+    seen = found.raced[1].seen
+    assert seen is not None
+    row = json.loads(json.dumps(found.to_json(), allow_nan=False))["raced"][1]
+    assert row["seen"] == {"difference": seen.mean, "low": seen.low, "high": seen.high, "seeds": seen.n}  # no per cent
 
 
 def test_a_task_that_does_nothing_is_not() -> None:
@@ -71,6 +76,7 @@ def test_a_budget_ends_it() -> None:
     started = time.monotonic()
     found = advised(0.0, 1e-3, budget=1e-6)
     assert found.raced[0].laps == 1
+    assert found.to_json()["raced"][1]["seen"]["low"] is None  # one seed has no interval
     assert found.verdict == UNDECIDED
     assert time.monotonic() - started < 30
 

@@ -61,9 +61,10 @@ class Raced:
     seen: Estimate | None = None
     expected: Expected | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values; changes are in per cent."""
-        return asdict(self) | {"seen": _seen(self.seen), "expected": _expected(self.expected)}
+    def to_json(self, relative: bool = True) -> dict[str, Any]:
+        """The fields as JSON values; changes are in per cent, or differences as they are where they are not ``relative``."""
+        seen = _seen(self.seen) if relative else _difference(self.seen)
+        return asdict(self) | {"seen": seen, "expected": _expected(self.expected)}
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,9 @@ class Advice:
     unit: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values; changes are in per cent."""
+        """The fields as JSON values; changes are in per cent, and of your own network differences of what ``evaluate`` gave."""
         values = asdict(self) | {"command": list(self.command)}
-        values["raced"] = [one.to_json() for one in self.raced]
+        values["raced"] = [one.to_json(relative=bool(self.unit)) for one in self.raced]
         values["labels"] = [asdict(label) for label in self.labels]
         return values
 
@@ -155,6 +156,13 @@ def _seen(seen: Estimate | None) -> dict[str, Any] | None:
     if seen is None:
         return None
     return {"change": per_cent(seen.mean), "low": per_cent(seen.low), "high": per_cent(seen.high), "units": seen.n}
+
+
+def _difference(seen: Estimate | None) -> dict[str, Any] | None:
+    if seen is None:
+        return None
+    low, high = (end if math.isfinite(end) else None for end in (seen.low, seen.high))
+    return {"difference": seen.mean, "low": low, "high": high, "seeds": seen.n}
 
 
 def _expected(expected: Expected | None) -> dict[str, Any] | None:
