@@ -29,7 +29,7 @@ RUNS, SEEDS, REPEATS = 2000, 25, 5
 TURNS: dict[str, Callable[[Page, int], object]] = {
     "reference": lambda tab, i: tab.locator("#against select").select_option(index=1 + i),
     "method": lambda tab, i: tab.locator("#pareto-cards article >> nth=0 >> input[type=radio]").nth(i).check(),
-    "cost": lambda tab, i: tab.locator("#w").fill(str(i / 10)),
+    "cost": lambda tab, i: tab.locator("#price").fill(str(10 * i)),
     "data set hidden or shown": lambda tab, i: tab.locator("#datasets input").first.click(),
     "labels": lambda tab, i: tab.locator("#labels input").nth(1 - i % 2).check(),
     "trade-off or differences": lambda tab, i: tab.locator("#comparison input").nth(1 - i % 2).check(),

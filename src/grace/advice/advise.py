@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from torch import Tensor, nn
 
-from grace.advice.advice import Advice
+from grace.advice.advice import Advice, Raced
 from grace.advice.fleet_race import FleetRace
 from grace.advice.of_fleet import advise_fleet
 from grace.advice.of_module import advise_module
@@ -24,12 +24,15 @@ from grace.data.tables.scan import Frame
 from grace.data.tasks import Task
 from grace.errors import GraceError, ReadingError
 
+Model = TypeVar("Model", bound=nn.Module)
+Batch = TypeVar("Batch")
+
 
 def advise(
-    problem: Fleet | Path | str | Frame | Callable[[], nn.Module],
-    batches: Iterable[Any] | None = None,
-    losses: Callable[[Any, Any], Losses] | None = None,
-    shared: Callable[[Any], Iterable[Tensor]] | None = None,
+    problem: Fleet | Path | str | Frame | Callable[[], Model],
+    batches: Iterable[Batch] | None = None,
+    losses: Callable[[Model, Batch], Losses] | None = None,
+    shared: Callable[[Model], Iterable[Tensor]] | None = None,
     *,
     budget: float = 60.0,
     tasks: Sequence[Task] | None = None,
@@ -37,13 +40,13 @@ def advise(
     size: str | None = None,
     file: Path | None = None,
     executor: Executor | None = None,
-    evaluate: Callable[[Any], float | Tensor] | None = None,
+    evaluate: Callable[[Model], float | Tensor] | None = None,
     methods: Mapping[str, Callable[[], Controller]] | None = None,
     steps: int | None = None,
     optimiser: MakeOptimiser = adamw,
     measure_every: int | None = None,
     name: str = "your tasks",
-    on_lap: Callable[[Any], None] | None = None,
+    on_lap: Callable[[FleetRace], None] | Callable[[tuple[Raced, ...]], None] | None = None,
 ) -> Advice:
     """Which tasks to train beside the first one, and what that is expected to change, from short trainings within a budget.
 
@@ -89,11 +92,11 @@ def advise(
             raise GraceError(f"`{missing[0]}` should be given beside a function that makes a network. Found none.")
         return advise_module(problem, batches, losses, shared, evaluate, methods,  # type: ignore[arg-type]
                              steps=steps, budget=budget, optimiser=optimiser,  # type: ignore[arg-type]
-                             measure_every=measure_every, name=name, on_lap=on_lap)  # fmt: skip
+                             measure_every=measure_every, name=name, on_lap=on_lap)  # type: ignore[arg-type]  # fmt: skip
     said = conventions or Conventions()
     said = said if tasks is None else replace(said, tasks=tuple(tasks))
     labelled = tuple(task for task in said.tasks if task.column)
     fleet = as_fleet(problem, columns=said.table, features=said.features, leave_out=ReadingError, events=True,
                      tasks=labelled)  # fmt: skip
-    told: Callable[[FleetRace], None] | None = on_lap
-    return advise_fleet(fleet, said, size=size, budget=budget, file=file, executor=executor, on_lap=told)
+    return advise_fleet(fleet, said, size=size, budget=budget, file=file, executor=executor,
+                        on_lap=on_lap)  # type: ignore[arg-type]  # fmt: skip
