@@ -16,6 +16,8 @@ from grace.validity.advice_judge import Areas, Coverage, Regret, ahead, base_rat
 from grace.validity.advice_study import HELPS, HURTS, KINDS, UNRESOLVED, WORDS, AdviceStudy, Outcome
 
 ADVICE, ELSEWHERE = "least expected", "fixed elsewhere"
+WILD = 1000
+"""Upper end, %, from which on a number says no more than that two draws tell nothing."""
 PLANNED = 16
 """Draws of every case in the plan."""
 POLICY_WORDS = {
@@ -187,7 +189,9 @@ def policies(study: AdviceStudy) -> str:
     """A row a policy."""
     rows = []
     for one in Regret.every(study):
-        worst = "" if not one.worst[1] else f"{per_cent(one.worst[0]):+.1f} ({one.worst[1]})"
+        high = per_cent(one.worst[0])
+        shown = f"{high:+.1f}" if high < WILD else f"over +{WILD}"
+        worst = f"{shown} ({one.worst[1]})" if one.worst[1] else ""
         spans = [_change(span) for span in (one.regret, one.user, one.loss)]
         rows.append((POLICY_WORDS.get(one.policy, one.policy), *spans, worst))
     return markdown(("policy", "regret", "regret, user's part", "over RUL alone", "worst group, upper end"), rows)
