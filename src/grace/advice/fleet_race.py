@@ -159,7 +159,9 @@ class FleetRace:
 
     def verdict(self) -> str:
         """What follows so far."""
-        standing = self.now
+        return self._verdict(self.now)
+
+    def _verdict(self, standing: Standing) -> str:
         expected = [standing.expected(way) for way in standing.tasks if self.laps.get(way)]
         if not expected or not standing.alone:
             return UNDECIDED
@@ -171,7 +173,7 @@ class FleetRace:
     def best_task(self) -> Way | None:
         """Of an added one the way of least expected error; else the one of all."""
         standing = self.now
-        if self.verdict() == ADD:
+        if self._verdict(standing) == ADD:
             return next(way for way in standing.tasks if self.laps.get(way) and standing.expected(way).high < 0)
         return next(iter(standing.tasks), None)
 

@@ -13,8 +13,8 @@ from grace.advice.advice import ADD, ALONE, Advice, Label
 from grace.advice.fleet_race import Entry, FleetRace, run_lap
 from grace.advice.looks import coverage, given_rul
 from grace.advice.race import Lap
-from grace.advice.rule import INDIFFERENT, Rule
-from grace.advice.ways import FOLDS, IGNORE, WEIGHT, Way, weighed
+from grace.advice.rule import IGNORE, INDIFFERENT, Rule
+from grace.advice.ways import FOLDS, WEIGHT, Way, weighed
 from grace.alignment.diagnose import diagnose
 from grace.alignment.problem import FleetProblem
 from grace.core.pools import run_all

@@ -39,8 +39,8 @@ LEVEL = 0.9
 """Of the intervals of what is to be expected."""
 INDIFFERENT = 0.02
 """Change of the RMSE, either way, that nobody would pay for or mind."""
-NOTHING_SAID = "ignore"
-"""Of suspended units."""
+IGNORE = "ignore"
+"""What a way says of suspended units that says nothing of them."""
 RUL_ALONE, CLASS, SEVERAL = "alone", "class", "any"
 """Labels of kinds beside ``regression`` and ``future_sensors``: no second task, classes (ordinal ones, too), several tasks."""
 GROWTH = 1.02
@@ -124,7 +124,7 @@ class Parts:
 def shared(kinds: Sequence[Kind]) -> NDArray[np.float64]:
     """One where two ways say the same of suspended units, and something, ``[W, W]``."""
     said = np.array([kind.suspended for kind in kinds])
-    found: NDArray[np.float64] = ((said[:, None] == said) & (said != NOTHING_SAID)).astype(np.float64)
+    found: NDArray[np.float64] = ((said[:, None] == said) & (said != IGNORE)).astype(np.float64)
     return found
 
 

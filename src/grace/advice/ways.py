@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from grace.advice.rule import IGNORE
 from grace.data.conventions import Conventions
 from grace.data.tasks import BOUND, Task
 from grace.models.cnn_bilstm_attention import NARROW, kind_of
@@ -12,7 +13,6 @@ from grace.models.units import HAZARD
 from grace.training.run_spec import run_spec
 from grace.training.spec import RunSpec
 
-IGNORE = "ignore"
 FOLDS = 3
 """Networks of a lap, each without a fold of the failures."""
 WEIGHT = 0.1

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from grace.advice.advice import FORMAT
-from grace.advice.rule import NOTHING_SAID, RUL_ALONE, Kind, Rule
+from grace.advice.rule import IGNORE, RUL_ALONE, Kind, Rule
 from grace.errors import GraceError
 from grace.formats import MALFORMED
 from grace.report.chart import INK, MUTED, Spec, chart, layer
@@ -63,7 +63,7 @@ def advised(races: Path | None = None) -> Row:
 
 def _before(rule: Rule, kind: Kind) -> str:
     """What is expected of a kind before any race, against RUL alone that ignores suspended units."""
-    return rule.posterior([Kind(RUL_ALONE, NOTHING_SAID), kind], {}, 1).change(1, 0).text()
+    return rule.posterior([Kind(RUL_ALONE, IGNORE), kind], {}, 1).change(1, 0).text()
 
 
 def _words(study: AdviceStudy, cases: int, planned: int) -> str:

@@ -39,7 +39,11 @@ def advice_against_outcome(study: ValidityStudy, predictor: str, method: str, ti
     inside = {"scale": {"domain": _range([found.mean for found in effects]), "nice": False}}
     y_title = "RMSE with the second task against RUL alone, %"
     low, middle = (number(field, y_title) | inside for field in ("low", "effect"))
-    shape = {"field": "data", "type": "nominal", "legend": {"title": "data", "orient": "bottom"}}
+    shape = {
+        "field": "data",
+        "type": "nominal",
+        "legend": {"title": "data", "orient": "bottom", "symbolFillColor": INK, "symbolStrokeColor": INK},
+    }
     coloured = {"x": x, "color": colour}
     layers = [
         layer("rule", {"y": {"datum": 0}}, color=INK, strokeDash=[4, 3]),
