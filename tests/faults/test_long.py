@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def test_a_file_that_is_left_open_at_each_step_is_a_failure(tmp_path: Path) -> N
             yield
 
     try:
-        assert long.watched(steps(), 20, 1).failures == ["long, after 20: 18 open files more"]
+        (failure,) = long.watched(steps(), 20, 1).failures  # a file of another test may be closed meanwhile: not always 18
+        assert re.fullmatch(r"long, after 20:.* \d+ open files more.*", failure)
     finally:
         for one in held:
             one.close()
