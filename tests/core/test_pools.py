@@ -23,6 +23,10 @@ def die() -> None:
     os._exit(9)
 
 
+def imported(module: str) -> bool:
+    return module in sys.modules
+
+
 def threads() -> int:
     return torch.get_num_threads()
 
@@ -84,6 +88,11 @@ def test_progress_is_called_with_done_and_all() -> None:
 def test_a_process_that_dies_is_one_line() -> None:
     with processes(2) as executor, pytest.raises(GraceError, match=r"Found one that was killed. Use --jobs 1"):
         run_all(die, [()], executor)
+
+
+def test_processes_that_start_at_once_import_what_they_are_told() -> None:
+    with processes(2, "colorsys") as executor:
+        assert all(run_all(imported, [("colorsys",)] * 4, executor))
 
 
 def test_one_job_needs_no_process() -> None:

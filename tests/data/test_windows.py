@@ -186,3 +186,13 @@ def test_batches_stream_every_window_once_an_epoch() -> None:
     again = ResidentWindows(found).stream(8, seed=1)
     assert torch.equal(next(again)[0][:, -1, 0], seen[:8])
     assert len(next(ResidentWindows(found).stream(500, seed=1))[1]) == len(found)
+
+def test_one_condition_takes_no_clustering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was: `conditions=1` imported scikit-learn to find the mean of all rows."""
+    fleet, _ = simulate(Simulation(engines=6, test_engines=2))
+    found = Conditioner.fit(fleet, Conventions(window=20))
+    monkeypatch.setattr("grace.data.clusters.cluster", lambda *_: pytest.fail("clustered"))
+    named = Conditioner.fit(fleet, Conventions(window=20, conditions=1))
+    assert len(found.centres) == 1  # as the silhouettes say
+    for name in ("centres", "mean", "scale"):
+        np.testing.assert_array_equal(getattr(named, name), getattr(found, name))

@@ -14,6 +14,9 @@ import typer
 from grace.cli import work
 from grace.cli.options import Jobs, Verbose
 
+DEMOS = "grace.demos.few_failures"
+"""What worker processes import first."""
+
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
 
@@ -42,8 +45,8 @@ def _demo(
     """
     if context.invoked_subcommand is not None:
         return
-    setup, few_setup = work.dial.Setup(fleets=fleets), work.few_failures.Setup(fleets=fleets)
-    with work.processes(jobs) as executor:
+    with work.processes(jobs, DEMOS) as executor:
+        setup, few_setup = work.dial.Setup(fleets=fleets), work.few_failures.Setup(fleets=fleets)
         with work.progress_bar("simulated fleets", "steps") as on_progress:
             outcomes = work.dial.run(setup=setup, executor=executor, on_progress=on_progress)
             work.show_dial(outcomes, setup, verbose)
@@ -88,7 +91,7 @@ def _few_failures(
       grace demo few-failures
       grace demo few-failures --fleets 30
     """
-    with work.processes(jobs) as executor:
+    with work.processes(jobs, DEMOS) as executor:
         _shown_few_failures(work.few_failures.Setup(fleets=fleets), executor, verbose)
     work.following("next, more fleets, for narrower intervals", "grace", "demo", "few-failures", "--fleets", 5 * fleets)
 

@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
-import torch
-
 from grace.core.workers import Workers
 from grace.errors import GraceError
 
@@ -37,8 +35,10 @@ LOOK = 1.0
 
 
 @contextmanager
-def processes(jobs: int = 0) -> Iterator[Executor | None]:
+def processes(jobs: int = 0, importing: str = "") -> Iterator[Executor | None]:
     """A pool of processes, or None for one job; 0 is one a core. An error or an interrupt ends them at once.
+
+    Each imports the module ``importing`` at once, if one is named, while this process does so itself.
 
     Raises:
         GraceError: ``jobs`` is below 0, or more than :data:`MOST` a core.
@@ -53,7 +53,7 @@ def processes(jobs: int = 0) -> Iterator[Executor | None]:
     if jobs == 1:
         yield None
         return
-    workers = Workers(jobs)
+    workers = Workers(jobs, importing)
     try:
         yield workers
         workers.shutdown()
@@ -186,6 +186,8 @@ def as_finished(
 
 def on_one_thread(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
     """``function(*arguments, **named)`` with torch held to one thread, which also fixes the order of its sums."""
+    import torch  # not above: worker processes start before it is there, and import it side by side
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -21,13 +22,18 @@ LEAVE = 0.5
 
 
 class Workers(ProcessPoolExecutor):
-    """Processes that leave interrupts to their parent and end within a second when it ends, or stops them."""
+    """Processes that leave interrupts to their parent and end within a second when it ends, or stops them.
 
-    def __init__(self, jobs: int) -> None:
+    They start with their first call; with a module that each is to import, at once, while this process does something else.
+    """
+
+    def __init__(self, jobs: int, importing: str = "") -> None:
         # spawn, not fork: polars and torch hold threads and locks that a fork would copy in any state
         context = multiprocessing.get_context("spawn")
         theirs, self._ours = context.Pipe(duplex=False)  # open as long as the work is wanted
-        super().__init__(jobs, mp_context=context, initializer=begin, initargs=(theirs,))
+        super().__init__(jobs, mp_context=context, initializer=begin, initargs=(theirs, importing))
+        for _ in range(jobs if importing else 0):
+            self.submit(int)
 
     def submit(self, *call: Any, **named: Any) -> Future[Any]:
         """As ``Executor.submit``; from their first moment, an interrupt of the whole group is none for the workers."""
@@ -54,8 +60,9 @@ def _interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def begin(parent: Connection) -> None:
-    """Make this worker show notes as its parent does, and end when that closes its end of the pipe, even by ``kill -9``."""
+def begin(parent: Connection, importing: str) -> None:
+    """Make this worker show notes as its parent does, and end when that closes its end of the pipe, even by ``kill -9``; then
+    import a module, if one is named."""
     show_notes()
 
     def watch() -> None:
@@ -68,3 +75,5 @@ def begin(parent: Connection) -> None:
         _thread.interrupt_main()
 
     threading.Thread(target=watch, daemon=True).start()
+    if importing:
+        import_module(importing)

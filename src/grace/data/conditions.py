@@ -173,12 +173,7 @@ def _readings(fleet: Fleet, rows: NDArray[np.int64], names: tuple[str, ...]) -> 
 
 
 def _centres(points: Points, total: int, chunks: Iterable[NDArray[np.int64]], count: int) -> NDArray[np.float64]:
-    from grace.data.clusters import cluster  # k-means takes most of a second to import
-
-    rng = np.random.default_rng(0)
-    permuted = total <= MAX_PERMUTED
-    sample = rng.permutation(total)[:SAMPLE_ROWS] if permuted else rng.choice(total, SAMPLE_ROWS, replace=False)
-    centres = cluster(points(sample), count)
+    centres = np.zeros((1, 0)) if count == 1 else _of_sample(points, total, count)
     found: list[list[Moments]] = [[] for _ in centres]
     for rows in chunks:  # one Lloyd step on all rows, in a fixed order: clusters this far apart move no further
         part = points(rows)
@@ -186,6 +181,15 @@ def _centres(points: Points, total: int, chunks: Iterable[NDArray[np.int64]], co
         for k in np.unique(label):
             found[k].append(_moments_of(part[label == k]))
     return np.array([_merged(moments)[1] for moments in found if moments])
+
+
+def _of_sample(points: Points, total: int, count: int) -> NDArray[np.float64]:
+    from grace.data.clusters import cluster  # k-means takes most of a second to import
+
+    rng = np.random.default_rng(0)
+    permuted = total <= MAX_PERMUTED
+    sample = rng.permutation(total)[:SAMPLE_ROWS] if permuted else rng.choice(total, SAMPLE_ROWS, replace=False)
+    return cluster(points(sample), count)
 
 
 def _nearest(points: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -109,7 +109,7 @@ def _diagnosed(dial: float, setup: Setup, executor: Executor | None = None) -> D
 
 
 def _conventions(setup: Setup) -> Conventions:
-    return replace(PUBLISHED, window=setup.window)
+    return replace(PUBLISHED, window=setup.window, conditions=setup.fleet.conditions)
 
 
 def _trained(simulation: Simulation, dials: Sequence[float], setup: Setup) -> list[float]:

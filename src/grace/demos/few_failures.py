@@ -74,7 +74,7 @@ def inspected(setup: Setup, seed: int) -> tuple[Fleet, Fleet]:
 
 
 def _conventions(setup: Setup) -> Conventions:
-    return Conventions(window=setup.window)
+    return Conventions(window=setup.window, conditions=setup.fleet.conditions)
 
 
 def _spec(method: str, said: str, seed: int, setup: Setup) -> RunSpec:
