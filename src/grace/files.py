@@ -6,18 +6,24 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
+from shutil import rmtree
 
 from grace.errors import GraceError, GraceWarning
+
+LEFT = 86_400
+"""Seconds without a change after which nobody writes any more what lies beside a file: a process that was killed left it."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A path beside ``path`` to write to; renamed to ``path`` when the block ends, removed when it fails.
 
-    A process that is killed leaves ``path`` as it was; what it leaves beside is called ``.NAME.PID-RANDOM.part``.
+    A process that is killed leaves ``path`` as it was; what it leaves beside is called ``.NAME.PID-RANDOM.part``, and is removed
+    when ``path`` is written a day later or more.
 
     Raises:
         GraceError: The folder cannot be written or the disk is full; or ``path`` is a device, a pipe or a socket, which a file
@@ -33,6 +39,7 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         part.chmod(0o666 & ~_umask())  # some writers make files that only their owner can read
         part.replace(path)
+        remove_left(path)
     except OSError as error:
         raise unwritable(path, error) from None
     finally:
@@ -60,6 +67,15 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+def remove_left(path: Path) -> None:
+    """Remove what killed processes have left beside a path that has just been written, once it is :data:`LEFT` old."""
+    with suppress(OSError):
+        now = path.stat().st_mtime  # by the clock of the disk, which may be another machine's
+        for left in path.parent.glob(f".{escape(path.name)}.*.part"):
+            if now - left.stat().st_mtime > LEFT:
+                rmtree(left) if left.is_dir() else left.unlink()
 
 
 def set_aside(path: Path, reason: str) -> Path:

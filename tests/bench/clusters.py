@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -44,20 +45,20 @@ class Cluster:
         logged(self.log, "Register worker", known + count)
 
 
-def _begun(module: str, *arguments: str, errors: int | None = None) -> subprocess.Popen[str]:
+def _begun(module: str, *arguments: str, errors: int | None = None, **settings: str) -> subprocess.Popen[str]:
     streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL if errors is None else errors}
-    return subprocess.Popen([*PYTHON, module, *arguments], text=True, **streams)
+    return subprocess.Popen([*PYTHON, module, *arguments], text=True, env=os.environ | settings, **streams)
 
 
 @contextmanager
-def cluster_of(workers: int, folder: Path) -> Iterator[Cluster]:
-    """A cluster, which ends with the block."""
+def cluster_of(workers: int, folder: Path, **settings: str) -> Iterator[Cluster]:
+    """A cluster, which ends with the block; settings are variables of the scheduler's environment."""
     folder.mkdir(exist_ok=True)
     log = folder / "scheduler.log"
     with ExitStack() as held:
         with log.open("w") as errors:
             options = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-            scheduler = _begun("distributed.cli.dask_scheduler", *options, errors=errors.fileno())
+            scheduler = _begun("distributed.cli.dask_scheduler", *options, errors=errors.fileno(), **settings)
         held.callback(_end, scheduler)
         found = Cluster(folder, log, scheduler, logged(log, r"Scheduler at:\s+(tcp://\S+)")[0])
         held.callback(lambda: [_end(one) for one in found.workers])

@@ -15,7 +15,7 @@ import pytest
 
 from grace.data.fleet import Fleet
 from grace.data.simulated.fleet import Simulation, simulate
-from tests.bench.clusters import cluster_of
+from tests.bench.clusters import cluster_of, logged
 from tests.bench.conftest import RUNS, call, command
 from tests.bench.test_sweep import figures
 from tests.command import grace
@@ -54,6 +54,16 @@ def test_a_killed_worker_of_a_cluster_costs_no_run(
     folder = tmp_path / "sweep"
     assert f"{RUNS} done" in killed_on_the_way(command(folder, "--on", address), folder, workers[0])
     assert figures(folder) == figures(whole)
+
+
+@pytest.mark.slow
+def test_a_task_that_its_scheduler_gives_up_is_begun_again(whole: Path, tmp_path: Path) -> None:
+    """Dask gives a task up whose workers died, by default after the fourth: here after the first."""
+    folder, sweep = tmp_path / "cluster", tmp_path / "sweep"
+    with cluster_of(2, folder, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0") as made:
+        assert f"{RUNS} done" in killed_on_the_way(command(sweep, "--on", made.address), sweep, made.workers[0])
+        logged(made.log, "marked as failed because 1 workers died")
+    assert figures(sweep) == figures(whole)
 
 
 def with_events(fleet: Fleet, suspended: int) -> pl.DataFrame:

@@ -187,6 +187,7 @@ def test_batches_stream_every_window_once_an_epoch() -> None:
     assert torch.equal(next(again)[0][:, -1, 0], seen[:8])
     assert len(next(ResidentWindows(found).stream(500, seed=1))[1]) == len(found)
 
+
 def test_one_condition_takes_no_clustering(monkeypatch: pytest.MonkeyPatch) -> None:
     """It was: `conditions=1` imported scikit-learn to find the mean of all rows."""
     fleet, _ = simulate(Simulation(engines=6, test_engines=2))

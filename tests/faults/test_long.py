@@ -27,7 +27,8 @@ def test_a_file_that_is_left_open_at_each_step_is_a_failure(tmp_path: Path) -> N
             yield
 
     try:
-        (failure,) = long.watched(steps(), 20, 1).failures  # a file of another test may be closed meanwhile: not always 18
+        # not always 18: a file of another test may be closed meanwhile
+        (failure,) = long.watched(steps(), 20, 1).failures
         assert re.fullmatch(r"long, after 20:.* \d+ open files more.*", failure)
     finally:
         for one in held:

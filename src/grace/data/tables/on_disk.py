@@ -25,7 +25,7 @@ from grace.data.tables.missing import carry_on
 from grace.data.tables.rul import check_steps, rul_of
 from grace.data.tables.table import Table, array_of, unreadable
 from grace.data.tables.text import TEXT, ending
-from grace.files import unwritable
+from grace.files import remove_left, unwritable
 
 VERSION = 4
 PASSING = ("stop", "target", "event")
@@ -83,6 +83,7 @@ def _made_whole(folder: Path) -> Iterator[Path]:
             yield part
             if not folder.is_dir():  # another process may have been faster; its rows are the same
                 part.rename(folder)
+        remove_left(folder)
     except OSError as error:
         raise unwritable(folder, error) from None
 
