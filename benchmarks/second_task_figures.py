@@ -21,7 +21,7 @@ FAST = "statistics"
 LEAST = 3
 """Draws from which on a change has an interval that is shown."""
 COLOURS = {"second label": LATE, BOUND: EARLY, "label + bound": INK, FUTURE: "#2a9d5c", RANDOM: "#c9851c"}
-PANEL, COLUMNS = 190, 4
+PANEL, COLUMNS = 165, 3
 
 
 class Cell(NamedTuple):

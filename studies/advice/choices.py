@@ -102,8 +102,8 @@ def _of_world(rows: Rows, world: World, here: Sequence[Seen], fitted: Fitted, ra
                 regret, loss = (losses[way][draw] - losses[one][draw] for one in (oracle, alone))
                 yield Choice(world, user, draw, policy, way.name, regret, loss)
         halves = [_least(losses, shared[start::2]) for start in (0, 1)]
-        floor = float(np.mean([losses[way][draw] for way in halves])) - losses[oracle][draw]
-        yield Choice(world, user, draw, NOISE, "", floor, float("nan"))
+        floor = float(np.mean([losses[way][draw] for way in halves]))
+        yield Choice(world, user, draw, NOISE, "", floor - losses[oracle][draw], floor - losses[alone][draw])
 
 
 def _first(rows: Rows, way: Way) -> dict[int, float]:

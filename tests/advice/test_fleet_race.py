@@ -156,6 +156,24 @@ def test_an_interrupted_race_goes_on_where_it_was(fleet: Fleet, tmp_path: Path) 
         advise_fleet(fleet, conventions, size="tiny", rule=TWO_LAPS, file=file)
 
 
+def test_a_race_that_its_budget_ended_is_not_gone_on_with_by_the_same_budget(fleet: Fleet, tmp_path: Path) -> None:
+    """It ran one batch more each time, as nobody remembered how long one takes."""
+    file, given = tmp_path / "race.json", {"size": "tiny", "rule": TWO_LAPS}
+    conventions = weighed(Conventions(window=20))
+    first = advise_fleet(fleet, conventions, file=file, budget=1e-3, **given)
+    again = advise_fleet(
+        fleet, conventions, file=file, on_lap=lambda race: pytest.fail("trained"), budget=1e-3, **given
+    )
+    assert again.raced == first.raced
+    race = FleetRace(fleet, conventions, "tiny", TWO_LAPS, file)
+    race.resume()
+    short, ran = race.spent + 0.9 * race.pace, list[str]()  # not long enough for a lap
+    for budget in (short, 600):
+        assert not ran
+        advise_fleet(fleet, conventions, file=file, on_lap=lambda race: ran.append(""), budget=budget, **given)
+    assert ran
+
+
 def test_a_lap_is_a_function_of_its_number(fleet: Fleet) -> None:
     way = Way("statistics-narrow", "bound", ("health",))
     assert run_lap(fleet, CONVENTIONS, way, 0) == run_lap(fleet, CONVENTIONS, way, 0)

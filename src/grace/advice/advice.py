@@ -18,9 +18,9 @@ ADD, ALONE, UNDECIDED = "add", "alone", "undecided"
 """Add a second task; train the first one alone; what was seen decides neither."""
 
 FORMAT = Format("advice", 1)
-"""A file of races (:class:`grace.advice.fleet_race.FleetRace`): what they are ``of``, their ``laps`` and ``labels``, and the
-seconds ``spent``; for readers the ``name`` of the data, the ``unit`` of RUL, how the ways stand (``standing``) and their
-``course``, which files of before do not have."""
+"""A file of races (:class:`grace.advice.fleet_race.FleetRace`): what they are ``of``, their ``laps`` and ``labels``, the
+seconds ``spent`` and the ``pace`` of a lap; for readers the ``name`` of the data, the ``unit`` of RUL, how the ways stand
+(``standing``) and their ``course``. Files of before do not have all of the latter, nor the pace."""
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ class FleetRace:
         laps: Laps by way.
         labels: What is known of the labels.
         spent: Seconds so far, of all sessions.
+        pace: Seconds of a lap of a narrow trunk, with as many processes as there were; NaN: nobody knows yet.
         skipped: Ways of RUL alone that the budget has no time for.
         course: How a second task stood after each of its laps, in the order in which they ran, and the seconds ``spent`` by then.
     """
@@ -72,6 +73,7 @@ class FleetRace:
     laps: dict[Way, dict[int, Lap]] = field(default_factory=dict)
     labels: tuple[Label, ...] = ()
     spent: float = 0.0
+    pace: float = math.nan
     skipped: set[Way] = field(default_factory=set)
     course: list[dict[str, Any]] = field(default_factory=list)
 
@@ -200,7 +202,8 @@ class FleetRace:
         seen = {"name": self.fleet.name, "unit": self.conventions.unit} | rounded(
             {"standing": standing, "course": self.course}
         )
-        FORMAT.write(self.file, {"of": self._of, "laps": laps, "labels": labels, "spent": round(self.spent, 1)} | seen)
+        spent = {"spent": round(self.spent, 1), "pace": None if math.isnan(self.pace) else round(self.pace, 2)}
+        FORMAT.write(self.file, {"of": self._of, "laps": laps, "labels": labels} | spent | seen)
 
     def resume(self) -> None:
         """Go on from the file, where there is one.
@@ -219,7 +222,8 @@ class FleetRace:
         try:
             self.laps = {_way(key): _laps(laps) for key, laps in body["laps"].items()}
             self.labels = tuple(Label(**label | {"given_rul": _number(label["given_rul"])}) for label in body["labels"])
-            self.spent, self.course = float(body["spent"]), list(body.get("course", []))
+            self.spent, self.pace = float(body["spent"]), _number(body.get("pace"))
+            self.course = list(body.get("course", []))
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedError(self.file, f"{type(error).__name__} {error}") from None
 

@@ -94,25 +94,24 @@ def _run(
     on_lap: OnLap | None,
 ) -> bool:
     """Run rounds until it is decided, nothing is left or the budget is used up; whether it was the budget that ended it."""
-    pace = math.nan  # seconds of a lap of a narrow trunk, with as many processes as there are
     while rounds := race.rounds():
         entries, left = rounds[0], budget - lapped()
         if all(lap for _, lap in entries) and race.verdict() in (ADD, ALONE):
             return False
         if race.laps and left <= 0:
             return True
-        if math.isnan(pace):  # nobody knows how long they take: the fastest alone
+        if math.isnan(race.pace):  # nobody knows how long they take: the fastest alone
             batch = [entry for entry in entries if race.cost(entry) == min(map(race.cost, entries))]
-        elif race.too_dear(entries, left / pace):
+        elif race.too_dear(entries, left / race.pace):
             continue
         else:
-            batch = _within(race, entries, left / pace)
+            batch = _within(race, entries, left / race.pace)
         if not batch:
             return True
         started = time.monotonic()
         calls = [(race.fleet, race.conventions, *entry) for entry in batch]
         run_all(run_lap, calls, executor, on_result=partial(_keep, race, batch, lapped, on_lap))
-        pace = (time.monotonic() - started) / sum(map(race.cost, batch))
+        race.pace = (time.monotonic() - started) / sum(map(race.cost, batch))
     return False
 
 

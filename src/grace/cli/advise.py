@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,8 @@ from grace.errors import GraceError
 app = typer.Typer(rich_markup_mode=None)
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
+LEAST = 0.1
+"""Seconds of a race whose budget was used up before it began: each way of RUL alone that is fast runs once."""
 _OF_TASKS = ("task", "label")
 """Options that the command that is printed says anew."""
 
@@ -61,7 +64,7 @@ def _advise(
     \b
     Interrupted, the same command goes on; asked again, it says the same at once, or races on with a larger budget.
     """
-    seconds = _seconds(budget)
+    began, seconds = time.monotonic(), _seconds(budget)
     if train and as_json:
         raise GraceError(
             "`--json` should be left out with --train, which prints a training. Found both. Leave one out."
@@ -77,8 +80,9 @@ def _advise(
         print(line, file=sys.stderr)
     file = to or Path(f"{fleet.name}-{work.race_id(fleet, conventions, network)}.advice.json")
     with work.processes(jobs) as executor, work.racing(fleet.name, seconds) as on_lap:
+        left = max(seconds - (time.monotonic() - began), LEAST)  # reading a table takes of it, too
         advice = work.advise_fleet(
-            fleet, conventions, size=network, budget=seconds, file=file, executor=executor, on_lap=on_lap
+            fleet, conventions, size=network, budget=left, file=file, executor=executor, on_lap=on_lap
         )
     command = ["train", *([dataset] if dataset else []), *engines.given(*_OF_TASKS), *advice.command]
     if as_json:
