@@ -202,7 +202,7 @@ class FleetRace:
         seen = {"name": self.fleet.name, "unit": self.conventions.unit} | rounded(
             {"standing": standing, "course": self.course}
         )
-        spent = {"spent": round(self.spent, 1), "pace": None if math.isnan(self.pace) else round(self.pace, 2)}
+        spent = {"spent": round(self.spent, 1), "pace": None if math.isnan(self.pace) else round(self.pace, 3)}
         FORMAT.write(self.file, {"of": self._of, "laps": laps, "labels": labels} | spent | seen)
 
     def resume(self) -> None:
@@ -222,7 +222,8 @@ class FleetRace:
         try:
             self.laps = {_way(key): _laps(laps) for key, laps in body["laps"].items()}
             self.labels = tuple(Label(**label | {"given_rul": _number(label["given_rul"])}) for label in body["labels"])
-            self.spent, self.pace = float(body["spent"]), _number(body.get("pace"))
+            self.spent, pace = float(body["spent"]), _number(body.get("pace"))
+            self.pace = pace if pace > 0 else math.nan
             self.course = list(body.get("course", []))
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedError(self.file, f"{type(error).__name__} {error}") from None
