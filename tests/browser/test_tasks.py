@@ -1,4 +1,4 @@
-"""Runs with tasks beside RUL on the page: their losses and weights by name, and how well each is told."""
+"""Runs with tasks beside RUL on the page: their losses and weights by name, and how well each is predicted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_tasks_have_lines_and_figures(visit: Open, tmp_path: Path) -> None:
         record.write(tmp_path / "records")
     (tmp_path / "report.html").write_text(page(read_results(tmp_path / "records")))
     tab = visit(tmp_path / "report.html")
-    expect(tab.locator("#run-words")).to_contain_text(f"Told of held-out engines: soh: {task_line(one.tasks['soh'])}")
+    expect(tab.locator("#run-words")).to_contain_text(f"On held-out engines: soh: {task_line(one.tasks['soh'])}")
     tasks = tab.locator("#epoch-cards [aria-label^='losses of tasks']")
     expect(tasks).to_be_visible()
     tab.locator("#run select[name=method]").select_option(label="Baseline")

@@ -109,7 +109,7 @@ def test_words() -> None:
     assert of_tasks(
         {"soh": soh, "stage": stage, "wear": stage | {"loss": 0.9}, "x": {"windows": 0.0, "units": 0.0}}
     ) == [
-        "soh is told no better than by its mean: R2 -0.10 on 12 units.",
-        "stage is told no better than by its base rates: loss 1.25 of theirs on 1 unit.",
-        "x is known of no held-out unit that failed: nothing says how well it is told.",
+        "soh is predicted no better than by its mean: R2 -0.10 on 12 units.",
+        "stage is predicted no better than by its base rates: loss 1.25 of theirs on 1 unit.",
+        "x is known of no held-out unit that failed: nothing shows how well it is predicted.",
     ]

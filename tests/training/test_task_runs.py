@@ -78,7 +78,7 @@ def test_both_protocols() -> None:
     bare = replace(test, labels={})
     record = train(spec_of(protocol="source"), engines, bare).record
     assert record.tasks["soh"] == {"windows": 0, "units": 0}
-    assert "soh is known of no held-out unit that failed: nothing says how well it is told." in record.concerns
+    assert "soh is known of no held-out unit that failed: nothing shows how well it is predicted." in record.concerns
 
 
 @pytest.mark.parametrize("folds", [0, 2])
@@ -182,11 +182,13 @@ def test_what_is_told_no_better_than_its_mean_is_said() -> None:
     random = replace(fleet(), labels={"soh": noise})
     record = train(spec_of(tasks=(SOH,), folds=3), random).record
     assert record.tasks["soh"]["r2"] <= 0
-    line = f"soh is told no better than by its mean: R2 {record.tasks['soh']['r2']:.2f} on 6 units."
+    line = f"soh is predicted no better than by its mean: R2 {record.tasks['soh']['r2']:.2f} on 6 units."
     assert line in record.concerns
     codes = replace(fleet(), labels={"stage": np.floor(3 * np.random.default_rng(0).random(len(noise)))})
     record = train(spec_of(tasks=(STAGE,), folds=3), codes).record
-    assert any(line.startswith("stage is told no better than by its base rates: loss 1.") for line in record.concerns)
+    assert any(
+        line.startswith("stage is predicted no better than by its base rates: loss 1.") for line in record.concerns
+    )
 
 
 def test_networks_come_back_with_any_tasks(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from grace.training.record import Record
 
 ALONE = "RUL alone"
 WAYS = (ALONE, "+ inspections", "+ bound", "+ both")
-"""Names of the ways, wherever they are shown: with or without a second task told by inspections, with or without the bound."""
+"""Names of the ways, wherever they are shown: with or without a second task by inspections, with or without the bound."""
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,9 @@ class EngineOptions(_TableOptions):
     ] = None
     cap: Annotated[
         float | None,
-        typer.Option(help="Largest RUL that is told apart; default 125 cycles, of a table the 80 % quantile of lives."),
+        typer.Option(
+            help="Largest RUL: a target above it is set to it; default 125 cycles, of a table the 80 % quantile of lives."
+        ),
     ] = None
     health: Annotated[
         str | None,

@@ -50,7 +50,7 @@ def _predict(
     A network that was trained with --table knows its columns: the new table has to have them, and others do no harm. For one
     of C-MAPSS a table has the columns engine, cycle, setting_1..setting_3 and sensor_1..sensor_21, in any order and with
     others beside them; sensors that the network does not use may be left out. The interval is conformal (CV+), made on
-    engines that each network was not trained on; RUL is told apart up to the cap (125 by default), so an upper end at the
+    engines that each network was not trained on; RUL is predicted up to the cap (125 by default), so an upper end at the
     cap means "or more".
 
     \b

@@ -29,7 +29,7 @@ def _validity(
     figures: Annotated[Path | None, typer.Option(help="Also draw the pictures of the study in this folder.")] = None,
     format: Annotated[str, typer.Option(help="text, or markdown.")] = "text",
 ) -> None:
-    """Print what a second task did in each kind of case, how well each predictor told so, and what following it costs.
+    """Print what a second task did in each kind of case, how well each predictor foresaw it, and what following it costs.
 
     \b
       grace validity                                  few failures, and labels on units that still run

@@ -105,7 +105,7 @@ LACKS = (
 
 
 def _differences(methods: Mapping[str, Mark], title: list[str]) -> Spec:
-    """A figure of each method minus the reference's, paired by seed, with its interval; grey where nothing is told."""
+    """A figure of each method minus the reference's, paired by seed, with its interval; grey where nothing is measurable."""
     x = number("mean", title) | {
         "scale": {"zero": False, "nice": False, "domainMin": {"expr": "least"}, "domainMax": {"expr": "most"}}
     }

@@ -1,4 +1,4 @@
-"""Panels of fleets with suspended units and second tasks: calibration, survival, and how well each task is told."""
+"""Panels of fleets with suspended units and second tasks: calibration, survival, and how well each task is predicted."""
 
 from __future__ import annotations
 

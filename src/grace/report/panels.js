@@ -197,7 +197,7 @@ function runPanel() {
   const cover = run.half === null ? "" : ` The ${Math.round(100 * run.level)} % interval is ± ${run.half} cycles${run.low || run.widths ? " on average" : ""} and held ${(100 * run.coverage).toFixed(0)} % of the test engines.`;
   const kept = run.best < 0 ? "Fitted in one go, without epochs." : `Epoch ${run.best} was kept (dotted line).`;
   $("run-words").textContent = `${instead}${kept}${figures ? ` Test RMSE ${figures[0].toFixed(2)} cycles, NASA score ${figures[1].toFixed(0)}, labels capped.` : ""}${cover}`
-    + (run.told?.length ? ` Told of held-out engines: ${run.told.join("; ")}.` : "");
+    + (run.told?.length ? ` On held-out engines: ${run.told.join("; ")}.` : "");
   $("engine-words").textContent = engineWords(rows.find(row => row.engine === state.engine), run);
   return rows;
 }

@@ -136,7 +136,8 @@ def columns_of(record: Record) -> dict[str, Any]:
     :func:`_widths` makes of intervals of their own width); ``engines`` holds the numbers of the engines and their true RUL,
     cycles, which runs of one data set share.
 
-    Of a run with other tasks than the health states from RUL, ``tasks`` are the names of all, and ``told`` how well each is told.
+    Of a run with other tasks than the health states from RUL, ``tasks`` are the names of all, and ``told`` is how well each is
+    predicted.
 
     Raises:
         KeyError, TypeError, ValueError: A field is missing, or of another kind than a record has.

@@ -85,7 +85,7 @@ def _count(pairs: Sequence[tuple[Point, Row]], what: str, reference: str, titles
 
 
 def _best(points: Sequence[Point], titles: dict[str, str]) -> list[str]:
-    """Which method has the lowest mean RMSE on each data set, and how many others can be told from it."""
+    """Which method has the lowest mean RMSE on each data set, and how many others can be distinguished from it."""
     found = []
     looked = max((p.lowest.looked_at for p in points), default=0)
     for dataset in sorted({p.dataset for p in points}):

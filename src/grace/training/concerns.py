@@ -54,19 +54,19 @@ def concerns(
 
 
 def of_tasks(figures: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """What is said of tasks that are told no better than by the labels alone, from their figures by name."""
+    """What is said of tasks that are predicted no better than by the labels alone, from their figures by name."""
     lines = []
     for name, found in figures.items():
         units = f"{found['units']:.0f} unit{'s' * (found['units'] != 1)}"
         if not found["windows"]:
-            lines.append(f"{name} is known of no held-out unit that failed: nothing says how well it is told.")
+            lines.append(f"{name} is known of no held-out unit that failed: nothing shows how well it is predicted.")
         elif no_better(found):
             what, figure = (
                 ("mean", f"R2 {found['r2']:.2f}")
                 if "r2" in found
                 else ("base rates", f"loss {found['loss']:.2f} of theirs")
             )
-            lines.append(f"{name} is told no better than by its {what}: {figure} on {units}.")
+            lines.append(f"{name} is predicted no better than by its {what}: {figure} on {units}.")
     return lines
 
 

@@ -47,8 +47,8 @@ def predict(
             Other columns do no harm, and an RUL is not asked for.
         every: Predict at inspections, ``every`` rows apart counted back from the engine's last row: what the network would have
             said of the table cut after that row. None: at the last row alone.
-        within: Horizons, in the unit of RUL: the probability to fail within each is told, beyond the cap by hazards alone.
-        costs: Of a failure and of a planned replacement: dates of replacement are told, by a network that was trained in folds.
+        within: Horizons, in the unit of RUL: the probability to fail within each is given, beyond the cap by hazards alone.
+        costs: Of a failure and of a planned replacement: dates of replacement are given, by a network that was trained in folds.
 
     Returns:
         The predictions as arrays (``engine``, ``cycle``, ``rul``, ``low``, ``high``, ``health``, ``note``, each ``[N]``, and
@@ -59,7 +59,7 @@ def predict(
             the network cannot tell what is asked (:func:`grace.training.maintenance.check_asked`).
 
     Warns:
-        GraceWarning: Engines are left out, or failures are told by a network that learned from failed units alone.
+        GraceWarning: Engines are left out, or failures are predicted by a network that learned from failed units alone.
     """
     check_asked(network, within, costs)
     features, columns = network.members[0].conditioner.features, network.conventions.table

@@ -1,4 +1,4 @@
-r"""How well each task beside RUL is told on windows that were held out, where its label is known.
+r"""How well each task beside RUL is predicted on windows that were held out, where its label is known.
 
 Of ``N`` windows with a label :math:`y`, and of ``D`` features each
 
@@ -6,7 +6,7 @@ Of ``N`` windows with a label :math:`y`, and of ``D`` features each
     R^2 = 1 - \frac{\sum (y - \hat y)^2}{\sum (y - \bar y)^2}, \quad
     loss = \frac{-\frac{1}{N} \sum \log \hat p_y}{-\sum_c p_c \log p_c},
 
-with the mean and the shares of the same windows: what is told no better than by these has an R2 of 0 or less, and a loss of 1 or
+with the mean and the shares of the same windows: no better than these means an R2 of 0 or less, and a loss of 1 or
 more. Of ordered classes numerator and denominator are means over the thresholds between them, of the probability to lie above.
 """
 
@@ -75,7 +75,7 @@ def figures_of(
 
 
 def no_better(figures: Mapping[str, float]) -> bool:
-    """Whether a task is told no better than by its mean or its base rates; not so where nothing can be said."""
+    """Whether a task is predicted no better than by its mean or its base rates; not so where nothing can be said."""
     return figures.get("r2", 1.0) <= 0 or figures.get("loss", 0.0) >= 1
 
 
