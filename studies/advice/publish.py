@@ -26,10 +26,10 @@ from studies.advice import records
 from studies.advice.cases import all_cases
 from studies.advice.choices import choices
 from studies.advice.combined import combined
+from studies.advice.costs import costs
 from studies.advice.effects import LEAST
 from studies.advice.judged import Seen, seen
 from studies.advice.levels import levels
-from studies.advice.predictors import LOOKS
 from studies.advice.races import all_races
 from studies.advice.rule import Races, fitted, left_out, width
 from studies.advice.shrunk import without_group
@@ -52,7 +52,9 @@ def study_of(worlds: Mapping[str, Mapping[str, Any]]) -> tuple[AdviceStudy, Rule
     refused = sum(
         "refused" in row for world in worlds.values() for way in world["rows"].values() for row in way.values() if row
     )
-    return AdviceStudy(plan, _outcomes(observed, races), tuple(chosen), _cost(worlds), levels(observed), refused), rule
+    return AdviceStudy(
+        plan, _outcomes(observed, races), tuple(chosen), costs(worlds, cases), levels(observed), refused
+    ), rule
 
 
 def _outcomes(observed: Sequence[Seen], races: Races) -> tuple[Outcome, ...]:
@@ -78,31 +80,6 @@ def _outcomes(observed: Sequence[Seen], races: Races) -> tuple[Outcome, ...]:
         came_to = {"effect": known, "error": first.error, "word": first.verdict.word, "said": tuple(said)}
         found.append(Outcome(**where, **how, **came_to))  # type: ignore[arg-type]
     return tuple(found)
-
-
-def _cost(worlds: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
-    """Median seconds and passes of each predictor over cases and draws."""
-    looks = [
-        look
-        for world in worlds.values()
-        for way in world["looks"].values()
-        for look in way.values()
-        if look and "joint" in look
-    ]
-    found = {}
-    for one in LOOKS:
-        if looks and one.spent:
-            passes = [
-                sum(sum(init.get("passes", (0, 0))) for name in one.spent for init in _listed(look, name))
-                for look in looks
-            ]
-            found[one.name] = (float(np.median([one.seconds(look) for look in looks])), float(np.median(passes)))
-    return found
-
-
-def _listed(look: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    value = look.get(name)
-    return value if isinstance(value, list) else []
 
 
 def _known(value: float) -> float | None:

@@ -18,6 +18,10 @@ from grace.validity.advice_study import HELPS, HURTS, KINDS, UNRESOLVED, WORDS, 
 ADVICE, ELSEWHERE = "least expected", "fixed elsewhere"
 WILD = 1000
 """Upper end, %, from which on a number says no more than that two draws tell nothing."""
+RHO = ("rho-init", "rho-warmup", "rho-joint", "rho-held")
+"""Predictors that are the cosine of the gradients of RUL and the second task."""
+CHANCE = 0.5
+"""Area of a predictor that says nothing."""
 PLANNED = 16
 """Draws of every case in the plan."""
 POLICY_WORDS = {
@@ -65,6 +69,7 @@ def in_short(study: AdviceStudy) -> str:
         "pays has to be found out for each fleet.",
         f"A race with the rule separates the cases in which it helps from all others with an area under the ROC curve of "
         f"{found.helps}, and those in which it hurts with {found.hurts}, on groups of data that the rule was not fitted on.",
+        *([found.rho] if found.rho else []),
         f"Training what `grace advise` names costs {found.regret} % of RMSE over an oracle; RUL alone, as a race tunes it, costs "
         f"{found.alone} %. Against RUL alone tuned by an oracle, `grace advise` changes the RMSE by {found.change} %.",
         f"{found.covered} of its 90 % intervals hold the outcome, in the part that was drawn as users have fleets.",
@@ -106,6 +111,7 @@ class Short:
     covered: str
     resolved: int
     unfinished: str
+    rho: str
 
     @classmethod
     def of(cls, study: AdviceStudy) -> Short:
@@ -126,7 +132,29 @@ class Short:
             _share(Coverage.of([one for one in study.outcomes if one.user]).share),
             sum(one.word != UNRESOLVED for one in study.outcomes),
             left if draws[len(draws) // 2] < PLANNED else "",
+            _of_rho(study),
         )
+
+
+def _of_rho(study: AdviceStudy) -> str:
+    """What rho was good for, by the recipe with the largest area, in a sentence; empty before anybody has looked at it."""
+    areas = {name: Areas.of(study.seen(name).resolved).helps for name in RHO if name in study.predictors}
+    if not areas:
+        return ""
+    best = max(areas, key=lambda name: areas[name].value)
+    regret = Regret.of("rho-joint", study.choices).regret
+    followed = (
+        ""
+        if math.isnan(regret.value)
+        else (
+            f"; adding the second task with the largest rho (`rho-joint`) costs {_change(regret)} % of RMSE over an oracle"
+        )
+    )
+    words = "cannot be distinguished from chance, 0.5" if areas[best].low <= CHANCE else "is above chance, 0.5"
+    return (
+        f"The largest area that the cosine of the gradients, rho, has for those in which it helps, measured in {len(areas)} ways, "
+        f"{words}: {_span(areas[best])} (`{best}`){followed}."
+    )
 
 
 def verdicts(study: AdviceStudy) -> str:
