@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,24 @@ def test_the_report_and_the_picture(study: AdviceStudy, tmp_path: Path) -> None:
     assert "group 2.0 %, case 5.0 %" in text
     assert "- A second task changed the RMSE by -18 to +22 %" in text
     assert "The study is not complete" not in text  # sixteen draws of each case
+    assert "rho" not in text
     assert len(rows(study)) == 20
     draw(study, tmp_path)
     assert "20 cases" in (tmp_path / "expected.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("follows", "words"), [(1.0, "is above chance, 0.5"), (0.0, "cannot be distinguished from chance, 0.5")]
+)
+def test_what_rho_was_good_for_is_a_sentence(study: AdviceStudy, follows: float, words: str) -> None:
+    rng = np.random.default_rng(1)
+    looked = [
+        replace(one, said=tuple(replace(said, scores=said.scores | {
+            "rho-init": rng.standard_normal(), "rho-joint": -follows * one.effect.mean + 0.1 * rng.standard_normal()
+        }) for said in one.said))
+        for one in study.outcomes
+    ]  # fmt: skip
+    followed = [replace(one, policy="rho-joint") for one in study.choices if one.policy == "fixed elsewhere"]
+    text = report(replace(study, outcomes=tuple(looked), choices=(*study.choices, *followed)))
+    assert f"measured in 2 ways, {words}: " in text
+    assert "(`rho-joint`) costs +5.7 [" in text

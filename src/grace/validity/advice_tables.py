@@ -144,16 +144,12 @@ def _of_rho(study: AdviceStudy) -> str:
     best = max(areas, key=lambda name: areas[name].value)
     regret = Regret.of("rho-joint", study.choices).regret
     followed = (
-        ""
-        if math.isnan(regret.value)
-        else (
-            f"; adding the second task with the largest rho (`rho-joint`) costs {_change(regret)} % of RMSE over an oracle"
-        )
+        f"; adding the second task with the largest rho (`rho-joint`) costs {_change(regret)} % of RMSE over an oracle"
     )
     words = "cannot be distinguished from chance, 0.5" if areas[best].low <= CHANCE else "is above chance, 0.5"
     return (
-        f"The largest area that the cosine of the gradients, rho, has for those in which it helps, measured in {len(areas)} ways, "
-        f"{words}: {_span(areas[best])} (`{best}`){followed}."
+        f"The largest area that rho, the gradients' cosine, has for those in which it helps, measured in {len(areas)} ways, "
+        f"{words}: {_span(areas[best])} (`{best}`){'' if math.isnan(regret.value) else followed}."
     )
 
 
