@@ -109,6 +109,9 @@ def test_the_report_and_the_picture(study: AdviceStudy, tmp_path: Path) -> None:
     assert "| inspections | bound | 20 | 5 | 5 | 5 | 5 |" in text
     assert "`grace advise` against the second task that did best in the other groups: -3.0" in text
     assert "group 2.0 %, case 5.0 %" in text
+    assert "| `grace advise` below the fixed policy, %: the interval below 0 | -3.0 [-3.0, -3.0] | yes |" in text
+    assert "| loss over RUL alone below +2 % in every group: its upper end in the worst | -4.9 (a) | yes |" in text
+    assert "| 0.85 to 0.95 of the 90 % intervals hold, in the user's part | 1.00 [1.00, 1.00] | no |" in text
     assert "- A second task changed the RMSE by -18 to +22 %" in text
     assert "The study is not complete" not in text  # sixteen draws of each case
     assert "rho" not in text
@@ -132,3 +135,16 @@ def test_what_rho_was_good_for_is_a_sentence(study: AdviceStudy, follows: float,
     text = report(replace(study, outcomes=tuple(looked), choices=(*study.choices, *followed)))
     assert f"measured in 2 ways, {words}: " in text
     assert "(`rho-joint`) costs +5.7 [" in text
+
+
+def test_laps_are_compared_on_the_same_draws(study: AdviceStudy) -> None:
+    def with_laps(one: Outcome) -> Outcome:
+        first, second = one.said
+        return replace(
+            one, said=(replace(first, scores={"race-1": 0.0, "race-2": 0.0, "race-3": -one.effect.mean}), second)
+        )
+
+    assert "On the same draws" not in report(study)
+    text = report(replace(study, outcomes=tuple(map(with_laps, study.outcomes))))
+    assert "On the same draws (n = 15) races of one, two and three laps have areas of 0.50 [0.50, 0.50]" in text
+    assert "1.00 [1.00, 1.00] for helps" in text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import fill
 
 import numpy as np
@@ -15,11 +15,14 @@ from grace.core.stats import RATE, Family, Span
 from grace.validity.advice_judge import Areas, Coverage, Regret, ahead, base_rates, brier
 from grace.validity.advice_study import HELPS, HURTS, KINDS, UNRESOLVED, WORDS, AdviceStudy, Outcome
 
-ADVICE, ELSEWHERE = "least expected", "fixed elsewhere"
+ADVICE, ELSEWHERE, FLOOR = "least expected", "fixed elsewhere", "noise floor"
+HELPED, HURT, LOST, COVER = 0.95, 0.90, 0.02, (0.85, 0.95)
+"""Goals that were registered."""
 WILD = 1000
 """Upper end, %, from which on a number says no more than that two draws tell nothing."""
 RHO = ("rho-init", "rho-warmup", "rho-joint", "rho-held")
 """Predictors that are the cosine of the gradients of RUL and the second task."""
+LAPS = ("race-1", "race-2", "race-3")
 CHANCE = 0.5
 """Area of a predictor that says nothing."""
 PLANNED = 16
@@ -32,7 +35,7 @@ POLICY_WORDS = {
     ADVICE: "`grace advise`: what the rule expects the least error of",
     "likelier than not": "the second task that `shrunk` expects the least error of, where that is a gain",
     "advice": "the same, only where its whole 90 % interval is a gain: the candidate of the plan",
-    "noise floor": "the oracle against itself, chosen by half of the draws",
+    FLOOR: "the oracle against itself, chosen by half of the draws",
 }
 """Policies in words; those by a single predictor have its name."""
 
@@ -57,6 +60,8 @@ def report(study: AdviceStudy) -> str:
             "**How often intervals hold**: 90 % intervals of what the rule expects, fitted on the other groups\n",
             coverage(study),
             levels(study) + "\n",
+            "**Goals of the plan, and where they stand**, on groups of data that nothing was fitted on\n",
+            goals(study),
         )
     )
 
@@ -195,7 +200,25 @@ def predictors(study: AdviceStudy) -> str:
         spans = (_span(found.helps), _span(found.hurts))
         rows.append((name, *spans, _number(found.within), _number(found.brier, 3), str(found.n), seconds, passes))
     header = ("predictor", "helps", "hurts", "helps, within groups", "Brier", "n", "s", "passes")
-    return markdown(header, rows) + _base(study)
+    return markdown(header, rows) + _base(study) + _laps(study)
+
+
+def _laps(study: AdviceStudy) -> str:
+    """Whether further laps of a race say more, on the draws that have all of them."""
+    if not set(LAPS) <= set(study.predictors):
+        return ""
+    kept = (
+        replace(one, said=tuple(said for said in one.said if set(LAPS) <= set(said.scores))) for one in study.outcomes
+    )
+    whole = replace(study, outcomes=tuple(kept))
+    found = [Areas.of(whole.seen(name).resolved) for name in LAPS]
+    helps, hurts = (
+        ", ".join(map(_span, spans)) for spans in ([one.helps for one in found], [one.hurts for one in found])
+    )
+    return (
+        f"\nOn the same draws (n = {found[0].n}) races of one, two and three laps have areas of {helps} for helps, and of "
+        f"{hurts} for hurts.\n"
+    )
 
 
 def _base(study: AdviceStudy) -> str:
@@ -213,12 +236,16 @@ def policies(study: AdviceStudy) -> str:
     """A row a policy."""
     rows = []
     for one in Regret.every(study):
-        high = per_cent(one.worst[0])
-        shown = f"{high:+.1f}" if high < WILD else f"over +{WILD}"
-        worst = f"{shown} ({one.worst[1]})" if one.worst[1] else ""
         spans = [_change(span) for span in (one.regret, one.user, one.loss)]
-        rows.append((POLICY_WORDS.get(one.policy, one.policy), *spans, worst))
+        rows.append((POLICY_WORDS.get(one.policy, one.policy), *spans, _worst(one.worst)))
     return markdown(("policy", "regret", "regret, user's part", "over RUL alone", "worst group, upper end"), rows)
+
+
+def _worst(found: tuple[float, str]) -> str:
+    """Upper end and group; empty where nothing is known."""
+    high = per_cent(found[0])
+    shown = f"{high:+.1f}" if high < WILD else f"over +{WILD}"
+    return f"{shown} ({found[1]})" if found[1] else ""
 
 
 def _ahead(study: AdviceStudy) -> str:
@@ -239,6 +266,29 @@ def coverage(study: AdviceStudy) -> str:
         if found.n:
             rows.append((name, _span(found.share), f"{100 * found.wrong:.1f}", str(found.n)))
     return markdown(("cases", "share of intervals that hold", "SD of the error, %", "n"), rows)
+
+
+def goals(study: AdviceStudy) -> str:
+    """A row a goal that was registered: what was found of it, and whether it is met."""
+    areas, fixed = Areas.of(study.seen("rule").resolved), ahead(study, ADVICE, ELSEWHERE)
+    held = Coverage.of([one for one in study.outcomes if one.user]).share
+    worst, floor = (Regret.of(name, study.choices).worst for name in (ADVICE, FLOOR))
+    rows = [
+        (f"area for helps at least {HELPED:.2f}", _span(areas.helps), areas.helps.value >= HELPED),
+        (f"area for hurts at least {HURT:.2f}", _span(areas.hurts), areas.hurts.value >= HURT),
+        ("`grace advise` below the fixed policy, %: the interval below 0", _change(fixed), fixed.high < 0),
+        (
+            f"loss over RUL alone below {100 * LOST:+.0f} % in every group: its upper end in the worst",
+            _worst(worst) + (f"; of the oracle itself {_worst(floor)}" if floor[1] else ""),
+            math.exp(worst[0]) - 1 < LOST,
+        ),
+        (
+            f"{COVER[0]} to {COVER[1]} of the 90 % intervals hold, in the user's part",
+            _span(held),
+            COVER[0] <= held.value <= COVER[1],
+        ),
+    ]
+    return markdown(("goal", "found", "met"), [(goal, found, "yes" if met else "no") for goal, found, met in rows])
 
 
 def levels(study: AdviceStudy) -> str:
