@@ -33,7 +33,7 @@ def test_a_row_is_what_the_command_prints(tmp_path: Path) -> None:
     assert [*(counts[name] for name in VERDICTS), counts["failure"]] == told
 
 
-def test_the_table_of_faults_has_a_hundred_kills_of_all_and_no_failure() -> None:
+def test_the_table_of_faults_is_of_all_that_it_says_and_has_no_failure() -> None:
     lines = PAGE.read_text().partition("| what | faults |")[2].splitlines()[2:]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     found = {
@@ -42,3 +42,5 @@ def test_the_table_of_faults_has_a_hundred_kills_of_all_and_no_failure() -> None
     assert not any(failures for _, failures in found.values())
     assert {f"kill of {victim}" for victim in VICTIMS} <= found.keys()
     assert sum(count for name, (count, _) in found.items() if name.startswith("kill of")) == 100
+    assert {f"a step of `grace {name}`" for name in ("bench run", "train", "report", "advise")} <= found.keys()
+    assert (found["trainings in one process"][0], found["runs of a sweep in one process"][0]) == (10_000, 1_000)
