@@ -107,6 +107,14 @@ def test_no_heading_lies_under_what_sticks(visit: Open, explorer: Path, width: i
             assert tab.evaluate("document.documentElement.scrollHeight") < 4_000
 
 
+@pytest.mark.parametrize("panel", ["cost", "training"])
+def test_nor_does_that_of_an_address_that_is_opened(visit: Open, explorer: Path, panel: str) -> None:
+    """It did: the page scrolled before it knew how much its toolbar covers."""
+    tab = visit(explorer, 1280, 800, comparison="differences", address=f"#FD003/grace/-/42/-/{panel}")
+    assert tab.evaluate("scrollY") > 0
+    assert hidden(tab, f"#{panel}-title") == []
+
+
 def hidden(tab: Page, selector: str) -> list[str]:
     """What of these lies outside the window or under something else, at its top."""
     script = """found => found.filter(one => {

@@ -55,7 +55,13 @@ function choose(method, dataset, more = {}) {
   $("status").textContent = `${inline(dataset)}: ${differences(dataset).join(" ")}`;
 }
 
+function measureStuck() { // how much of the window what stays at its top covers: no heading goes under it
+  const stuck = [...document.querySelectorAll(".sticky")].filter(node => getComputedStyle(node).position === "sticky");
+  document.documentElement.style.setProperty("--stuck", `${stuck.reduce((sum, node) => sum + node.offsetHeight, 0)}px`);
+}
+
 function go(panel, behavior = "auto") { // to a panel: its heading is focused, so that Tab goes on from there
+  measureStuck(); // its observer may not have seen it yet
   const heading = $(panel).querySelector("h2");
   heading.tabIndex = -1;
   heading.focus({ preventScroll: true });
@@ -100,11 +106,6 @@ function beginSelection() {
   $("panels").addEventListener("focusin", event => event.target.scrollIntoView({ block: "nearest", inline: "nearest" }));
   window.addEventListener("popstate", () => apply({ ...parse(location.hash), first: "" }));
   narrow.addEventListener("change", () => render());
-  const stuck = [...document.querySelectorAll(".sticky")];
-  const measure = () => {
-    const height = stuck.filter(node => getComputedStyle(node).position === "sticky").reduce((sum, node) => sum + node.offsetHeight, 0);
-    document.documentElement.style.setProperty("--stuck", `${height}px`);
-  };
-  for (const node of stuck) new ResizeObserver(measure).observe(node);
+  for (const node of document.querySelectorAll(".sticky")) new ResizeObserver(measureStuck).observe(node);
   apply(parse(location.hash));
 }
