@@ -77,7 +77,8 @@ def test_it_is_made_again_of_new_engines(folder: Path, networks: dict[str, Train
     rows = (whole.starts[:-1, None] + np.arange(25)).ravel()
     assert (made.members[0].conditioner.transform(part) == made.members[0].conditioner.scaled(whole, rows)).all()
     longer = pl.concat([table, table.with_columns(pl.col("hour") + 500, asset=pl.col("asset") + 100)])
-    assert (predict(made, longer).rul[: len(every.rul)] == every.rul).all()
+    # products of another number of rows are rounded in another order on some CPUs
+    assert predict(made, longer).rul[: len(every.rul)] == pytest.approx(every.rul, rel=1e-6)
     assert (predict(made, longer).rul[len(every.rul) :] != every.rul).any()  # the same readings of older engines
 
 
