@@ -117,6 +117,12 @@ def test_a_newer_python_has_every_bound_or_a_newer_one(python: str) -> None:
     assert all(version >= bounds[name] for name, version in pinned(python).items())
 
 
+def test_whole_commands_are_tested_wherever_the_fast_suite_is() -> None:
+    commands = [script for workflow, script in scripts() if workflow == "tests"]
+    assert any("pytest -ra && pytest -ra -m system" in script for script in commands)
+    assert "&& pytest\n  pytest -m system" in (ROOT / ".ci" / "run").read_text()
+
+
 def test_the_readmes_command_is_what_the_workflow_runs() -> None:
     commands = " && ".join(script.strip() for workflow, script in scripts() if workflow == "tests")
     assert "pip install '.[test]' && pytest" in commands

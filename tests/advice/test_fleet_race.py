@@ -124,6 +124,7 @@ def test_without_suspended_units_nothing_bounds() -> None:
     assert FleetRace(failed, CONVENTIONS, "compact", RULE).references == [Way("compact")]
 
 
+@pytest.mark.system
 def test_an_interrupted_race_goes_on_where_it_was(fleet: Fleet, tmp_path: Path) -> None:
     file, conventions = tmp_path / "race.json", weighed(Conventions(window=20))
     count = 0
@@ -156,6 +157,7 @@ def test_an_interrupted_race_goes_on_where_it_was(fleet: Fleet, tmp_path: Path) 
         advise_fleet(fleet, conventions, size="tiny", rule=TWO_LAPS, file=file)
 
 
+@pytest.mark.system
 def test_a_race_that_its_budget_ended_is_not_gone_on_with_by_the_same_budget(fleet: Fleet, tmp_path: Path) -> None:
     """It ran one batch more each time, as nobody remembered how long one takes."""
     file, given = tmp_path / "race.json", {"size": "tiny", "rule": TWO_LAPS}
@@ -174,6 +176,7 @@ def test_a_race_that_its_budget_ended_is_not_gone_on_with_by_the_same_budget(fle
     assert ran
 
 
+@pytest.mark.system
 def test_a_lap_is_a_function_of_its_number(fleet: Fleet) -> None:
     way = Way("statistics-narrow", "bound", ("health",))
     assert run_lap(fleet, CONVENTIONS, way, 0) == run_lap(fleet, CONVENTIONS, way, 0)

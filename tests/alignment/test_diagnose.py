@@ -179,6 +179,7 @@ def test_a_fleet_is_read_as_a_fleet_problem_reads_it() -> None:
     assert default.to_json() | {"cost": None} == named.to_json() | {"cost": None}
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("size", "window", "elsewhere"),
     [("statistics", 60, True), ("tiny", 30, True), ("compact", 60, True), ("compact", 30, False), ("tiny", 20, False)],

@@ -47,6 +47,7 @@ def killed_on_the_way(given: list[str], folder: Path, worker: subprocess.Popen[s
     return out
 
 
+@pytest.mark.system
 def test_a_killed_worker_of_a_cluster_costs_no_run(
     cluster: tuple[str, list[subprocess.Popen[str]]], whole: Path, tmp_path: Path
 ) -> None:
@@ -97,6 +98,7 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.system
 def test_workers_of_a_cluster_read_a_table_with_events_themselves(
     cluster: tuple[str, list[subprocess.Popen[str]]], table: Path, tmp_path: Path
 ) -> None:
@@ -110,6 +112,7 @@ def test_workers_of_a_cluster_read_a_table_with_events_themselves(
     assert all(run["spec"]["conventions"]["table"]["event"] == "failed" for run in figures(far).values())
 
 
+@pytest.mark.system
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="names open folders of a process")
 @pytest.mark.parametrize("hidden", ["table", "sweep"])
 def test_a_worker_that_does_not_see_a_path_says_so(
@@ -130,6 +133,7 @@ def test_a_worker_that_does_not_see_a_path_says_so(
     assert not list(tmp_path.rglob("records/*"))
 
 
+@pytest.mark.system
 def test_ids_tell_tables_apart_that_differ_in_events_alone(table: Path, tmp_path: Path) -> None:
     """An engine of which it is known that it failed, and no longer, is another fleet."""
     command = [*table_sweep(table, tmp_path / "sweep"), "--jobs", 1]

@@ -81,6 +81,7 @@ def intact(folder: Path) -> int:
     return len([Record.read(path) for path in (folder / "records").glob("*.json")])
 
 
+@pytest.mark.system
 def test_killed_and_resumed_it_equals_an_undisturbed_sweep(whole: Path, tmp_path: Path) -> None:
     draw, done = random.Random(5), 0
     for _ in range(2):
@@ -120,6 +121,7 @@ def wait_for_orphans(folder: Path) -> None:
     raise AssertionError(f"left behind: {found}")
 
 
+@pytest.mark.system
 def test_a_killed_worker_does_not_stop_the_sweep(whole: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
         command(tmp_path, "--jobs", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -199,6 +201,7 @@ def test_a_record_of_a_newer_version_stops_the_sweep(whole: Path, tmp_path: Path
     assert target.read_text() == text
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("where", "jobs"), [("records", "1"), ("checkpoints", "2")])
 def test_a_damaged_file_is_set_aside_and_its_run_begins_anew(
     whole: Path, tmp_path: Path, where: str, jobs: str
@@ -236,6 +239,7 @@ def test_records_of_an_older_version_are_not_run_again(tmp_path: Path) -> None:
     assert "1 of an older one. Run `grace bench migrate" in done.stderr
 
 
+@pytest.mark.system
 def test_a_replaced_file_is_another_run(tmp_path: Path) -> None:
     """Own data in the text format, under one name: what was trained on the first file says nothing of the second."""
     data, folder = tmp_path / "data", tmp_path / "sweep"
@@ -275,6 +279,7 @@ def test_failed_runs_are_retried_on_request_alone(whole: Path, tmp_path: Path) -
     assert figures(tmp_path) == figures(whole)
 
 
+@pytest.mark.system
 def test_status_while_it_runs(tmp_path: Path) -> None:
     long = ("--epochs", "200")  # so that two runs are on the way whenever we look
     process = subprocess.Popen(command(tmp_path, *long), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

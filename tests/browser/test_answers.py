@@ -13,6 +13,7 @@ from grace.report.read import read_results
 from tests.browser.conftest import RESULTS, SETS, Open, card, chart, data_of, drawn
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (380, 760)])
 def test_what_to_train_and_how_sure_stands_on_the_first_screen(
     visit: Open, of_statistics: Path, width: int, height: int
@@ -34,6 +35,7 @@ def test_what_to_train_and_how_sure_stands_on_the_first_screen(
     expect(first).to_contain_text("grace train FD001 --data cmapss --method rul-only")
 
 
+@pytest.mark.system
 def test_differences_to_what_is_advised_come_first(visit: Open, of_statistics: Path) -> None:
     tab = visit(of_statistics, height=1400, comparison="differences")
     records = [record for record in read_results(RESULTS, None).records if record.spec["protocol"] == "honest"]

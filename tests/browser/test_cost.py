@@ -55,6 +55,7 @@ def agrees(tab: Page, data: Any, view: str, place: int) -> None:
             assert seen[title][2] == pytest.approx(difference, abs=digit, rel=1e-5)
 
 
+@pytest.mark.system
 def test_the_slider_shows_what_python_computed(visit: Open, explorer: Path) -> None:
     tab = visit(explorer, comparison="differences")
     data, slider = data_of(tab), tab.locator("#price")
@@ -90,6 +91,7 @@ def spread(marks: str) -> str:
     return "".join(run[0] * int(run[1:]) for run in marks.split(","))
 
 
+@pytest.mark.system
 def test_the_script_says_the_same_as_python_on_a_grid(visit: Open, explorer: Path) -> None:
     tab = visit(explorer, comparison="differences")
     data = data_of(tab)
@@ -104,6 +106,7 @@ def test_the_script_says_the_same_as_python_on_a_grid(visit: Open, explorer: Pat
         agrees(tab, data, "honest", place)
 
 
+@pytest.mark.system
 def test_uncapped_labels_and_the_sources_epoch(visit: Open, explorer: Path) -> None:
     tab = visit(explorer, comparison="differences")
     data = data_of(tab)

@@ -62,6 +62,7 @@ def choose(tab: Page, **values: str) -> None:
     drawn(tab)
 
 
+@pytest.mark.system
 def test_a_sentence_counts_the_cases_alike_over_a_grid(visit: Open, races: Path) -> None:
     tab, study, rule = visit(races), AdviceStudy.read(), Rule.read()
     for label, suspended, failures in product(("", "class", "future_sensors"), ("", "ignore", "bound"), ("", *FEW)):

@@ -61,6 +61,7 @@ def test_the_card_says_which_rul_alone_each_method_is_compared_with(visit: Open,
     ]
 
 
+@pytest.mark.system
 def test_a_run_and_its_engines(visit: Open, explorer: Path) -> None:
     tab = visit(explorer)
     data = data_of(tab)
@@ -116,6 +117,7 @@ def test_nothing_is_wider_than_the_window(visit: Open, explorer: Path, width: in
 SEEN = [("light", 380), ("dark", 380), ("dark", 768), ("light", 1280), ("dark", 1280), ("light", 1920)]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("scheme", "width"), SEEN)
 def test_axe_finds_nothing_against_wcag_aa(visit: Open, explorer: Path, scheme: str, width: int) -> None:
     tab = visit(explorer, width, color_scheme=scheme)
@@ -165,6 +167,7 @@ def test_the_default_network_has_intervals_of_its_own_width_and_another_edge(vis
     expect(tab.locator("#showed")).to_contain_text("for statistics on windows of 60 the edge is 0.")
 
 
+@pytest.mark.system
 def test_two_loads_look_the_same_and_a_choice_shows(visit: Open, explorer: Path) -> None:
     first, second = (visit(explorer).locator("#pareto-charts .chart").first for _ in range(2))
     before = first.screenshot()
@@ -175,6 +178,7 @@ def test_two_loads_look_the_same_and_a_choice_shows(visit: Open, explorer: Path)
     assert before != second.screenshot()
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("width", [380, 1280])
 def test_hostile_names_are_shown_as_text(visit: Open, tmp_path: Path, width: int) -> None:
     runs = sweep(HOSTILE, {"baseline": (12.0, 12.1), HOSTILE: (11.0, 11.2), "rul-only": (12.0, 12.1)})

@@ -109,6 +109,7 @@ def test_without_such_records_the_panels_are_not_there(visit: Open, tmp_path: Pa
         expect(tab.locator(f"nav a[href='#{panel}']")).to_be_hidden()
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 380), ("dark", 380)])
 def test_axe_finds_nothing_and_nothing_is_clipped(visit: Open, fleet: Path, scheme: str, width: int) -> None:
     tags = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}

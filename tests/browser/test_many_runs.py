@@ -22,6 +22,7 @@ def many() -> str:
     return page(varied(), advised())
 
 
+@pytest.mark.system
 def test_two_thousand_runs_are_a_small_file_that_holds_all_of_them(many: str, visit: Open, tmp_path: Path) -> None:
     assert len(many.encode()) <= 3_000_000
     runs = data_in(many)["runs"]

@@ -35,6 +35,7 @@ def test_an_address_selects_in_all_panels(visit: Open, explorer: Path) -> None:
     assert 0 <= box["y"] < 450
 
 
+@pytest.mark.system
 def test_each_choice_is_kept_and_the_back_button_takes_it_back(visit: Open, explorer: Path) -> None:
     tab = visit(explorer, height=1400, comparison="differences")
     check(tab, "labels", "uncapped")
@@ -87,6 +88,7 @@ def test_an_address_that_says_nothing_changes_nothing(visit: Open, explorer: Pat
     expect(card(tab, "pareto", "FD001").get_by_role("radio", name="GRACE")).to_be_checked()
 
 
+@pytest.mark.system
 def test_a_method_without_a_run_here_is_said_to_have_none(visit: Open, explorer: Path) -> None:
     tab = visit(explorer, comparison="differences", address="#FD001/health-only/-/42")
     expect(tab.locator("#run-words")).not_to_contain_text("No run")  # of a method that the page does not know
@@ -137,6 +139,7 @@ def test_shift_and_tab_show_what_they_reach(visit: Open, explorer: Path, width: 
     assert backwards == []
 
 
+@pytest.mark.system
 def test_on_a_phone_one_data_set_is_shown(visit: Open, explorer: Path) -> None:
     tab = visit(explorer, 380, 760, comparison="differences")
     for panel in ("tradeoff", "cost", "diagnosis"):

@@ -77,6 +77,7 @@ def compares(tab: Page, dataset: str, method: str, reference: str) -> None:
         assert [float(n) for n in numbers] == pytest.approx([expected.mean, expected.low, expected.high], abs=digit)
 
 
+@pytest.mark.system
 def test_a_click_on_a_mark_compares_its_method_with_baseline(visit: Open, explorer: Path) -> None:
     tab = visit(explorer, height=1400)
     points = [p for p in data_of(tab)["points"] if p["view"] == "honest" and p["method"] == "gradnorm"]
@@ -97,6 +98,7 @@ def test_a_click_on_a_mark_compares_its_method_with_baseline(visit: Open, explor
     assert ends_of_line(tab, "FD002") == []
 
 
+@pytest.mark.system
 def test_a_second_mark_is_compared_with_the_first_and_a_third_begins_again(visit: Open, explorer: Path) -> None:
     tab = visit(explorer, height=1400)
     for method in ("gradnorm", "amnl"):

@@ -56,6 +56,7 @@ def _read(shown: str) -> tuple[str, str]:
     return shown.split("\n\n")[0], shown.split("next, train it:\n")[1].replace("\\\n   ", "").strip()
 
 
+@pytest.mark.system
 def test_advice_on_a_table_names_the_command_that_trains_it(pumps: Path) -> None:
     done = grace("advise", *TABLE, cwd=pumps, columns=160)
     assert done.returncode == 0, done.stderr
@@ -72,6 +73,7 @@ def test_advice_on_a_table_names_the_command_that_trains_it(pumps: Path) -> None
     assert trained.returncode == 0, trained.stderr
 
 
+@pytest.mark.system
 def test_json_holds_the_whole_answer(pumps: Path) -> None:
     done = grace("advise", *TABLE, "--json", cwd=pumps)
     assert done.returncode == 0, done.stderr
@@ -83,6 +85,7 @@ def test_json_holds_the_whole_answer(pumps: Path) -> None:
     assert {row["name"] for row in found["raced"]} >= {"RUL alone, narrow", "RUL alone + bound, narrow"}
 
 
+@pytest.mark.system
 def test_trained_at_once(pumps: Path) -> None:
     done = grace("advise", *TABLE, "--train", cwd=pumps)
     assert done.returncode == 0, done.stderr

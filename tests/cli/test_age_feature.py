@@ -126,6 +126,7 @@ def test_other_commands_take_it(folder: Path) -> None:
     assert "`--features` should name a column of the table beside age" in said
 
 
+@pytest.mark.system
 def test_as_onnx_it_is_a_column_of_windows(folder: Path, networks: dict[str, TrainedNetwork]) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
@@ -155,6 +156,7 @@ def filters(folder: Path, tmp_path: Path, features: str, *options: str) -> dict[
     return {"run": float(alone[1])} | {name: float(value) for name, value in pairs}
 
 
+@pytest.mark.system
 def test_filters_that_are_told_their_age(fleets_dir: Path, tmp_path: Path) -> None:
     """They clog by what has run through them."""
     with_it, without = (

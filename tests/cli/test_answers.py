@@ -111,6 +111,7 @@ def test_the_answer_is_first_and_the_next_command_last(
     check_parses(last)
 
 
+@pytest.mark.system
 def test_a_network_from_training_to_predictions_by_the_commands_that_are_named(folder: Path) -> None:
     _, last = spoken(grace("train", "SIM", "--data", ".", *QUICK, "--to", "net.safetensors", cwd=folder))
     assert last == ["grace", "predict", "net.safetensors", "test_SIM.txt"]
@@ -151,6 +152,7 @@ def test_status_knows_the_grid_of_its_folder(folder: Path) -> None:
     assert "3 done, 0 running, 0 failed, 0 waiting" in grace("bench", "status", "--to", "known", cwd=folder).stdout
 
 
+@pytest.mark.system
 def test_advice_answers_first_and_names_what_trains_it(folder: Path) -> None:
     first, last = spoken(grace("advise", *TABLE, "--budget", "1s", "--jobs", 1, cwd=folder))
     assert re.match(r"(Add|Train|Likely, not sure: (add|train)) ", first), first

@@ -64,6 +64,7 @@ def test_folds_of_a_small_fleet(tmp_path: Path) -> None:
     assert len(load_model(tmp_path / "ridge.safetensors").members) == 10
 
 
+@pytest.mark.system
 def test_an_exported_tree_takes_windows_as_they_were_recorded(folder: Path) -> None:
     done = grace("export", "tree.safetensors", cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -79,6 +80,7 @@ def test_an_exported_tree_takes_windows_as_they_were_recorded(folder: Path) -> N
     assert "which reads recorded cycles" in refused("export", "age.safetensors", cwd=folder)
 
 
+@pytest.mark.system
 def test_a_sweep_has_rows_for_them(tmp_path: Path) -> None:
     """Planned, run, gone on with, counted and tabulated beside methods, by either protocol, and shown on the page."""
     done = grace("bench", "run", *GRID, *TINY, "--to", "sweep", "--jobs", "1", cwd=tmp_path)

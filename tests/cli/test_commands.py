@@ -106,6 +106,7 @@ def test_every_recipe_prints_a_table(small: Path, recipe: str) -> None:
         assert "undecided" in done.stdout
 
 
+@pytest.mark.system
 def test_processes_do_not_change_the_numbers(small: Path) -> None:
     found = []
     for jobs in (1, 2):
@@ -210,6 +211,7 @@ def test_simulate_reads_back_and_is_not_written_over(tmp_path: Path) -> None:
     refused_with(*arguments, words=("should not exist yet",))
 
 
+@pytest.mark.system
 def test_the_sources_demonstrations_print_claimed_and_true() -> None:
     regimes = grace("demo", "two-regimes").stdout
     for figure in ("19.00", "4.50", "36.00", "11.38", "20.73", "10.45", "19.16"):
@@ -219,6 +221,7 @@ def test_the_sources_demonstrations_print_claimed_and_true() -> None:
         assert figure in cosine
 
 
+@pytest.mark.system
 def test_validity_prints_predictors_and_policies_in_any_folder(tmp_path: Path) -> None:
     second = grace("validity", "--figures", tmp_path, "--format", "markdown")
     assert second.returncode == 0, second.stderr

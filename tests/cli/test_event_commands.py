@@ -46,6 +46,7 @@ def said(*arguments: str, cwd: Path) -> str:
     return done.stderr + done.stdout  # as a terminal shows it: what was made of a table, then the answer
 
 
+@pytest.mark.system
 def test_train_says_how_many_failed(folder: Path, fleet: Fleet, tmp_path: Path) -> None:
     assert fleet.failed is not None
     ages = [np.median(fleet.lengths[side]) for side in (fleet.failed, ~fleet.failed)]

@@ -56,6 +56,7 @@ def said(*arguments: str, cwd: Path) -> str:
     return done.stderr + done.stdout  # as a terminal shows it: what was made of a table, then the answer
 
 
+@pytest.mark.system
 def test_rows_over_an_interval_from_training_to_prediction(tmp_path: Path) -> None:
     written(tmp_path)
     shown = said("train", "--table", "fleet.csv", *INTERVALS, *FEATURES, *QUICK, "--to", "n.safetensors", cwd=tmp_path)

@@ -71,6 +71,7 @@ def test_engine_and_time_keep_their_columns(tmp_path: Path, pumps: pl.DataFrame,
         assert {row[next(name for name in own if name.endswith("rul_unit"))] for row in rows} == {"cycles"}
 
 
+@pytest.mark.system
 def test_a_real_family_whose_engines_are_called_units(tmp_path: Path) -> None:
     table = fleets_dir() / "bearing_femto" / "features.csv.gz"
     roles = ["--engine", "unit", "--time", "t_s", "--time-unit", "seconds"]

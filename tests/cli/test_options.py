@@ -81,6 +81,7 @@ def measured(*arguments: str) -> list[Any]:
     return [conventions[name] for name in MEASURED]
 
 
+@pytest.mark.system
 def test_a_diagnosis_and_a_training_read_the_same_windows_and_the_sources_rule_those_it_was_published_with() -> None:
     spec, sensors = run_spec("FD001"), list(Conventions().features)
     ours = [spec.size, spec.conventions.window, sensors, spec.schedule.min_history]

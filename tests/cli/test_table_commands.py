@@ -192,6 +192,7 @@ def test_bench_without_and_with_test_engines(folder: Path) -> None:
     assert "2 done" in call("bench", "status", *both, *grid[:-2], "--to", "tested", cwd=folder)
 
 
+@pytest.mark.system
 def test_a_table_on_the_disk_trains_to_the_same_network(folder: Path, tmp_path: Path) -> None:
     options = ["--method", "baseline", *TINY, "--epochs", "1", *ROLES, "--table", str(folder / "fleet.parquet")]
     call("train", *options, "--to", "memory.safetensors", cwd=tmp_path)
@@ -205,6 +206,7 @@ def test_a_table_on_the_disk_trains_to_the_same_network(folder: Path, tmp_path: 
     )
 
 
+@pytest.mark.system
 def test_rows_that_are_not_evenly_spaced_are_said_and_taken_over_time(folder: Path, tmp_path: Path) -> None:
     whole = pl.read_parquet(folder / "fleet.parquet")
     last = pl.col("hour") == pl.col("hour").max().over("asset")
@@ -254,6 +256,7 @@ def test_refusals_are_one_line(folder: Path, arguments: list[str], words: str) -
     assert {path.name for path in folder.iterdir()} == before
 
 
+@pytest.mark.system
 def test_engines_too_short_to_train_on_are_counted_and_two_long_ones_are_needed(folder: Path, tmp_path: Path) -> None:
     table = pl.read_parquet(folder / "fleet.parquet")
     alone = table.filter(pl.col("asset") == "pump 1")[:1].with_columns(asset=pl.lit("spare"))

@@ -23,6 +23,7 @@ def simulated(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.system
 def test_what_is_known_of_labels_is_shown_before_training_and_kept(simulated: Path) -> None:
     table = ("--unit-table", "units.csv", "--task", "site", "--epochs", "1", "--to", "net.safetensors")
     done = grace("train", "SIM", "--data", ".", *table, cwd=simulated)

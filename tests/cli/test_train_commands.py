@@ -82,6 +82,7 @@ def test_nothing_but_the_network_is_left(trained: Path) -> None:
     assert {path.name for path in trained.glob("*net*")} | {p.name for p in trained.glob(".*")} == {"net.safetensors"}
 
 
+@pytest.mark.system
 def test_a_profile_says_where_the_time_went_and_moves_nothing_else(trained: Path, tmp_path: Path) -> None:
     arguments = ["train", str(trained), "--method", "grace", *TINY, "--to", "net.safetensors"]
     plain, profiled = call(*arguments, cwd=tmp_path), call(*arguments, "--profile", cwd=tmp_path)
@@ -160,6 +161,7 @@ def test_bad_tables_get_one_line(
     assert words in refused(*["predict", str(trained / "net.safetensors"), "bad.parquet"], cwd=tmp_path)
 
 
+@pytest.mark.system
 def test_export_is_checked_against_torch(trained: Path) -> None:
     done = call("export", "net.safetensors", "--to", "onnx", cwd=trained)
     assert done.returncode == 0, done.stderr
@@ -204,6 +206,7 @@ def test_refusals_are_one_line(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.system
 def test_interrupted_training_goes_on(trained: Path) -> None:
     def command(to: str) -> list[str]:
         return ["train", str(trained), *TINY, "--epochs", "6", "--to", to, "--method", "dwa"]

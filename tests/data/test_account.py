@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
 import grace
 from grace.bench.store import Store
@@ -71,6 +72,7 @@ def test_every_line_by_hand(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.system
 def test_it_stands_in_records_and_in_the_network(tmp_path: Path) -> None:
     options = ["--table", dirty(tmp_path), *OPTIONS, "--event", "failed", "--sentinels", "-999", "--schedule", "tiny"]
     small = ["--size", "tiny", "--epochs", 1]

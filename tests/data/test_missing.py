@@ -203,6 +203,7 @@ def test_an_ordinary_number_is_no_sentinel(written: Write) -> None:
     assert 65535 not in np.asarray(found.values)
 
 
+@pytest.mark.system
 def test_sentinels_by_command(written: Write, tmp_path: Path) -> None:
     path = gappy(written)
     read = pl.read_parquet(path)

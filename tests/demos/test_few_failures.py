@@ -109,6 +109,7 @@ def test_progress_reaches_the_end() -> None:
     assert seen == [(i, 4) for i in range(1, 5)]
 
 
+@pytest.mark.system
 def test_the_command_alone() -> None:
     shown = grace("demo", "few-failures", "--fleets", "2", "--jobs", "1", columns=120).stdout
     for name in WAYS:

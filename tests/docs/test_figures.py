@@ -39,12 +39,14 @@ def block(page: str, name: str) -> str:
     return (ROOT / "docs" / page).read_text().split(f"<!-- {name} -->\n")[1].split(f"<!-- end {name} -->")[0]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("script", ["results"], indirect=True)
 def test_the_tables_of_the_runs_are_those_of_the_records(script: object) -> None:
     for name, made in script.blocks(ROOT).items():  # type: ignore[attr-defined]
         assert block("results.md", name) == made, f"{name}: run python benchmarks/results.py"
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("script", ["results"], indirect=True)
 def test_the_forest_plot_shows_the_differences_of_the_records(script: object) -> None:
     figures = importlib.import_module("result_figures")
@@ -62,6 +64,7 @@ def test_the_forest_plot_shows_the_differences_of_the_records(script: object) ->
         assert digest(figures.forest(parts)) in (ROOT / "docs" / "figures" / name).read_text()
 
 
+@pytest.mark.system
 def test_the_tables_of_the_study_are_those_of_its_records() -> None:
     for name, made in publish.blocks(study()).items():
         assert block("validity.md", name) == made, f"{name}: run python -m studies publish"

@@ -116,6 +116,7 @@ def wearing(units: int = 26) -> pl.DataFrame:
     return pl.concat(found)
 
 
+@pytest.mark.system
 def test_a_family_is_measured_by_the_real_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pumps").mkdir()
     wearing().write_csv(tmp_path / "pumps" / "pumps.csv")

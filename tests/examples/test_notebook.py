@@ -30,6 +30,7 @@ def test_it_is_a_notebook_whose_outputs_are_kept(kept: list[dict[str, Any]]) -> 
     assert PATH.stat().st_size < 100_000
 
 
+@pytest.mark.system
 def test_its_cells_run_in_order_and_give_cards_of_the_same_questions(kept: list[dict[str, Any]]) -> None:
     threads = torch.get_num_threads()
     try:

@@ -153,6 +153,7 @@ def test_an_endless_answer_is_cut_off(tmp_path: Path, monkeypatch: pytest.Monkey
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n", b""])
 def test_a_server_that_says_a_byte_at_a_time_does_not_hang_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes

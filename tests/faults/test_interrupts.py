@@ -81,6 +81,7 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path, early: bool) -> None:
     assert not list(tmp_path.rglob("*.part"))
 
 
+@pytest.mark.system
 def test_a_training_says_that_it_goes_on(tmp_path: Path) -> None:
     train = ["train", "simulated", "--size", "tiny", "--method", "rul-only", *LONG, "--folds", 0]
     process = begun(*train, "--to", tmp_path / "net.safetensors")

@@ -9,6 +9,7 @@ import pytest
 from tests.faults.kills import VICTIMS, judged, killed, whole
 
 
+@pytest.mark.system
 def test_a_sweep_that_is_killed_three_times(tmp_path: Path) -> None:
     gone, words = killed(22, 3, tmp_path, whole(tmp_path / "whole"), far=False)
     assert words == ""

@@ -20,6 +20,7 @@ from tests.faults.memory import BESIDE, TIMES
 ROWS = "id,t,a\n" + "1,1,0\n" * 2000
 
 
+@pytest.mark.system
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="asks the kernel for the peak of its memory")
 def test_what_a_stranger_writes_takes_a_multiple_of_its_size() -> None:
     done = subprocess.run([sys.executable, "-m", "tests.faults.memory"], capture_output=True, text=True, check=True)

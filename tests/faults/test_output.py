@@ -43,6 +43,7 @@ def test_a_full_standard_output_is_one_line(command: list[str]) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.system
 @full
 def test_a_trained_network_stays_where_its_figures_cannot_be_shown(tmp_path: Path) -> None:
     """And nothing that is said on the way can end it: standard error is full as well."""
@@ -59,6 +60,7 @@ def test_a_full_standard_error_does_not_end_a_training(tmp_path: Path) -> None:
     assert "net.safetensors" in "".join(done.stdout.split())
 
 
+@pytest.mark.system
 def test_a_terminal_of_ascii_alone_gets_the_same_picture() -> None:
     command = ["diagnose", "simulated", "--size", "tiny", "--inits", 2, "--batches", 5, "--steps", 10, "--jobs", 1]
     plain, drawn = (shell("", *command, PYTHONIOENCODING=coding) for coding in ("ascii", "utf-8"))

@@ -51,6 +51,7 @@ def test_an_interrupt_leaves_a_cluster_at_once(cluster: Cluster, tmp_path: Path)
     assert err == "interrupted; finished runs are kept, and the same command goes on at the last finished epochs\n"
 
 
+@pytest.mark.system
 def test_a_cluster_that_loses_every_worker_is_left_in_one_line_and_gone_on_with(
     cluster: Cluster, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -214,6 +214,7 @@ def test_a_file_without_a_step_is_of_rows(trained: Run, fleet: Fleet, sensors: t
     assert old.rul.tolist() == new.rul.tolist()
 
 
+@pytest.mark.system
 def test_onnx_takes_the_time_as_its_last_column(trained: Run, sensors: tuple[str, ...], tmp_path: Path) -> None:
     import onnxruntime
 

@@ -235,6 +235,7 @@ def test_an_encoded_network_bends_where_a_linear_one_cannot() -> None:
     assert left(code) < 0.7 * left(torch.cat([torch.ones_like(x), x], 1))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("hours", [1, 200])
 def test_an_exported_network_of_a_table_may_differ_in_proportion_to_its_cap(tmp_path: Path, hours: int) -> None:
     """RUL in thousands of hours in single precision is no closer to torch's than a thousandth of a cap's 125th."""

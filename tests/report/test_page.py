@@ -156,6 +156,7 @@ def test_its_diagnoses_are_those_of_the_files(html: str) -> None:
         assert shown["reliable"] == (written["recipe"] != "published")
 
 
+@pytest.mark.system
 def test_a_diagnosis_of_another_network_has_another_edge_and_says_so(tmp_path: Path) -> None:
     for path, change in (("compact", {}), ("statistics", {"size": "statistics", "window": 60})):
         written = json.loads((RESULTS / "diagnosis" / "FD001-joint.json").read_text())

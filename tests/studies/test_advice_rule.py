@@ -93,6 +93,7 @@ def test_intervals_of_the_model_itself_hold() -> None:
     assert covered(left_out(observed, races)).mean() == pytest.approx(0.9, abs=0.04)
 
 
+@pytest.mark.system
 def test_a_group_does_not_speak_for_itself() -> None:
     observed, races = drawn(2)
     mine = "disks"

@@ -95,6 +95,7 @@ def test_means_of_cosines(count: int, tasks: int, seed: int) -> None:
     assert found["cosine"][0][0] == pytest.approx(1.0, abs=1e-12)
 
 
+@pytest.mark.system
 def test_a_look_and_a_training_of_a_case() -> None:
     way = Way("narrow", "bound", "wear", 0.1)
     raw = looked(WORLD, way, 0, NOWHERE)

@@ -35,6 +35,7 @@ def test_one_seed_of_everything_comes_before_the_next() -> None:
     assert {job.seed for job in measurements.jobs([Case("FD001", "engine")]) if job.what in METHODS} == set(SEEDS)
 
 
+@pytest.mark.system
 def test_what_is_measured_is_kept_and_never_measured_again(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     jobs = [Job(CASE, ALONE[0], 1), Job(CASE, "baseline", 1)]
@@ -102,6 +103,7 @@ def test_the_published_predictor_is_the_cosine_of_one_initialisation(raw: dict[s
     assert source.of(Measured(CASE, probes={101: raw})) == pytest.approx(by_hand)
 
 
+@pytest.mark.system
 def test_probes_leave_the_global_random_state_alone_and_repeat(raw: dict[str, object]) -> None:
     torch.manual_seed(7)
     before = torch.get_rng_state()

@@ -21,6 +21,7 @@ from studies.measurements import FORMAT, Measured
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.system
 def test_the_files_that_ship_are_those_of_the_measurements(tmp_path: Path) -> None:
     study = reduce.study_of(measurements.load())
     study.write(tmp_path / "cases.json")
@@ -54,6 +55,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.system
 def test_commands(tmp_path: Path) -> None:
     assert "publish" in run("--help").stdout
     done = run("show", "--to", tmp_path)

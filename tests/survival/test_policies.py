@@ -208,6 +208,7 @@ def test_plans_that_are_worse_than_the_best_age_leave_its_rate() -> None:
     assert settled_rate(blind, seen.unit, seen.age, seen.lives, COSTS) == best_age(seen.lives, COSTS)[1]
 
 
+@pytest.mark.system
 def test_the_true_optimum_of_known_loads_is_reached() -> None:
     """Each load has its control limit at one rate of the fleet: the root of the sum over loads of cost less rate times time."""
     seen = wear(800, 1, step=2.0)

@@ -102,6 +102,7 @@ def spec_of(model: str, **choices: Any) -> RunSpec:
     return run_spec("simulated", model=model, **({"conventions": Conventions(window=30)} | choices))
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("folds", [0, 3])
 @pytest.mark.parametrize("name", BASELINES)
 def test_a_baseline_is_a_run(name: str, folds: int, fleets: tuple[Fleet, Fleet], tmp_path: Path) -> None:
@@ -242,6 +243,7 @@ def test_a_constant_baseline_is_said_and_not_fitted_again(fleets: tuple[Fleet, F
     assert run.remedy is None
 
 
+@pytest.mark.system
 def test_a_tree_is_exported_and_the_age_is_refused(fleets: tuple[Fleet, Fleet], tmp_path: Path) -> None:
     for name in ("tree", "ridge", "age"):
         save_model(tmp_path / name, grace.train(spec_of(name), *fleets))

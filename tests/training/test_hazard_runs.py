@@ -92,6 +92,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_network(fleet: Fleet, tmp_pa
     assert again.record.history[-1]["losses"] == whole.record.history[-1]["losses"]
 
 
+@pytest.mark.system
 def test_files_predictions_and_exports(fleet: Fleet, tmp_path: Path) -> None:
     run = train(spec_of(folds=2), fleet)
     save_model(tmp_path / "net.safetensors", run)
@@ -107,6 +108,7 @@ def test_files_predictions_and_exports(fleet: Fleet, tmp_path: Path) -> None:
     assert export_onnx(network, tmp_path / "net.onnx") < 1e-3
 
 
+@pytest.mark.system
 def test_survival_of_suspended_windows_is_learned(fleet: Fleet) -> None:
     """Which the likelihood of the failures alone does not read; trained as long as it usually is, to the last epoch: a single
     network keeps that which is best on the few failed units held out."""

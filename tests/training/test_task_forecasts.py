@@ -129,6 +129,7 @@ def test_forecasts_made_by_hand_have_no_tasks() -> None:
     assert list(made.columns()) == ["engine", "cycle", "rul", "low", "high", "health", "note"]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("folds", [0, 2])
 @pytest.mark.parametrize("tasks", [(HEALTH, SOH, FUTURE, WEAR, STAGE), (WEAR, SOH), (FUTURE,)], ids=len)
 def test_exports(tmp_path: Path, tasks: tuple[Task, ...], folds: int) -> None:
@@ -157,6 +158,7 @@ def test_exports(tmp_path: Path, tasks: tuple[Task, ...], folds: int) -> None:
     assert (got["health"].argmax(1) == found.health).all()
 
 
+@pytest.mark.system
 def test_an_output_is_never_called_as_an_input(tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

@@ -81,6 +81,7 @@ def test_both_protocols() -> None:
     assert "soh is known of no held-out unit that failed: nothing shows how well it is predicted." in record.concerns
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("folds", [0, 2])
 def test_a_stack_gives_the_figures_of_separate_runs(folds: int) -> None:
     given: dict[str, Any] = {"measure_every": 3, "folds": folds, "suspended": "bound"}
