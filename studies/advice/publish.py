@@ -46,7 +46,7 @@ def study_of(worlds: Mapping[str, Mapping[str, Any]]) -> tuple[AdviceStudy, Rule
     rule = fitted(list(races.values()), width(observed, races))
     rule = replace(rule, fitted={"plan": plan, "draws": draws, "planned": LEAST} | dict(rule.fitted))
     chosen = [
-        Choice(one.world.name, one.world.group, one.user, one.draw, one.policy, one.regret, _known(one.loss))
+        Choice(one.world.name, one.world.group, one.user, one.draw, one.policy, one.regret, one.loss)
         for one in choices(worlds, observed, races)
     ]
     refused = sum(
@@ -80,10 +80,6 @@ def _outcomes(observed: Sequence[Seen], races: Races) -> tuple[Outcome, ...]:
         came_to = {"effect": known, "error": first.error, "word": first.verdict.word, "said": tuple(said)}
         found.append(Outcome(**where, **how, **came_to))  # type: ignore[arg-type]
     return tuple(found)
-
-
-def _known(value: float) -> float | None:
-    return value if np.isfinite(value) else None
 
 
 def publish(folder: Path = records.FOLDER) -> None:
