@@ -18,7 +18,7 @@ from studies.advice.races import reference
 from studies.advice.records import RACES
 
 PLAIN, TUNED, FIRST, ELSEWHERE = "alone", "alone, tuned", "first label", "fixed elsewhere"
-ADVICE, LIKELY, LEAST_EXPECTED = "advice", "likelier than not", "least expected"
+ADVICE, LIKELY, LEAST_EXPECTED, UNSEEN = "advice", "likelier than not", "least expected", "least expected, no given-rul"
 LOOKED = ("rho-init", "rho-joint", "rho-held", "given-rul", "label-gap")
 """Predictors that name a second task by their largest score."""
 NOISE = "noise floor"
@@ -53,11 +53,13 @@ class Fitted:
 
     Attributes:
         rule: That ships.
+        unseen: The same where nobody knows what RUL says of the labels.
         shrunk: Of the plan.
         best: Fixed second tasks, the best first.
     """
 
     rule: Rule
+    unseen: Rule
     shrunk: by_case.Shrunk
     best: Sequence[str]
 
@@ -66,6 +68,7 @@ class Fitted:
         """Of what was seen in these groups, and of their races."""
         return cls(
             rules.fitted(list(races.values())),  # nothing is chosen by the width of its intervals
+            rules.fitted([rules.unseen(race) for race in races.values()]),
             by_case.fitted(others, by_case.width(others)),
             _best_elsewhere(others),
         )
@@ -97,6 +100,7 @@ def _of_world(rows: Rows, world: World, here: Sequence[Seen], fitted: Fitted, ra
         chosen = _chosen(rows, world, mine, draw, fitted)
         race = races.get((world, draw))
         chosen[LEAST_EXPECTED] = None if race is None else rules.least(fitted.rule, race)
+        chosen[UNSEEN] = None if race is None else rules.least(fitted.unseen, rules.unseen(race))
         for policy, way in chosen.items():
             if way is not None:
                 regret, loss = (losses[way][draw] - losses[one][draw] for one in (oracle, alone))

@@ -17,7 +17,7 @@ from studies.advice.records import RACED, RACES
 
 TRAINING = 400
 """Steps of each network of a training (plan.md)."""
-IN_ONE_LAP = ("race-1", "shrunk", "rule")
+IN_ONE_LAP = ("race-1", "shrunk", "rule, no given-rul", "rule, one scale", "rule")
 """Predictors that a race of one lap is enough for, as most draws have."""
 
 Cost = tuple[float, float]

@@ -65,7 +65,11 @@ def seen(worlds: Mapping[str, Mapping[str, Any]], cases: Sequence[Case]) -> list
             halving = halved(rows, world, ways, draw)
             for case in mine:
                 look = content["looks"].get(case.way.name, {}).get(str(draw))
-                scores = {one.name: one.read(look) for one in LOOKS} if look and "joint" in look else {}
+                scores = (
+                    {one.name: one.read(look) for one in LOOKS if one.within(look)}
+                    if look and "seconds" in look
+                    else {}
+                )
                 way = raced_way(case.way, ways)
                 races = {count: raced(rows, world, way, draw, range(count)) for count in RACE_SEEDS}
                 known = {count: one for count, one in races.items() if one is not None}

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -48,8 +48,9 @@ HELD = 256
 Raw = dict[str, Any]
 
 
-def looked(world: World, way: Way, draw: int, place: Place) -> Raw | None:
-    """All raw measurements of a case in one draw, ``seconds`` by what was measured; None where too few failures are left."""
+def looked(world: World, way: Way, draw: int, place: Place, brief: bool = False) -> Raw | None:
+    """All raw measurements of a case in one draw, ``seconds`` by what was measured; ``brief``: those that need no gradient. None
+    where too few failures are left."""
     found = whole(world.fleet, place)
     if (sides := cut(world, draw, place)) is None:
         return None
@@ -68,6 +69,8 @@ def looked(world: World, way: Way, draw: int, place: Place) -> Raw | None:
         with watch("given-rul"):
             assert isinstance(split.train, Windows)
             raw["given_rul"] = given_rul(split.train, heads[0])
+        if brief:
+            return cast(Raw, rounded(raw))
         for recipe in ("init", "warmup"):
             with watch(recipe):
                 raw[recipe] = [_gramians(problem, recipe, weights, SEED + number) for number in range(INITS)]
@@ -76,8 +79,7 @@ def looked(world: World, way: Way, draw: int, place: Place) -> Raw | None:
             raw["joint"] = [steps(SEED + number) for number in range(INITS)]
         with watch("label"):
             raw["label"] = [label_alone(problem, spec, split, SEED + number) for number in range(INITS)]
-    known: Raw = rounded(raw)  # what is undefined becomes null
-    return known
+    return cast(Raw, rounded(raw))  # what is undefined becomes null
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,11 @@ class Look:
     name: str
     read: Callable[[Raw], float]
     spent: tuple[str, ...] = ()
+
+    def within(self, raw: Raw) -> bool:
+        """Whether it was measured: a brief look has no gradient."""
+        measured: Mapping[str, float] = raw["seconds"]
+        return set(self.spent) <= measured.keys()
 
     def seconds(self, raw: Raw) -> float:
         """What it took."""

@@ -21,7 +21,8 @@ from grace.files import write_text
 from grace.formats import rounded
 from grace.validity.advice_figures import draw
 from grace.validity.advice_study import FORMAT, AdviceStudy, Choice, Outcome, Said
-from grace.validity.advice_tables import readme, report
+from grace.validity.advice_tables import report
+from grace.validity.advice_words import readme
 from studies.advice import records
 from studies.advice.cases import all_cases
 from studies.advice.choices import choices
@@ -31,7 +32,7 @@ from studies.advice.effects import LEAST
 from studies.advice.judged import Seen, seen
 from studies.advice.levels import levels
 from studies.advice.races import all_races
-from studies.advice.rule import Races, fitted, left_out, width
+from studies.advice.rule import Races, fitted, left_out, width, without
 from studies.advice.shrunk import without_group
 
 PACKAGE = records.ROOT / "src" / "grace"
@@ -60,6 +61,10 @@ def study_of(worlds: Mapping[str, Mapping[str, Any]]) -> tuple[AdviceStudy, Rule
 def _outcomes(observed: Sequence[Seen], races: Races) -> tuple[Outcome, ...]:
     expected = {(one.seen.case, one.seen.draw): one for one in left_out(observed, races)}
     others = {"combined": combined(observed), "shrunk": without_group(observed)}
+    parts = {
+        name: {(one.seen.case, one.seen.draw): (one.after.mean, one.after.sd) for one in some}
+        for name, some in without(observed, races).items()
+    }
     found = []
     for case in dict.fromkeys(one.case for one in observed):
         mine = [one for one in observed if one.case == case]
@@ -70,8 +75,9 @@ def _outcomes(observed: Sequence[Seen], races: Races) -> tuple[Outcome, ...]:
                 continue
             scores = {name: value for name, value in one.scores.items() if np.isfinite(value)}
             scores |= {name: known[case, one.draw] for name, known in others.items() if (case, one.draw) in known}
-            scores |= {"rule": -rule.after.mean}
-            said.append(Said(one.draw, scores, *((found.mean, found.sd) for found in (rule.before, rule.after))))
+            before, after = ((found.mean, found.sd) for found in (rule.before, rule.after))
+            without_one = {name: of[case, one.draw] for name, of in parts.items()}
+            said.append(Said(one.draw, scores, before, after, without_one))
         first, way = mine[0], case.way
         effect = first.verdict.effect
         known = Estimate(float(effect.mean), float(effect.low), float(effect.high), effect.n, effect.p)

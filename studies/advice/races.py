@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.advice.race import Lap, change, estimate
+from grace.advice.rule import Kind
 from grace.core.stats import Estimate
 from studies.advice.cases import WINDOWS, Case, Way, World, references
 from studies.advice.effects import LEAST, Rows, by_draw
+from studies.advice.kinds import kind
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Race:
         units: Failed units, or groups of them, that it was judged on.
         effects: Mean change of each on units held out, over all draws, ``[W]``.
         covariance: Of these means, ``[W, W]``.
+        given: What RUL says of the label of each in this draw; NaN where there is none, or nobody looked, ``[W]``.
     """
 
     world: World
@@ -37,6 +40,12 @@ class Race:
     units: int
     effects: NDArray[np.float64]
     covariance: NDArray[np.float64]
+    given: NDArray[np.float64]
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """Of all ways."""
+        return [kind(way, float(given)) for way, given in zip(self.ways, self.given, strict=True)]
 
 
 def all_races(worlds: Mapping[str, Mapping[str, Any]], cases: Sequence[Case]) -> dict[tuple[World, int], Race]:
@@ -48,11 +57,12 @@ def all_races(worlds: Mapping[str, Mapping[str, Any]], cases: Sequence[Case]) ->
     return {
         (world, race.draw): race
         for world, ways in of.items()
-        for race in _races_of(worlds[world.name]["rows"], world, (*references(world), *ways))
+        for race in _races_of(worlds[world.name], world, (*references(world), *ways))
     }
 
 
-def _races_of(rows: Rows, world: World, ways: tuple[Way, ...]) -> list[Race]:
+def _races_of(content: Mapping[str, Any], world: World, ways: tuple[Way, ...]) -> list[Race]:
+    rows: Rows = content["rows"]
     losses = [by_draw(rows.get(way.name, {})) for way in ways]
     draws = sorted(draw for draw in set[int].intersection(*map(set, losses)) if draw < LEAST)
     if len(draws) < 2:
@@ -64,8 +74,15 @@ def _races_of(rows: Rows, world: World, ways: tuple[Way, ...]) -> list[Race]:
         laps = [laps_of(rows, way, draw) for way in ways]
         if all_have := sorted(set[int].intersection(*map(set, laps))):
             changes = np.array([change(some, laps[0], all_have) for some in laps])
-            found.append(Race(world, draw, ways, changes, len(laps[0][all_have[0]]), effects, covariance))
+            given = np.array([_given(content["looks"].get(way.name, {}).get(str(draw))) for way in ways])
+            found.append(Race(world, draw, ways, changes, len(laps[0][all_have[0]]), effects, covariance, given))
     return found
+
+
+def _given(look: Mapping[str, Any] | None) -> float:
+    """What RUL says of the label; NaN where nobody looked, or where it cannot be seen."""
+    found = (look or {}).get("given_rul")
+    return math.nan if found is None else float(found)
 
 
 def laps_of(rows: Rows, way: Way, draw: int) -> dict[int, Lap]:

@@ -76,8 +76,8 @@ def _once(
 
 
 def look_jobs(cases: Sequence[Case]) -> Iterator[Job]:
-    """The looks at every case in the draws that races see."""
-    for draw in range(RACED):
+    """The looks at every case: whole ones in the draws that see whole races, in the others what needs no gradient."""
+    for draw in range(LEAST):
         yield from (Job(case.world, case.way, draw, look=True) for case in cases)
 
 
@@ -113,7 +113,7 @@ def made(job: Job, place: Place) -> dict[str, Any] | None:
     reason."""
     try:
         if job.look:
-            return on_one_thread(looked, job.world, job.way, job.draw, place)
+            return on_one_thread(looked, job.world, job.way, job.draw, place, job.draw >= RACED)
         return on_one_thread(measured, job.world, job.way, job.draw, job.seed, place)
     except GraceError as error:
         return {"refused": str(error)}

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
-from scipy.special import ndtri
+from scipy.optimize import minimize_scalar, nnls
+from scipy.special import gammaln, ndtri
 
-from grace.advice.rule import LEVEL, RUL_ALONE, SEVERAL, Expected, Kind, Parts, Posterior, Rule, shared
+from grace.advice.rule import IGNORE, LEVEL, RUL_ALONE, SEVERAL, Expected, Parts, Posterior, Rule, Slope, shared
 from studies.advice.cases import WEIGHTS, Case, Way, World
 from studies.advice.judged import Seen, groups, raced_way
-from studies.advice.kinds import kind
 from studies.advice.races import Race
 from studies.advice.records import RACES
 
@@ -21,6 +21,8 @@ MOST = 0.5
 """Logarithm beyond which a change counts as that: a bound that doubles the error in one world must not set what all expect."""
 LEAST = Parts(0.02**2, 0.0)
 """Variances below which none is believed."""
+NORMAL, ONE_SCALE = 102.0, 1e9
+"""Degrees of freedom at which a distribution is as good as normal, and at which no race says anything of the scale."""
 
 Races = Mapping[tuple[World, int], Race]
 """By world and draw."""
@@ -37,25 +39,56 @@ class LeftOut:
 
 def fitted(races: Sequence[Race], wider: float = 1.0) -> Rule:
     """The rule of these races."""
-    worlds = {race.world: race for race in races}
-    of: dict[str, list[float]] = {}
-    for race in worlds.values():
-        for way, effect in zip(race.ways[1:], np.clip(race.effects[1:], -MOST, MOST), strict=True):
-            of.setdefault(kind(way).name, []).append(float(effect))
-            if way.label:
-                of.setdefault(Kind(SEVERAL, way.suspended).name, []).append(float(effect))
-    means = {name: float(np.mean(effects)) for name, effects in of.items()}
-    spread = _parts(_products(race, race.effects - means_of(race, means), MOST, 1.0) for race in worlds.values())
-    noise = _parts(_products(race, race.changes - race.effects, 2 * MOST, race.units) for race in races)
+    labels, suspended, given = _means(races)
     failures = [race.world.failures or race.units for race in races]
+    worlds = {race.world: race for race in races}
     cases = sum(bool(way.label) for race in worlds.values() for way in race.ways)
     known = {"cases": cases, "groups": len({world.group for world in worlds})}
-    return Rule(means, spread, noise, wider, (min(failures), max(failures)), RACES, (min(WEIGHTS), max(WEIGHTS)), known)
+    first = Rule(labels, suspended, given, LEAST, LEAST, NORMAL, wider, (min(failures), max(failures)), RACES,
+                 (min(WEIGHTS), max(WEIGHTS)), known)  # fmt: skip
+    apart = [race.effects - first.means(race.kinds) for race in races]
+    spread = _parts(_products(race, some, MOST, 1.0) for race, some in zip(races, apart, strict=True))
+    noise = _parts(_products(race, race.changes - race.effects, 2 * MOST, race.units) for race in races)
+    second = replace(first, spread=spread, noise=noise)
+    return replace(second, freedom=_freedom(second, races))
 
 
-def means_of(race: Race, means: Mapping[str, float]) -> NDArray[np.float64]:
-    """Mean change of the kind of each way; of the first none."""
-    return np.array([0.0, *(means[kind(way).name] for way in race.ways[1:])])
+def _means(races: Sequence[Race]) -> tuple[dict[str, float], dict[str, float], Slope]:
+    """What means add up from, by least squares over all ways of all races."""
+    ways = [kind for race in races for kind in race.kinds[1:]]
+    effects = np.clip(np.concatenate([race.effects[1:] for race in races]), -MOST, MOST)
+    names = sorted({kind.label for kind in ways} - {RUL_ALONE})
+    said = sorted({kind.suspended for kind in ways} - {IGNORE})
+    known = np.maximum([kind.given for kind in ways if not math.isnan(kind.given)], 0.0)
+    slope = Slope(1.0, float(known.mean()) if len(known) else 0.0)
+    columns = [
+        *([kind.label == name for kind in ways] for name in names),
+        *([kind.suspended == word for kind in ways] for word in said),
+        [slope(kind.given) for kind in ways],
+    ]
+    found = np.linalg.lstsq(np.array(columns, float).T, effects)[0].tolist()
+    labels = dict(zip(names, found, strict=False))
+    counts = [sum(kind.label == name for kind in ways) for name in names]
+    if names:
+        labels[SEVERAL] = float(np.average([labels[name] for name in names], weights=counts))
+    return labels, dict(zip(said, found[len(names) :], strict=False)), replace(slope, by=found[-1])
+
+
+def _freedom(rule: Rule, races: Sequence[Race]) -> float:
+    """Degrees of freedom of the greatest likelihood of what these races show (Shah, Wilson and Ghahramani 2014)."""
+    found = []
+    for race in races:
+        apart, seen = (race.changes - rule.means(race.kinds))[1:], rule.seen(race.kinds, race.units)[1:, 1:]
+        found.append((len(apart), float(apart @ np.linalg.solve(seen, apart))))
+    ways, far = (np.array(column, float) for column in zip(*found, strict=True))
+
+    def against(log_over: float) -> float:
+        over = math.exp(log_over)
+        half = (over + 2 + ways) / 2
+        likely = gammaln(half) - gammaln((over + 2) / 2) - ways / 2 * math.log(over) - half * np.log1p(far / over)
+        return -float(likely.sum())
+
+    return 2 + math.exp(minimize_scalar(against, bounds=(math.log(0.1), math.log(NORMAL - 2))).x)
 
 
 def _products(
@@ -66,7 +99,7 @@ def _products(
     apart = np.clip(apart, -most, most)
     rows, columns = (at + 1 for at in np.triu_indices(len(race.ways) - 1))
     product = (apart[rows] * apart[columns] - race.covariance[rows, columns]) * units
-    same = shared([kind(way) for way in race.ways])
+    same = shared(race.kinds)
     return np.stack([rows == columns, same[rows, columns]], 1).astype(np.float64), product
 
 
@@ -80,13 +113,13 @@ def _parts(pairs: Iterable[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> 
 def posterior(rule: Rule, race: Race, raced: bool = True) -> Posterior:
     """What the rule expects of all ways of a race, after it or before."""
     seen = {number: float(value) for number, value in enumerate(race.changes) if number} if raced else {}
-    return rule.posterior([kind(way) for way in race.ways], seen, race.units)
+    return rule.posterior(race.kinds, seen, race.units)
 
 
 def expected(rule: Rule, race: Race, way: Way, raced: bool = True) -> Expected:
     """Change by a way against the best of RUL alone."""
     found = posterior(rule, race, raced)
-    alone = [number for number, one in enumerate(race.ways) if kind(one).label == RUL_ALONE]
+    alone = [number for number, one in enumerate(race.ways) if not one.label]
     return found.change(race.ways.index(way), found.least(alone))
 
 
@@ -95,15 +128,32 @@ def least(rule: Rule, race: Race) -> Way:
     return race.ways[posterior(rule, race).least(range(len(race.ways)))]
 
 
-def left_out(observed: Sequence[Seen], races: Races) -> list[LeftOut]:
+def left_out(
+    observed: Sequence[Seen], races: Races, fit: Callable[[Sequence[Race]], Rule] | None = None
+) -> list[LeftOut]:
     """Every case in every draw that was raced, under the rule of the other groups, whose width is set by leaving out each of
-    *these* in turn."""
+    *these* in turn; or under what ``fit`` makes of their races."""
     found = []
     for group in groups(observed):
         others = {key: race for key, race in races.items() if key[0].group != group}
-        rule = fitted(list(others.values()), width([one for one in observed if one.case.world.group != group], others))
+        kept, mine = [one for one in observed if one.case.world.group != group], list(others.values())
+        rule = fit(mine) if fit is not None else fitted(mine, width(kept, others))
         found += [_one(rule, one, races) for one in observed if one.case.world.group == group]
     return [one for one in found if one is not None]
+
+
+def unseen(race: Race) -> Race:
+    """The race of somebody who does not know what RUL says of the labels."""
+    return replace(race, given=np.full(len(race.ways), np.nan))
+
+
+def without(observed: Sequence[Seen], races: Races) -> dict[str, list[LeftOut]]:
+    """The rule without one of its parts, by name: without what RUL says of the labels, and with one scale for all fleets. Widths
+    are not set: they leave the order of cases nearly as it is."""
+    return {
+        "rule, no given-rul": left_out(observed, {key: unseen(race) for key, race in races.items()}, fitted),
+        "rule, one scale": left_out(observed, races, lambda some: replace(fitted(some), freedom=ONE_SCALE)),
+    }
 
 
 def _one(rule: Rule, one: Seen, races: Races) -> LeftOut | None:

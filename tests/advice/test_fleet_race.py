@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from grace.advice.advice import ADD, ALONE, UNDECIDED
+from grace.advice.advice import ADD, ALONE, UNDECIDED, Label
 from grace.advice.fleet_race import Entry, FleetRace, run_lap
 from grace.advice.of_fleet import advise_fleet, options_of
 from grace.advice.race import Lap
-from grace.advice.rule import Parts, Rule
+from grace.advice.rule import Parts, Rule, Slope
 from grace.advice.ways import Way, weighed
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
@@ -24,7 +24,8 @@ from grace.data.tasks import HEALTH, Task
 from grace.demos.few_failures import Setup, inspected
 from grace.errors import GraceError
 
-RULE = Rule({}, Parts(0.04, 0.0), Parts(0.02, 0.0), 1.0, (4, 32), 3, (0.01, 0.5), {"cases": 9, "groups": 3})
+RULE = Rule({}, {}, Slope(0.0, 0.0), Parts(0.04, 0.0), Parts(0.02, 0.0), 1e9, 1.0, (4, 32), 3, (0.01, 0.5),
+            {"cases": 9, "groups": 3})  # fmt: skip
 TWO_LAPS = replace(RULE, laps=2)
 CONVENTIONS = weighed(Conventions(window=20, tasks=(HEALTH, Task("future_sensors"))))
 
@@ -101,6 +102,18 @@ def test_the_change_is_against_the_best_of_rul_alone(fleet: Fleet) -> None:
     assert seen is not None
     assert seen.mean == pytest.approx(math.log(12 / 15))
     assert seen.n == len(fleet.failures)
+
+
+def test_what_rul_says_of_labels_is_expected_of_ways(fleet: Fleet) -> None:
+    """Several tasks are expected to do what those of which something is known do on average."""
+    race = race_of(fleet, {})
+    race.rule = replace(RULE, labels={"class": -0.1, "any": -0.05}, given=Slope(-0.3, 0.5))
+    plain = {way.tasks: race.now.expected(way).mean for way in race.now.tasks if way.suspended == "ignore"}
+    race.labels = (Label("health", 1.0, 0.5, 0.9, ""), Label("future_sensors", 1.0, 0.5, math.nan, ""))
+    known = {way.tasks: race.now.expected(way).mean for way in race.now.tasks if way.suspended == "ignore"}
+    assert known[("future_sensors",)] == pytest.approx(plain[("future_sensors",)])
+    for tasks in (("health",), ("health", "future_sensors")):
+        assert known[tasks] == pytest.approx(plain[tasks] - 0.3 * 0.4)
 
 
 def test_a_short_budget_skips_the_dear_ways_of_rul_alone(fleet: Fleet) -> None:

@@ -10,7 +10,8 @@ from grace.core.stats import HIGHER, LOWER, student
 from grace.report.chart import digest
 from grace.validity.advice_figures import picture
 from grace.validity.advice_study import AdviceStudy
-from grace.validity.advice_tables import readme, report
+from grace.validity.advice_tables import report
+from grace.validity.advice_words import readme
 from grace.validity.judge import base_rate, edge
 from grace.validity.policies import SOURCE_RULE, noise_floor, source_losses
 from grace.validity.study import families_of

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from grace.advice.rule import Parts, Rule
+from grace.advice.rule import Kind, Parts, Rule, Slope
 from grace.core.stats import Estimate
 from grace.validity.advice_study import UNRESOLVED
 from studies.advice import shrunk as by_case
@@ -38,9 +38,11 @@ from studies.advice.verdicts import Verdict
 FLEETS = ("FD001", "battery_tju", "filter_esrel22", "hdd_backblaze", *(f"sim{number}" for number in range(1, 9)))
 
 
-MEANS = {"alone, bound": 0.1, "class, ignore": -0.1, "regression, ignore": -0.1, "class, bound": 0.05,
-         "regression, bound": 0.05}  # fmt: skip
-MODEL = Rule(MEANS, Parts(0.06**2, 0.15**2), Parts(0.05, 0.2), 1.0, (4, 32), 3, (0.01, 0.5), {})
+LABELS = {"class": -0.02, "regression": -0.06}
+MODEL = Rule(LABELS, {"bound": 0.1}, Slope(-0.3, 0.3), Parts(0.06**2, 0.15**2), Parts(0.05, 0.2), 8.0, 1.0, (4, 32), 3,
+             (0.01, 0.5), {})  # fmt: skip
+SAYS = {"wear": 0.8, "health": 0.5, "pending": 0.1, "random": -0.2}
+"""What RUL says of labels, on average."""
 
 
 def normal(rng: np.random.Generator, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
@@ -49,22 +51,23 @@ def normal(rng: np.random.Generator, mean: np.ndarray, covariance: np.ndarray) -
     return mean + root @ rng.standard_normal(len(mean))
 
 
-def drawn(seed: int = 0) -> tuple[list[Seen], dict[tuple[World, int], Race]]:
-    """Worlds of the rule's own model, six ways each, three draws of each; the outcome is known with an SD of 1 %."""
+def drawn(seed: int = 0, freedom: float = MODEL.freedom) -> tuple[list[Seen], dict[tuple[World, int], Race]]:
+    """Worlds of the rule's own model, ten ways each, three draws of each; the outcome is known with an SD of 1 %."""
     rng, found, races = np.random.default_rng(seed), [], {}
     for fleet in FLEETS:
         for failures in (4, 8, 16, 32):
             world = World(fleet, failures)
-            second = [Way("narrow", said, label, 0.1) for label in ("wear", "health") for said in (IGNORE, BOUND)]
+            second = [Way("narrow", said, label, 0.1) for label in SAYS for said in (IGNORE, BOUND)]
             ways = (Way("narrow", IGNORE), Way("narrow", BOUND), *second)
-            kinds = [kind(way) for way in ways]
-            mean = np.array([MEANS.get(one.name, 0.0) for one in kinds])
-            truth = normal(rng, mean, MODEL.spread.covariance(kinds))
-            error = np.diag([0.0, *[0.01**2] * 5])
+            given = np.array([SAYS.get(way.label, math.nan) + 0.1 * rng.standard_normal() for way in ways])
+            kinds = [kind(way, float(says)) for way, says in zip(ways, given, strict=True)]
+            scale = (freedom / 2 - 1) / rng.gamma(freedom / 2)
+            truth = normal(rng, MODEL.means(kinds), scale * MODEL.spread.covariance(kinds))
+            error = np.diag([0.0, *[0.01**2] * 9])
             effects = normal(rng, truth, error)
             for draw in range(3):
-                changes = normal(rng, truth, MODEL.noise.covariance(kinds) / failures)
-                races[world, draw] = Race(world, draw, ways, changes, failures, effects, error)
+                changes = normal(rng, truth, scale * MODEL.noise.covariance(kinds) / failures)
+                races[world, draw] = Race(world, draw, ways, changes, failures, effects, error, given)
                 best = min(range(2), key=effects.__getitem__)
                 for number, way in enumerate(second, 2):
                     effect = effects[number] - effects[best]
@@ -76,15 +79,36 @@ def drawn(seed: int = 0) -> tuple[list[Seen], dict[tuple[World, int], Race]]:
 
 def test_the_rule_finds_what_its_races_were_drawn_from() -> None:
     rule = fitted(list(drawn()[1].values()))
-    for name, mean in MEANS.items():
-        assert rule.means[name] == pytest.approx(mean, abs=0.05)
-    assert rule.means["any, ignore"] == pytest.approx(-0.1, abs=0.03)
+    assert rule.suspended["bound"] == pytest.approx(0.1, abs=0.06)  # 48 worlds share 0.15
+    assert rule.given.by == pytest.approx(-0.3, abs=0.04)
+    assert rule.given.at == pytest.approx((0.8 + 0.5 + 0.1 + 0.0) / 4, abs=0.03)
+    kinds = [Kind("alone", IGNORE), *(Kind(name, IGNORE, 0.5) for name in LABELS)]
+    assert rule.means(kinds) == pytest.approx(MODEL.means(kinds), abs=0.03)
+    assert rule.labels["any"] == pytest.approx(np.mean([rule.labels[name] for name in LABELS]))
     assert rule.spread.way**0.5 == pytest.approx(0.06, abs=0.01)
     assert rule.spread.suspended**0.5 == pytest.approx(0.15, abs=0.03)
     assert rule.noise.way == pytest.approx(0.05, rel=0.2)
     assert rule.noise.suspended == pytest.approx(0.2, rel=0.36)  # three times sqrt(2 / 144), the error of so few draws
     assert rule.failures == (4, 32)
-    assert rule.fitted == {"cases": 4 * 4 * len(FLEETS), "groups": 12}
+    assert rule.fitted == {"cases": 8 * 4 * len(FLEETS), "groups": 12}
+
+
+@pytest.mark.parametrize("freedom", [3.0, 8.0])
+def test_degrees_of_freedom_are_found(freedom: float) -> None:
+    """By the likelihood of the model itself, as scipy has it; many worlds tell few degrees of freedom from many."""
+    races = list(drawn(4, freedom)[1].values())
+    found = fitted(races)
+
+    def likely(freedom: float) -> float:
+        total = 0.0
+        for race in races:
+            shape = found.seen(race.kinds, race.units)[1:, 1:] * (freedom - 2) / freedom
+            total += stats.multivariate_t.logpdf(race.changes[1:], found.means(race.kinds)[1:], shape, df=freedom)
+        return total
+
+    best = likely(found.freedom)
+    assert best >= max(likely(2 + 0.9 * (found.freedom - 2)), likely(2 + 1.1 * (found.freedom - 2)))
+    assert (found.freedom < 5) == (freedom < 5)
 
 
 def test_intervals_of_the_model_itself_hold() -> None:
@@ -120,8 +144,8 @@ def test_what_is_expected_is_against_the_best_of_rul_alone() -> None:
     best = int(np.argmin(found.mean[:2]))
     assert expected(rule, race, way) == found.change(3, best)
     assert least(rule, race) == race.ways[int(np.argmin(found.mean))]
-    assert expected(rule, race, way, raced=False).mean == pytest.approx(rule.means["class, bound"] if way.label == "health"
-                                                                        else rule.means["regression, bound"])  # fmt: skip
+    before = rule.labels["regression"] + rule.suspended["bound"] + rule.given(float(race.given[3]))
+    assert expected(rule, race, way, raced=False).mean == pytest.approx(before)
 
 
 def test_a_race_is_read_from_records() -> None:
@@ -134,7 +158,8 @@ def test_a_race_is_read_from_records() -> None:
         wide.name: {"0.0": row(1.1, 4.0, 1.0), "1.0": row(2.0, 2.0, 2.0)},
         wear.name: {"0.0": row(0.5, 1.0, 1.0), "0.1": row(0.5, 9.0, 9.0), "1.0": row(1.5, 4.0, 0.0)},
     }
-    found = all_races({world.name: {"rows": rows}}, [Case(world, wear)])
+    looks = {wear.name: {"0": {"given_rul": 0.7}, "1": {"given_rul": None}}}
+    found = all_races({world.name: {"rows": rows, "looks": looks}}, [Case(world, wear)])
     assert list(found) == [(world, 0), (world, 1)]
     race = found[world, 0]
     assert race.ways == (narrow, wide, wear)
@@ -143,6 +168,9 @@ def test_a_race_is_read_from_records() -> None:
     change = np.array([[0, math.log(1.1), math.log(0.5)], [0, 0, math.log(0.75)]])
     assert race.effects == pytest.approx(change.mean(0))
     assert race.covariance == pytest.approx(np.cov(change.T) / 2)
+    assert race.given == pytest.approx([math.nan, math.nan, 0.7], nan_ok=True)
+    assert [one.label for one in race.kinds] == ["alone", "alone", "regression"]
+    assert np.isnan(found[world, 1].given).all()
 
 
 def row(rmse: float, *squared: float) -> dict[str, Any]:

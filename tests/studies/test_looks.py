@@ -104,6 +104,11 @@ def test_a_look_and_a_training_of_a_case() -> None:
     assert np.shape(raw["joint"][0]["cosine"]) == (3, 3)
     assert all(np.isfinite(one["held"]) for one in raw["label"])
     json.dumps(raw, allow_nan=False)  # as files are written
+    brief = looked(WORLD, way, 0, NOWHERE, brief=True)
+    assert brief is not None
+    assert {name: brief[name] for name in brief if name != "seconds"} == {
+        name: raw[name] for name in ("failures", "coverage", "given_rul")
+    }
     row = measured(WORLD, way, 0, 0, NOWHERE)
     assert row is not None
     assert 0 < row["rmse"] < 1

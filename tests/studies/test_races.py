@@ -62,5 +62,8 @@ def test_looks_read_what_their_names_say() -> None:
     assert {look.name: look.seconds(raw) for look in LOOKS}["label-gap"] == 5
     unknown = raw | {"given_rul": None, "label": [{"seen": 0.5, "held": None}]}  # as a file has what is undefined
     assert all(math.isnan(look.read(unknown)) for look in LOOKS if look.name in ("given-rul", "label-gap"))
+    brief = {name: raw[name] for name in ("failures", "coverage", "given_rul")} | {"seconds": {"given-rul": 1}}
+    assert [look.name for look in LOOKS if look.within(brief)] == ["failures", "coverage", "given-rul"]
+    assert all(look.within(raw) for look in LOOKS)
     two = {**raw, "joint": [joint | {"cosine": [[1, 0.2], [0.2, 1]]}]}
     assert math.isnan(next(look for look in LOOKS if look.name == "rho-bound").read(two))  # no suspended unit, no bound

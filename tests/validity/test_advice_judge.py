@@ -19,8 +19,8 @@ from grace.validity.advice_tables import report
 
 
 def outcome(group: str, word: str, effect: float, score: float, **given: object) -> Outcome:
-    scores = {"race-1": score, "rule": score}
-    said = (Said(0, scores, (0.0, 0.2), (effect + 0.01, 0.05)), Said(1, {"race-1": score / 2}, (0.0, 0.2)))
+    whole = Said(0, {"race-1": score}, (0.0, 0.2), (effect + 0.01, 0.05), {"rule, one scale": (effect, 0.1)})
+    said = (whole, Said(1, {"race-1": score / 2}, (0.0, 0.2)))
     estimate = Estimate(effect, effect - 0.02, effect + 0.02, 16, 0.01)
     values = {
         "label": "health",
@@ -71,6 +71,23 @@ def test_areas_are_those_of_scikit_learn(study: AdviceStudy) -> None:
     assert found.helps.low <= found.helps.value <= found.helps.high
     each = [roc_auc_score(helps[seen.group == group], seen.score[seen.group == group]) for group in "abcde"]
     assert found.within == pytest.approx(np.mean(each))
+
+
+def test_the_rule_is_judged_by_its_probabilities() -> None:
+    """An effect that is less sure is less likely to help, and less likely to hurt, too."""
+    sure, unsure = ((-0.05, 0.01), (-0.05, 0.2))
+    said = Said(0, {"race-1": 0.3}, (0.0, 0.2), sure, {"rule, one scale": unsure})
+    assert said.every["race-1"] == (0.3, 0.3)
+    for name, (mean, sd) in {"rule": sure, "rule, one scale": unsure}.items():
+        helps, safe = said.every[name]
+        assert helps == pytest.approx(stats.norm.cdf(math.log(0.98), mean, sd))
+        assert safe == pytest.approx(-stats.norm.sf(math.log(1.02), mean, sd))
+    both = [
+        replace(outcome("a", word, -0.05, 0.0), said=(Said(0, {}, (0.0, 0.2), (-0.05, sd)),))
+        for word, sd in ((HELPS, 0.01), (HURTS, 0.2))
+    ]
+    found = Areas.of(AdviceStudy("abc", tuple(both), ()).seen("rule"))
+    assert found.helps.value == found.hurts.value == 1.0  # a mean alone would have said nothing
 
 
 def test_the_brier_score_of_base_rates(study: AdviceStudy) -> None:
@@ -137,6 +154,19 @@ def test_what_rho_was_good_for_is_a_sentence(study: AdviceStudy, follows: float,
     assert "(`rho-joint`) costs +5.7 [" in text
 
 
+def test_labels_that_follow_rul_are_counted_apart(study: AdviceStudy) -> None:
+    """By the mean over draws: 0.5 follows, 0.09 does not, and between them nothing is said."""
+    says = {HELPS: (0.4, 0.6), NOTHING: (0.0, 0.18), HURTS: (0.2, 0.2), UNRESOLVED: (0.9, 0.9)}
+    looked = []
+    for one in study.outcomes:
+        said = (replace(said, scores={"given-rul": r2}) for said, r2 in zip(one.said, says[one.word], strict=True))
+        looked.append(replace(one, said=tuple(said)))
+    text = report(replace(study, outcomes=tuple(looked)))
+    assert "of 0.5 or more) helped in 5 of 10 cases and hurt in 0; " in text
+    assert "(less than 0.1) helped in 0 of 5 and hurt in 0." in text
+    assert "follows RUL" not in report(study)
+
+
 def test_laps_are_compared_on_the_same_draws(study: AdviceStudy) -> None:
     def with_laps(one: Outcome) -> Outcome:
         first, second = one.said
@@ -144,7 +174,8 @@ def test_laps_are_compared_on_the_same_draws(study: AdviceStudy) -> None:
             one, said=(replace(first, scores={"race-1": 0.0, "race-2": 0.0, "race-3": -one.effect.mean}), second)
         )
 
-    assert "On the same draws" not in report(study)
+    assert "raced three times" not in report(study)
     text = report(replace(study, outcomes=tuple(map(with_laps, study.outcomes))))
-    assert "On the same draws (n = 15) races of one, two and three laps have areas of 0.50 [0.50, 0.50]" in text
+    assert "raced three times (n = 15) one, two and three laps have areas of 0.50 [0.50, 0.50]" in text
     assert "1.00 [1.00, 1.00] for helps" in text
+    assert "the rule after three laps has 1.00 [1.00, 1.00] and 1.00 [1.00, 1.00]." in text

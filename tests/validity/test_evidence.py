@@ -52,8 +52,10 @@ def test_every_case_is_a_dot_with_what_was_expected_and_what_came() -> None:
     assert {(one["case"], one["kind"], one["failures"]) for one in found["cases"]} == by_name
     assert all(abs(one[name]) <= EDGE for one in found["cases"] for name in ("expected", "effect", "low", "high"))
     assert found["races"] == []
-    assert {one.taken_for for one in study.outcomes} <= set(Rule.read().means)
-    mean, (low, high) = Rule.read().means["class, bound"], re.findall(r"[-+]\d+", found["before"]["class, bound"])[1:]
+    rule = Rule.read()
+    assert {one.taken_for.split(", ")[0] for one in study.outcomes} <= set(rule.labels)
+    mean = rule.labels["class"] + rule.suspended["bound"]
+    low, high = re.findall(r"[-+]\d+", found["before"]["class, bound"])[1:]
     assert found["before"]["class, bound"].startswith(f"{100 * math.expm1(mean):+.0f} %")
     assert float(low) < 100 * math.expm1(mean) < float(high)
 

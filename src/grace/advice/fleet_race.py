@@ -186,7 +186,8 @@ class FleetRace:
 
     def _standing(self, tasks: Sequence[Way], laps: Laps) -> Standing:
         kinds = {task.name: task.kind for task in self.conventions.tasks}
-        return Standing.of(self.rule, kinds, self.references, tasks, laps)
+        given = {label.name: label.given_rul for label in self.labels}
+        return Standing.of(self.rule, kinds, given, self.references, tasks, laps)
 
     def save(self) -> None:
         """Write the state, whole or not at all."""

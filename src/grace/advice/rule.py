@@ -1,22 +1,26 @@
 r"""What is to be expected of each way to train, from a race and from what such ways did elsewhere: the rule of the advice study.
 
 Changes of the RMSE are logarithms of its ratio to that of the first way: RUL alone, suspended units ignored. The changes
-:math:`\theta` of the ways of one race have the mean of their kind and share what they say of suspended units; a race of
-:math:`n` failed units (or groups of them) shows them with noise that is shared alike:
+:math:`\theta` of the ways of one race have means that add up from the kind of the label, from what suspended units say, and
+from how far RUL predicts the label; they share what they say of suspended units. A race of :math:`n` failed units (or groups of
+them) shows them with noise that is shared alike. Some fleets have larger effects and noisier races than others, by a factor
+:math:`\lambda` that nobody knows before the race:
 
 .. math::
-    \theta \sim N(\mu, S), \quad d \mid \theta \sim N(\theta, N / n), \quad
+    \theta \sim N(\mu, \lambda S), \quad d \mid \theta \sim N(\theta, \lambda N / n), \quad
+    \lambda \sim \text{InvGamma}(\nu / 2, \nu / 2 - 1), \\
     S_{vw} = \tau^2 [v = w] + \tau_s^2 [v, w \text{ say the same}], \quad
-    N_{vw} = \nu^2 [v = w] + \nu_s^2 [v, w \text{ say the same}],
+    N_{vw} = \sigma^2 [v = w] + \sigma_s^2 [v, w \text{ say the same}],
 
-where a way that ignores suspended units says nothing. So that, of the ways that were raced,
+where a way that ignores suspended units says nothing. So that, of :math:`k` ways that were raced,
 
 .. math::
-    \theta \mid d \sim N\left(\mu + G (d - \mu),\; S - G S\right), \quad G = S (S + N / n)^{-1}
+    E[\theta \mid d] = \mu + G (d - \mu), \quad G = S K^{-1}, \quad K = S + N / n, \\
+    \text{cov}[\theta \mid d] = \frac{\nu - 2 + (d - \mu)^T K^{-1} (d - \mu)}{\nu - 2 + k} (S - G S)
 
-(Lindley and Smith, J. R. Stat. Soc. B 34, 1972); those that were not raced follow from their relatives. All figures were fitted
-on the worlds of the study, ``studies/advice``. How well intervals hold was measured on groups of data that were left out, and
-their width is set by it.
+(Lindley and Smith, J. R. Stat. Soc. B 34, 1972; with the factor, Shah, Wilson and Ghahramani, AISTATS 2014); those that
+were not raced follow from their relatives. All figures were fitted on the worlds of the study, ``studies/advice``. How well
+intervals hold was measured on groups of data that were left out, and their width is set by it.
 """
 
 from __future__ import annotations
@@ -48,10 +52,12 @@ GROWTH = 1.02
 
 
 class Kind(NamedTuple):
-    """What means differ by: the kind of the second label, and what suspended units say."""
+    """What means differ by: the kind of the second label, what suspended units say, and how far RUL predicts the label, as
+    :func:`grace.advice.looks.given_rul`; NaN where nobody knows."""
 
     label: str
     suspended: str
+    given: float = math.nan
 
     @property
     def name(self) -> str:
@@ -59,10 +65,27 @@ class Kind(NamedTuple):
         return f"{self.label}, {self.suspended}"
 
 
-def kind_of(task_kind: str, name: str, suspended: str) -> Kind:
+def kind_of(task_kind: str, name: str, suspended: str, given: float = math.nan) -> Kind:
     """Of a way with one second task."""
     label = FUTURE if name == FUTURE else REGRESSION if task_kind == REGRESSION else CLASS
-    return Kind(label, suspended)
+    return Kind(label, suspended, given)
+
+
+@dataclass(frozen=True)
+class Slope:
+    """How the mean change follows what RUL says of the label, a share of which less than none is none.
+
+    Attributes:
+        by: Change from a label that RUL says nothing of to one that it says everything of.
+        at: What it said of the labels of the study on average; so much is taken of one of which nobody knows.
+    """
+
+    by: float
+    at: float
+
+    def __call__(self, given: float) -> float:
+        """Part of the mean."""
+        return 0.0 if math.isnan(given) else self.by * (max(given, 0.0) - self.at)
 
 
 @dataclass(frozen=True)
@@ -160,9 +183,12 @@ class Rule:
     """The rule with its figures.
 
     Attributes:
-        means: Mean change by :attr:`Kind.name`; a kind that the study had none of is expected to change nothing.
+        labels: Part of the mean change by the kind of the label; one that the study had none of changes nothing.
+        suspended: The same by what suspended units say.
+        given: The same by what RUL says of the label.
         spread: Variances of changes about their means, :math:`\\tau^2` and :math:`\\tau_s^2`.
-        noise: Variances of what a race of one failed unit shows, :math:`\\nu^2` and :math:`\\nu_s^2`.
+        noise: Variances of what a race of one failed unit shows, :math:`\\sigma^2` and :math:`\\sigma_s^2`.
+        freedom: Degrees of freedom :math:`\\nu`, more than 2: the fewer, the more fleets differ in the size of effects.
         wider: What SDs are multiplied by, so that intervals hold on groups that were left out.
         failures: Least and most failures in the study.
         laps: Most laps of its races.
@@ -170,9 +196,12 @@ class Rule:
         fitted: The plan's commit, numbers of cases, groups and draws.
     """
 
-    means: Mapping[str, float]
+    labels: Mapping[str, float]
+    suspended: Mapping[str, float]
+    given: Slope
     spread: Parts
     noise: Parts
+    freedom: float
     wider: float
     failures: tuple[int, int]
     laps: int
@@ -188,9 +217,9 @@ class Rule:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Rule:
         """From :meth:`to_json`."""
-        given: dict[str, Any] = {name: Parts(**values[name]) for name in ("spread", "noise")}
-        given |= {name: tuple(values[name]) for name in ("failures", "weights")}
-        return cls(**{**values, **given})
+        made: dict[str, Any] = {name: Parts(**values[name]) for name in ("spread", "noise")}
+        made |= {name: tuple(values[name]) for name in ("failures", "weights")} | {"given": Slope(**values["given"])}
+        return cls(**{**values, **made})
 
     def to_json(self) -> dict[str, Any]:
         """The figures as JSON values."""
@@ -204,14 +233,27 @@ class Rule:
             raced: Change of those that were raced, by number, from 1 on.
             units: Failed units of the race.
         """
-        mean = np.array([0.0, *(self.means.get(kind.name, 0.0) for kind in kinds[1:])])
-        spread = self.spread.covariance(kinds)
+        mean, spread = self.means(kinds), self.spread.covariance(kinds)
         if not raced:
             return Posterior(mean, spread, self.wider)
-        at, seen = list(raced), np.array(list(raced.values()))
-        noise = self.noise.covariance(kinds)[np.ix_(at, at)] / units
-        gain = np.linalg.solve(spread[np.ix_(at, at)] + noise, spread[at]).T
-        return Posterior(mean + gain @ (seen - mean[at]), spread - gain @ spread[at], self.wider)
+        at = list(raced)
+        apart = np.array(list(raced.values())) - mean[at]
+        seen = self.seen(kinds, units)[np.ix_(at, at)]
+        gain = np.linalg.solve(seen, spread[at]).T
+        scale = (self.freedom - 2 + float(apart @ np.linalg.solve(seen, apart))) / (self.freedom - 2 + len(at))
+        return Posterior(mean + gain @ apart, scale * (spread - gain @ spread[at]), self.wider)
+
+    def means(self, kinds: Sequence[Kind]) -> NDArray[np.float64]:
+        """Mean change of ways of these kinds, ``[W]``; that of the first is none."""
+        return np.array([0.0, *map(self._mean, kinds[1:])])
+
+    def _mean(self, kind: Kind) -> float:
+        of_label = self.labels.get(kind.label, 0.0) + self.given(kind.given) if kind.label != RUL_ALONE else 0.0
+        return of_label + self.suspended.get(kind.suspended, 0.0)
+
+    def seen(self, kinds: Sequence[Kind], units: float) -> NDArray[np.float64]:
+        """Covariance of what a race of so many failed units shows of ways of these kinds, :math:`K`, ``[W, W]``."""
+        return self.spread.covariance(kinds) + self.noise.covariance(kinds) / units
 
     def units_needed(
         self, kinds: Sequence[Kind], raced: Mapping[int, float], units: int, way: int, against: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,16 +39,23 @@ class Standing:
 
     @classmethod
     def of(
-        cls, rule: Rule, kinds: Mapping[str, str], references: Sequence[Way], tasks: Sequence[Way], laps: Laps
+        cls,
+        rule: Rule,
+        kinds: Mapping[str, str],
+        given: Mapping[str, float],
+        references: Sequence[Way],
+        tasks: Sequence[Way],
+        laps: Laps,
     ) -> Standing:
-        """From the laps that each way shares with the first; ``kinds`` of tasks by name."""
+        """From the laps that each way shares with the first; of tasks by name their ``kinds``, and what RUL says of their labels,
+        ``given``, NaN where nobody knows."""
         ways, first = [*references, *tasks], laps.get(references[0], {})
         raced = {}
         for number, way in enumerate(ways[1:], 1):
             if shared := sorted(laps.get(way, {}).keys() & first.keys()):
                 raced[number] = change(laps[way], first, shared)
         units = len(next(iter(first.values()))) if first else 0
-        of_ways = [_kind(way, kinds) for way in ways]
+        of_ways = [_kind(way, kinds, given) for way in ways]
         posterior = rule.posterior(of_ways, raced, units)
         mean = dict(zip(ways, posterior.mean.tolist(), strict=True))
         alone = sorted((way for way in references if laps.get(way)), key=mean.__getitem__)
@@ -70,8 +78,13 @@ class Standing:
         return self.rule.units_needed(self.kinds, self.raced, self.units, at, against)
 
 
-def _kind(way: Way, kinds: Mapping[str, str]) -> Kind:
-    if len(way.tasks) != 1:
-        return Kind(SEVERAL if way.tasks else RUL_ALONE, way.suspended)
+def _kind(way: Way, kinds: Mapping[str, str], given: Mapping[str, float]) -> Kind:
+    """Several tasks are expected to do what they do on average."""
+    if not way.tasks:
+        return Kind(RUL_ALONE, way.suspended)
+    known = [share for name in way.tasks if not math.isnan(share := given.get(name, math.nan))]
+    says = sum(known) / len(known) if known else math.nan
+    if len(way.tasks) > 1:
+        return Kind(SEVERAL, way.suspended, says)
     (name,) = way.tasks
-    return kind_of(kinds[name], name, way.suspended)
+    return kind_of(kinds[name], name, way.suspended, says)

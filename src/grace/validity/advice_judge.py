@@ -46,7 +46,7 @@ class Areas:
         known = [value for value in inside if math.isfinite(value)]
         return cls(
             bootstrap(area, seen.score, helps, families=seen.group),
-            bootstrap(area, seen.score, ~hurts, families=seen.group),
+            bootstrap(area, seen.safe, ~hurts, families=seen.group),
             float(np.mean(known)) if known else math.nan,
             brier(chances(seen, helps), helps),
             len(seen.score),

@@ -21,6 +21,8 @@ FILE = Path(__file__).with_name("advice.json")
 
 HELPS, HURTS, NOTHING, UNRESOLVED = WORDS = ("helps", "hurts", "nothing", "unresolved")
 """What a case came to."""
+RULE = "rule"
+"""Name of the rule among the predictors."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +34,28 @@ class Said:
         scores: By predictor; larger where it says that the second task helps; a predictor that says nothing is left out.
         before: What the rule expects without a race, mean and SD of the logarithm, fitted on the other groups.
         after: The same after a race; None where there was none.
+        without: As ``after``, by the name of the rule without one of its parts.
     """
 
     draw: int
     scores: Mapping[str, float]
     before: tuple[float, float]
     after: tuple[float, float] | None = None
+    without: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def expected(self) -> Expected | None:
         """After a race."""
         return None if self.after is None else Expected(*self.after)
+
+    @cached_property
+    def every(self) -> dict[str, tuple[float, float]]:
+        """By predictor, larger where it says that the second task helps, and where it says that it does not hurt: of the rule the
+        probabilities of that, of the others one score for both."""
+        rules = dict(self.without) | ({} if self.after is None else {RULE: self.after})
+        said = {name: Expected(*values) for name, values in rules.items()}
+        found = {name: (score, score) for name, score in self.scores.items()}
+        return found | {name: (one.helps, -one.hurts) for name, one in said.items()}
 
 
 @dataclass(frozen=True)
@@ -92,7 +105,11 @@ class Outcome:
         """From its JSON values."""
         said = tuple(
             Said(
-                one["draw"], one["scores"], tuple(one["before"]), None if one["after"] is None else tuple(one["after"])
+                one["draw"],
+                one["scores"],
+                tuple(one["before"]),
+                None if one["after"] is None else tuple(one["after"]),
+                {name: tuple(value) for name, value in one.get("without", {}).items()},
             )
             for one in values["said"]
         )
@@ -167,25 +184,27 @@ class AdviceStudy:
     @cached_property
     def predictors(self) -> list[str]:
         """Names of the predictors, in their order."""
-        return list(dict.fromkeys(name for one in self.outcomes for said in one.said for name in said.scores))
+        return list(dict.fromkeys(name for one in self.outcomes for said in one.said for name in said.every))
 
     def seen(self, name: str, outcomes: Sequence[Outcome] | None = None) -> Seen:
         """Cases in draws in which a predictor said something, as columns."""
         rows = [
-            (said.scores[name], one.group, one.word)
+            (*said.every[name], one.group, one.word)
             for one in (self.outcomes if outcomes is None else outcomes)
             for said in one.said
-            if name in said.scores
+            if name in said.every
         ]
-        score, group, word = zip(*rows, strict=True) if rows else ((), (), ())
-        return Seen(np.array(score, float), np.array(group, str), np.array(word, str))
+        score, safe, group, word = zip(*rows, strict=True) if rows else ((), (), (), ())
+        return Seen(np.array(score, float), np.array(safe, float), np.array(group, str), np.array(word, str))
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What one predictor said, by case and draw."""
+    """What one predictor said, by case and draw: larger in ``score`` where the second task helps, in ``safe`` where it does not
+    hurt."""
 
     score: NDArray[np.float64]
+    safe: NDArray[np.float64]
     group: NDArray[np.str_]
     word: NDArray[np.str_]
 
@@ -193,4 +212,4 @@ class Seen:
     def resolved(self) -> Seen:
         """Of cases with a verdict."""
         kept = self.word != UNRESOLVED
-        return Seen(self.score[kept], self.group[kept], self.word[kept])
+        return Seen(self.score[kept], self.safe[kept], self.group[kept], self.word[kept])

@@ -1,0 +1,184 @@
+"""The study of advice in sentences: what it comes to, for its page and the README; and how figures are written."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, replace
+from textwrap import fill
+
+import numpy as np
+
+from grace.advice.advice import per_cent
+from grace.core.stats import Span
+from grace.validity.advice_judge import Areas, Coverage, Regret
+from grace.validity.advice_study import HELPS, HURTS, RULE, UNRESOLVED, AdviceStudy
+
+ADVICE, TUNED = "least expected", "alone, tuned"
+"""Policies: what ``grace advise`` names, and RUL alone as a race tunes it."""
+RHO = ("rho-init", "rho-warmup", "rho-joint", "rho-held")
+"""Predictors that are the cosine of the gradients of RUL and the second task."""
+LAPS = ("race-1", "race-2", "race-3")
+GIVEN, FOLLOWS, APART = "given-rul", 0.5, 0.1
+"""Predictor that is what RUL says of a label, R2 or its like; from where on the label follows RUL, and below what it does not."""
+CHANCE = 0.5
+"""Area of a predictor that says nothing."""
+PLANNED = 16
+"""Draws of every case in the plan."""
+
+
+def in_short(study: AdviceStudy) -> str:
+    """What it comes to, in a few sentences."""
+    found = Short.of(study)
+    lines = [
+        f"A second task changed the RMSE by {found.range} %, in the middle half of the cases by {found.middle} %: whether it "
+        "pays has to be found out for each fleet.",
+        f"A race with the rule separates the cases in which it helps from all others with an area under the ROC curve of "
+        f"{found.helps}, and those in which it hurts with {found.hurts}, on groups of data that the rule was not fitted on"
+        f"{found.whole}.",
+        *([found.follow] if found.follow else []),
+        *([found.rho] if found.rho else []),
+        f"Training what `grace advise` names costs {found.regret} % of RMSE over an oracle; RUL alone, as a race tunes it, costs "
+        f"{found.alone} %. Against RUL alone tuned by an oracle, `grace advise` changes the RMSE by {found.change} %.",
+        f"{found.covered} of its 90 % intervals hold the outcome, in the part that was drawn as users have fleets.",
+    ]
+    if found.unfinished:
+        lines.append(f"**The study is not complete**: {found.unfinished} Figures will change.")
+    return "\n".join(f"- {line}" for line in lines) + "\n"
+
+
+def readme(study: AdviceStudy) -> dict[str, str]:
+    """The lines of the README that state this study, by their marks."""
+    found = Short.of(study)
+    cases, fleets = len(study.outcomes), len({one.world for one in study.outcomes})
+    draws = f" {found.unfinished} The figures will change." if found.unfinished else ""
+    follow = f"{found.follow} " if found.follow else ""
+    lines = {
+        "found": f"**With few failures a second task can help or hurt, and short trainings are a guide.** In {cases} cases on "
+        f"{fleets} fleets it changed the error by {found.range} %. Among the {found.resolved} cases with a verdict, short "
+        f"trainings separate those in which it helps from the rest with an AUC of {found.helps}, and those in which it hurts "
+        f"with {found.hurts}. {follow}Following `grace advise` costs {found.regret} % over an oracle; RUL alone, tuned by the same short "
+        f"trainings, costs {found.alone} %.",
+        "sure": f"{found.covered} of the 90 % intervals of `grace advise` held what training then showed, in the cases drawn as "
+        f"users have them. {cases - found.resolved} of all {cases} cases are not resolved: neither a change of more than 2 % nor "
+        f"its absence is shown.{draws}",
+    }
+    return {name: fill(line, 128, initial_indent="- ", subsequent_indent="  ") + "\n" for name, line in lines.items()}
+
+
+@dataclass(frozen=True)
+class Short:
+    """The figures that sum the study up, as texts; changes in per cent of RMSE, with 95 % intervals where they have some."""
+
+    range: str
+    middle: str
+    helps: str
+    hurts: str
+    regret: str
+    change: str
+    alone: str
+    covered: str
+    resolved: int
+    unfinished: str
+    rho: str
+    whole: str
+    follow: str
+
+    @classmethod
+    def of(cls, study: AdviceStudy) -> Short:
+        """From the study; ``unfinished`` is empty where all draws are there."""
+        draws = sorted(one.effect.n for one in study.outcomes)
+        least, low, high, most = np.quantile([per_cent(one.effect.mean) for one in study.outcomes], (0, 0.25, 0.75, 1))
+        areas = Areas.of(study.seen(RULE).resolved)
+        advice, alone = (Regret.of(name, study.choices) for name in (ADVICE, TUNED))
+        left = f"{draws[0]} to {draws[-1]} of {PLANNED} draws of each case are measured so far."
+        return cls(
+            f"{least:+.0f} to {most:+.0f}",
+            f"{low:+.0f} to {high:+.0f}",
+            span(areas.helps),
+            span(areas.hurts),
+            change(advice.regret),
+            change(advice.loss),
+            change(alone.regret),
+            share(Coverage.of([one for one in study.outcomes if one.user]).share),
+            sum(one.word != UNRESOLVED for one in study.outcomes),
+            left if draws[len(draws) // 2] < PLANNED else "",
+            _of_rho(study),
+            _of_whole_races(study),
+            _of_labels(study),
+        )
+
+
+def whole_races(study: AdviceStudy) -> AdviceStudy:
+    """The study in the draws that were raced with all laps alone."""
+    kept = (
+        replace(one, said=tuple(said for said in one.said if set(LAPS) <= set(said.scores))) for one in study.outcomes
+    )
+    return replace(study, outcomes=tuple(kept))
+
+
+def _of_whole_races(study: AdviceStudy) -> str:
+    """What areas are after all laps, as the end of a sentence; empty where no race had all of them."""
+    seen = whole_races(study).seen(RULE).resolved
+    if not len(seen.score):
+        return ""
+    areas = Areas.of(seen)
+    return f"; most draws were raced with one lap: after three laps these areas are {span(areas.helps)} and {span(areas.hurts)}"
+
+
+def _of_labels(study: AdviceStudy) -> str:
+    """What labels did that follow RUL, and those that do not, in a sentence; empty where nobody knows which these are."""
+    says = [[said.scores[GIVEN] for said in one.said if GIVEN in said.scores] for one in study.outcomes]
+    pairs = [(float(np.mean(some)), one.word) for some, one in zip(says, study.outcomes, strict=True) if some]
+    if not pairs:
+        return ""
+    follow = Counter(word for says, word in pairs if says >= FOLLOWS)
+    apart = Counter(word for says, word in pairs if says < APART)
+    return (
+        f"Second tasks whose label follows RUL (R2 or its like, `{GIVEN}`, of {FOLLOWS} or more) helped in {follow[HELPS]} of "
+        f"{follow.total()} cases and hurt in {follow[HURTS]}; those of whose label RUL says next to nothing (less than {APART}) "
+        f"helped in {apart[HELPS]} of {apart.total()} and hurt in {apart[HURTS]}."
+    )
+
+
+def _of_rho(study: AdviceStudy) -> str:
+    """What rho was good for, by the recipe with the largest area, in a sentence; empty before anybody has looked at it."""
+    areas = {name: Areas.of(study.seen(name).resolved).helps for name in RHO if name in study.predictors}
+    if not areas:
+        return ""
+    best = max(areas, key=lambda name: areas[name].value)
+    regret = Regret.of("rho-joint", study.choices).regret
+    followed = (
+        f"; adding the second task with the largest rho (`rho-joint`) costs {change(regret)} % of RMSE over an oracle"
+    )
+    words = "cannot be distinguished from chance, 0.5" if areas[best].low <= CHANCE else "is above chance, 0.5"
+    return (
+        f"The largest area that rho, the gradients' cosine, has for those in which it helps, measured in {len(areas)} ways, "
+        f"{words}: {span(areas[best])} (`{best}`){'' if math.isnan(regret.value) else followed}."
+    )
+
+
+def span(found: Span) -> str:
+    """A value with its interval; empty where there is none."""
+    if not math.isfinite(found.value):
+        return ""
+    ends = f" [{found.low:.2f}, {found.high:.2f}]" if math.isfinite(found.low) else ""
+    return f"{found.value:.2f}{ends}"
+
+
+def change(span: Span) -> str:
+    """A mean logarithm in per cent."""
+    if not math.isfinite(span.value):
+        return ""
+    value, low, high = (per_cent(end) for end in (span.value, span.low, span.high))
+    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]" if math.isfinite(span.low) else f"{value:+.1f}"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """So many digits; empty of what is unknown."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else ""
+
+
+def share(span: Span) -> str:
+    """In per cent."""
+    return f"{100 * span.value:.0f} % [{100 * span.low:.0f}, {100 * span.high:.0f}]"
