@@ -14,7 +14,7 @@ from grace.core.pools import processes
 from grace.errors import GraceError
 from studies.advice import last, records
 from studies.advice.cases import all_cases
-from studies.advice.effects import LEAST, MOST, PILOT, draws_of, summary, tuned
+from studies.advice.effects import PILOT, summary
 from studies.advice.publish import publish
 from studies.advice.worlds import Place
 
@@ -54,15 +54,11 @@ def _stages(folder: Path, pilot: bool) -> Iterator[list[records.Job]]:
         cases = [case for case in cases if case.world in worlds]
         yield list(records.jobs(cases, PILOT_DRAWS, lambda case: sys.maxsize))
         return
-    yield list(
-        records.jobs(cases, range(records.RACED))
-    )  # with what is known beforehand, so that predictors come early
-    yield list(records.look_jobs(cases))
-    yield list(records.jobs(cases, range(records.RACED, LEAST)))
-    rows = records.load(folder)
-    asked = {case: draws_of(rows.get(case.world.name, {}), case) for case in cases}
-    alone = {case.world: tuned(rows.get(case.world.name, {}), case.world) for case in cases}
-    yield list(records.jobs(cases, range(LEAST, MOST), asked.__getitem__, alone.__getitem__))
+    first = records.first_stage(cases)
+    yield [job for job in first if job.draw < records.RACED]
+    yield list(records.look_jobs(cases))  # what is known beforehand, so that predictors come early
+    yield first
+    yield records.second_stage(cases, records.load(folder))
 
 
 def main() -> None:

@@ -50,11 +50,21 @@ def study_of(worlds: Mapping[str, Mapping[str, Any]]) -> tuple[AdviceStudy, Rule
         Choice(one.world.name, one.world.group, one.user, one.draw, one.policy, one.regret, one.loss)
         for one in choices(worlds, observed, races)
     ]
+    rows = {name: world["rows"] for name, world in worlds.items()}
+    asked = records.first_stage(cases) + records.second_stage(cases, rows)
+    left = sum(job.key not in rows.get(job.world.name, {}).get(job.way.name, {}) for job in asked)
     refused = sum(
         "refused" in row for world in worlds.values() for way in world["rows"].values() for row in way.values() if row
     )
     return AdviceStudy(
-        plan, _outcomes(observed, races), tuple(chosen), costs(worlds, cases), levels(observed), refused
+        plan,
+        _outcomes(observed, races),
+        tuple(chosen),
+        costs(worlds, cases),
+        levels(observed),
+        refused,
+        len(asked),
+        left,
     ), rule
 
 

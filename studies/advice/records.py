@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from grace.core.pools import as_finished, on_one_thread
 from grace.errors import GraceError
 from grace.formats import Body, Format, built
 from studies.advice.cases import WINDOWS, Case, Way, World, references
-from studies.advice.effects import LEAST, Rows
+from studies.advice.effects import LEAST, MOST, Rows, draws_of, tuned
 from studies.advice.looks import looked
 from studies.advice.outcomes import measured
 from studies.advice.worlds import Place
@@ -73,6 +73,18 @@ def _once(
             of.setdefault(case.world, dict.fromkeys(alone(case.world)))[case.way] = None
     for world, ways in of.items():
         yield from (Job(world, way, draw, seed) for way in ways)
+
+
+def first_stage(cases: Sequence[Case]) -> list[Job]:
+    """The trainings of the first draws of every case."""
+    return [*jobs(cases, range(RACED)), *jobs(cases, range(RACED, LEAST))]
+
+
+def second_stage(cases: Sequence[Case], every: Mapping[str, Rows]) -> list[Job]:
+    """As many more as the first draws ask for, from the rows by world."""
+    asked = {case: draws_of(every.get(case.world.name, {}), case) for case in cases}
+    alone = {case.world: tuned(every.get(case.world.name, {}), case.world) for case in cases}
+    return list(jobs(cases, range(LEAST, MOST), asked.__getitem__, alone.__getitem__))
 
 
 def look_jobs(cases: Sequence[Case]) -> Iterator[Job]:

@@ -24,6 +24,7 @@ from studies.advice.choices import (
     NOISE,
     PLAIN,
     TUNED,
+    UNSEEN,
     choices,
 )
 from studies.advice.effects import LEAST
@@ -243,7 +244,7 @@ def worlds() -> tuple[dict[str, Any], list[Case]]:
 def test_policies_choose_as_their_names_say() -> None:
     made, cases = worlds()
     found = choices(made, seen(made, cases), all_races(made, cases))
-    assert len(found) == len(FLEETS) * LEAST * 9 + len(FLEETS) * 2
+    assert len(found) == len(FLEETS) * LEAST * 10 + len(FLEETS) * 2
     of: dict[str, set[str]] = {}
     for one in found:
         of.setdefault(one.policy, set()).add(one.way)
@@ -256,6 +257,7 @@ def test_policies_choose_as_their_names_say() -> None:
         == of[ADVICE]
         == of[LIKELY]
         == of[LEAST_EXPECTED]
+        == of[UNSEEN]
         == of["race-1"]
         == of["race-3"]
         == {wear}
@@ -267,13 +269,17 @@ def test_policies_choose_as_their_names_say() -> None:
     assert {one.world.group for one in found} == {GROUPS[fleet] for fleet in FLEETS}
 
 
+PARTS = ("rule, no given-rul", "rule, one scale")
+
+
 def test_what_ships_holds_every_case(monkeypatch: pytest.MonkeyPatch) -> None:
     made, cases = worlds()
     monkeypatch.setattr("studies.advice.publish.all_cases", lambda: cases)
     study, rule = study_of(made)
     assert len(study.outcomes) == len(cases)
     assert [one.word for one in study.outcomes[:2]] == ["helps", "hurts"]
-    assert study.predictors == ["race-1", "race-2", "race-3", "halving", "shrunk", "rule"]
+    assert study.predictors == ["race-1", "race-2", "race-3", "halving", "shrunk", *PARTS, "rule"]
     assert rule.fitted["plan"] == study.plan == "abc"
     assert rule.wider >= 1
+    assert (study.planned, study.left) == (len(FLEETS) * 6 * (16 + 2 * 2), 0)
     assert set(study.levels) == {"group", "fleet", "world", "case"}

@@ -130,7 +130,11 @@ def test_the_report_and_the_picture(study: AdviceStudy, tmp_path: Path) -> None:
     assert "| loss over RUL alone below +2 % in every group: its upper end in the worst | -4.9 (a) | yes |" in text
     assert "| 0.85 to 0.95 of the 90 % intervals hold, in the user's part | 1.00 [1.00, 1.00] | no |" in text
     assert "- A second task changed the RMSE by -18 to +22 %" in text
-    assert "The study is not complete" not in text  # sixteen draws of each case
+    assert "The study is not complete" not in text
+    unfinished = report(replace(study, planned=9000, left=1200))
+    assert (
+        "- **The study is not complete**: 1,200 of the 9,000 trainings of the plan are still to be made." in unfinished
+    )
     assert "rho" not in text
     assert len(rows(study)) == 20
     draw(study, tmp_path)

@@ -150,6 +150,8 @@ class AdviceStudy:
         cost: Seconds of each predictor, median over cases on one core, and operations in forward and backward passes.
         levels: Standard deviation of the effects at each level of the hierarchy, by name.
         refused: Trainings that were refused.
+        planned: Trainings that the plan asks for, as far as this can be known.
+        left: Those of them that are still to be made.
     """
 
     plan: str
@@ -158,6 +160,8 @@ class AdviceStudy:
     cost: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     levels: Mapping[str, float] = field(default_factory=dict)
     refused: int = 0
+    planned: int = 0
+    left: int = 0
 
     @classmethod
     def read(cls, path: Path = FILE) -> AdviceStudy:

@@ -23,8 +23,6 @@ GIVEN, FOLLOWS, APART = "given-rul", 0.5, 0.1
 """Predictor that is what RUL says of a label, R2 or its like; from where on the label follows RUL, and below what it does not."""
 CHANCE = 0.5
 """Area of a predictor that says nothing."""
-PLANNED = 16
-"""Draws of every case in the plan."""
 
 
 def in_short(study: AdviceStudy) -> str:
@@ -52,13 +50,17 @@ def readme(study: AdviceStudy) -> dict[str, str]:
     found = Short.of(study)
     cases, fleets = len(study.outcomes), len({one.world for one in study.outcomes})
     draws = f" {found.unfinished} The figures will change." if found.unfinished else ""
-    follow = f"{found.follow} " if found.follow else ""
+    follow, apart = _by_label(study)
+    helped = f"it helped in {follow[HELPS]} of {follow.total()} cases and hurt in {follow[HURTS]}"
+    other = f"it helped in {apart[HELPS]} of {apart.total()} and hurt in {apart[HURTS]}"
+    much, little = (f"{100 * share:.0f} %" for share in (FOLLOWS, APART))
+    known = f"Where RUL explains {much} of its label or more, {helped}; where less than {little}, {other}. "
+    labels = known if follow or apart else ""
     lines = {
         "found": f"**With few failures a second task can help or hurt, and short trainings are a guide.** In {cases} cases on "
-        f"{fleets} fleets it changed the error by {found.range} %. Among the {found.resolved} cases with a verdict, short "
-        f"trainings separate those in which it helps from the rest with an AUC of {found.helps}, and those in which it hurts "
-        f"with {found.hurts}. {follow}Following `grace advise` costs {found.regret} % over an oracle; RUL alone, tuned by the same short "
-        f"trainings, costs {found.alone} %.",
+        f"{fleets} fleets it changed the error by {found.range} %. {labels}Short trainings separate those in which it helps from "
+        f"the rest with an AUC of {found.helps}, those in which it hurts with {found.hurts} ({found.resolved} cases with a "
+        f"verdict). Following `grace advise` costs {found.regret} % over an oracle; RUL alone, tuned alike, {found.alone} %.",
         "sure": f"{found.covered} of the 90 % intervals of `grace advise` held what training then showed, in the cases drawn as "
         f"users have them. {cases - found.resolved} of all {cases} cases are not resolved: neither a change of more than 2 % nor "
         f"its absence is shown.{draws}",
@@ -87,11 +89,10 @@ class Short:
     @classmethod
     def of(cls, study: AdviceStudy) -> Short:
         """From the study; ``unfinished`` is empty where all draws are there."""
-        draws = sorted(one.effect.n for one in study.outcomes)
         least, low, high, most = np.quantile([per_cent(one.effect.mean) for one in study.outcomes], (0, 0.25, 0.75, 1))
         areas = Areas.of(study.seen(RULE).resolved)
         advice, alone = (Regret.of(name, study.choices) for name in (ADVICE, TUNED))
-        left = f"{draws[0]} to {draws[-1]} of {PLANNED} draws of each case are measured so far."
+        left = f"{study.left:,} of the {study.planned:,} trainings of the plan are still to be made."
         return cls(
             f"{least:+.0f} to {most:+.0f}",
             f"{low:+.0f} to {high:+.0f}",
@@ -102,7 +103,7 @@ class Short:
             change(alone.regret),
             share(Coverage.of([one for one in study.outcomes if one.user]).share),
             sum(one.word != UNRESOLVED for one in study.outcomes),
-            left if draws[len(draws) // 2] < PLANNED else "",
+            left if study.left else "",
             _of_rho(study),
             _of_whole_races(study),
             _of_labels(study),
@@ -128,17 +129,25 @@ def _of_whole_races(study: AdviceStudy) -> str:
 
 def _of_labels(study: AdviceStudy) -> str:
     """What labels did that follow RUL, and those that do not, in a sentence; empty where nobody knows which these are."""
-    says = [[said.scores[GIVEN] for said in one.said if GIVEN in said.scores] for one in study.outcomes]
-    pairs = [(float(np.mean(some)), one.word) for some, one in zip(says, study.outcomes, strict=True) if some]
-    if not pairs:
+    follow, apart = _by_label(study)
+    if not follow and not apart:
         return ""
-    follow = Counter(word for says, word in pairs if says >= FOLLOWS)
-    apart = Counter(word for says, word in pairs if says < APART)
     return (
         f"Second tasks whose label follows RUL (R2 or its like, `{GIVEN}`, of {FOLLOWS} or more) helped in {follow[HELPS]} of "
         f"{follow.total()} cases and hurt in {follow[HURTS]}; those of whose label RUL says next to nothing (less than {APART}) "
         f"helped in {apart[HELPS]} of {apart.total()} and hurt in {apart[HURTS]}."
     )
+
+
+def _by_label(study: AdviceStudy) -> tuple[Counter[str], Counter[str]]:
+    """Verdicts of the cases whose label follows RUL, and of those whose label does not, by the mean over draws."""
+    follow, apart = Counter[str](), Counter[str]()
+    for one in study.outcomes:
+        says = [said.scores[GIVEN] for said in one.said if GIVEN in said.scores]
+        mean = float(np.mean(says)) if says else math.nan
+        follow[one.word] += mean >= FOLLOWS
+        apart[one.word] += mean < APART
+    return +follow, +apart
 
 
 def _of_rho(study: AdviceStudy) -> str:

@@ -48,7 +48,7 @@ def advised(races: Path | None = None) -> Row:
     cases = rows(study)
     found, left = _races(races)
     return {
-        "words": _words(study, len(cases), rule.fitted.get("planned", 0)),
+        "words": _words(study, len(cases)),
         "cases": cases,
         "looks": LOOKS,
         "labels": LABELS,
@@ -66,14 +66,13 @@ def _before(rule: Rule, kind: Kind) -> str:
     return rule.posterior([Kind(RUL_ALONE, IGNORE), kind], {}, 1).change(1, 0).text()
 
 
-def _words(study: AdviceStudy, cases: int, planned: int) -> str:
-    draws = [one.effect.n for one in study.outcomes]
-    so_far = f" {min(draws)} to {max(draws)} of {planned} draws of each are measured so far: the dots will move."
+def _words(study: AdviceStudy, cases: int) -> str:
+    so_far = f" {study.left:,} of {study.planned:,} trainings of the plan are still to be made: the dots will move."
     return (
         f"A dot is one of {cases} cases of the study in {len(study.groups)} groups of data: what a race and the rule expected of "
         "a second task before training, fitted without that group of data, against what training showed on units that nobody had "
         "seen; its line is the 95 % interval. Filled: the effect could be measured. On the diagonal what was expected came true. "
-        f"What lies beyond {EDGE} % either way is drawn at the edge.{so_far if min(draws) < planned else ''}"
+        f"What lies beyond {EDGE} % either way is drawn at the edge.{so_far if study.left else ''}"
     )
 
 
