@@ -9,19 +9,22 @@ study does, takes advice within a minute of one core, and trains what was advise
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from grace.advice.advice import ADD, ALONE, UNDECIDED, per_cent
 from grace.advice.fleet_race import FleetRace
 from grace.advice.of_fleet import advise_race
 from grace.advice.rule import Rule
 from grace.advice.ways import Way, weighed
+from grace.bench.tables import markdown
 from grace.core.pools import as_finished, on_one_thread
-from grace.core.stats import Estimate, student
+from grace.core.stats import student
 from grace.data.fleet import Fleet
 from grace.errors import GraceError
 from grace.formats import Format
@@ -36,6 +39,7 @@ FORMAT = Format("last look at advice", 1)
 NEW = (11, 12)
 """Simulators that the rule has not seen."""
 FAILURES, DRAWS, BUDGET = (6, 16), 12, 60.0
+WORDS = {ADD: "add it", UNDECIDED: "likely, not sure", ALONE: "RUL alone"}
 AFRESH = 1000
 """Lap of the trainings that judge: no race has its seed."""
 
@@ -62,7 +66,7 @@ def run(place: Place, executor: Executor | None) -> list[dict[str, Any]]:
     return rows
 
 
-def looked_at(world: World, draw: int, place: Place) -> dict[str, Any] | None:
+def looked_at(world: World, draw: int, place: Place, budget: float = BUDGET) -> dict[str, Any] | None:
     """What was said in one draw of a world, and what training then showed; None where too few failures are left."""
     found, labels = whole(world.fleet, place), labels_of(world, place)
     if (sides := cut(world, draw, place)) is None:
@@ -72,7 +76,7 @@ def looked_at(world: World, draw: int, place: Place) -> dict[str, Any] | None:
     conventions = weighed(replace(found.conventions, tasks=tuple(found.tasks[name] for name in labels)))
     size = "quantiles" if conventions.table is not None else "statistics"
     race = FleetRace(training, conventions, size, Rule.read())
-    advice = advise_race(race, BUDGET)
+    advice = advise_race(race, budget)
     best, reference = race.best_task(), race.reference()
     assert best is not None
     assert reference is not None
@@ -99,17 +103,26 @@ def labels_of(world: World, place: Place) -> list[str]:
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> str:
-    """How often each verdict was given, what was expected of the task that was named, and what came."""
-    lines = []
-    for verdict in ("add", "undecided", "alone"):
+    """A row a verdict, and what came of doing as advised, in Markdown; changes in per cent, with Student's 95 % interval over
+    draws."""
+    found = []
+    for verdict in (ADD, UNDECIDED, ALONE):
         mine = [row for row in rows if row["verdict"] == verdict]
         if mine:
-            came = student([row["change"] for row in mine])
-            said = float(np.mean([row["expected"] for row in mine]))
-            lines.append(f"{verdict}: {len(mine)}; expected {100 * math.expm1(said):+.1f} %, came {_per_cent(came)}")
-    return "\n".join(lines) + "\n"
+            said = per_cent(float(np.mean([row["expected"] for row in mine])))
+            ways = " and ".join(f"{count} {name}" for name, count in Counter(row["task"] for row in mine).most_common())
+            found.append((WORDS[verdict], str(len(mine)), ways, f"{said:+.1f}", _came([row["change"] for row in mine])))
+    advised = [row["change"] if likely(row) else 0.0 for row in rows if "change" in row]
+    found.append(("all, as advised", str(len(advised)), "", "", _came(advised)))
+    return markdown(("advice", "draws", "second tasks named", "expected, %", "came, %"), found)
 
 
-def _per_cent(came: Estimate) -> str:
-    mean, low, high = (100 * math.expm1(value) for value in (came.mean, came.low, came.high))
-    return f"{mean:+.1f} [{low:+.1f}, {high:+.1f}] %"
+def likely(row: Mapping[str, Any]) -> bool:
+    """Whether the second task is what is advised, for sure or likely; otherwise it is RUL alone."""
+    return bool(row["verdict"] == ADD or (row["verdict"] == UNDECIDED and row["expected"] < 0))
+
+
+def _came(changes: Sequence[float]) -> str:
+    came = student(list(changes))
+    mean, low, high = (per_cent(end) for end in (came.mean, came.low, came.high))
+    return f"{mean:+.1f}" + (f" [{low:+.1f}, {high:+.1f}]" if came.n > 1 else "")

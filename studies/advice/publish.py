@@ -23,7 +23,7 @@ from grace.validity.advice_figures import draw
 from grace.validity.advice_study import FORMAT, AdviceStudy, Choice, Outcome, Said
 from grace.validity.advice_tables import report
 from grace.validity.advice_words import readme
-from studies.advice import records
+from studies.advice import last, records
 from studies.advice.cases import all_cases
 from studies.advice.choices import choices
 from studies.advice.combined import combined
@@ -108,6 +108,9 @@ def publish(folder: Path = records.FOLDER) -> None:
 
 def show(study: AdviceStudy) -> None:
     """Put the study into docs/validity.md and the README, and draw its picture."""
-    replace_between(records.ROOT / "docs" / "validity.md", {"advice": report(study)})
+    parts = {"advice": report(study)}
+    if last.FILE.exists():
+        parts["last look"] = last.summary(last.FORMAT.read(last.FILE)["rows"]) + "\n"
+    replace_between(records.ROOT / "docs" / "validity.md", parts)
     replace_between(records.ROOT / "README.md", readme(study))
     draw(study, records.ROOT / "docs" / "figures")

@@ -1,0 +1,50 @@
+"""The last look: what was advised in a draw and what training then showed, and the table of it by hand."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from studies.advice.cases import SIMULATORS, World
+from studies.advice.last import NEW, looked_at, summary, worlds
+from studies.advice.worlds import Place
+
+NOWHERE = Place(Path("nowhere"), Path("nowhere"))
+
+
+def test_its_fleets_are_new() -> None:
+    assert not set(NEW) & set(SIMULATORS)
+    assert {world.fleet for world in worlds()} == {f"sim{number}" for number in NEW}
+
+
+def test_what_came_of_the_advice() -> None:
+    """Not sure and expected to hurt: RUL alone is what is advised, and its change is none."""
+    rows = [
+        {"verdict": "add", "task": "wear", "expected": math.log(0.9), "change": math.log(0.8)},
+        {"verdict": "add", "task": "health", "expected": math.log(0.9), "change": math.log(0.8)},
+        {"verdict": "undecided", "task": "wear", "expected": 0.1, "change": math.log(1.5)},
+        {"verdict": "undecided", "task": "wear", "expected": -0.1, "change": math.log(1.25)},
+        {"verdict": "alone", "task": "random", "expected": 0.2, "change": math.log(2)},
+        {"verdict": "too few failures"},
+    ]
+    add, unsure, alone, every = (line.split(" | ") for line in summary(rows).splitlines()[2:])
+    assert add == ["| add it", "2", "1 wear and 1 health", "-10.0", "-20.0 [-20.0, -20.0] |"]
+    assert unsure[:4] == ["| likely, not sure", "2", "2 wear", "+0.0"]
+    assert unsure[4].startswith(f"{100 * (math.sqrt(1.5 * 1.25) - 1):+.1f} [")
+    assert alone == ["| RUL alone", "1", "1 random", "+22.1", "+100.0 |"]
+    assert every[:2] == ["| all, as advised", "5"]
+    assert every[4].startswith(f"{100 * math.expm1((2 * math.log(0.8) + math.log(1.25)) / 5):+.1f} [")
+
+
+@pytest.mark.system
+def test_a_look_trains_what_is_named_anew() -> None:
+    row = looked_at(World("sim8", 6), 0, NOWHERE, budget=2.0)
+    assert row is not None
+    assert row["verdict"] in ("add", "undecided", "alone")
+    assert row["alone"].startswith("RUL alone")
+    assert row["task"].split(" ")[0].strip(",") in ("fault", "wear", "condition", "health", "random")
+    assert math.isfinite(row["change"])
+    assert row["sd"] > 0
+    assert looked_at(World("sim8", 60), 0, NOWHERE) is None
