@@ -49,7 +49,7 @@ def readme(study: AdviceStudy) -> dict[str, str]:
     """The lines of the README that state this study, by their marks."""
     found = Short.of(study)
     cases, fleets = len(study.outcomes), len({one.world for one in study.outcomes})
-    draws = f" {found.unfinished} The figures will change." if found.unfinished else ""
+    left = f"; {study.left:,} of the plan's {study.planned:,} trainings are left" if study.left else ""
     follow, apart = _by_label(study)
     helped = f"it helped in {follow[HELPS]} of {follow.total()} cases and hurt in {follow[HURTS]}"
     other = f"it helped in {apart[HELPS]} of {apart.total()} and hurt in {apart[HURTS]}"
@@ -62,8 +62,8 @@ def readme(study: AdviceStudy) -> dict[str, str]:
         f"the rest with an AUC of {found.helps}, those in which it hurts with {found.hurts} ({found.resolved} cases with a "
         f"verdict). Following `grace advise` costs {found.regret} % over an oracle; RUL alone, tuned alike, {found.alone} %.",
         "sure": f"{found.covered} of the 90 % intervals of `grace advise` held what training then showed, in the cases drawn as "
-        f"users have them. {cases - found.resolved} of all {cases} cases are not resolved: neither a change of more than 2 % nor "
-        f"its absence is shown.{draws}",
+        f"users have them. In {cases - found.resolved} of {cases} cases neither a change of more than 2 % nor its absence is "
+        f"shown{left}.",
     }
     return {name: fill(line, 128, initial_indent="- ", subsequent_indent="  ") + "\n" for name, line in lines.items()}
 
