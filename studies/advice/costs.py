@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from grace.validity.advice_study import RULE
 from studies.advice.cases import WINDOWS, Case, references
 from studies.advice.effects import Rows
 from studies.advice.judged import HALVING
@@ -14,10 +15,11 @@ from studies.advice.looks import EVERY, LOOKED, STEPS
 from studies.advice.outcomes import FOLDS
 from studies.advice.predictors import LOOKS, Look
 from studies.advice.records import RACED, RACES
+from studies.advice.rule import NO_GIVEN, SAME_SCALE
 
 TRAINING = 400
 """Steps of each network of a training (plan.md)."""
-IN_ONE_LAP = ("race-1", "shrunk", "rule, no given-rul", "rule, one scale", "rule")
+IN_ONE_LAP = ("race-1", "shrunk", NO_GIVEN, SAME_SCALE, RULE)
 """Predictors that a race of one lap is enough for, as most draws have."""
 
 Cost = tuple[float, float]

@@ -3,7 +3,7 @@
     python -m studies.advice last --data DIR --fleets DIR
 
 Simulators 11 and 12, whose physics nobody had seen when the rule was committed. Each draw holds units out, cuts the rest as the
-study does, takes advice within a minute of one core, and trains what was advised and RUL alone anew.
+study does, takes advice within a minute of one core, and trains the second task that was named and RUL alone anew.
 """
 
 from __future__ import annotations
@@ -123,6 +123,8 @@ def likely(row: Mapping[str, Any]) -> bool:
 
 
 def _came(changes: Sequence[float]) -> str:
+    if not changes:
+        return ""
     came = student(list(changes))
     mean, low, high = (per_cent(end) for end in (came.mean, came.low, came.high))
     return f"{mean:+.1f}" + (f" [{low:+.1f}, {high:+.1f}]" if came.n > 1 else "")

@@ -1,4 +1,7 @@
-"""The rule of `grace advise`, fitted on the races of the study: what ways of a kind change, how that spreads, a race's noise."""
+"""The rule of `grace advise`, fitted on the races of the study: what means add up from, how changes spread, a race's noise.
+
+Every draw that was raced counts alike, though the draws of one world share its changes. Variances are fitted to what is clipped
+(:data:`MOST`), the degrees of freedom to all as it is."""
 
 from __future__ import annotations
 
@@ -21,6 +24,8 @@ MOST = 0.5
 """Logarithm beyond which a change counts as that: a bound that doubles the error in one world must not set what all expect."""
 LEAST = Parts(0.02**2, 0.0)
 """Variances below which none is believed."""
+NO_GIVEN, SAME_SCALE = "rule, no given-rul", "rule, one scale"
+"""The rule without one of its parts, among the predictors."""
 NORMAL, ONE_SCALE = 102.0, 1e9
 """Degrees of freedom at which a distribution is as good as normal, and at which no race says anything of the scale."""
 
@@ -143,16 +148,16 @@ def left_out(
 
 
 def unseen(race: Race) -> Race:
-    """The race of somebody who does not know what RUL says of the labels."""
+    """The race of somebody who does not know how far RUL predicts the labels."""
     return replace(race, given=np.full(len(race.ways), np.nan))
 
 
 def without(observed: Sequence[Seen], races: Races) -> dict[str, list[LeftOut]]:
-    """The rule without one of its parts, by name: without what RUL says of the labels, and with one scale for all fleets. Widths
-    are not set: they leave the order of cases nearly as it is."""
+    """The rule without one of its parts, by name: without how far RUL predicts the labels, and with one scale for all fleets.
+    Widths are not set: they leave the order of cases nearly as it is."""
     return {
-        "rule, no given-rul": left_out(observed, {key: unseen(race) for key, race in races.items()}, fitted),
-        "rule, one scale": left_out(observed, races, lambda some: replace(fitted(some), freedom=ONE_SCALE)),
+        NO_GIVEN: left_out(observed, {key: unseen(race) for key, race in races.items()}, fitted),
+        SAME_SCALE: left_out(observed, races, lambda some: replace(fitted(some), freedom=ONE_SCALE)),
     }
 
 

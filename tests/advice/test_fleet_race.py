@@ -109,11 +109,15 @@ def test_what_rul_says_of_labels_is_expected_of_ways(fleet: Fleet) -> None:
     race = race_of(fleet, {})
     race.rule = replace(RULE, labels={"class": -0.1, "any": -0.05}, given=Slope(-0.3, 0.5))
     plain = {way.tasks: race.now.expected(way).mean for way in race.now.tasks if way.suspended == "ignore"}
-    race.labels = (Label("health", 1.0, 0.5, 0.9, ""), Label("future_sensors", 1.0, 0.5, math.nan, ""))
+    health = Label("health", 1.0, 0.5, 0.9, "")
+    race.labels = (health, Label("future_sensors", 1.0, 0.5, math.nan, ""))
     known = {way.tasks: race.now.expected(way).mean for way in race.now.tasks if way.suspended == "ignore"}
     assert known[("future_sensors",)] == pytest.approx(plain[("future_sensors",)])
     for tasks in (("health",), ("health", "future_sensors")):
         assert known[tasks] == pytest.approx(plain[tasks] - 0.3 * 0.4)
+    race.labels = (health, Label("future_sensors", 1.0, 0.5, -4.0, ""))  # no share is less than none
+    both = next(way for way in race.now.tasks if way.suspended == "ignore" and len(way.tasks) == 2)
+    assert race.now.expected(both).mean == pytest.approx(plain[both.tasks] + 0.3 * 0.05)
 
 
 def test_a_short_budget_skips_the_dear_ways_of_rul_alone(fleet: Fleet) -> None:

@@ -7,6 +7,7 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from grace.advice.advice import FORMAT
@@ -54,7 +55,10 @@ def test_every_case_is_a_dot_with_what_was_expected_and_what_came() -> None:
     assert found["races"] == []
     rule = Rule.read()
     assert {one.taken_for.split(", ")[0] for one in study.outcomes} <= set(rule.labels)
-    mean = rule.labels["class"] + rule.suspended["bound"]
+    says = np.mean(
+        [one.given_rul for one in study.outcomes if one.taken_for.startswith("class") and one.given_rul >= 0]
+    )
+    mean = rule.labels["class"] + rule.suspended["bound"] + rule.given(float(says))
     low, high = re.findall(r"[-+]\d+", found["before"]["class, bound"])[1:]
     assert found["before"]["class, bound"].startswith(f"{100 * math.expm1(mean):+.0f} %")
     assert float(low) < 100 * math.expm1(mean) < float(high)

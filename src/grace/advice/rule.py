@@ -3,8 +3,8 @@ r"""What is to be expected of each way to train, from a race and from what such 
 Changes of the RMSE are logarithms of its ratio to that of the first way: RUL alone, suspended units ignored. The changes
 :math:`\theta` of the ways of one race have means that add up from the kind of the label, from what suspended units say, and
 from how far RUL predicts the label; they share what they say of suspended units. A race of :math:`n` failed units (or groups of
-them) shows them with noise that is shared alike. Some fleets have larger effects and noisier races than others, by a factor
-:math:`\lambda` that nobody knows before the race:
+them) shows them with noise that is shared alike. Of some fleets changes and noise have larger variances than of others, by a
+factor :math:`\lambda` that nobody knows before the race:
 
 .. math::
     \theta \sim N(\mu, \lambda S), \quad d \mid \theta \sim N(\theta, \lambda N / n), \quad
@@ -19,7 +19,9 @@ where a way that ignores suspended units says nothing. So that, of :math:`k` way
     \text{cov}[\theta \mid d] = \frac{\nu - 2 + (d - \mu)^T K^{-1} (d - \mu)}{\nu - 2 + k} (S - G S)
 
 (Lindley and Smith, J. R. Stat. Soc. B 34, 1972; with the factor, Shah, Wilson and Ghahramani, AISTATS 2014); those that
-were not raced follow from their relatives. All figures were fitted on the worlds of the study, ``studies/advice``. How well
+were not raced follow from their relatives. The factor moves no mean; a race that is further from what was expected widens all
+intervals, and one that is nearer narrows them. Intervals and probabilities are those of a normal distribution with this mean and
+covariance. All figures were fitted on the worlds of the study, ``studies/advice``. How well
 intervals hold was measured on groups of data that were left out, and their width is set by it.
 """
 
@@ -61,7 +63,7 @@ class Kind(NamedTuple):
 
     @property
     def name(self) -> str:
-        """In the rule's file."""
+        """In files of races and on the page."""
         return f"{self.label}, {self.suspended}"
 
 
@@ -73,11 +75,11 @@ def kind_of(task_kind: str, name: str, suspended: str, given: float = math.nan) 
 
 @dataclass(frozen=True)
 class Slope:
-    """How the mean change follows what RUL says of the label, a share of which less than none is none.
+    """How the mean change follows how far RUL predicts the label; shares below 0 count as 0.
 
     Attributes:
-        by: Change from a label that RUL says nothing of to one that it says everything of.
-        at: What it said of the labels of the study on average; so much is taken of one of which nobody knows.
+        by: Change from a label that RUL does not predict to one that it predicts wholly.
+        at: Mean share of the labels of the study, used where it is unknown.
     """
 
     by: float
@@ -185,7 +187,7 @@ class Rule:
     Attributes:
         labels: Part of the mean change by the kind of the label; one that the study had none of changes nothing.
         suspended: The same by what suspended units say.
-        given: The same by what RUL says of the label.
+        given: The same by how far RUL predicts the label.
         spread: Variances of changes about their means, :math:`\\tau^2` and :math:`\\tau_s^2`.
         noise: Variances of what a race of one failed unit shows, :math:`\\sigma^2` and :math:`\\sigma_s^2`.
         freedom: Degrees of freedom :math:`\\nu`, more than 2: the fewer, the more fleets differ in the size of effects.

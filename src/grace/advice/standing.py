@@ -47,8 +47,8 @@ class Standing:
         tasks: Sequence[Way],
         laps: Laps,
     ) -> Standing:
-        """From the laps that each way shares with the first; of tasks by name their ``kinds``, and what RUL says of their labels,
-        ``given``, NaN where nobody knows."""
+        """From the laps that each way shares with the first; of tasks by name their ``kinds``, and how far RUL predicts their
+        labels, ``given``, NaN where nobody knows."""
         ways, first = [*references, *tasks], laps.get(references[0], {})
         raced = {}
         for number, way in enumerate(ways[1:], 1):
@@ -79,10 +79,10 @@ class Standing:
 
 
 def _kind(way: Way, kinds: Mapping[str, str], given: Mapping[str, float]) -> Kind:
-    """Several tasks are expected to do what they do on average."""
+    """Of several tasks what tasks did on average, with the mean of how far RUL predicts their labels."""
     if not way.tasks:
         return Kind(RUL_ALONE, way.suspended)
-    known = [share for name in way.tasks if not math.isnan(share := given.get(name, math.nan))]
+    known = [max(share, 0.0) for name in way.tasks if not math.isnan(share := given.get(name, math.nan))]
     says = sum(known) / len(known) if known else math.nan
     if len(way.tasks) > 1:
         return Kind(SEVERAL, way.suspended, says)

@@ -21,8 +21,8 @@ FILE = Path(__file__).with_name("advice.json")
 
 HELPS, HURTS, NOTHING, UNRESOLVED = WORDS = ("helps", "hurts", "nothing", "unresolved")
 """What a case came to."""
-RULE = "rule"
-"""Name of the rule among the predictors."""
+RULE, GIVEN = "rule", "given-rul"
+"""Predictors by name: the rule, and how far RUL predicts a label."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Said:
         return None if self.after is None else Expected(*self.after)
 
     @cached_property
-    def every(self) -> dict[str, tuple[float, float]]:
+    def ranked(self) -> dict[str, tuple[float, float]]:
         """By predictor, larger where it says that the second task helps, and where it says that it does not hurt: of the rule the
         probabilities of that, of the others one score for both."""
         rules = dict(self.without) | ({} if self.after is None else {RULE: self.after})
@@ -94,6 +94,12 @@ class Outcome:
     def kind(self) -> str:
         """Of the label: what was measured, inspections of health, noisy ones, and what says nothing of RUL or is no label."""
         return KIND_OF.get(self.label, "measured")
+
+    @property
+    def given_rul(self) -> float:
+        """How far RUL predicts the label, mean over draws, shares below 0 as 0; NaN where nobody looked."""
+        shares = [max(said.scores[GIVEN], 0.0) for said in self.said if GIVEN in said.scores]
+        return float(np.mean(shares)) if shares else float("nan")
 
     @property
     def taken_for(self) -> str:
@@ -188,15 +194,15 @@ class AdviceStudy:
     @cached_property
     def predictors(self) -> list[str]:
         """Names of the predictors, in their order."""
-        return list(dict.fromkeys(name for one in self.outcomes for said in one.said for name in said.every))
+        return list(dict.fromkeys(name for one in self.outcomes for said in one.said for name in said.ranked))
 
     def seen(self, name: str, outcomes: Sequence[Outcome] | None = None) -> Seen:
         """Cases in draws in which a predictor said something, as columns."""
         rows = [
-            (*said.every[name], one.group, one.word)
+            (*said.ranked[name], one.group, one.word)
             for one in (self.outcomes if outcomes is None else outcomes)
             for said in one.said
-            if name in said.every
+            if name in said.ranked
         ]
         score, safe, group, word = zip(*rows, strict=True) if rows else ((), (), (), ())
         return Seen(np.array(score, float), np.array(safe, float), np.array(group, str), np.array(word, str))

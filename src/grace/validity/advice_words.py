@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from textwrap import fill
 
 import numpy as np
 
 from grace.advice.advice import per_cent
+from grace.advice.rule import IGNORE
 from grace.core.stats import Span
 from grace.validity.advice_judge import Areas, Coverage, Regret
-from grace.validity.advice_study import HELPS, HURTS, RULE, UNRESOLVED, AdviceStudy
+from grace.validity.advice_study import HELPS, HURTS, RULE, UNRESOLVED, AdviceStudy, Outcome
 
 ADVICE, TUNED = "least expected", "alone, tuned"
 """Policies: what ``grace advise`` names, and RUL alone as a race tunes it."""
 RHO = ("rho-init", "rho-warmup", "rho-joint", "rho-held")
 """Predictors that are the cosine of the gradients of RUL and the second task."""
 LAPS = ("race-1", "race-2", "race-3")
-GIVEN, FOLLOWS, APART = "given-rul", 0.5, 0.1
-"""Predictor that is what RUL says of a label, R2 or its like; from where on the label follows RUL, and below what it does not."""
+LABELS = {"less than 10 %": (0.0, 0.1), "10 to 50 %": (0.1, 0.5), "50 % or more": (0.5, math.inf)}
+"""Cases by how far RUL predicts the label."""
 CHANCE = 0.5
 """Area of a predictor that says nothing."""
 
@@ -33,8 +35,8 @@ def in_short(study: AdviceStudy) -> str:
         "pays has to be found out for each fleet.",
         f"A race with the rule separates the cases in which it helps from all others with an area under the ROC curve of "
         f"{found.helps}, and those in which it hurts with {found.hurts}, on groups of data that the rule was not fitted on"
-        f"{found.whole}.",
-        *([found.follow] if found.follow else []),
+        f"{found.after_all_laps}.",
+        *([found.by_label] if found.by_label else []),
         *([found.rho] if found.rho else []),
         f"Training what `grace advise` names costs {found.regret} % of RMSE over an oracle; RUL alone, as a race tunes it, costs "
         f"{found.alone} %. Against RUL alone tuned by an oracle, `grace advise` changes the RMSE by {found.change} %.",
@@ -50,12 +52,7 @@ def readme(study: AdviceStudy) -> dict[str, str]:
     found = Short.of(study)
     cases, fleets = len(study.outcomes), len({one.world for one in study.outcomes})
     left = f"; {study.left:,} of the plan's {study.planned:,} trainings are left" if study.left else ""
-    follow, apart = _by_label(study)
-    helped = f"it helped in {follow[HELPS]} of {follow.total()} cases and hurt in {follow[HURTS]}"
-    other = f"it helped in {apart[HELPS]} of {apart.total()} and hurt in {apart[HURTS]}"
-    much, little = (f"{100 * share:.0f} %" for share in (FOLLOWS, APART))
-    known = f"Where RUL explains {much} of its label or more, {helped}; where less than {little}, {other}. "
-    labels = known if follow or apart else ""
+    labels = f"{found.by_label} " if found.by_label else ""
     lines = {
         "found": f"**With few failures a second task can help or hurt, and short trainings are a guide.** In {cases} cases on "
         f"{fleets} fleets it changed the error by {found.range} %. {labels}Short trainings separate those in which it helps from "
@@ -83,8 +80,8 @@ class Short:
     resolved: int
     unfinished: str
     rho: str
-    whole: str
-    follow: str
+    after_all_laps: str
+    by_label: str
 
     @classmethod
     def of(cls, study: AdviceStudy) -> Short:
@@ -127,27 +124,26 @@ def _of_whole_races(study: AdviceStudy) -> str:
     return f"; most draws were raced with one lap: after three laps these areas are {span(areas.helps)} and {span(areas.hurts)}"
 
 
+def by_label(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    """Cases by how far RUL predicts their label, in words."""
+    found: dict[str, list[Outcome]] = {name: [] for name in LABELS}
+    for one in outcomes:
+        for name, (least, most) in LABELS.items():
+            if least <= one.given_rul < most:
+                found[name].append(one)
+    return found
+
+
 def _of_labels(study: AdviceStudy) -> str:
     """What labels did that follow RUL, and those that do not, in a sentence; empty where nobody knows which these are."""
-    follow, apart = _by_label(study)
-    if not follow and not apart:
+    found = by_label([one for one in study.outcomes if one.suspended == IGNORE])
+    if not any(found.values()):
         return ""
-    return (
-        f"Second tasks whose label follows RUL (R2 or its like, `{GIVEN}`, of {FOLLOWS} or more) helped in {follow[HELPS]} of "
-        f"{follow.total()} cases and hurt in {follow[HURTS]}; those of whose label RUL says next to nothing (less than {APART}) "
-        f"helped in {apart[HELPS]} of {apart.total()} and hurt in {apart[HURTS]}."
+    little, *_, much = ((name, Counter(one.word for one in some)) for name, some in found.items())
+    first, second = (
+        f"in {count[HELPS]} of {count.total()} cases and hurt in {count[HURTS]}" for _, count in (much, little)
     )
-
-
-def _by_label(study: AdviceStudy) -> tuple[Counter[str], Counter[str]]:
-    """Verdicts of the cases whose label follows RUL, and of those whose label does not, by the mean over draws."""
-    follow, apart = Counter[str](), Counter[str]()
-    for one in study.outcomes:
-        says = [said.scores[GIVEN] for said in one.said if GIVEN in said.scores]
-        mean = float(np.mean(says)) if says else math.nan
-        follow[one.word] += mean >= FOLLOWS
-        apart[one.word] += mean < APART
-    return +follow, +apart
+    return f"Where suspended units were ignored, labels that RUL explains by {much[0]} helped {first}, by {little[0]} {second}."
 
 
 def _of_rho(study: AdviceStudy) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,21 @@ def advised(races: Path | None = None) -> Row:
         "labels": LABELS,
         "suspended": SUSPENDED,
         "failures": FEW,
-        "before": {f"{label}, {said}": _before(rule, Kind(label, said)) for label in LABELS for said in SUSPENDED},
+        "before": {
+            f"{label}, {said}": _before(rule, Kind(label, said, _given(study, label)))
+            for label in LABELS
+            for said in SUSPENDED
+        },
         "races": found,
         "left_out": left,
         "specs": {"evidence": _cases(), "race": _race(rule.laps)},
     }
+
+
+def _given(study: AdviceStudy, label: str) -> float:
+    """How far RUL predicted labels of a kind in the study, on average."""
+    known = [one.given_rul for one in study.outcomes if one.taken_for.split(", ")[0] == label and one.given_rul >= 0]
+    return sum(known) / len(known) if known else math.nan
 
 
 def _before(rule: Rule, kind: Kind) -> str:
