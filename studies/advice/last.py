@@ -110,7 +110,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
         mine = [row for row in rows if row["verdict"] == verdict]
         if mine:
             said = per_cent(float(np.mean([row["expected"] for row in mine])))
-            ways = " and ".join(f"{count} {name}" for name, count in Counter(row["task"] for row in mine).most_common())
+            names = Counter(row["task"].removesuffix(", narrow") for row in mine)
+            ways = ", ".join(f"{name}: {count}" for name, count in names.most_common())
             found.append((WORDS[verdict], str(len(mine)), ways, f"{said:+.1f}", _came([row["change"] for row in mine])))
     advised = [row["change"] if likely(row) else 0.0 for row in rows if "change" in row]
     found.append(("all, as advised", str(len(advised)), "", "", _came(advised)))

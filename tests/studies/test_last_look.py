@@ -30,10 +30,10 @@ def test_what_came_of_the_advice() -> None:
         {"verdict": "too few failures"},
     ]
     add, unsure, alone, every = (line.split(" | ") for line in summary(rows).splitlines()[2:])
-    assert add == ["| add it", "2", "1 wear and 1 health", "-10.0", "-20.0 [-20.0, -20.0] |"]
-    assert unsure[:4] == ["| likely, not sure", "2", "2 wear", "+0.0"]
+    assert add == ["| add it", "2", "wear: 1, health: 1", "-10.0", "-20.0 [-20.0, -20.0] |"]
+    assert unsure[:4] == ["| likely, not sure", "2", "wear: 2", "+0.0"]
     assert unsure[4].startswith(f"{100 * (math.sqrt(1.5 * 1.25) - 1):+.1f} [")
-    assert alone == ["| RUL alone", "1", "1 random", "+22.1", "+100.0 |"]
+    assert alone == ["| RUL alone", "1", "random: 1", "+22.1", "+100.0 |"]
     assert every[:2] == ["| all, as advised", "5"]
     assert every[4].startswith(f"{100 * math.expm1((2 * math.log(0.8) + math.log(1.25)) / 5):+.1f} [")
 
