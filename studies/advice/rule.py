@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar, nnls
 from scipy.special import gammaln, ndtri
 
-from grace.advice.rule import IGNORE, LEVEL, RUL_ALONE, SEVERAL, Expected, Parts, Posterior, Rule, Slope, shared
+from grace.advice.rule import IGNORE, LEVEL, RUL_ALONE, Expected, Parts, Posterior, Rule, Slope, shared
 from studies.advice.cases import WEIGHTS, Case, Way, World
 from studies.advice.judged import Seen, groups, raced_way
 from studies.advice.races import Race
@@ -72,11 +72,8 @@ def _means(races: Sequence[Race]) -> tuple[dict[str, float], dict[str, float], S
         [slope(kind.given) for kind in ways],
     ]
     found = np.linalg.lstsq(np.array(columns, float).T, effects)[0].tolist()
-    labels = dict(zip(names, found, strict=False))
-    counts = [sum(kind.label == name for kind in ways) for name in names]
-    if names:
-        labels[SEVERAL] = float(np.average([labels[name] for name in names], weights=counts))
-    return labels, dict(zip(said, found[len(names) :], strict=False)), replace(slope, by=found[-1])
+    labels, others = dict(zip(names, found, strict=False)), dict(zip(said, found[len(names) :], strict=False))
+    return labels, others, replace(slope, by=found[-1])
 
 
 def _freedom(rule: Rule, races: Sequence[Race]) -> float:

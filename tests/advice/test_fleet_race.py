@@ -107,7 +107,7 @@ def test_the_change_is_against_the_best_of_rul_alone(fleet: Fleet) -> None:
 def test_what_rul_says_of_labels_is_expected_of_ways(fleet: Fleet) -> None:
     """Several tasks are expected to do what those of which something is known do on average."""
     race = race_of(fleet, {})
-    race.rule = replace(RULE, labels={"class": -0.1, "any": -0.05}, given=Slope(-0.3, 0.5))
+    race.rule = replace(RULE, labels={"class": -0.1, "future_sensors": 0.06}, given=Slope(-0.3, 0.5))
     plain = {way.tasks: race.now.expected(way).mean for way in race.now.tasks if way.suspended == "ignore"}
     health = Label("health", 1.0, 0.5, 0.9, "")
     race.labels = (health, Label("future_sensors", 1.0, 0.5, math.nan, ""))
@@ -118,6 +118,7 @@ def test_what_rul_says_of_labels_is_expected_of_ways(fleet: Fleet) -> None:
     race.labels = (health, Label("future_sensors", 1.0, 0.5, -4.0, ""))  # no share is less than none
     both = next(way for way in race.now.tasks if way.suspended == "ignore" and len(way.tasks) == 2)
     assert race.now.expected(both).mean == pytest.approx(plain[both.tasks] + 0.3 * 0.05)
+    assert plain[both.tasks] == pytest.approx((-0.1 + 0.06) / 2)
 
 
 def test_a_short_budget_skips_the_dear_ways_of_rul_alone(fleet: Fleet) -> None:

@@ -126,6 +126,12 @@ def test_a_way_brings_the_cases_like_it(visit: Open, races: Path) -> None:
     assert form == {"label": "class", "suspended": "ignore"}
     assert "classes, as of inspections; suspended units ignored;" in words_of(tab)
     assert tab.evaluate("document.activeElement.value") == name
+    (both,) = (way for way in ways if re.fullmatch(r"health \+ future_sensors(, narrow)?", way))
+    tab.locator(f"#race-table input[value='{both}']").focus()
+    tab.keyboard.press("Space")
+    drawn(tab)
+    assert tab.locator("#cases-like select[name=label]").input_value() == ""  # the study has no case of several tasks
+    assert "(suspended units ignored; " in words_of(tab)
 
 
 def test_a_race_that_has_only_begun_shows_what_is_expected_of_each_way(visit: Open, races: Path) -> None:

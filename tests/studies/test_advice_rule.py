@@ -85,7 +85,6 @@ def test_the_rule_finds_what_its_races_were_drawn_from() -> None:
     assert rule.given.at == pytest.approx((0.8 + 0.5 + 0.1 + 0.0) / 4, abs=0.03)
     kinds = [Kind("alone", IGNORE), *(Kind(name, IGNORE, 0.5) for name in LABELS)]
     assert rule.means(kinds) == pytest.approx(MODEL.means(kinds), abs=0.03)
-    assert rule.labels["any"] == pytest.approx(np.mean([rule.labels[name] for name in LABELS]))
     assert rule.spread.way**0.5 == pytest.approx(0.06, abs=0.01)
     assert rule.spread.suspended**0.5 == pytest.approx(0.15, abs=0.03)
     assert rule.noise.way == pytest.approx(0.05, rel=0.2)

@@ -47,7 +47,7 @@ INDIFFERENT = 0.02
 """Change of the RMSE, either way, that nobody would pay for or mind."""
 IGNORE = "ignore"
 """What a way says of suspended units that says nothing of them."""
-RUL_ALONE, CLASS, SEVERAL = "alone", "class", "any"
+RUL_ALONE, CLASS, TOGETHER = "alone", "class", " + "
 """Labels of kinds beside ``regression`` and ``future_sensors``: no second task, classes (ordinal ones, too), several tasks."""
 GROWTH = 1.02
 """Steps in which a number of failures is sought."""
@@ -250,8 +250,11 @@ class Rule:
         return np.array([0.0, *map(self._mean, kinds[1:])])
 
     def _mean(self, kind: Kind) -> float:
-        of_label = self.labels.get(kind.label, 0.0) + self.given(kind.given) if kind.label != RUL_ALONE else 0.0
-        return of_label + self.suspended.get(kind.suspended, 0.0)
+        said = self.suspended.get(kind.suspended, 0.0)
+        if kind.label == RUL_ALONE:
+            return said
+        together = [self.labels.get(label, 0.0) for label in kind.label.split(TOGETHER)]
+        return sum(together) / len(together) + self.given(kind.given) + said
 
     def seen(self, kinds: Sequence[Kind], units: float) -> NDArray[np.float64]:
         """Covariance of what a race of so many failed units shows of ways of these kinds, :math:`K`, ``[W, W]``."""

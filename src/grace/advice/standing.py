@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from grace.advice.race import Lap, change
-from grace.advice.rule import RUL_ALONE, SEVERAL, Expected, Kind, Posterior, Rule, kind_of
+from grace.advice.rule import RUL_ALONE, TOGETHER, Expected, Kind, Posterior, Rule, kind_of
 from grace.advice.ways import Way
 
 Laps = Mapping[Way, Mapping[int, Lap]]
@@ -79,12 +79,10 @@ class Standing:
 
 
 def _kind(way: Way, kinds: Mapping[str, str], given: Mapping[str, float]) -> Kind:
-    """Of several tasks what tasks did on average, with the mean of how far RUL predicts their labels."""
+    """Of several tasks the kinds of all, with the mean of how far RUL predicts their labels."""
     if not way.tasks:
         return Kind(RUL_ALONE, way.suspended)
     known = [max(share, 0.0) for name in way.tasks if not math.isnan(share := given.get(name, math.nan))]
     says = sum(known) / len(known) if known else math.nan
-    if len(way.tasks) > 1:
-        return Kind(SEVERAL, way.suspended, says)
-    (name,) = way.tasks
-    return kind_of(kinds[name], name, way.suspended, says)
+    labels = [kind_of(kinds[name], name, way.suspended).label for name in way.tasks]
+    return Kind(TOGETHER.join(labels), way.suspended, says)

@@ -25,7 +25,7 @@ function chooseWay(name) { // and the cases that are like it
   like.way = name;
   const row = race().ways.find(one => one.way === name);
   const [label, suspended] = row.kind.split(", ");
-  if (suspended) Object.assign(like, { label, suspended });
+  if (suspended) Object.assign(like, { label: label in data.evidence.labels ? label : "", suspended }); // several tasks have no kind
   const units = row.units ?? 0;
   if (units) like.failures = Object.keys(data.evidence.failures).find(key => units <= data.evidence.failures[key][1]);
   render();
