@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from grace.models.cnn_bilstm_attention import NARROW as TRUNK
+from grace.validity.advice_study import WINDOWS
 from studies.advice.simulators import Physics
 
 SEED = 21
 """Of the draw of cases."""
-NARROW, WIDE, WINDOWS = "narrow", "wide", "compact"
+NARROW, WIDE = "narrow", "wide"
 TRUNKS = (NARROW, WIDE)
 DRAWN = (NARROW, NARROW, WIDE)
 """What the trunk of a case is drawn from: a wide one takes three times the time."""

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from grace.advice.rule import Rule
+from grace.validity.advice_study import WINDOWS
 from studies.advice import rule as rules
 from studies.advice import shrunk as by_case
-from studies.advice.cases import IGNORE, WIDE, WINDOWS, Way, World, references
+from studies.advice.cases import IGNORE, WIDE, Way, World, references
 from studies.advice.effects import LEAST, Rows, by_draw
 from studies.advice.judged import Seen, groups, picked
 from studies.advice.races import reference

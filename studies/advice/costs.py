@@ -1,4 +1,5 @@
-"""What each predictor costs: median seconds, and median forward and backward passes, over cases and the draws that races see."""
+"""What each predictor costs, and a training at ``compact``: median seconds, and median forward and backward passes, over cases
+and the draws that races see."""
 
 from __future__ import annotations
 
@@ -7,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from grace.validity.advice_study import RULE
-from studies.advice.cases import WINDOWS, Case, references
+from grace.validity.advice_study import RULE, WINDOWS
+from studies.advice.cases import Case, references
 from studies.advice.effects import Rows
 from studies.advice.judged import HALVING
 from studies.advice.looks import EVERY, LOOKED, STEPS
@@ -30,7 +31,9 @@ def costs(worlds: Mapping[str, Mapping[str, Any]], cases: Sequence[Case]) -> dic
     """Of looks, by what was measured for them; of races the case's own trainings and those of RUL alone."""
     looks = [look for world in worlds.values() for way in world["looks"].values() for look in way.values()]
     looks = [look for look in looks if look and "joint" in look]
-    found = {one.name: _median(_of_look(one, look) for look in looks) for one in LOOKS if looks and one.spent}
+    trained = list(_at_windows(worlds, cases))
+    found = {WINDOWS: _median(trained)} if trained else {}
+    found |= {one.name: _median(_of_look(one, look) for look in looks) for one in LOOKS if looks and one.spent}
     laps = {count: list(_laps(worlds, cases, count)) for count in range(1, RACES + 1)}
     found |= {f"race-{count}": _median(some) for count, some in laps.items() if some}
     found |= {name: found["race-1"] for name in IN_ONE_LAP if laps[1]}
@@ -70,6 +73,15 @@ def _laps(worlds: Mapping[str, Mapping[str, Any]], cases: Iterable[Case], count:
             seconds = [row["seconds"] for row in ran if row and "seconds" in row]
             if len(seconds) == len(ran):
                 yield sum(seconds), 2.0 * FOLDS * TRAINING * len(ran)
+
+
+def _at_windows(worlds: Mapping[str, Mapping[str, Any]], cases: Iterable[Case]) -> Iterator[Cost]:
+    """Of each training of a network that reads windows."""
+    for case in cases:
+        if case.way.size == WINDOWS and case.world.name in worlds:
+            for row in worlds[case.world.name]["rows"].get(case.way.name, {}).values():
+                if row and "seconds" in row:
+                    yield row["seconds"], 2.0 * FOLDS * TRAINING
 
 
 def _median(costs: Iterable[Cost]) -> Cost:

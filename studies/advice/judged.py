@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from grace.core.stats import Estimate
-from studies.advice.cases import WINDOWS, Case, Way, World
+from grace.validity.advice_study import WINDOWS
+from studies.advice.cases import Case, Way, World
 from studies.advice.effects import LEAST, Rows, changes
 from studies.advice.predictors import LOOKS
 from studies.advice.races import halved, raced, reference

@@ -12,7 +12,8 @@ from grace.models.rul_problem import usual_history
 from grace.training.run import train
 from grace.training.run_spec import run_spec
 from grace.training.spec import RunSpec
-from studies.advice.cases import C_MAPSS, WINDOWS, Way, World, network_of
+from grace.validity.advice_study import WINDOWS
+from studies.advice.cases import C_MAPSS, Way, World, network_of
 from studies.advice.worlds import Place, cut, whole
 from studies.fleets import Read
 from studies.judging import on_units

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from grace.advice.race import Lap, change, estimate
 from grace.advice.rule import Kind
 from grace.core.stats import Estimate
-from studies.advice.cases import WINDOWS, Case, Way, World, references
+from grace.validity.advice_study import WINDOWS
+from studies.advice.cases import Case, Way, World, references
 from studies.advice.effects import LEAST, Rows, by_draw
 from studies.advice.kinds import kind
 

@@ -13,7 +13,8 @@ from typing import Any
 from grace.core.pools import as_finished, on_one_thread
 from grace.errors import GraceError
 from grace.formats import Body, Format, built
-from studies.advice.cases import WINDOWS, Case, Way, World, references
+from grace.validity.advice_study import WINDOWS
+from studies.advice.cases import Case, Way, World, references
 from studies.advice.effects import LEAST, MOST, Rows, draws_of, tuned
 from studies.advice.looks import looked
 from studies.advice.outcomes import measured

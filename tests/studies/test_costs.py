@@ -76,4 +76,8 @@ def test_a_race_costs_its_case_and_rul_alone() -> None:
     assert found["race-3"] == (ways * 6.0, 3 * found["race-1"][1])
     assert found["halving"] == (ways * 4.0, 2 * found["race-1"][1])  # half of the cases run one lap, half three
     assert "rho-joint" not in found
+    assert "compact" not in found
+    windows = Case(WORLD, replace(WAY, size="compact"), user=False)
+    rows[windows.way.name] = {f"{draw}.0": {"seconds": 5.0 + draw} for draw in range(3)} | {"3.0": None}
+    assert costs({WORLD.name: {"rows": rows, "looks": {}}}, [case, windows])["compact"] == (6.0, 3 * 400 * 2)
     assert "combined" not in found

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from studies.advice.cases import ALL, WINDOWS, Case, Way, World, references
+from grace.validity.advice_study import WINDOWS
+from studies.advice.cases import ALL, Case, Way, World, references
 from studies.advice.judged import picked, raced_way, seen
 
 WORLD = World("sim8", ALL)

@@ -13,7 +13,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from grace.core.stats import Estimate
 from grace.validity.advice_figures import draw, rows
-from grace.validity.advice_judge import Areas, Coverage, Regret, ahead, base_rates, brier
+from grace.validity.advice_judge import Areas, Coverage, Regret, ahead, base_rates, brier, by_group, oracles
 from grace.validity.advice_study import FORMAT, HELPS, HURTS, NOTHING, UNRESOLVED, AdviceStudy, Choice, Outcome, Said
 from grace.validity.advice_tables import report
 
@@ -114,6 +114,33 @@ def test_what_policies_cost(study: AdviceStudy) -> None:
     assert advice.loss.value == pytest.approx(-0.05)
     assert math.isnan(floor.loss.value)
     assert ahead(study, "least expected", "fixed elsewhere").value == pytest.approx(-0.03)
+
+
+def test_what_policies_lose_by_group() -> None:
+    losses = {"a": (-0.05, 0.01, -0.02), "b": (0.03,)}
+    rows = [
+        Choice(f"{group}-8", group, False, draw, "least expected", 0.04, loss)
+        for group, some in losses.items()
+        for draw, loss in enumerate(some)
+    ]
+    others = [replace(one, policy="alone, tuned", regret=one.regret + 0.1, loss=one.loss + 0.1) for one in rows]  # type: ignore[operator]
+    found = by_group("least expected", [*rows, *others])
+    interval = stats.ttest_1samp(losses["a"], 0).confidence_interval()
+    assert (found["a"].mean, found["a"].low, found["a"].high) == pytest.approx((-0.02, *interval))
+    assert math.isnan(found["b"].high)
+    best = oracles([*rows, *others])
+    assert [one.loss for one in best] == pytest.approx([loss - 0.04 for some in losses.values() for loss in some])
+    assert Regret.of("least expected", rows).worst == (math.inf, "b")  # a single draw tells nothing
+
+
+def test_groups_and_times_are_rows_of_the_report(study: AdviceStudy) -> None:
+    text = report(study)
+    assert "| a | 1 | 4 | 4 | 1 | 1 | -4.9 [-4.9, -4.9] | +0.0 [+0.0, +0.0] | -7.2 [-9.1, -5.3] |" in text
+    assert "on two cores" not in text  # nobody knows what a training at compact takes
+    timed = report(replace(study, cost={"race-1": (9.0, 1.0), "race-3": (60.0, 3.0), "compact": (20.0, 2.0)}))
+    assert "| a race of one second task within 60 s on two cores | 30 | yes |" in timed
+    of = "such a race at most 3% of 9 methods of 5 seeds at `compact` (not in the plan)"
+    assert f"| {of} | 6.7% with three laps, 1.0% with one | no |" in timed
 
 
 def test_it_is_kept_and_read_again(study: AdviceStudy, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,15 @@ from scipy.special import ndtri
 from sklearn.linear_model import LogisticRegression
 
 from grace.advice.rule import LEVEL, Expected
-from grace.core.stats import Span, bootstrap, mean, student
+from grace.core.stats import Estimate, Span, bootstrap, mean, student
 from grace.validity.advice_study import HELPS, HURTS, AdviceStudy, Choice, Outcome, Seen
 from grace.validity.judge import area
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+ORACLE = "oracle"
+"""The policy that regret is over: of all ways the one that is best in the other draws."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ class Regret:
         """Of one."""
         mine = [one for one in choices if one.policy == policy]
         losses = [(one.loss, one.group) for one in mine if one.loss is not None]
-        ends = {group: _upper([loss for loss, other in losses if other == group]) for _, group in losses}
+        ends = {group: found.high if found.n > 1 else math.inf for group, found in by_group(policy, choices).items()}
         worst = max(ends, key=ends.__getitem__, default="")
         return cls(
             policy,
@@ -151,6 +154,21 @@ class Regret:
             _mean(losses),
             (ends.get(worst, math.nan), worst),
         )
+
+
+def by_group(policy: str, choices: Sequence[Choice]) -> dict[str, Estimate]:
+    """What a policy loses over RUL alone tuned as well, by group of data; Student's 95 % interval over worlds and draws."""
+    found: dict[str, list[float]] = {}
+    for one in choices:
+        if one.policy == policy and one.loss is not None:
+            found.setdefault(one.group, []).append(one.loss)
+    return {group: student(losses) for group, losses in found.items()}
+
+
+def oracles(choices: Sequence[Choice]) -> list[Choice]:
+    """The oracle's own choices, which follow from any policy's: its loss less its regret."""
+    first = {(one.world, one.draw): one for one in choices if one.loss is not None}
+    return [replace(one, policy=ORACLE, regret=0.0, loss=one.loss - one.regret) for one in first.values()]  # type: ignore[operator]
 
 
 def ahead(study: AdviceStudy, policy: str, other: str) -> Span:
@@ -167,8 +185,3 @@ def _mean(rows: Sequence[tuple[float, str]]) -> Span:
         return Span(math.nan, math.nan, math.nan)
     values, groups = zip(*rows, strict=True)
     return bootstrap(mean, np.array(values, float), families=np.array(groups))
-
-
-def _upper(losses: Sequence[float]) -> float:
-    found = student(list(losses))
-    return found.high if found.n > 1 else math.inf

@@ -23,6 +23,8 @@ HELPS, HURTS, NOTHING, UNRESOLVED = WORDS = ("helps", "hurts", "nothing", "unres
 """What a case came to."""
 RULE, GIVEN = "rule", "given-rul"
 """Predictors by name: the rule, and how far RUL predicts a label."""
+WINDOWS = "compact"
+"""Size of cases whose network reads windows; in costs one training of it."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,8 @@ class AdviceStudy:
         plan: Commit that registered it.
         outcomes: Cases.
         choices: Of policies.
-        cost: Seconds of each predictor, median over cases on one core, and operations in forward and backward passes.
+        cost: Seconds of each predictor, and of a training at :data:`WINDOWS`, median over cases on one core, and operations in
+            forward and backward passes.
         levels: Standard deviation of the effects at each level of the hierarchy, by name.
         refused: Trainings that were refused.
         planned: Trainings that the plan asks for, as far as this can be known.
