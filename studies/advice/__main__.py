@@ -64,11 +64,11 @@ def _stages(folder: Path, pilot: bool) -> Iterator[list[records.Job]]:
 def main() -> None:
     """Do what a command says; an error is one line on standard error and exit code 2."""
     given = parser().parse_args()
-    if given.command == "publish":
-        publish(given.to or records.FOLDER)
-        return
-    place = Place(given.data.absolute(), given.fleets.absolute())
     try:
+        if given.command == "publish":
+            publish(given.to or records.FOLDER)
+            return
+        place = Place(given.data.absolute(), given.fleets.absolute())
         if given.command == "last":
             with processes(given.jobs) as executor:
                 print(last.summary(last.run(place, executor)), end="")

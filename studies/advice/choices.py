@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +16,16 @@ from studies.advice import shrunk as by_case
 from studies.advice.cases import IGNORE, WIDE, Way, World, references
 from studies.advice.effects import LEAST, Rows, by_draw
 from studies.advice.judged import Seen, groups, picked
-from studies.advice.races import reference
-from studies.advice.records import RACES
+from studies.advice.races import once, reference
+from studies.advice.records import RACED, RACES
 
 PLAIN, TUNED, FIRST, ELSEWHERE = "alone", "alone, tuned", "first label", "fixed elsewhere"
 ADVICE, LIKELY, LEAST_EXPECTED, UNSEEN = "advice", "likelier than not", "least expected", "least expected, no given-rul"
 LOOKED = ("rho-init", "rho-joint", "rho-held", "given-rul", "label-gap")
 """Predictors that name a second task by their largest score."""
 NOISE = "noise floor"
+OWN, AFRESH = "one lap, its own networks", "one lap, trained afresh"
+"""``grace advise`` after one lap, in draws that have more: judged by the networks of that lap, and by those of the other laps."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,11 @@ def _of_world(rows: Rows, world: World, here: Sequence[Seen], fitted: Fitted, ra
             if way is not None:
                 regret, loss = (losses[way][draw] - losses[one][draw] for one in (oracle, alone))
                 yield Choice(world, user, draw, policy, way.name, regret, loss)
+        if race is not None and draw < RACED:
+            named = rules.least(fitted.rule, once(rows, race))
+            for policy, seeds in ((OWN, range(1)), (AFRESH, range(1, RACES))):
+                error, best, plain = (_of_seeds(rows, way, draw, seeds) for way in (named, oracle, alone))
+                yield Choice(world, user, draw, policy, named.name, error - best, error - plain)
         halves = [_least(losses, shared[start::2]) for start in (0, 1)]
         floor = float(np.mean([losses[way][draw] for way in halves]))
         yield Choice(world, user, draw, NOISE, "", floor - losses[oracle][draw], floor - losses[alone][draw])
@@ -114,6 +122,11 @@ def _of_world(rows: Rows, world: World, here: Sequence[Seen], fitted: Fitted, ra
 def _first(rows: Rows, way: Way) -> dict[int, float]:
     """Log RMSE in the draws that all ways have."""
     return {draw: value for draw, value in by_draw(rows.get(way.name, {})).items() if draw < LEAST}
+
+
+def _of_seeds(rows: Rows, way: Way, draw: int, seeds: Sequence[int]) -> float:
+    """Mean log RMSE of some trainings of one draw."""
+    return float(np.mean([math.log(rows[way.name][f"{draw}.{seed}"]["rmse"]) for seed in seeds]))
 
 
 def _least(losses: Mapping[Way, Mapping[int, float]], draws: Sequence[int]) -> Way:

@@ -14,7 +14,7 @@ from studies.advice.cases import Case, Way, World
 from studies.advice.effects import LEAST, Rows, changes
 from studies.advice.predictors import LOOKS
 from studies.advice.races import halved, raced, reference
-from studies.advice.records import RACES
+from studies.advice.records import RACED, RACES
 from studies.advice.verdicts import Verdict
 
 RACE_SEEDS = (1, 2, RACES)
@@ -75,7 +75,7 @@ def seen(worlds: Mapping[str, Mapping[str, Any]], cases: Sequence[Case]) -> list
                 races = {count: raced(rows, world, way, draw, range(count)) for count in RACE_SEEDS}
                 known = {count: one for count, one in races.items() if one is not None}
                 scores |= {f"race-{count}": -one.mean for count, one in known.items()}
-                if (half := halving[way]) is not None:
+                if draw < RACED and (half := halving[way]) is not None:  # later draws have one lap
                     scores[HALVING] = -half.mean
                 if scores and case in errors:
                     failures = world.failures or max((one.n for one in known.values()), default=0)

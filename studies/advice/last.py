@@ -27,7 +27,7 @@ from grace.core.pools import as_finished, on_one_thread
 from grace.core.stats import student
 from grace.data.fleet import Fleet
 from grace.errors import GraceError
-from grace.formats import Format
+from grace.formats import Body, Format, checksum
 from grace.training.run import train
 from studies.advice.cases import HEALTH, RANDOM, World
 from studies.advice.records import ROOT
@@ -53,16 +53,22 @@ def run(place: Place, executor: Executor | None) -> list[dict[str, Any]]:
     """All rows, those that are not in the file yet made anew; each is kept as it comes.
 
     Raises:
-        GraceError: The file is damaged, or a training diverged.
+        GraceError: The file is damaged, or of another rule, or a training diverged.
     """
-    rows: list[dict[str, Any]] = FORMAT.read(FILE)["rows"] if FILE.exists() else []
+    rule = checksum(Rule.read().to_json())[:12]
+    body: Body = FORMAT.read(FILE) if FILE.exists() else {"rule": rule, "rows": []}
+    if body.get("rule") != rule:
+        raise GraceError(
+            f"{FILE} should be the last look with the rule that ships. Found that of another rule. Remove it to begin anew."
+        )
+    rows: list[dict[str, Any]] = body["rows"]
     there = {(row["world"], row["draw"]) for row in rows}
     waiting = [(world, draw) for world in worlds() for draw in range(DRAWS) if (world.name, draw) not in there]
     calls = [(looked_at, world, draw, place) for world, draw in waiting]
     for number, found in as_finished(on_one_thread, calls, executor):
         world, draw = waiting[number]
         rows.append({"world": world.name, "draw": draw} | (found or {"verdict": "too few failures"}))
-        FORMAT.write(FILE, {"rows": rows})
+        FORMAT.write(FILE, {"rule": rule, "rows": rows})
     return rows
 
 

@@ -1,6 +1,6 @@
 """What can be known of a case before it is trained: raw measurements on the training units of one draw, without a held-out one.
 
-Of a fifth of the failures, the first fold of a training, no loss is taken: on these the task is asked what it would do for units
+Of a third of the failures, the first fold of a training, no loss is taken: on these the task is asked what it would do for units
 that nobody trains on.
 """
 

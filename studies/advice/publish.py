@@ -17,6 +17,7 @@ import numpy as np
 from benchmarks.pages import replace_between
 from grace.advice.rule import Rule
 from grace.core.stats import Estimate
+from grace.errors import GraceError
 from grace.files import write_text
 from grace.formats import rounded
 from grace.validity.advice_figures import draw
@@ -100,7 +101,9 @@ def _outcomes(observed: Sequence[Seen], races: Races) -> tuple[Outcome, ...]:
 
 def publish(folder: Path = records.FOLDER) -> None:
     """Write all that ships."""
-    study, rule = study_of(records.contents(folder))
+    if not (worlds := records.contents(folder)):
+        raise GraceError(f"{folder} should hold records of the study. Found none. Run `python -m studies.advice run`.")
+    study, rule = study_of(worlds)
     FORMAT.write(PACKAGE / "validity" / "advice.json", rounded(study.body()))
     write_text(PACKAGE / "advice" / "rule.json", json.dumps(rounded(rule.to_json()), indent=1) + "\n")
     show(AdviceStudy.read())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,12 @@ def _races_of(content: Mapping[str, Any], world: World, ways: tuple[Way, ...]) -
             given = np.array([_given(content["looks"].get(way.name, {}).get(str(draw))) for way in ways])
             found.append(Race(world, draw, ways, changes, len(laps[0][all_have[0]]), effects, covariance, given))
     return found
+
+
+def once(rows: Rows, race: Race) -> Race:
+    """A race as it stands after its first lap."""
+    laps = [laps_of(rows, way, race.draw) for way in race.ways]
+    return replace(race, changes=np.array([change(some, laps[0], [0]) for some in laps]))
 
 
 def _given(look: Mapping[str, Any] | None) -> float:

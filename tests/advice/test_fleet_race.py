@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from grace.advice import fleet_race
 from grace.advice.advice import ADD, ALONE, UNDECIDED, Label
-from grace.advice.fleet_race import Entry, FleetRace, run_lap
-from grace.advice.of_fleet import advise_fleet, options_of
+from grace.advice.fleet_race import Entry, FleetRace, lap_or_reason, run_lap
+from grace.advice.of_fleet import _needed, advise_fleet, advise_race, options_of
 from grace.advice.race import Lap
 from grace.advice.rule import Parts, Rule, Slope
 from grace.advice.ways import Way, weighed
@@ -23,6 +25,7 @@ from grace.data.fleet import Fleet
 from grace.data.tasks import HEALTH, Task
 from grace.demos.few_failures import Setup, inspected
 from grace.errors import GraceError
+from grace.training.run_spec import run_spec
 
 RULE = Rule({}, {}, Slope(0.0, 0.0), Parts(0.04, 0.0), Parts(0.02, 0.0), 1e9, 1.0, (4, 32), 3, (0.01, 0.5),
             {"cases": 9, "groups": 3})  # fmt: skip
@@ -133,6 +136,73 @@ def test_a_short_budget_skips_the_dear_ways_of_rul_alone(fleet: Fleet) -> None:
     assert all(way.tasks for way, _ in race.rounds()[0])
 
 
+def test_a_way_of_rul_alone_that_runs_on_is_never_skipped(fleet: Fleet) -> None:
+    """It was asked for again and again until the budget ended, as only first laps know of what is skipped."""
+    race = race_of(fleet, dict.fromkeys((way.name for way in race_of(fleet, {}).candidates), 20.0))
+    again = [(race.references[0], 1)]
+    assert not race.too_dear(again, 0.5)
+    assert not race.skipped
+
+
+def test_a_way_that_cannot_be_trained_is_left_out_and_said(
+    fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conventions = weighed(Conventions(window=20, tasks=(HEALTH, Task("future_sensors"))))
+    bad, ran = ("future_sensors",), list[Way]()
+
+    def lap(fleet: Fleet, _: Conventions, way: Way, number: int) -> Lap:
+        ran.append(way)
+        if way.tasks == bad:
+            raise GraceError(f"{way.name} diverged.")
+        return laps_of(fleet, 20.0, 1)[0]
+
+    monkeypatch.setattr(fleet_race, "run_lap", lap)
+    race = FleetRace(fleet, conventions, "statistics", TWO_LAPS, tmp_path / "race.json")
+    advice = advise_race(race, 600)
+    assert {way.tasks for way in race.refused} == {bad}
+    assert len([way for way in ran if way.tasks == bad]) == 2  # once with the bound, once without
+    assert "Left out, as it could not be trained: future_sensors, narrow diverged." in advice.unknown
+    assert not any(row.name.startswith("future_sensors") for row in advice.raced)
+    again = FleetRace(fleet, conventions, "statistics", TWO_LAPS, tmp_path / "race.json")
+    ran.clear()
+    assert advise_race(again, 600).raced == advice.raced
+    assert not ran
+    bad = ()
+    with pytest.raises(GraceError, match="RUL alone, narrow diverged"):
+        advise_race(FleetRace(fleet, conventions, "statistics", TWO_LAPS), 600)
+
+
+def test_no_second_task_that_can_be_trained_is_an_error(fleet: Fleet) -> None:
+    race = race_of(fleet, {}, conventions=weighed(Conventions(window=20)))
+    first, second = race.candidates
+    race.refuse(first, "first")
+    with pytest.raises(GraceError, match="second"):
+        race.refuse(second, "second")
+
+
+def test_how_many_failures_would_decide(fleet: Fleet) -> None:
+    """Whole groups are counted where they are held out; what did not run says nothing."""
+    errors = {"health + bound, narrow": 19.0} | {way.name: 21.0 for way in race_of(fleet, {}).references[1:]}
+    race = race_of(fleet, errors)
+    best = race.best_task()
+    assert best is not None
+    needed = race.now.needed(best)
+    assert needed is not None
+    assert needed > len(fleet.failures)
+    assert _needed(race, best) == [f"About {needed} failures would decide it, if they showed the same."]
+    grouped = replace(fleet, groups=np.array([f"g{unit % 2}" for unit in range(len(fleet.engines))]))
+    by_group = race_of(grouped, errors)
+    for laps in by_group.laps.values():
+        for number, lap in laps.items():
+            laps[number] = dict(list(lap.items())[:2])
+    assert by_group.now.units == 2
+    (words,) = _needed(by_group, best)
+    assert words.endswith("groups with failures would decide it, if they showed the same.")
+    decided = race_of(fleet, {"health + bound, narrow": 1.0})
+    assert (first := decided.best_task()) is not None
+    assert _needed(decided, first) == []
+
+
 def test_without_suspended_units_nothing_bounds() -> None:
     whole, _ = inspected(Setup(), 1)
     failed = whole.select(whole.failures)
@@ -212,6 +282,51 @@ def test_options_train_the_way() -> None:
     assert " ".join(options_of(Way("tiny", "hazard"), conventions, True)) == (
         "--method rul-only --suspended hazard --size tiny"
     )
+
+
+def test_inspections_in_a_column_named_health_are_those_that_are_trained() -> None:
+    conventions = weighed(Conventions(tasks=(replace(HEALTH, column="health"),)))
+    found = options_of(Way("quantiles", "ignore", ("health",)), conventions, False)
+    assert " ".join(found).startswith("--method fixed-0.1 --task health=health:class ")
+
+
+@pytest.mark.parametrize("tasks", [(HEALTH,), (HEALTH, Task("future_sensors")), (replace(HEALTH, weight=0.5),)])
+@pytest.mark.parametrize("suspended", ["ignore", "bound", "hazard"])
+def test_rul_alone_trains_no_second_task(tasks: tuple[Task, ...], suspended: str) -> None:
+    """It had the weights of the tasks that race, which need no label of their own."""
+    conventions = weighed(Conventions(window=20, tasks=tasks))
+    spec = Way("statistics-narrow", suspended).spec("x", conventions, 0)
+    unit = {} if suspended == "hazard" else {"rul_scale": "cap"}
+    plain = run_spec("x", "rul-only", size="statistics-narrow", folds=3, seed=1, suspended=suspended,
+                     conventions=Conventions(window=20), **unit)  # type: ignore[arg-type]  # fmt: skip
+    assert spec == plain
+    assert dict(spec.options)["weights"] == (1.0, 0.0)
+    assert spec != Way("statistics-narrow", suspended, ("health",)).spec("x", conventions, 0)
+
+
+@pytest.mark.system
+def test_a_lap_of_rul_alone_is_the_same_whatever_races(fleet: Fleet) -> None:
+    way = Way("statistics-narrow", "bound")
+    alone = run_lap(replace(fleet, labels={}), Conventions(window=20), way, 0)
+    assert run_lap(fleet, CONVENTIONS, way, 0) == alone
+    assert run_lap(fleet, CONVENTIONS, replace(way, tasks=("health",)), 0) != alone
+
+
+def test_a_narrow_trunk_that_is_named_races_alone(fleet: Fleet) -> None:
+    race = FleetRace(fleet, CONVENTIONS, "quantiles-narrow", RULE)
+    assert {way.size for way in race.references} == {"quantiles-narrow"}
+
+
+def test_a_lap_that_cannot_be_trained_is_a_reason(fleet: Fleet) -> None:
+    """A label of one unit: the network that leaves this unit out has none to learn."""
+    known = np.full(len(fleet.values), np.nan)
+    known[fleet.engine_of_row() == fleet.failures[0]] = 0.5
+    known[fleet.starts[fleet.failures[0]]] = 0.6
+    wear = weighed(Conventions(window=20, tasks=(Task("wear", "wear", "regression"),)))
+    way = Way("statistics-narrow", "ignore", ("wear",))
+    found = lap_or_reason(replace(fleet, labels={"wear": known}), wear, way, 0)
+    assert isinstance(found, str)
+    assert "should be known of some engines beside those held out" in found
 
 
 def test_a_budget_of_nothing_is_refused(fleet: Fleet) -> None:

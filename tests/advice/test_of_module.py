@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from typing import Any
 
@@ -14,6 +15,7 @@ import grace
 from grace.advice.advice import ADD, ALONE, UNDECIDED
 from grace.advice.of_module import ALPHA, FIRST, MOST, _answer, _seen
 from grace.controllers.fixed import Fixed
+from grace.errors import GraceError
 
 
 class Net(nn.Module):
@@ -104,3 +106,39 @@ def test_one_seed_has_no_interval() -> None:
     found = _answer({"alone": [1.0], "both": [0.75]}, ["both"], "undecided", "pumps", 1.0)
     assert found.answer == "Undecided: both gives -0.25 (one seed: no interval) to 1 by alone."
     assert "inf" not in f"{found} {found._repr_html_()}"
+
+
+def test_a_method_that_diverges_is_left_out_and_said() -> None:
+    batches, held, truth = setting(1.0)
+    seen: list[str] = []
+
+    def losses(net: Net, batch: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        x, few, other = batch
+        h = net.body(x)
+        return (net.a(h[:10]).squeeze(-1) - few).square().mean(), (net.b(h).squeeze(-1) - other).square().mean()
+
+    def advice(order: tuple[str, ...], bad: set[str]) -> grace.Advice:
+        def make(name: str) -> Any:
+            def made() -> Fixed:
+                seen.append(name)
+                return Fixed(2, (1.0, 1.0 if name == "both" else 0.0))
+
+            return made
+
+        def error(net: Net) -> float:
+            found = float((net.a(net.body(held)).squeeze(-1) - truth).square().mean().sqrt())
+            return math.nan if seen[-1] in bad else found
+
+        optimiser = lambda net: torch.optim.Adam(net.parameters(), 1e-2)  # noqa: E731
+        methods = {name: make(name) for name in order}
+        return grace.advise(Net, batches, losses, lambda net: net.body.parameters(), evaluate=error, methods=methods,
+                            steps=50, optimiser=optimiser)  # fmt: skip
+
+    found = advice(("alone", "wild", "both"), {"wild"})
+    assert found.best == "both"
+    assert " Left out, as `evaluate` gave no finite number: wild." in found.unknown
+    assert seen.count("wild") == 1
+    assert {row.name for row in found.raced} == {"alone", "both"}
+    for bad in ({"alone"}, {"wild", "both"}):
+        with pytest.raises(GraceError, match="`evaluate` should give a finite number"):
+            advice(("alone", "wild", "both"), bad)

@@ -17,11 +17,13 @@ from studies.advice import shrunk as by_case
 from studies.advice.cases import ALL, BOUND, GROUPS, IGNORE, WIDE, Case, Way, World, references
 from studies.advice.choices import (
     ADVICE,
+    AFRESH,
     ELSEWHERE,
     FIRST,
     LEAST_EXPECTED,
     LIKELY,
     NOISE,
+    OWN,
     PLAIN,
     TUNED,
     UNSEEN,
@@ -243,7 +245,7 @@ def worlds() -> tuple[dict[str, Any], list[Case]]:
 def test_policies_choose_as_their_names_say() -> None:
     made, cases = worlds()
     found = choices(made, seen(made, cases), all_races(made, cases))
-    assert len(found) == len(FLEETS) * LEAST * 10 + len(FLEETS) * 2
+    assert len(found) == len(FLEETS) * LEAST * 10 + len(FLEETS) * 2 * (1 + 2)
     of: dict[str, set[str]] = {}
     for one in found:
         of.setdefault(one.policy, set()).add(one.way)
@@ -266,6 +268,17 @@ def test_policies_choose_as_their_names_say() -> None:
     assert np.mean([one.loss for one in advice]) == pytest.approx(math.log(0.75), abs=0.01)
     assert np.mean([one.regret for one in found if one.policy == NOISE]) == 0
     assert {one.world.group for one in found} == {GROUPS[fleet] for fleet in FLEETS}
+    for policy, seeds in ((OWN, (0,)), (AFRESH, (1, 2))):
+        once = [one for one in found if one.policy == policy]
+        assert {one.draw for one in once} == {0, 1}
+        for one in once:
+            rows = made[one.world.name]["rows"]
+            mine, alone = (
+                [math.log(rows[name][f"{one.draw}.{seed}"]["rmse"]) for seed in seeds]
+                for name in (wear, Way("narrow", IGNORE).name)
+            )
+            assert (one.way, one.regret) == (wear, 0)
+            assert one.loss == pytest.approx(np.mean(mine) - np.mean(alone))
 
 
 PARTS = ("rule, no given-rul", "rule, one scale")

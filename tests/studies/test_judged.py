@@ -53,3 +53,18 @@ def test_what_is_seen_of_a_case() -> None:
     assert raced_way(compact.way, [GOOD, compact.way]) == GOOD
     (other,) = [one for one in found if one.case == compact]
     assert other.scores["race-1"] == mine[0].scores["race-1"]  # raced on statistics
+
+
+def test_halving_is_of_draws_with_all_laps() -> None:
+    """Of a draw with one lap it would tell of the worse half alone."""
+    cases = [Case(WORLD, GOOD), Case(WORLD, BAD)]
+    made = rows({way: [1.0] * 3 for way in (NARROW, WIDE, GOOD, BAD)}, {GOOD: 0.5, BAD: 2.0})
+    for by in made.values():
+        by |= {f"1.{seed}": by[f"0.{seed}"] for seed in range(3)} | {"2.0": by["0.0"]}
+    found = seen({WORLD.name: {"rows": made, "looks": {}}}, cases)
+    assert {(one.case.way, one.draw) for one in found if "race-1" in one.scores} == {
+        (way, draw) for way in (GOOD, BAD) for draw in range(3)
+    }
+    assert {(one.case.way, one.draw) for one in found if "halving" in one.scores} == {
+        (way, draw) for way in (GOOD, BAD) for draw in range(2)
+    }

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from grace.errors import GraceError
+from studies.advice import last
 from studies.advice.cases import SIMULATORS, World
 from studies.advice.last import NEW, looked_at, summary, worlds
 from studies.advice.worlds import Place
@@ -36,6 +38,19 @@ def test_what_came_of_the_advice() -> None:
     assert alone == ["| RUL alone", "1", "random: 1", "+22.1", "+100.0 |"]
     assert every[:2] == ["| all, as advised", "5"]
     assert every[4].startswith(f"{100 * math.expm1((2 * math.log(0.8) + math.log(1.25)) / 5):+.1f} [")
+
+
+def test_rows_of_another_rule_are_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "last.json"
+    monkeypatch.setattr(last, "FILE", file)
+    monkeypatch.setattr(last, "worlds", lambda: [World("sim8", 6)])
+    monkeypatch.setattr(last, "looked_at", lambda world, draw, place: {"verdict": "add", "draw": draw})
+    rows = last.run(NOWHERE, None)
+    assert [row["draw"] for row in rows] == list(range(last.DRAWS))
+    assert last.run(NOWHERE, None) == rows
+    last.FORMAT.write(file, last.FORMAT.read(file) | {"rule": "another"})
+    with pytest.raises(GraceError, match="should be the last look with the rule that ships"):
+        last.run(NOWHERE, None)
 
 
 @pytest.mark.system

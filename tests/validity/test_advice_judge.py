@@ -13,7 +13,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from grace.core.stats import Estimate
 from grace.validity.advice_figures import draw, rows
-from grace.validity.advice_judge import Areas, Coverage, Regret, ahead, base_rates, brier, by_group, oracles
+from grace.validity.advice_judge import Areas, Coverage, Regret, ahead, at_windows, base_rates, brier, by_group, oracles
 from grace.validity.advice_study import FORMAT, HELPS, HURTS, NOTHING, UNRESOLVED, AdviceStudy, Choice, Outcome, Said
 from grace.validity.advice_tables import report
 
@@ -131,6 +131,23 @@ def test_what_policies_lose_by_group() -> None:
     best = oracles([*rows, *others])
     assert [one.loss for one in best] == pytest.approx([loss - 0.04 for some in losses.values() for loss in some])
     assert Regret.of("least expected", rows).worst == (math.inf, "b")  # a single draw tells nothing
+
+
+def test_cases_at_compact_beside_the_same_on_statistics(study: AdviceStudy) -> None:
+    assert "At `compact`" not in report(study)
+    pairs = {"a": (-0.2, -0.1), "b": (0.1, 0.05), "c": (0.0, 0.02)}
+    found = [
+        outcome(group, UNRESOLVED, effect, 0.0, size=size, label="wear")
+        for group, effects in pairs.items()
+        for size, effect in zip(("compact", "narrow"), effects, strict=True)
+    ]
+    alone = outcome("d", UNRESOLVED, 0.5, 0.0, size="compact", label="wear")  # without its like
+    user = outcome("d", UNRESOLVED, 0.5, 0.0, label="wear", user=True)
+    mine = replace(study, outcomes=(*study.outcomes, *found, alone, user))
+    span, n = at_windows(mine)
+    assert n == 3
+    assert span.value == pytest.approx((-0.1 + 0.05 - 0.02) / 3)
+    assert "At `compact`, 3 of the cases have an RMSE that differs by -2.3 [" in report(mine)
 
 
 def test_groups_and_times_are_rows_of_the_report(study: AdviceStudy) -> None:

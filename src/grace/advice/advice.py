@@ -17,10 +17,11 @@ _WILD = 1000
 ADD, ALONE, UNDECIDED = "add", "alone", "undecided"
 """Add a second task; train the first one alone; what was seen decides neither."""
 
-FORMAT = Format("advice", 1)
+FORMAT = Format("advice", 2)
 """A file of races (:class:`grace.advice.fleet_race.FleetRace`): what they are ``of``, their ``laps`` and ``labels``, the
 seconds ``spent`` and the ``pace`` of a lap; for readers the ``name`` of the data, the ``unit`` of RUL, how the ways stand
-(``standing``) and their ``course``. Files of before do not have all of the latter, nor the pace."""
+(``standing``) and their ``course``; ways that were ``refused``, with the reason. Version 1 is refused: in its races "RUL alone"
+was trained with those second tasks that need no label of their own."""
 
 
 @dataclass(frozen=True)

@@ -98,5 +98,7 @@ def advise(
     labelled = tuple(task for task in said.tasks if task.column)
     fleet = as_fleet(problem, columns=said.table, features=said.features, leave_out=ReadingError, events=True,
                      tasks=labelled)  # fmt: skip
-    return advise_fleet(fleet, said, size=size, budget=budget, file=file, executor=executor,
+    found = {task.name: task for task in fleet.tasks}  # with the kinds and classes of their columns
+    settled = tuple(replace(found.get(task.name, task), weight=task.weight) for task in said.tasks)
+    return advise_fleet(fleet, replace(said, tasks=settled), size=size, budget=budget, file=file, executor=executor,
                         on_lap=on_lap)  # type: ignore[arg-type]  # fmt: skip

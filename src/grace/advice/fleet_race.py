@@ -47,6 +47,14 @@ def run_lap(fleet: Fleet, conventions: Conventions, way: Way, lap: int) -> Lap:
     return lap_of(run, spec, mine)
 
 
+def lap_or_reason(fleet: Fleet, conventions: Conventions, way: Way, lap: int) -> Lap | str:
+    """:func:`run_lap`, or why there is none."""
+    try:
+        return run_lap(fleet, conventions, way, lap)
+    except GraceError as error:
+        return str(error)
+
+
 @dataclass
 class FleetRace:
     """A race in the state that it is in.
@@ -62,6 +70,7 @@ class FleetRace:
         spent: Seconds so far, of all sessions.
         pace: Seconds of a lap of a narrow trunk, with as many processes as there were; NaN: nobody knows yet.
         skipped: Ways of RUL alone that the budget has no time for.
+        refused: Ways that could not be trained, with the reason; they have no further laps.
         course: How a second task stood after each of its laps, in the order in which they ran, and the seconds ``spent`` by then.
     """
 
@@ -75,6 +84,7 @@ class FleetRace:
     spent: float = 0.0
     pace: float = math.nan
     skipped: set[Way] = field(default_factory=set)
+    refused: dict[Way, str] = field(default_factory=dict)
     course: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -94,6 +104,7 @@ class FleetRace:
             "conventions": self.conventions.to_json(),
             "size": self.size,
             "folds": FOLDS,
+            "version": FORMAT.version,
         }
 
     @cached_property
@@ -103,10 +114,12 @@ class FleetRace:
 
     @property
     def candidates(self) -> list[Way]:
-        """Second tasks, on the trunk that RUL alone is expected to be best with after its first lap."""
+        """Second tasks, on the trunk that RUL alone is expected to be best with after its first lap; without those that never
+        could be trained."""
         first = {way: {0: self.laps[way][0]} for way in self.references if 0 in self.laps.get(way, {})}
         size = self._standing([], first).best_alone.size if first else self.size
-        return beside(self.conventions.tasks, size, self.some_suspended)
+        every = beside(self.conventions.tasks, size, self.some_suspended)
+        return [way for way in every if way not in self.refused or self.laps.get(way)]
 
     def rounds(self) -> list[list[Entry]]:
         """What is still to be run, in rounds: RUL alone, every second task once; then the better half of the tasks and the best
@@ -125,9 +138,11 @@ class FleetRace:
         return [some for some in found if some]
 
     def too_dear(self, entries: Sequence[Entry], left: float) -> bool:
-        """Whether these are ways of RUL alone that would leave no time to run each second task once; they are skipped then."""
-        ways = {way for way, _ in entries}
-        if ways <= set(self.references) and sum(map(self.cost, entries)) + len(self.candidates) > left:
+        """Whether these are ways of RUL alone that have not run and would leave no time to run each second task once, on a narrow
+        trunk; they are skipped then."""
+        ways = {way for way, lap in entries if lap == 0}
+        dear = sum(map(self.cost, entries)) + len(self.candidates) > left
+        if dear and len(ways) == len(entries) and ways <= set(self.references):
             self.skipped |= ways
             return True
         return False
@@ -142,6 +157,17 @@ class FleetRace:
         self.laps.setdefault(way, {})[number] = lap
         if way.tasks:
             self.course.append(self._said(way, self.now) | {"spent": self.spent})
+        self.save()
+
+    def refuse(self, way: Way, reason: str) -> None:
+        """Keep that a way could not be trained.
+
+        Raises:
+            GraceError: All changes are against this way, or no second task is left.
+        """
+        self.refused[way] = reason
+        if way == self.references[0] or not self.candidates:
+            raise GraceError(reason)
         self.save()
 
     def reference(self) -> Way | None:
@@ -203,8 +229,9 @@ class FleetRace:
         seen = {"name": self.fleet.name, "unit": self.conventions.unit} | rounded(
             {"standing": standing, "course": self.course}
         )
+        refused = {"refused": {_key(way): reason for way, reason in self.refused.items()}}
         spent = {"spent": round(self.spent, 1), "pace": None if math.isnan(self.pace) else round(self.pace, 3)}
-        FORMAT.write(self.file, {"of": self._of, "laps": laps, "labels": labels} | spent | seen)
+        FORMAT.write(self.file, {"of": self._of, "laps": laps, "labels": labels} | refused | spent | seen)
 
     def resume(self) -> None:
         """Go on from the file, where there is one.
@@ -226,10 +253,12 @@ class FleetRace:
             self.spent, pace = float(body["spent"]), _number(body.get("pace"))
             self.pace = pace if pace > 0 else math.nan
             self.course = list(body.get("course", []))
+            self.refused = {_way(key): str(reason) for key, reason in body.get("refused", {}).items()}
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedError(self.file, f"{type(error).__name__} {error}") from None
 
     def _missing(self, ways: Sequence[Way], laps: Sequence[int]) -> list[Entry]:
+        ways = [way for way in ways if way not in self.refused]
         return [(way, lap) for lap in laps for way in ways if lap not in self.laps.get(way, {})]
 
     def _error(self, way: Way, laps: Sequence[int]) -> float:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from grace.advice.advice import ADD, ALONE, Advice, Label
-from grace.advice.fleet_race import Entry, FleetRace, run_lap
+from grace.advice.fleet_race import Entry, FleetRace, lap_or_reason
 from grace.advice.looks import coverage, given_rul
 from grace.advice.race import Lap
 from grace.advice.rule import IGNORE, INDIFFERENT, Rule
@@ -22,7 +22,7 @@ from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.prepare import check_training
 from grace.data.targets import known_rows
-from grace.data.tasks import BOUND, HEALTH, RUL, Task
+from grace.data.tasks import BOUND, HEALTH, RUL, Task, check_settled
 from grace.data.windows import Windows
 from grace.errors import GraceError
 from grace.models.rul_problem import usual_history, usual_size
@@ -65,6 +65,7 @@ def advise_race(
     if not budget > 0:
         raise GraceError(f"`budget` should be over 0 seconds. Found {budget:g}.")
     began = time.monotonic()
+    check_settled(race.conventions.tasks)
     check_training(race.fleet, race.conventions, usual_history(race.size), FOLDS)
     race.resume()
     before = race.spent
@@ -110,17 +111,25 @@ def _run(
             return True
         started = time.monotonic()
         calls = [(race.fleet, race.conventions, *entry) for entry in batch]
-        run_all(run_lap, calls, executor, on_result=partial(_keep, race, batch, lapped, on_lap))
+        run_all(lap_or_reason, calls, executor, on_result=partial(_keep, race, batch, lapped, on_lap))
         race.pace = (time.monotonic() - started) / sum(map(race.cost, batch))
     return False
 
 
 def _keep(
-    race: FleetRace, batch: Sequence[Entry], lapped: Callable[[], float], on_lap: OnLap | None, number: int, lap: Lap
+    race: FleetRace,
+    batch: Sequence[Entry],
+    lapped: Callable[[], float],
+    on_lap: OnLap | None,
+    number: int,
+    lap: Lap | str,
 ) -> None:
-    """Keep the lap of one entry of a batch, and tell of it."""
+    """Keep the lap of one entry of a batch, or why there is none, and tell of it."""
     lapped()
-    race.add(batch[number], lap)
+    if isinstance(lap, str):
+        race.refuse(batch[number][0], lap)
+    else:
+        race.add(batch[number], lap)
     if on_lap is not None:
         on_lap(race)
 
@@ -227,19 +236,24 @@ def _unknown(race: FleetRace, best: Way | None, verdict: str, cut: bool) -> str:
     together = len(best.tasks) if best is not None else 0
     if outside := rule.outside(failures, weights, together, race.size):
         parts.append(f"Outside the study, so less sure: {', '.join(outside)}.")
-    if verdict not in (ADD, ALONE) and best is not None:
-        needed = race.now.needed(best)
-        parts.append(
-            f"About {needed} failures would decide it, if they showed the same."
-            if needed is not None and needed > failures
-            else "More failures alone would not decide it: the effect is near 0."
-        )
+    if verdict not in (ADD, ALONE) and best is not None and race.laps.get(best):
+        parts += _needed(race, best)
+    parts += [f"Left out, as it could not be trained: {reason}" for reason in race.refused.values()]
     if cut:
         left = [way.name for way in race.candidates if not race.laps.get(way)]
         parts.append(
             f"The budget ended before {', '.join(left)} ran." if left else "The budget ended before all laps were run."
         )
     return " ".join(parts)
+
+
+def _needed(race: FleetRace, best: Way) -> list[str]:
+    """How many failures would decide the best second task; nothing where it is decided, and others are not."""
+    standing = race.now
+    needed, units = standing.needed(best), "failures" if race.fleet.groups is None else "groups with failures"
+    if needed is None:
+        return [f"More {units} alone would not decide it: the effect is near 0."]
+    return [f"About {needed} {units} would decide it, if they showed the same."] if needed > standing.units else []
 
 
 def _so_far(rule: Rule) -> str:
@@ -253,7 +267,8 @@ def options_of(way: Way, conventions: Conventions, some_suspended: bool) -> tupl
     tasks = [task for task in conventions.tasks if task.name in way.tasks]
     found = ["--method", f"fixed-{WEIGHT:g}" if tasks else "rul-only"]
     for task in tasks:
-        column = f"={task.column}" if task.column and task.column != task.name else ""
+        named = task.column != task.name or task.name == HEALTH.name  # without a column that is health by RUL
+        column = f"={task.column}" if task.column and named else ""
         found += ["--task", f"{task.name}{column}" + (f":{task.kind}" if task.column else "")]
         found += [] if task.weight == WEIGHT else ["--weight", f"{task.name}={task.weight:g}"]
     if some_suspended:

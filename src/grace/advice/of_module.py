@@ -52,7 +52,7 @@ def advise_module(
     problem, began = ModuleProblem(make_model, batches, losses, shared), time.monotonic()
     values: dict[str, list[float]] = {name: [] for name in methods}
     reference, *others = methods
-    verdict, slowest = UNDECIDED, 0.0
+    verdict, slowest, diverged = UNDECIDED, 0.0, list[str]()
     for seed in range(MOST):
         for method in [reference, *others]:
             started = time.monotonic()
@@ -61,6 +61,15 @@ def advise_module(
                 model: Any = trained(problem, methods[method](), steps, optimiser, measure_every)
                 with torch.no_grad():
                     values[method].append(float(evaluate(model.eval())))
+            if not math.isfinite(values[method][-1]):
+                diverged.append(method)
+                del values[method]
+                others = [other for other in others if other != method]
+                if method == reference or not others:
+                    raise GraceError(
+                        "`evaluate` should give a finite number of the reference and of one method more. Found none of "
+                        f"{', '.join(diverged)} with seed {seed}. Shorten the step of the optimiser."
+                    )
             slowest = max(slowest, time.monotonic() - started)
             if on_lap is not None:
                 on_lap(_standing(values))
@@ -71,17 +80,18 @@ def advise_module(
                 others = sorted(others, key=lambda other: _seen(values, other).mean)[: math.ceil(len(others) / 2)]
         if (seed + 1 >= FIRST and verdict != UNDECIDED) or left < slowest * (1 + len(others)):
             break
-    return _answer(values, others, verdict, name, time.monotonic() - began)
+    return _answer(values, others, verdict, name, time.monotonic() - began, diverged)
 
 
 def _seen(values: Mapping[str, Sequence[float]], method: str) -> Estimate:
-    """Paired difference to the reference over the seeds of both, at a level that holds over as many looks as there may be."""
+    """Paired difference to the reference over the seeds of both, at a level that holds over as many looks as there may be, and
+    over all methods (Bonferroni)."""
     reference = next(iter(values.values()))
     found = np.subtract(values[method], reference[: len(values[method])])
     n, mean = len(found), float(np.mean(found))
     if n < 2:
         return Estimate(mean, -math.inf, math.inf, n)
-    half = quantile(n - 1, 1 - ALPHA / (MOST - FIRST + 1)) * float(np.std(found, ddof=1)) / n**0.5
+    half = quantile(n - 1, 1 - ALPHA / (MOST - FIRST + 1) / (len(values) - 1)) * float(np.std(found, ddof=1)) / n**0.5
     return Estimate(mean, mean - half, mean + half, n)
 
 
@@ -104,7 +114,12 @@ def _standing(values: Mapping[str, Sequence[float]]) -> tuple[Raced, ...]:
 
 
 def _answer(
-    values: Mapping[str, Sequence[float]], others: Sequence[str], verdict: str, name: str, seconds: float
+    values: Mapping[str, Sequence[float]],
+    others: Sequence[str],
+    verdict: str,
+    name: str,
+    seconds: float,
+    diverged: Sequence[str] = (),
 ) -> Advice:
     reference = next(iter(values))
     best = min(others, key=lambda other: _seen(values, other).mean)
@@ -116,10 +131,14 @@ def _answer(
         ALONE: f"Train by {reference}: the best of the others, {best}, gives {text}.",
         UNDECIDED: f"Undecided: {best} gives {text}.",
     }
+    compared = len(values) - 1
+    several = f" at {compared} methods" if compared > 1 else ""
     unknown = (
-        f"{seen.n} seeds, paired; the interval holds at 95 % over {MOST - FIRST + 1} looks. Other data, or longer trainings, "
-        "were not looked at."
+        f"{seen.n} seeds, paired; the interval holds at 95 % over {MOST - FIRST + 1} looks{several}. Other data, or longer "
+        "trainings, were not looked at."
     )
+    if diverged:
+        unknown += f" Left out, as `evaluate` gave no finite number: {', '.join(diverged)}."
     if verdict == UNDECIDED and (needed := _needed(seen)) is not None:
         unknown += f" About {needed} seeds would decide it, if they showed the same."
     chosen = reference if verdict == ALONE else best

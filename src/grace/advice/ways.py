@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from grace.advice.rule import IGNORE
 from grace.data.conventions import Conventions
-from grace.data.tasks import BOUND, Task
-from grace.models.cnn_bilstm_attention import NARROW, kind_of
+from grace.data.tasks import BOUND, HEALTH, Task
+from grace.models.cnn_bilstm_attention import NARROW
 from grace.models.units import HAZARD
 from grace.training.run_spec import run_spec
 from grace.training.spec import RunSpec
@@ -42,14 +42,13 @@ class Way:
     def spec(self, dataset: str, conventions: Conventions, lap: int) -> RunSpec:
         """The run of one lap, whose seed is the lap's number.
 
-        Windows of a table are judged over the whole life, those of C-MAPSS up to the RUL that its test file asks for.
+        Windows of a table are judged over the whole life, those of C-MAPSS up to the RUL that its test file asks for. RUL alone
+        has the usual second task, with no weight: tasks of the race would bring theirs.
         """
         tasks = [task for task in conventions.tasks if task.name in self.tasks]
-        given = {"tasks": tasks} if tasks else {}
-        if conventions.table is not None:
-            given["max_validation_rul"] = 0  # type: ignore[assignment]
+        given = {} if conventions.table is None else {"max_validation_rul": 0}
         return run_spec(dataset, f"fixed-{WEIGHT:g}" if tasks else "rul-only", conventions=conventions,
-                        suspended=self.suspended, size=self.size, folds=FOLDS, seed=lap + 1,
+                        tasks=tasks or [HEALTH], suspended=self.suspended, size=self.size, folds=FOLDS, seed=lap + 1,
                         rul_scale=None if self.suspended == HAZARD else "cap", **given)  # type: ignore[arg-type]  # fmt: skip
 
 
@@ -57,7 +56,7 @@ def alone(size: str, suspended: bool) -> list[Way]:
     """RUL alone in the ways that a second task is held against, the fastest first: a narrow and a wide trunk, and what suspended
     units say, where there are any; their likelihood on the first trunk alone. Of a size without a narrow one it is that size."""
     said = (IGNORE, BOUND) if suspended else (IGNORE,)
-    first, *others = (kind_of(size) + NARROW, kind_of(size)) if has_narrow(size) else (size,)
+    first, *others = (size + NARROW, size) if has_narrow(size) else (size,)
     told = [Way(first, HAZARD)] if suspended else []
     return [*(Way(first, word) for word in said), *told, *(Way(one, word) for one in others for word in said)]
 
@@ -71,8 +70,8 @@ def beside(tasks: Sequence[Task], size: str, suspended: bool) -> list[Way]:
 
 
 def has_narrow(size: str) -> bool:
-    """Whether there is a size like this one with a narrow trunk."""
-    return kind_of(size) in ("statistics", "quantiles")
+    """Whether there is a size like this one with a narrow trunk; of a narrow one there is not."""
+    return size in ("statistics", "quantiles")
 
 
 def weighed(conventions: Conventions, tasks: Sequence[Task] | None = None) -> Conventions:

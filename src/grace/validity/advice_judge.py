@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from grace.advice.rule import LEVEL, Expected
 from grace.core.stats import Estimate, Span, bootstrap, mean, student
-from grace.validity.advice_study import HELPS, HURTS, AdviceStudy, Choice, Outcome, Seen
+from grace.validity.advice_study import HELPS, HURTS, WINDOWS, AdviceStudy, Choice, Outcome, Seen
 from grace.validity.judge import area
 
 Floats = NDArray[np.float64]
@@ -154,6 +154,17 @@ class Regret:
             _mean(losses),
             (ends.get(worst, math.nan), worst),
         )
+
+
+def at_windows(study: AdviceStudy) -> tuple[Span, int]:
+    """Mean logarithm of the RMSE of cases at ``compact`` over that of the same cases on statistics, and how many there are."""
+    of = {_task(one): one for one in study.outcomes if one.size != WINDOWS and not one.user}
+    pairs = [(one, of[_task(one)]) for one in study.outcomes if one.size == WINDOWS and _task(one) in of]
+    return _mean([(one.effect.mean - other.effect.mean, one.group) for one, other in pairs]), len(pairs)
+
+
+def _task(one: Outcome) -> tuple[str, str, float, str]:
+    return one.world, one.label, one.weight, one.suspended
 
 
 def by_group(policy: str, choices: Sequence[Choice]) -> dict[str, Estimate]:

@@ -8,7 +8,18 @@ from collections.abc import Callable, Sequence
 from grace.advice.advice import per_cent
 from grace.bench.tables import markdown
 from grace.core.stats import RATE, Estimate, Family, Span
-from grace.validity.advice_judge import ORACLE, Areas, Coverage, Regret, ahead, base_rates, brier, by_group, oracles
+from grace.validity.advice_judge import (
+    ORACLE,
+    Areas,
+    Coverage,
+    Regret,
+    ahead,
+    at_windows,
+    base_rates,
+    brier,
+    by_group,
+    oracles,
+)
 from grace.validity.advice_study import HELPS, HURTS, KINDS, RULE, UNRESOLVED, WINDOWS, WORDS, AdviceStudy, Outcome
 from grace.validity.advice_words import ADVICE, LAPS, TUNED, by_label, change, in_short, number, span, whole_races
 
@@ -28,6 +39,8 @@ POLICY_WORDS = {
     ELSEWHERE: "the second task that did best in the other groups",
     ADVICE: "`grace advise`: what the rule expects the least error of",
     UNSEEN: "the same by the rule that does not read how far RUL predicts the labels",
+    "one lap, its own networks": "`grace advise` after one lap, judged by the networks of that lap; two draws a world",
+    "one lap, trained afresh": "the same, judged by networks trained afresh",
     "likelier than not": "the second task that `shrunk` expects the least error of, where that is a gain",
     "advice": "the same, only where its whole 90 % interval is a gain: the candidate of the plan",
     FLOOR: "the oracle against itself, chosen by half of the draws",
@@ -44,7 +57,7 @@ def report(study: AdviceStudy) -> str:
             f"**What {len(study.outcomes)} cases in {worlds} worlds and {len(study.groups)} groups of data came to**: change of "
             "the RMSE on units that were never trained on, by a second task, against RUL alone tuned as well; number of cases\n",
             verdicts(study),
-            words_on_all(study) + "\n",
+            words_on_all(study) + words_at_windows(study) + "\n",
             "**By how far RUL predicts the label** (`given-rul`, mean over draws; cuts chosen after the outcomes): number of "
             "cases; random classes and identities, which nobody would add, are among those of less than 10 %\n",
             labels(study),
@@ -107,6 +120,18 @@ def words_on_all(study: AdviceStudy) -> str:
         f"{draws[0]} to {draws[-1]} draws a case, half of them {draws[len(draws) // 2]} or more. {family.remaining} of "
         f"{family.looked_at} effects differ from 0 after Benjamini-Hochberg at {RATE:.0%}; {large} are larger than "
         "10 % either way."
+    )
+
+
+def words_at_windows(study: AdviceStudy) -> str:
+    """How cases at ``compact`` stand beside the same ones on statistics; empty where there are none."""
+    found, n = at_windows(study)
+    if not n:
+        return ""
+    return (
+        f" At `{WINDOWS}`, {n} of the cases have an RMSE that differs by {change(found)} % from that on statistics; both are "
+        "held against RUL alone on statistics. How much of it is the network's is not known: RUL alone was not trained at "
+        f"`{WINDOWS}`."
     )
 
 
