@@ -20,12 +20,13 @@ import numpy as np
 from grace.advice.advice import ADD, ALONE, UNDECIDED, per_cent
 from grace.advice.fleet_race import FleetRace
 from grace.advice.of_fleet import advise_race
-from grace.advice.rule import Rule
+from grace.advice.rule import TOGETHER, Rule
 from grace.advice.ways import Way, weighed
 from grace.bench.tables import markdown
 from grace.core.pools import as_finished, on_one_thread
 from grace.core.stats import student
 from grace.data.fleet import Fleet
+from grace.data.tasks import BOUND
 from grace.errors import GraceError
 from grace.formats import Body, Format, checksum
 from grace.training.run import train
@@ -121,7 +122,19 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
             found.append((WORDS[verdict], str(len(mine)), ways, f"{said:+.1f}", _came([row["change"] for row in mine])))
     advised = [row["change"] if likely(row) else 0.0 for row in rows if "change" in row]
     found.append(("all, as advised", str(len(advised)), "", "", _came(advised)))
-    return markdown(("advice", "draws", "second tasks named", "expected, %", "came, %"), found)
+    return markdown(("advice", "draws", "second tasks named", "expected, %", "came, %"), found) + _counted(rows)
+
+
+def _counted(rows: Sequence[Mapping[str, Any]]) -> str:
+    """In how many draws several tasks were named, RUL alone was advised, and what was advised raised the error."""
+    known = [row for row in rows if "change" in row]
+    several = sum(TOGETHER in row["task"].replace(f"{TOGETHER}{BOUND}", "") for row in known)
+    alone = sum(not likely(row) for row in known)
+    rose = sum(likely(row) and row["change"] > 0 for row in known)
+    return (
+        f"\nOf {len(known)} draws {several} have several tasks named, in {alone} RUL alone was advised, and in {rose} the error "
+        "rose by what was advised.\n"
+    )
 
 
 def likely(row: Mapping[str, Any]) -> bool:

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from grace.advice import fleet_race
-from grace.advice.advice import ADD, ALONE, UNDECIDED, Label
+from grace.advice.advice import ADD, ALONE, FORMAT, UNDECIDED, Label
 from grace.advice.fleet_race import Entry, FleetRace, lap_or_reason, run_lap
-from grace.advice.of_fleet import _needed, advise_fleet, advise_race, options_of
+from grace.advice.of_fleet import _needed, _unknown, advise_fleet, advise_race, options_of
 from grace.advice.race import Lap
 from grace.advice.rule import Parts, Rule, Slope
 from grace.advice.ways import Way, weighed
@@ -25,6 +25,7 @@ from grace.data.fleet import Fleet
 from grace.data.tasks import HEALTH, Task
 from grace.demos.few_failures import Setup, inspected
 from grace.errors import GraceError
+from grace.formats import Format
 from grace.training.run_spec import run_spec
 
 RULE = Rule({}, {}, Slope(0.0, 0.0), Parts(0.04, 0.0), Parts(0.02, 0.0), 1e9, 1.0, (4, 32), 3, (0.01, 0.5),
@@ -203,6 +204,15 @@ def test_how_many_failures_would_decide(fleet: Fleet) -> None:
     assert _needed(decided, first) == []
 
 
+def test_a_reference_that_the_study_has_none_of_is_said(fleet: Fleet) -> None:
+    for name, said in (("RUL alone + hazard, narrow", True), ("RUL alone, narrow", False)):
+        race = race_of(fleet, {name: 5.0, "health, narrow": 6.0})
+        best = race.best_task()
+        assert best is not None
+        words = _unknown(race, best, race.verdict(), False)
+        assert ("Outside the study, so less sure: RUL alone in a likelihood." in words) == said
+
+
 def test_without_suspended_units_nothing_bounds() -> None:
     whole, _ = inspected(Setup(), 1)
     failed = whole.select(whole.failures)
@@ -243,6 +253,24 @@ def test_an_interrupted_race_goes_on_where_it_was(fleet: Fleet, tmp_path: Path) 
     file.write_text(file.read_text().replace("spent", "spend"))
     with pytest.raises(GraceError, match="should be whole, as GRACE wrote it"):
         advise_fleet(fleet, conventions, size="tiny", rule=TWO_LAPS, file=file)
+
+
+@pytest.mark.system
+def test_a_race_of_before_trains_rul_alone_again(fleet: Fleet, tmp_path: Path) -> None:
+    """Its RUL alone was trained with health beside it; what its second tasks showed stands."""
+    file, conventions = tmp_path / "race.json", weighed(Conventions(window=20))
+    whole = advise_fleet(fleet, conventions, size="tiny", rule=TWO_LAPS, file=file, budget=600)
+    body = FORMAT.read(file)
+    wrong = {
+        key: laps if key.split(" ")[2] else body["laps"]["tiny ignore health"] for key, laps in body["laps"].items()
+    }
+    Format("advice", 1).write(file, body | {"laps": wrong, "spent": 1e6})
+    ran: list[int] = []
+    found = advise_fleet(
+        fleet, conventions, size="tiny", rule=TWO_LAPS, file=file, budget=600, on_lap=lambda _: ran.append(0)
+    )
+    assert found.raced == whole.raced
+    assert len(ran) == sum(row.laps for row in whole.raced if row.name.startswith("RUL alone"))
 
 
 @pytest.mark.system

@@ -31,13 +31,22 @@ def test_what_came_of_the_advice() -> None:
         {"verdict": "alone", "task": "random", "expected": 0.2, "change": math.log(2)},
         {"verdict": "too few failures"},
     ]
-    add, unsure, alone, every = (line.split(" | ") for line in summary(rows).splitlines()[2:])
+    table, counted = summary(rows).split("\n\n")
+    add, unsure, alone, every = (line.split(" | ") for line in table.splitlines()[2:])
     assert add == ["| add it", "2", "wear: 1, health: 1", "-10.0", "-20.0 [-20.0, -20.0] |"]
     assert unsure[:4] == ["| likely, not sure", "2", "wear: 2", "+0.0"]
     assert unsure[4].startswith(f"{100 * (math.sqrt(1.5 * 1.25) - 1):+.1f} [")
     assert alone == ["| RUL alone", "1", "random: 1", "+22.1", "+100.0 |"]
     assert every[:2] == ["| all, as advised", "5"]
     assert every[4].startswith(f"{100 * math.expm1((2 * math.log(0.8) + math.log(1.25)) / 5):+.1f} [")
+    assert (
+        counted
+        == "Of 5 draws 0 have several tasks named, in 2 RUL alone was advised, and in 1 the error rose by what was advised.\n"
+    )
+    both = [
+        {"verdict": "add", "expected": -0.1, "change": -0.1, "task": task} for task in ("wear + bound", "wear + health")
+    ]
+    assert summary(both).split("\n\n")[1].startswith("Of 2 draws 1 have several tasks named, in 0 ")
 
 
 def test_rows_of_another_rule_are_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

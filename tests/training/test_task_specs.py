@@ -100,6 +100,9 @@ def test_rul_alone_is_the_same_whatever_is_not_trained_beside_it() -> None:
     assert run_spec("FD001", "rul-only", tasks=[SOH]).id == alone.id
     assert not alone.trains("health")
     assert not alone.trains("soh")
+    for method in ("rul-only", "rul-only-weighted"):
+        with pytest.raises(GraceError, match="weight of task soh should stand with a method that trains it"):
+            run_spec("FD001", method, tasks=[replace(SOH, weight=0.4)])
     assert run_spec("FD001", tasks=[SOH]).tasks == ("rul", "soh")
     assert run_spec("FD001", tasks=[SOH]).trains("soh")
 

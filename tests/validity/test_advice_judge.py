@@ -13,9 +13,22 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from grace.core.stats import Estimate
 from grace.validity.advice_figures import draw, rows
-from grace.validity.advice_judge import Areas, Coverage, Regret, ahead, at_windows, base_rates, brier, by_group, oracles
+from grace.validity.advice_judge import (
+    Areas,
+    Coverage,
+    Regret,
+    ahead,
+    at_windows,
+    base_rates,
+    brier,
+    by_group,
+    named,
+    oracles,
+    raced,
+)
 from grace.validity.advice_study import FORMAT, HELPS, HURTS, NOTHING, UNRESOLVED, AdviceStudy, Choice, Outcome, Said
 from grace.validity.advice_tables import report
+from grace.validity.advice_words import Short
 
 
 def outcome(group: str, word: str, effect: float, score: float, **given: object) -> Outcome:
@@ -39,7 +52,11 @@ def study() -> AdviceStudy:
     for group in "abcde":
         for word, effect in ((HELPS, -0.2), (NOTHING, 0.0), (HURTS, 0.2), (UNRESOLVED, 0.05)):
             found.append(outcome(group, word, effect, -effect + 0.2 * rng.standard_normal(), user=group < "c"))
-    choices = [
+    return AdviceStudy("abc", tuple(found), CHOICES, {"race-1": (2.5, 0.0)}, {"group": 0.02, "case": 0.05})
+
+
+CHOICES = tuple(
+    [
         Choice(
             f"{group}-8",
             group,
@@ -58,7 +75,7 @@ def study() -> AdviceStudy:
             ("noise floor", 0.0, 0.0),
         )
     ]
-    return AdviceStudy("abc", tuple(found), tuple(choices), {"race-1": (2.5, 0.0)}, {"group": 0.02, "case": 0.05})
+)
 
 
 def test_areas_are_those_of_scikit_learn(study: AdviceStudy) -> None:
@@ -99,13 +116,24 @@ def test_the_brier_score_of_base_rates(study: AdviceStudy) -> None:
 
 
 def test_an_interval_holds_with_the_error_of_the_effect(study: AdviceStudy) -> None:
-    found = Coverage.of(study.outcomes)
+    found = Coverage.of(raced(study.outcomes))
     assert (found.n, found.share.value) == (20, 1.0)
+    assert found.expected - found.came == pytest.approx(0.01)
     half = stats.norm.ppf(0.95) * math.hypot(0.05, 0.01)
     near, far = (outcome("a", HELPS, 0.0, 0.0) for _ in range(2))
     said = [Said(0, {}, (0.0, 0.2), (value, 0.05)) for value in (half - 1e-6, half + 1e-6)]
     both = [Outcome(**vars(one) | {"said": (mine,)}) for one, mine in zip((near, far), said, strict=True)]
-    assert [Coverage.of([one]).share.value for one in both] == [1.0, 0.0]
+    assert [Coverage.of(raced([one])).share.value for one in both] == [1.0, 0.0]
+
+
+def test_what_is_named_is_what_a_user_sees(study: AdviceStudy) -> None:
+    """Of each world and draw the least expected error alone, and only where that is a gain."""
+    found = named(study.outcomes)
+    assert [(one.world, one.effect.mean) for one, _ in found] == [(f"{group}-8", -0.2) for group in "abcde"]
+    assert not named([one for one in study.outcomes if one.effect.mean >= 0])
+    assert not named([replace(one, size="compact") for one in study.outcomes])
+    text = report(study)
+    assert "| the second task that is named | 1.00 [1.00, 1.00] | -17.3 | -18.1 | 0.0 | 5 |" in text
 
 
 def test_what_policies_cost(study: AdviceStudy) -> None:
@@ -155,7 +183,7 @@ def test_groups_and_times_are_rows_of_the_report(study: AdviceStudy) -> None:
     assert "| a | 1 | 4 | 4 | 1 | 1 | -4.9 [-4.9, -4.9] | +0.0 [+0.0, +0.0] | -7.2 [-9.1, -5.3] |" in text
     assert "on two cores" not in text  # nobody knows what a training at compact takes
     timed = report(replace(study, cost={"race-1": (9.0, 1.0), "race-3": (60.0, 3.0), "compact": (20.0, 2.0)}))
-    assert "| a race of one second task within 60 s on two cores | 30 | yes |" in timed
+    assert "| a race of one second task within 60 s on two cores | 30: half of the seconds of one core, with" in timed
     of = "such a race at most 3% of 9 methods of 5 seeds at `compact` (not in the plan)"
     assert f"| {of} | 6.7% with three laps, 1.0% with one | no |" in timed
 
@@ -186,7 +214,7 @@ def test_the_report_and_the_picture(study: AdviceStudy, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("follows", "words"), [(1.0, "is above chance, 0.5"), (0.0, "cannot be distinguished from chance, 0.5")]
+    ("follows", "words"), [(1.0, "is above chance, 0.5, before"), (0.0, "cannot be distinguished from chance, 0.5: ")]
 )
 def test_what_rho_was_good_for_is_a_sentence(study: AdviceStudy, follows: float, words: str) -> None:
     rng = np.random.default_rng(1)
@@ -198,7 +226,7 @@ def test_what_rho_was_good_for_is_a_sentence(study: AdviceStudy, follows: float,
     ]  # fmt: skip
     followed = [replace(one, policy="rho-joint") for one in study.choices if one.policy == "fixed elsewhere"]
     text = report(replace(study, outcomes=tuple(looked), choices=(*study.choices, *followed)))
-    assert f"measured in 2 ways, {words}: " in text
+    assert f"measured in 2 ways, {words}" in text
     assert "(`rho-joint`) costs +5.7 [" in text
 
 
@@ -211,11 +239,11 @@ def test_cases_are_counted_by_how_far_rul_predicts_the_label(study: AdviceStudy)
         looked.append(replace(one, said=tuple(said), suspended="ignore"))
     text = report(replace(study, outcomes=tuple(looked)))
     assert (
-        "by 50 % or more helped in 5 of 10 cases and hurt in 0, by less than 10 % in 0 of 5 cases and hurt in 0."
-        in text
+        "labels of which RUL explains 50 % or more helped in 5 and hurt in 0 of 10 cases, those of less than 10 % in 0 and 0 of "
+        "5 (cuts chosen afterwards)." in text
     )
     assert "| 10 to 50 % | ignore | 5 | 0 | 5 | 0 | 0 | +22.1 |" in text
-    assert "labels that RUL explains" not in report(study)  # nobody looked
+    assert "labels of which RUL explains" not in report(study)  # nobody looked
 
 
 def test_laps_are_compared_on_the_same_draws(study: AdviceStudy) -> None:
@@ -230,3 +258,22 @@ def test_laps_are_compared_on_the_same_draws(study: AdviceStudy) -> None:
     assert "raced three times (n = 15) one, two and three laps have areas of 0.50 [0.50, 0.50]" in text
     assert "1.00 [1.00, 1.00] for helps" in text
     assert "the rule after three laps has 1.00 [1.00, 1.00] and 1.00 [1.00, 1.00]." in text
+
+
+def test_areas_without_simulators_stand_beside() -> None:
+    groups = ("a", "b", "sim1")
+    cases = tuple(
+        outcome(group, word, effect, -effect)
+        for group in groups
+        for word, effect in ((HELPS, -0.2), (NOTHING, 0.0), (HURTS, 0.2))
+    )
+    wrong = tuple(outcome("sim1", word, effect, 0.0) for word, effect in ((HELPS, 0.3), (HURTS, -0.3)))
+    study = AdviceStudy("abc", (*cases, *wrong), ())
+    short = Short.of(replace(study, choices=CHOICES))
+    assert short.real.startswith(
+        " Without the simulators, which one generator drew, they are 1.00 [1.00, 1.00] and 1.00"
+    )
+    assert "over 2 groups" in short.real
+    assert short.without_simulators == " (without simulators 1.00 and 1.00)"
+    assert short.helps != "1.00 [1.00, 1.00]"
+    assert Short.of(replace(study, outcomes=cases[:6], choices=CHOICES)).real == ""

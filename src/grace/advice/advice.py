@@ -9,7 +9,7 @@ from typing import Any
 
 from grace.advice.rule import Expected
 from grace.core.stats import HIGHER, LOWER, UNCLEAR, Estimate
-from grace.formats import Format
+from grace.formats import Body, Format
 from grace.html import Bar, card, code, intervals, said, table
 
 _WILD = 1000
@@ -17,11 +17,18 @@ _WILD = 1000
 ADD, ALONE, UNDECIDED = "add", "alone", "undecided"
 """Add a second task; train the first one alone; what was seen decides neither."""
 
-FORMAT = Format("advice", 2)
+
+def _alone_again(body: Body) -> Body:
+    """In version 1 RUL alone was trained with those tasks of the race that need no label: it runs again."""
+    laps = {key: laps for key, laps in body["laps"].items() if key.rpartition(" ")[2]}
+    return body | {"laps": laps, "standing": [], "course": [], "spent": 0.0}
+
+
+FORMAT = Format("advice", 2, {1: _alone_again})
 """A file of races (:class:`grace.advice.fleet_race.FleetRace`): what they are ``of``, their ``laps`` and ``labels``, the
 seconds ``spent`` and the ``pace`` of a lap; for readers the ``name`` of the data, the ``unit`` of RUL, how the ways stand
-(``standing``) and their ``course``; ways that were ``refused``, with the reason. Version 1 is refused: in its races "RUL alone"
-was trained with those second tasks that need no label of their own."""
+(``standing``) and their ``course``; ways that were ``refused``, with the reason. Old files do not have all of the latter, nor
+the pace."""
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,6 @@ class FleetRace:
             "conventions": self.conventions.to_json(),
             "size": self.size,
             "folds": FOLDS,
-            "version": FORMAT.version,
         }
 
     @cached_property

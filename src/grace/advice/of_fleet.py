@@ -234,7 +234,9 @@ def _unknown(race: FleetRace, best: Way | None, verdict: str, cut: bool) -> str:
     ]
     weights = [task.weight or 0.0 for task in race.conventions.tasks]
     together = len(best.tasks) if best is not None else 0
-    if outside := rule.outside(failures, weights, together, race.size):
+    reference = race.reference()
+    unseen = ["RUL alone in a likelihood"] if reference is not None and reference.suspended == HAZARD else []
+    if outside := rule.outside(failures, weights, together, race.size) + unseen:
         parts.append(f"Outside the study, so less sure: {', '.join(outside)}.")
     if verdict not in (ADD, ALONE) and best is not None and race.laps.get(best):
         parts += _needed(race, best)

@@ -51,7 +51,7 @@ def picture(study: AdviceStudy) -> Spec:
         layer("point", dot, where=known, filled=True, size=70, opacity=0.9),
     ]
     title: Spec = {"text": "What a second task does to the error of RUL: expected, and found"}
-    title["subtitle"] = f"{len(values)} cases; change of RMSE against RUL alone, 95 % intervals of resolved cases"
+    title["subtitle"] = f"{len(values)} cases; change of RMSE against RUL alone, 97 % intervals of resolved cases"
     return {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "width": SIDE, "height": SIDE, "title": title,
             "data": {"values": values}, "layer": layers}  # fmt: skip
 

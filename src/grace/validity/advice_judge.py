@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from grace.advice.rule import LEVEL, Expected
 from grace.core.stats import Estimate, Span, bootstrap, mean, student
-from grace.validity.advice_study import HELPS, HURTS, WINDOWS, AdviceStudy, Choice, Outcome, Seen
+from grace.validity.advice_study import HELPS, HURTS, WINDOWS, AdviceStudy, Choice, Outcome, Said, Seen
 from grace.validity.judge import area
 
 Floats = NDArray[np.float64]
@@ -94,27 +94,61 @@ def holds(one: Outcome, said: Expected) -> bool:
     return abs(one.effect.mean - said.mean) <= half
 
 
+Rows = Sequence[tuple[Outcome, Said]]
+"""Cases, each in a draw in which it was raced."""
+
+
+def raced(outcomes: Sequence[Outcome]) -> Rows:
+    """Every case in every draw in which it was raced."""
+    return [(one, said) for one in outcomes for said in one.said if said.expected is not None]
+
+
+def named(outcomes: Sequence[Outcome]) -> Rows:
+    """Of each world and draw the second task of which the least error is expected, where it is less than that of RUL alone: what
+    a user sees named."""
+    best: dict[tuple[str, int], tuple[Outcome, Said]] = {}
+    for one, said in raced([one for one in outcomes if one.size != WINDOWS]):
+        other = best.get((one.world, said.draw))
+        if other is None or _mean_of(said) < _mean_of(other[1]):
+            best[one.world, said.draw] = one, said
+    return [(one, said) for one, said in best.values() if _mean_of(said) < 0]
+
+
+def _mean_of(said: Said) -> float:
+    return said.after[0] if said.after is not None else math.inf
+
+
 @dataclass(frozen=True)
 class Coverage:
-    """How often 90 % intervals held, and the SD of what they were wrong by."""
+    """How often 90 % intervals held.
+
+    Attributes:
+        share: That did, with the error that the effect is known with.
+        expected: Mean logarithm that was expected.
+        came: Mean effect.
+        wrong: SD of the difference.
+        n: Cases in draws.
+    """
 
     share: Span
+    expected: float
+    came: float
     wrong: float
     n: int
 
     @classmethod
-    def of(cls, outcomes: Sequence[Outcome]) -> Coverage:
-        """Of cases that were raced, each in each draw."""
-        rows = [
-            (holds(one, said.expected), one.effect.mean - said.expected.mean, one.group)
-            for one in outcomes
-            for said in one.said
+    def of(cls, rows: Rows) -> Coverage:
+        """Of what was expected and came."""
+        found = [
+            (holds(one, said.expected), said.expected.mean, one.effect.mean, one.group)
+            for one, said in rows
             if said.expected is not None
         ]
-        if not rows:
-            return cls(Span(math.nan, math.nan, math.nan), math.nan, 0)
-        held, wrong, group = (np.array(column) for column in zip(*rows, strict=True))
-        return cls(bootstrap(mean, held.astype(float), families=group), float(wrong.std()), len(rows))
+        if not found:
+            return cls(Span(math.nan, math.nan, math.nan), math.nan, math.nan, math.nan, 0)
+        held, expected, came, group = (np.array(column) for column in zip(*found, strict=True))
+        share = bootstrap(mean, held.astype(float), families=group)
+        return cls(share, float(expected.mean()), float(came.mean()), float((came - expected).std()), len(found))
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,16 @@ class Outcome:
     said: tuple[Said, ...]
 
     @property
+    def fleet(self) -> str:
+        """Of the world."""
+        return self.world.rpartition("-")[0]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its group is a simulator whose physics were drawn at random."""
+        return self.group.startswith("sim")
+
+    @property
     def kind(self) -> str:
         """Of the label: what was measured, inspections of health, noisy ones, and what says nothing of RUL or is no label."""
         return KIND_OF.get(self.label, "measured")

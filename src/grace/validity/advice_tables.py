@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from grace.advice.advice import per_cent
 from grace.bench.tables import markdown
 from grace.core.stats import RATE, Estimate, Family, Span
+from grace.validity.advice_goals import ELSEWHERE, FLOOR, goals, worst_group
 from grace.validity.advice_judge import (
     ORACLE,
     Areas,
@@ -18,20 +19,16 @@ from grace.validity.advice_judge import (
     base_rates,
     brier,
     by_group,
+    named,
     oracles,
+    raced,
 )
 from grace.validity.advice_study import HELPS, HURTS, KINDS, RULE, UNRESOLVED, WINDOWS, WORDS, AdviceStudy, Outcome
 from grace.validity.advice_words import ADVICE, LAPS, TUNED, by_label, change, in_short, number, span, whole_races
 
-ELSEWHERE, FLOOR, UNSEEN = "fixed elsewhere", "noise floor", "least expected, no given-rul"
-HELPED, HURT, LOST, COVER = 0.95, 0.90, 0.02, (0.85, 0.95)
-WITHIN = 60
-"""Goals that were registered; seconds."""
-SHARE, METHODS, SEEDS = 0.03, 9, 5
-"""Of the time of a comparison of so many methods and seeds."""
-IN_PLANNED_DRAWS = ", in the two draws that the plan judges predictors in, with three laps"
-WILD = 1000
-"""Upper end, %, from which on a number says no more than that two draws tell nothing."""
+UNSEEN = "least expected, no given-rul"
+SHRUNK = "shrunk"
+"""The predictor of the plan's candidate."""
 POLICY_WORDS = {
     "alone": "RUL alone, suspended units ignored, wide trunk",
     TUNED: "RUL alone, its best configuration in the race",
@@ -71,7 +68,8 @@ def report(study: AdviceStudy) -> str:
             "**The same by group of data**: change of RMSE over RUL alone tuned by the other draws, per cent; 95 % intervals "
             "over worlds and draws, not adjusted for the number of groups\n",
             groups(study),
-            "**How often intervals hold**: 90 % intervals of what the rule expects, fitted on the other groups\n",
+            "**How often intervals hold**: 90 % intervals of what the rule expects, fitted on the other groups, with the error "
+            "that the outcome is known with; outcomes are against RUL alone tuned by the other draws\n",
             coverage(study),
             levels(study) + "\n",
             "**Goals of the plan, and where they stand**, on groups of data that nothing was fitted on; the rule was chosen "
@@ -153,13 +151,17 @@ def _laps(study: AdviceStudy) -> str:
     if not set(LAPS) <= set(study.predictors):
         return ""
     whole = whole_races(study)
-    *found, rule = [Areas.of(whole.seen(name).resolved) for name in (*LAPS, RULE)]
+    known = [name for name in (*LAPS, SHRUNK, RULE) if name in whole.predictors]
+    areas = {name: Areas.of(whole.seen(name).resolved) for name in known}
+    found, rule = [areas[name] for name in LAPS], areas[RULE]
     helps, hurts = (
         ", ".join(map(span, spans)) for spans in ([one.helps for one in found], [one.hurts for one in found])
     )
+    drawn = areas.get(SHRUNK)
+    shrunk = f", `shrunk` {span(drawn.helps)} and {span(drawn.hurts)}" if drawn else ""
     return (
         f"\nOn the draws that were raced three times (n = {found[0].n}) one, two and three laps have areas of {helps} for helps, "
-        f"and of {hurts} for hurts; the rule after three laps has {span(rule.helps)} and {span(rule.hurts)}.\n"
+        f"and of {hurts} for hurts; the rule after three laps has {span(rule.helps)} and {span(rule.hurts)}{shrunk}.\n"
     )
 
 
@@ -179,15 +181,8 @@ def policies(study: AdviceStudy) -> str:
     rows = []
     for one in Regret.every(study):
         spans = [change(span) for span in (one.regret, one.user, one.loss)]
-        rows.append((POLICY_WORDS.get(one.policy, one.policy), *spans, _worst(one.worst)))
+        rows.append((POLICY_WORDS.get(one.policy, one.policy), *spans, worst_group(one.worst)))
     return markdown(("policy", "regret", "regret, user's part", "over RUL alone", "worst group, upper end"), rows)
-
-
-def _worst(found: tuple[float, str]) -> str:
-    """Upper end and group; empty where nothing is known."""
-    high = per_cent(found[0])
-    shown = f"{high:+.1f}" if high < WILD else f"over +{WILD}"
-    return f"{shown} ({found[1]})" if found[1] else ""
 
 
 def _ahead(study: AdviceStudy) -> str:
@@ -225,72 +220,21 @@ def _estimate(found: Estimate) -> str:
 
 
 def coverage(study: AdviceStudy) -> str:
-    """How often intervals held, in the user's part and in all."""
+    """How often intervals held, in the user's part, in all, and of the second tasks that would have been named."""
     rows = []
-    parts: list[tuple[str, Callable[[Outcome], bool]]] = [
-        ("user's part", lambda one: one.user),
-        ("all", lambda one: True),
-        (f"all at {WINDOWS}, raced on statistics", lambda one: one.size == WINDOWS),
-    ]
-    for name, kept in parts:
-        found = Coverage.of([one for one in study.outcomes if kept(one)])
+    parts = {
+        "user's part": raced([one for one in study.outcomes if one.user]),
+        "all": raced(study.outcomes),
+        f"all at {WINDOWS}, raced on statistics": raced([one for one in study.outcomes if one.size == WINDOWS]),
+        "the second task that is named": named(study.outcomes),
+    }
+    for name, some in parts.items():
+        found = Coverage.of(some)
         if found.n:
-            rows.append((name, span(found.share), f"{100 * found.wrong:.1f}", str(found.n)))
-    return markdown(("cases", "share of intervals that hold", "SD of the error, %", "n"), rows)
-
-
-def goals(study: AdviceStudy) -> str:
-    """A row a goal that was registered: what was found of it, and whether it is met."""
-    every, areas = (Areas.of(one.seen(RULE).resolved) for one in (study, whole_races(study)))
-    fixed = ahead(study, ADVICE, ELSEWHERE)
-    held = Coverage.of([one for one in study.outcomes if one.user]).share
-    worst, floor = (Regret.of(name, study.choices).worst for name in (ADVICE, FLOOR))
-    rows = [
-        (
-            f"area for helps at least {HELPED:.2f}{IN_PLANNED_DRAWS}",
-            _beside(areas.helps, every.helps),
-            areas.helps.value >= HELPED,
-        ),
-        (
-            f"area for hurts at least {HURT:.2f}{IN_PLANNED_DRAWS}",
-            _beside(areas.hurts, every.hurts),
-            areas.hurts.value >= HURT,
-        ),
-        ("`grace advise` below the fixed policy, %: the interval below 0", change(fixed), fixed.high < 0),
-        (
-            f"loss over RUL alone below {100 * LOST:+.0f} % in every group: its upper end in the worst",
-            _worst(worst) + (f"; of the oracle itself {_worst(floor)}" if floor[1] else ""),
-            math.exp(worst[0]) - 1 < LOST,
-        ),
-        (
-            f"{COVER[0]} to {COVER[1]} of the 90 % intervals hold, in the user's part",
-            span(held),
-            COVER[0] <= held.value <= COVER[1],
-        ),
-        *_time(study),
-    ]
-    return markdown(("goal", "found", "met"), [(goal, found, "yes" if met else "no") for goal, found, met in rows])
-
-
-def _time(study: AdviceStudy) -> list[tuple[str, str, bool]]:
-    """What a race of one second task costs, in seconds and beside a comparison at ``compact``."""
-    if not {LAPS[0], LAPS[-1], WINDOWS} <= set(study.cost):
-        return []
-    (first, _), (every, _), (training, _) = (study.cost[name] for name in (LAPS[0], LAPS[-1], WINDOWS))
-    once, whole = (seconds / (METHODS * SEEDS * training) for seconds in (first, every))
-    return [
-        (f"a race of one second task within {WITHIN} s on two cores", f"{every / 2:.0f}", every / 2 <= WITHIN),
-        (
-            f"such a race at most {SHARE:.0%} of {METHODS} methods of {SEEDS} seeds at `{WINDOWS}` (not in the plan)",
-            f"{whole:.1%} with three laps, {once:.1%} with one",
-            whole <= SHARE,
-        ),
-    ]
-
-
-def _beside(planned: Span, every: Span) -> str:
-    """An area on the draws of the plan, beside that on all draws."""
-    return f"{span(planned)}; in all draws, most with one lap, {span(every)}"
+            means = (f"{per_cent(found.expected):+.1f}", f"{per_cent(found.came):+.1f}")
+            rows.append((name, span(found.share), *means, f"{100 * found.wrong:.1f}", str(found.n)))
+    header = ("cases", "share of intervals that hold", "expected, %", "came, %", "SD of the error, %", "n")
+    return markdown(header, rows)
 
 
 def levels(study: AdviceStudy) -> str:

@@ -13,13 +13,15 @@ import numpy as np
 from grace.advice.advice import per_cent
 from grace.advice.rule import IGNORE
 from grace.core.stats import Span
-from grace.validity.advice_judge import Areas, Coverage, Regret
-from grace.validity.advice_study import HELPS, HURTS, RULE, UNRESOLVED, AdviceStudy, Outcome
+from grace.validity.advice_judge import Areas, Coverage, Regret, named, raced
+from grace.validity.advice_study import HELPS, HURTS, RULE, UNRESOLVED, WORDS, AdviceStudy, Outcome
 
 ADVICE, TUNED = "least expected", "alone, tuned"
 """Policies: what ``grace advise`` names, and RUL alone as a race tunes it."""
 RHO = ("rho-init", "rho-warmup", "rho-joint", "rho-held")
 """Predictors that are the cosine of the gradients of RUL and the second task."""
+BOUND_RHO = "rho-bound"
+"""The cosine of the gradients of the second task and the bound."""
 LAPS = ("race-1", "race-2", "race-3")
 LABELS = {"less than 10 %": (0.0, 0.1), "10 to 50 %": (0.1, 0.5), "50 % or more": (0.5, math.inf)}
 """Cases by how far RUL predicts the label."""
@@ -35,7 +37,7 @@ def in_short(study: AdviceStudy) -> str:
         "pays has to be found out for each fleet.",
         f"A race with the rule separates the cases in which it helps from all others with an area under the ROC curve of "
         f"{found.helps}, and those in which it hurts with {found.hurts}, on groups of data that the rule was not fitted on"
-        f"{found.after_all_laps}.",
+        f"{found.after_all_laps}.{found.real}",
         *([found.by_label] if found.by_label else []),
         *([found.rho] if found.rho else []),
         f"Training what `grace advise` names costs {found.regret} % of RMSE over an oracle; RUL alone, as a race tunes it, costs "
@@ -50,19 +52,19 @@ def in_short(study: AdviceStudy) -> str:
 def readme(study: AdviceStudy) -> dict[str, str]:
     """The lines of the README that state this study, by their marks."""
     found = Short.of(study)
-    cases, fleets = len(study.outcomes), len({one.world for one in study.outcomes})
-    left = f"; {study.left:,} of the plan's {study.planned:,} trainings are left" if study.left else ""
+    cases, fleets = len(study.outcomes), len({one.fleet for one in study.outcomes})
+    left = f"; {study.left:,} of {study.planned:,} trainings left" if study.left else ""
     labels = f"{found.by_label} " if found.by_label else ""
     lines = {
         "found": f"**With few failures a second task can help or hurt, and short trainings are a guide.** In {cases} cases on "
         f"{fleets} fleets it changed the error by {found.range} %. {labels}Short trainings separate those in which it helps from "
-        f"the rest with an AUC of {found.helps}, those in which it hurts with {found.hurts} ({found.resolved} cases with a "
-        f"verdict). Following `grace advise` costs {found.regret} % over an oracle; RUL alone, tuned alike, {found.alone} %.",
-        "sure": f"{found.covered} of the 90 % intervals of `grace advise` held what training then showed, in the cases drawn as "
-        f"users have them. In {cases - found.resolved} of {cases} cases neither a change of more than 2 % nor its absence is "
-        f"shown{left}.",
+        f"the rest with an AUC of {found.helps}, those in which it hurts with {found.hurts}{found.without_simulators}. What they "
+        f"name costs {found.regret} % over an oracle; RUL alone, best in the race, {found.alone} %.",
+        "sure": f"{found.covered} of the 90 % intervals of `grace advise` held, in the cases drawn as users have them"
+        f"{found.named}. {cases - found.resolved} of {cases} cases show neither a change of more than 2 % nor its "
+        f"absence{left}.",
     }
-    return {name: fill(line, 128, initial_indent="- ", subsequent_indent="  ") + "\n" for name, line in lines.items()}
+    return {name: fill(line, 136, initial_indent="- ", subsequent_indent="  ") + "\n" for name, line in lines.items()}
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,9 @@ class Short:
     rho: str
     after_all_laps: str
     by_label: str
+    real: str
+    without_simulators: str
+    named: str
 
     @classmethod
     def of(cls, study: AdviceStudy) -> Short:
@@ -98,12 +103,14 @@ class Short:
             change(advice.regret),
             change(advice.loss),
             change(alone.regret),
-            share(Coverage.of([one for one in study.outcomes if one.user]).share),
+            share(Coverage.of(raced([one for one in study.outcomes if one.user])).share),
             sum(one.word != UNRESOLVED for one in study.outcomes),
             left if study.left else "",
             _of_rho(study),
             _of_whole_races(study),
             _of_labels(study),
+            *_without_simulators(study),
+            _of_named(study),
         )
 
 
@@ -124,6 +131,36 @@ def _of_whole_races(study: AdviceStudy) -> str:
     return f"; most draws were raced with one lap: after three laps these areas are {span(areas.helps)} and {span(areas.hurts)}"
 
 
+def _without_simulators(study: AdviceStudy) -> tuple[str, str]:
+    """Areas without the groups that one generator drew, as a sentence and in brackets; empty where there are no such groups."""
+    kept = tuple(one for one in study.outcomes if not one.simulated)
+    groups = len({one.group for one in kept})
+    seen = replace(study, outcomes=kept).seen(RULE).resolved
+    if groups in (0, len(study.groups)) or len(np.unique(seen.word)) < len(WORDS) - 1:
+        return "", ""
+    areas = Areas.of(seen)
+    return (
+        f" Without the simulators, which one generator drew, they are {span(areas.helps)} and {span(areas.hurts)}, over "
+        f"{groups} groups, too few for such intervals to be wide enough.",
+        f" (without simulators {areas.helps.value:.2f} and {areas.hurts.value:.2f})",
+    )
+
+
+def _of_named(study: AdviceStudy) -> str:
+    """What second tasks that were named were expected to change and did, in brackets; empty where none was."""
+    found = named(study.outcomes)
+    if not found:
+        return ""
+    expected, came = (
+        per_cent(float(np.mean(values)))
+        for values in (
+            [said.expected.mean for _, said in found if said.expected],
+            [one.effect.mean for one, _ in found],
+        )
+    )
+    return f" (named second tasks: {expected:+.1f} % expected, {came:+.1f} % came)"
+
+
 def by_label(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
     """Cases by how far RUL predicts their label, in words."""
     found: dict[str, list[Outcome]] = {name: [] for name in LABELS}
@@ -140,10 +177,11 @@ def _of_labels(study: AdviceStudy) -> str:
     if not any(found.values()):
         return ""
     little, *_, much = ((name, Counter(one.word for one in some)) for name, some in found.items())
-    first, second = (
-        f"in {count[HELPS]} of {count.total()} cases and hurt in {count[HURTS]}" for _, count in (much, little)
+    first, second = ((f"{count[HELPS]}", f"{count[HURTS]} of {count.total()}") for _, count in (much, little))
+    return (
+        f"With suspended units ignored, labels of which RUL explains {much[0]} helped in {first[0]} and hurt in {first[1]} "
+        f"cases, those of {little[0]} in {second[0]} and {second[1]} (cuts chosen afterwards)."
     )
-    return f"Where suspended units were ignored, labels that RUL explains by {much[0]} helped {first}, by {little[0]} {second}."
 
 
 def _of_rho(study: AdviceStudy) -> str:
@@ -156,10 +194,14 @@ def _of_rho(study: AdviceStudy) -> str:
     followed = (
         f"; adding the second task with the largest rho (`rho-joint`) costs {change(regret)} % of RMSE over an oracle"
     )
-    words = "cannot be distinguished from chance, 0.5" if areas[best].low <= CHANCE else "is above chance, 0.5"
+    above = "is above chance, 0.5, before any adjustment for looking at the largest"
+    words = "cannot be distinguished from chance, 0.5" if areas[best].low <= CHANCE else above
+    bound = study.seen(BOUND_RHO).resolved if BOUND_RHO in study.predictors else None
+    other = f"; the cosine with the bound's gradient (`{BOUND_RHO}`) has {span(Areas.of(bound).helps)}" if bound else ""
     return (
-        f"The largest area that rho, the gradients' cosine, has for those in which it helps, measured in {len(areas)} ways, "
-        f"{words}: {span(areas[best])} (`{best}`){'' if math.isnan(regret.value) else followed}."
+        "The largest area that rho, the cosine of the gradients of RUL and the second task, has for those in which it helps, "
+        f"measured in {len(areas)} ways, {words}: {span(areas[best])} (`{best}`){other}"
+        f"{'' if math.isnan(regret.value) else followed}."
     )
 
 

@@ -82,7 +82,8 @@ def _words(study: AdviceStudy, cases: int) -> str:
     return (
         f"A dot is one of {cases} cases of the study in {len(study.groups)} groups of data: what a race and the rule expected of "
         "a second task before training, fitted without that group of data, against what training showed on units that nobody had "
-        "seen; its line is the 95 % interval. Filled: the effect could be measured. On the diagonal what was expected came true. "
+        "seen; its line is the 97 % interval, as each case is looked at twice. Filled: the effect could be measured. On the "
+        "diagonal what was expected came true. "
         f"What lies beyond {EDGE} % either way is drawn at the edge.{so_far if study.left else ''}"
     )
 

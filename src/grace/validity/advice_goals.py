@@ -1,0 +1,88 @@
+"""The goals of the study of advice, and where they stand."""
+
+from __future__ import annotations
+
+import math
+
+from grace.advice.advice import per_cent
+from grace.bench.tables import markdown
+from grace.core.stats import Span
+from grace.validity.advice_judge import Areas, Coverage, Regret, ahead, raced
+from grace.validity.advice_study import RULE, WINDOWS, AdviceStudy
+from grace.validity.advice_words import ADVICE, LAPS, change, span, whole_races
+
+ELSEWHERE, FLOOR = "fixed elsewhere", "noise floor"
+"""Policies: the second task that did best in the other groups, and the oracle against itself."""
+HELPED, HURT, LOST, COVER = 0.95, 0.90, 0.02, (0.85, 0.95)
+WITHIN = 60
+"""Goals that were registered; seconds."""
+SHARE, METHODS, SEEDS = 0.03, 9, 5
+"""Of the time of a comparison of so many methods and seeds."""
+IN_PLANNED_DRAWS = ", in the two draws that the plan judges predictors in, with three laps"
+WILD = 1000
+"""Upper end, %, from which on a number says no more than that two draws tell nothing."""
+
+
+def goals(study: AdviceStudy) -> str:
+    """A row a goal that was registered: what was found of it, and whether it is met."""
+    every, areas = (Areas.of(one.seen(RULE).resolved) for one in (study, whole_races(study)))
+    fixed = ahead(study, ADVICE, ELSEWHERE)
+    held = Coverage.of(raced([one for one in study.outcomes if one.user])).share
+    worst, floor = (Regret.of(name, study.choices).worst for name in (ADVICE, FLOOR))
+    rows = [
+        (
+            f"area for helps at least {HELPED:.2f}{IN_PLANNED_DRAWS}",
+            _beside(areas.helps, every.helps),
+            areas.helps.value >= HELPED,
+        ),
+        (
+            f"area for hurts at least {HURT:.2f}{IN_PLANNED_DRAWS}",
+            _beside(areas.hurts, every.hurts),
+            areas.hurts.value >= HURT,
+        ),
+        ("`grace advise` below the fixed policy, %: the interval below 0", change(fixed), fixed.high < 0),
+        (
+            f"loss over RUL alone below {100 * LOST:+.0f} % in every group: its upper end in the worst",
+            worst_group(worst) + (f"; of the oracle itself {worst_group(floor)}" if floor[1] else ""),
+            math.exp(worst[0]) - 1 < LOST,
+        ),
+        (
+            f"{COVER[0]} to {COVER[1]} of the 90 % intervals hold, in the user's part",
+            span(held),
+            COVER[0] <= held.value <= COVER[1],
+        ),
+        *_time(study),
+    ]
+    return markdown(("goal", "found", "met"), [(goal, found, "yes" if met else "no") for goal, found, met in rows])
+
+
+def _time(study: AdviceStudy) -> list[tuple[str, str, bool]]:
+    """What a race of one second task costs, in seconds and beside a comparison at ``compact``."""
+    if not {LAPS[0], LAPS[-1], WINDOWS} <= set(study.cost):
+        return []
+    (first, _), (every, _), (training, _) = (study.cost[name] for name in (LAPS[0], LAPS[-1], WINDOWS))
+    once, whole = (seconds / (METHODS * SEEDS * training) for seconds in (first, every))
+    return [
+        (
+            f"a race of one second task within {WITHIN} s on two cores",
+            f"{every / 2:.0f}: half of the seconds of one core, with four ways of RUL alone",
+            every / 2 <= WITHIN,
+        ),
+        (
+            f"such a race at most {SHARE:.0%} of {METHODS} methods of {SEEDS} seeds at `{WINDOWS}` (not in the plan)",
+            f"{whole:.1%} with three laps, {once:.1%} with one",
+            whole <= SHARE,
+        ),
+    ]
+
+
+def _beside(planned: Span, every: Span) -> str:
+    """An area on the draws of the plan, beside that on all draws."""
+    return f"{span(planned)}; in all draws, most with one lap, {span(every)}"
+
+
+def worst_group(found: tuple[float, str]) -> str:
+    """Upper end and group; empty where nothing is known."""
+    high = per_cent(found[0])
+    shown = f"{high:+.1f}" if high < WILD else f"over +{WILD}"
+    return f"{shown} ({found[1]})" if found[1] else ""
