@@ -11,6 +11,7 @@ import numpy as np
 
 from grace.advice.rule import Rule
 from grace.validity.advice_study import WINDOWS
+from grace.validity.advice_words import AFRESH, OWN
 from studies.advice import rule as rules
 from studies.advice import shrunk as by_case
 from studies.advice.cases import IGNORE, WIDE, Way, World, references
@@ -24,8 +25,6 @@ ADVICE, LIKELY, LEAST_EXPECTED, UNSEEN = "advice", "likelier than not", "least e
 LOOKED = ("rho-init", "rho-joint", "rho-held", "given-rul", "label-gap")
 """Predictors that name a second task by their largest score."""
 NOISE = "noise floor"
-OWN, AFRESH = "one lap, its own networks", "one lap, trained afresh"
-"""``grace advise`` after one lap, in draws that have more: judged by the networks of that lap, and by those of the other laps."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def _of_world(rows: Rows, world: World, here: Sequence[Seen], fitted: Fitted, ra
             if way is not None:
                 regret, loss = (losses[way][draw] - losses[one][draw] for one in (oracle, alone))
                 yield Choice(world, user, draw, policy, way.name, regret, loss)
-        if race is not None and draw < RACED:
+        if race is not None and draw < RACED:  # what a race is judged by must not be what it chose by alone
             named = rules.least(fitted.rule, once(rows, race))
             for policy, seeds in ((OWN, range(1)), (AFRESH, range(1, RACES))):
                 error, best, plain = (_of_seeds(rows, way, draw, seeds) for way in (named, oracle, alone))

@@ -13,17 +13,16 @@ from scipy import stats
 from grace.advice.rule import Kind, Parts, Rule, Slope
 from grace.core.stats import Estimate
 from grace.validity.advice_study import UNRESOLVED
+from grace.validity.advice_words import AFRESH, OWN
 from studies.advice import shrunk as by_case
 from studies.advice.cases import ALL, BOUND, GROUPS, IGNORE, WIDE, Case, Way, World, references
 from studies.advice.choices import (
     ADVICE,
-    AFRESH,
     ELSEWHERE,
     FIRST,
     LEAST_EXPECTED,
     LIKELY,
     NOISE,
-    OWN,
     PLAIN,
     TUNED,
     UNSEEN,

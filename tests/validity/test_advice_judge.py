@@ -202,6 +202,15 @@ def test_the_report_and_the_picture(study: AdviceStudy, tmp_path: Path) -> None:
     assert "| loss over RUL alone below +2 % in every group: its upper end in the worst | -4.9 (a) | yes |" in text
     assert "| 0.85 to 0.95 of the 90 % intervals hold, in the user's part | 1.00 [1.00, 1.00] | no |" in text
     assert "- A second task changed the RMSE by -18 to +22 %" in text
+    assert "trained afresh" not in text
+    again = [
+        replace(one, policy=name, regret=one.regret + more)
+        for one in study.choices
+        if one.policy == "least expected"
+        for name, more in (("one lap, its own networks", 0.0), ("one lap, trained afresh", 0.01))
+    ]
+    words = "what it names costs +2.5 [+2.5, +2.5] % judged by the networks of that lap, and +3.6 [+3.6, +3.6] % by networks"
+    assert words in report(replace(study, choices=(*study.choices, *again)))
     assert "The study is not complete" not in text
     unfinished = report(replace(study, planned=9000, left=1200))
     assert (

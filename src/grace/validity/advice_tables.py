@@ -24,7 +24,19 @@ from grace.validity.advice_judge import (
     raced,
 )
 from grace.validity.advice_study import HELPS, HURTS, KINDS, RULE, UNRESOLVED, WINDOWS, WORDS, AdviceStudy, Outcome
-from grace.validity.advice_words import ADVICE, LAPS, TUNED, by_label, change, in_short, number, span, whole_races
+from grace.validity.advice_words import (
+    ADVICE,
+    AFRESH,
+    LAPS,
+    OWN,
+    TUNED,
+    by_label,
+    change,
+    in_short,
+    number,
+    span,
+    whole_races,
+)
 
 UNSEEN = "least expected, no given-rul"
 SHRUNK = "shrunk"
@@ -36,8 +48,8 @@ POLICY_WORDS = {
     ELSEWHERE: "the second task that did best in the other groups",
     ADVICE: "`grace advise`: what the rule expects the least error of",
     UNSEEN: "the same by the rule that does not read how far RUL predicts the labels",
-    "one lap, its own networks": "`grace advise` after one lap, judged by the networks of that lap; two draws a world",
-    "one lap, trained afresh": "the same, judged by networks trained afresh",
+    OWN: "`grace advise` after one lap, judged by the networks of that lap; two draws a world",
+    AFRESH: "the same, judged by networks trained afresh",
     "likelier than not": "the second task that `shrunk` expects the least error of, where that is a gain",
     "advice": "the same, only where its whole 90 % interval is a gain: the candidate of the plan",
     FLOOR: "the oracle against itself, chosen by half of the draws",

@@ -18,6 +18,8 @@ from grace.validity.advice_study import HELPS, HURTS, RULE, UNRESOLVED, WORDS, A
 
 ADVICE, TUNED = "least expected", "alone, tuned"
 """Policies: what ``grace advise`` names, and RUL alone as a race tunes it."""
+OWN, AFRESH = "one lap, its own networks", "one lap, trained afresh"
+"""What it names after one lap, judged by the networks of that lap, and by others."""
 RHO = ("rho-init", "rho-warmup", "rho-joint", "rho-held")
 """Predictors that are the cosine of the gradients of RUL and the second task."""
 BOUND_RHO = "rho-bound"
@@ -41,7 +43,7 @@ def in_short(study: AdviceStudy) -> str:
         *([found.by_label] if found.by_label else []),
         *([found.rho] if found.rho else []),
         f"Training what `grace advise` names costs {found.regret} % of RMSE over an oracle; RUL alone, as a race tunes it, costs "
-        f"{found.alone} %. Against RUL alone tuned by an oracle, `grace advise` changes the RMSE by {found.change} %.",
+        f"{found.alone} %.{found.afresh} Against RUL alone tuned by an oracle, `grace advise` changes the RMSE by {found.change} %.",
         f"{found.covered} of its 90 % intervals hold the outcome, in the part that was drawn as users have fleets.",
     ]
     if found.unfinished:
@@ -87,6 +89,7 @@ class Short:
     real: str
     without_simulators: str
     named: str
+    afresh: str
 
     @classmethod
     def of(cls, study: AdviceStudy) -> Short:
@@ -111,6 +114,7 @@ class Short:
             _of_labels(study),
             *_without_simulators(study),
             _of_named(study),
+            _trained_afresh(study),
         )
 
 
@@ -143,6 +147,17 @@ def _without_simulators(study: AdviceStudy) -> tuple[str, str]:
         f" Without the simulators, which one generator drew, they are {span(areas.helps)} and {span(areas.hurts)}, over "
         f"{groups} groups, too few for such intervals to be wide enough.",
         f" (without simulators {areas.helps.value:.2f} and {areas.hurts.value:.2f})",
+    )
+
+
+def _trained_afresh(study: AdviceStudy) -> str:
+    """What it changes that a race is judged by its own networks, as a sentence; empty where nobody trained afresh."""
+    own, fresh = (Regret.of(name, study.choices).regret for name in (OWN, AFRESH))
+    if math.isnan(fresh.value):
+        return ""
+    return (
+        f" After one lap, in two draws a world, what it names costs {change(own)} % judged by the networks of that lap, and "
+        f"{change(fresh)} % by networks trained afresh."
     )
 
 
