@@ -43,7 +43,8 @@ def in_short(study: AdviceStudy) -> str:
         *([found.by_label] if found.by_label else []),
         *([found.rho] if found.rho else []),
         f"Training what `grace advise` names costs {found.regret} % of RMSE over an oracle; RUL alone, as a race tunes it, costs "
-        f"{found.alone} %.{found.afresh} Against RUL alone tuned by an oracle, `grace advise` changes the RMSE by {found.change} %.",
+        f"{found.alone} %.{found.afresh} Against RUL alone tuned by an oracle, `grace advise` changes the RMSE by {found.change} "
+        "%.",
         f"{found.covered} of its 90 % intervals hold the outcome, in the part that was drawn as users have fleets.",
     ]
     if found.unfinished:
