@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from studies.advice.cases import ALL, Way, World, references
+from grace.advice import ways
+from studies.advice.cases import ALL, Way, World, network_of, references
+from studies.advice.outcomes import spec_of
 from studies.advice.predictors import LOOKS
 from studies.advice.races import halved, laps_of, raced, reference
+from studies.advice.worlds import Place, whole
 
 WORLD, FEW = World("sim8", ALL), World("sim8", 4)
 NARROW, WIDE = references(WORLD)
@@ -67,3 +72,18 @@ def test_looks_read_what_their_names_say() -> None:
     assert all(look.within(raw) for look in LOOKS)
     two = {**raw, "joint": [joint | {"cosine": [[1, 0.2], [0.2, 1]]}]}
     assert math.isnan(next(look for look in LOOKS if look.name == "rho-bound").read(two))  # no suspended unit, no bound
+
+
+@pytest.mark.parametrize("suspended", ["ignore", "bound"])
+@pytest.mark.parametrize("label", ["", "wear", "health", "future_sensors"])
+@pytest.mark.parametrize("trunk", ["narrow", "wide"])
+def test_a_lap_of_grace_advise_is_a_training_of_the_study(trunk: str, label: str, suspended: str) -> None:
+    """So that the rule is asked of what it was fitted on: to the last field, RUL alone among others that race."""
+    nowhere = Place(Path("nowhere"), Path("nowhere"))
+    world, way = World("sim8", 8), Way(trunk, suspended, label, 0.1 if label else 0.0)
+    found = whole(world.fleet, nowhere)
+    every = tuple(found.tasks[name] for name in ("wear", "health", "future_sensors"))
+    mine = ways.Way(network_of(world, way), suspended, (label,) if label else ())
+    assert mine.spec(world.fleet, ways.weighed(replace(found.conventions, tasks=every)), 0) == spec_of(
+        world, way, found, 1
+    )
