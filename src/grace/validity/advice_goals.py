@@ -78,7 +78,8 @@ def _time(study: AdviceStudy) -> list[tuple[str, str, bool]]:
 
 def _beside(planned: Span, every: Span) -> str:
     """An area on the draws of the plan, beside that on all draws."""
-    return f"{span(planned)}; in all draws, most with one lap, {span(every)}"
+    shown = f"{planned.value:.3f} [{planned.low:.3f}, {planned.high:.3f}]"  # so that 0.946 does not look like 0.95
+    return f"{shown}; in all draws, most with one lap, {span(every)}"
 
 
 def worst_group(found: tuple[float, str]) -> str:
