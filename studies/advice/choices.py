@@ -112,7 +112,8 @@ def _of_world(rows: Rows, world: World, here: Sequence[Seen], fitted: Fitted, ra
             named = rules.least(fitted.rule, once(rows, race))
             for policy, seeds in ((OWN, range(1)), (AFRESH, range(1, RACES))):
                 error, best, plain = (_of_seeds(rows, way, draw, seeds) for way in (named, oracle, alone))
-                yield Choice(world, user, draw, policy, named.name, error - best, error - plain)
+                if np.isfinite(error + best + plain):
+                    yield Choice(world, user, draw, policy, named.name, error - best, error - plain)
         halves = [_least(losses, shared[start::2]) for start in (0, 1)]
         floor = float(np.mean([losses[way][draw] for way in halves]))
         yield Choice(world, user, draw, NOISE, "", floor - losses[oracle][draw], floor - losses[alone][draw])
@@ -124,8 +125,9 @@ def _first(rows: Rows, way: Way) -> dict[int, float]:
 
 
 def _of_seeds(rows: Rows, way: Way, draw: int, seeds: Sequence[int]) -> float:
-    """Mean log RMSE of some trainings of one draw."""
-    return float(np.mean([math.log(rows[way.name][f"{draw}.{seed}"]["rmse"]) for seed in seeds]))
+    """Mean log RMSE of some trainings of one draw; NaN where one is missing."""
+    made = [rows[way.name].get(f"{draw}.{seed}") or {} for seed in seeds]
+    return float(np.mean([math.log(row.get("rmse", math.nan)) for row in made]))
 
 
 def _least(losses: Mapping[Way, Mapping[int, float]], draws: Sequence[int]) -> Way:

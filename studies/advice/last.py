@@ -58,13 +58,13 @@ def run(place: Place, executor: Executor | None) -> list[dict[str, Any]]:
     """
     rule = checksum(Rule.read().to_json())[:12]
     body: Body = FORMAT.read(FILE) if FILE.exists() else {"rule": rule, "rows": []}
-    if body.get("rule") != rule:
-        raise GraceError(
-            f"{FILE} should be the last look with the rule that ships. Found that of another rule. Remove it to begin anew."
-        )
     rows: list[dict[str, Any]] = body["rows"]
     there = {(row["world"], row["draw"]) for row in rows}
     waiting = [(world, draw) for world in worlds() for draw in range(DRAWS) if (world.name, draw) not in there]
+    if waiting and body.get("rule") != rule:
+        raise GraceError(
+            f"{FILE} should be the last look with the rule that ships. Found that of another rule. Remove it to begin anew."
+        )
     calls = [(looked_at, world, draw, place) for world, draw in waiting]
     for number, found in as_finished(on_one_thread, calls, executor):
         world, draw = waiting[number]

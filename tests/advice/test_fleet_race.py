@@ -142,6 +142,7 @@ def test_a_way_of_rul_alone_that_runs_on_is_never_skipped(fleet: Fleet) -> None:
     race = race_of(fleet, dict.fromkeys((way.name for way in race_of(fleet, {}).candidates), 20.0))
     again = [(race.references[0], 1)]
     assert not race.too_dear(again, 0.5)
+    assert not race.too_dear([(race.references[0], 0)], 0.5)
     assert not race.skipped
 
 
@@ -171,6 +172,22 @@ def test_a_way_that_cannot_be_trained_is_left_out_and_said(
     bad = ()
     with pytest.raises(GraceError, match="RUL alone, narrow diverged"):
         advise_race(FleetRace(fleet, conventions, "statistics", TWO_LAPS), 600)
+
+
+def test_a_further_lap_that_cannot_be_trained_ends_nothing(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lap(fleet: Fleet, _: Conventions, way: Way, number: int) -> Lap:
+        if number and way in (race.references[0], race.candidates[0]):
+            raise GraceError(f"{way.name} diverged.")
+        return laps_of(fleet, 20.0 - len(way.tasks), 1)[0]
+
+    race = FleetRace(fleet, weighed(Conventions(window=20)), "statistics", TWO_LAPS)
+    monkeypatch.setattr(fleet_race, "run_lap", lap)
+    advice = advise_race(race, 600)
+    assert (
+        "RUL alone, narrow stands on 1 lap, as it could not be trained again: RUL alone, narrow diverged."
+        in advice.unknown
+    )
+    assert "Left out" not in advice.unknown
 
 
 def test_no_second_task_that_can_be_trained_is_an_error(fleet: Fleet) -> None:
@@ -256,21 +273,20 @@ def test_an_interrupted_race_goes_on_where_it_was(fleet: Fleet, tmp_path: Path) 
 
 
 @pytest.mark.system
-def test_a_race_of_before_trains_rul_alone_again(fleet: Fleet, tmp_path: Path) -> None:
-    """Its RUL alone was trained with health beside it; what its second tasks showed stands."""
+def test_a_race_of_before_is_run_again(fleet: Fleet, tmp_path: Path) -> None:
+    """Its RUL alone was trained with health beside it. With any budget: RUL alone comes first."""
     file, conventions = tmp_path / "race.json", weighed(Conventions(window=20))
-    whole = advise_fleet(fleet, conventions, size="tiny", rule=TWO_LAPS, file=file, budget=600)
+    given: dict[str, Any] = {"size": "tiny", "rule": TWO_LAPS, "file": file}
+    whole = advise_fleet(fleet, conventions, budget=600, **given)
     body = FORMAT.read(file)
     wrong = {
         key: laps if key.split(" ")[2] else body["laps"]["tiny ignore health"] for key, laps in body["laps"].items()
     }
-    Format("advice", 1).write(file, body | {"laps": wrong, "spent": 1e6})
-    ran: list[int] = []
-    found = advise_fleet(
-        fleet, conventions, size="tiny", rule=TWO_LAPS, file=file, budget=600, on_lap=lambda _: ran.append(0)
-    )
+    for budget, pace in ((1e-4, 25.0), (600, 0.1)):
+        Format("advice", 1).write(file, body | {"laps": wrong, "spent": 1e6, "pace": pace})
+        found = advise_fleet(fleet, conventions, budget=budget, **given)
+        assert found.reference.startswith("RUL alone")
     assert found.raced == whole.raced
-    assert len(ran) == sum(row.laps for row in whole.raced if row.name.startswith("RUL alone"))
 
 
 @pytest.mark.system

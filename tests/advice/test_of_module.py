@@ -117,7 +117,12 @@ def test_a_method_that_diverges_is_left_out_and_said() -> None:
         h = net.body(x)
         return (net.a(h[:10]).squeeze(-1) - few).square().mean(), (net.b(h).squeeze(-1) - other).square().mean()
 
-    def advice(order: tuple[str, ...], bad: set[str]) -> grace.Advice:
+    def late_names(found: grace.Advice) -> set[str]:
+        return {row.name for row in found.raced} - {"alone"}
+
+    def advice(order: tuple[str, ...], bad: set[str], after: int = 0) -> grace.Advice:
+        seen.clear()
+
         def make(name: str) -> Any:
             def made() -> Fixed:
                 seen.append(name)
@@ -127,7 +132,7 @@ def test_a_method_that_diverges_is_left_out_and_said() -> None:
 
         def error(net: Net) -> float:
             found = float((net.a(net.body(held)).squeeze(-1) - truth).square().mean().sqrt())
-            return math.nan if seen[-1] in bad else found
+            return math.nan if seen[-1] in bad and seen.count(seen[-1]) > after else found
 
         optimiser = lambda net: torch.optim.Adam(net.parameters(), 1e-2)  # noqa: E731
         methods = {name: make(name) for name in order}
@@ -136,9 +141,13 @@ def test_a_method_that_diverges_is_left_out_and_said() -> None:
 
     found = advice(("alone", "wild", "both"), {"wild"})
     assert found.best == "both"
-    assert " Left out, as `evaluate` gave no finite number: wild." in found.unknown
+    assert " Left out, as `evaluate` gave no finite number: wild (seed 0)." in found.unknown
     assert seen.count("wild") == 1
     assert {row.name for row in found.raced} == {"alone", "both"}
+    late = advice(("alone", "both", "wild", "third"), {"wild", "third", "both"}, after=3)
+    assert {row.name: row.laps for row in late.raced if row.name != "alone"} == dict.fromkeys(late_names(late), FIRST)
+    assert late_names(late) == {"third"}
+    assert "both (seed 3), wild (seed 3)" in late.unknown
     for bad in ({"alone"}, {"wild", "both"}):
         with pytest.raises(GraceError, match="`evaluate` should give a finite number"):
             advice(("alone", "wild", "both"), bad)

@@ -58,6 +58,8 @@ def test_rows_of_another_rule_are_not_gone_on_with(tmp_path: Path, monkeypatch: 
     assert [row["draw"] for row in rows] == list(range(last.DRAWS))
     assert last.run(NOWHERE, None) == rows
     last.FORMAT.write(file, last.FORMAT.read(file) | {"rule": "another"})
+    assert last.run(NOWHERE, None) == rows  # whole, it is shown
+    last.FORMAT.write(file, {"rule": "another", "rows": rows[1:]})
     with pytest.raises(GraceError, match="should be the last look with the rule that ships"):
         last.run(NOWHERE, None)
 

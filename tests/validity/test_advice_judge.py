@@ -156,7 +156,7 @@ def test_what_policies_lose_by_group() -> None:
     interval = stats.ttest_1samp(losses["a"], 0).confidence_interval()
     assert (found["a"].mean, found["a"].low, found["a"].high) == pytest.approx((-0.02, *interval))
     assert math.isnan(found["b"].high)
-    best = oracles([*rows, *others])
+    best = oracles("alone, tuned", [*rows, *others])
     assert [one.loss for one in best] == pytest.approx([loss - 0.04 for some in losses.values() for loss in some])
     assert Regret.of("least expected", rows).worst == (math.inf, "b")  # a single draw tells nothing
 
@@ -183,8 +183,11 @@ def test_groups_and_times_are_rows_of_the_report(study: AdviceStudy) -> None:
     assert "| a | 1 | 4 | 4 | 1 | 1 | -4.9 [-4.9, -4.9] | +0.0 [+0.0, +0.0] | -7.2 [-9.1, -5.3] |" in text
     assert "on two cores" not in text  # nobody knows what a training at compact takes
     timed = report(replace(study, cost={"race-1": (9.0, 1.0), "race-3": (60.0, 3.0), "compact": (20.0, 2.0)}))
-    assert "| a race of one second task within 60 s on two cores | 30: half of the seconds of one core, with" in timed
-    of = "such a race at most 3% of 9 methods of 5 seeds at `compact` (not in the plan)"
+    assert (
+        "| a race of one second task within 60 s on two cores, all seven ways | 42: from 60 s of one core for one way and"
+        in timed
+    )
+    of = "the study's race at most 3% of 9 methods of 5 seeds at `compact`, 400 steps each (not in the plan)"
     assert f"| {of} | 6.7% with three laps, 1.0% with one | no |" in timed
 
 
@@ -199,7 +202,10 @@ def test_the_report_and_the_picture(study: AdviceStudy, tmp_path: Path) -> None:
     assert "`grace advise` against the second task that did best in the other groups: -3.0" in text
     assert "group 2.0 %, case 5.0 %" in text
     assert "| `grace advise` below the fixed policy, %: the interval below 0 | -3.0 [-3.0, -3.0] | yes |" in text
-    assert "| loss over RUL alone below +2 % in every group: its upper end in the worst | -4.9 (a) | yes |" in text
+    assert (
+        "| loss over RUL alone below +2 % in every group: its upper end in the worst | -4.9 (a); of the oracle itself -5.3 (a) "
+        "| yes |" in text
+    )
     assert "| 0.85 to 0.95 of the 90 % intervals hold, in the user's part | 1.00 [1.00, 1.00] | no |" in text
     assert "- A second task changed the RMSE by -18 to +22 %" in text
     assert "trained afresh" not in text
@@ -280,9 +286,9 @@ def test_areas_without_simulators_stand_beside() -> None:
     study = AdviceStudy("abc", (*cases, *wrong), ())
     short = Short.of(replace(study, choices=CHOICES))
     assert short.real.startswith(
-        " Without the simulators, which one generator drew, they are 1.00 [1.00, 1.00] and 1.00"
+        " Without the simulators, whose physics one generator drew, they are 1.00 [1.00, 1.00] and 1.00"
     )
     assert "over 2 groups" in short.real
-    assert short.without_simulators == " (without simulators 1.00 and 1.00)"
+    assert short.without_simulators == " (without the drawn simulators 1.00 and 1.00)"
     assert short.helps != "1.00 [1.00, 1.00]"
     assert Short.of(replace(study, outcomes=cases[:6], choices=CHOICES)).real == ""

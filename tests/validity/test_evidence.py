@@ -12,6 +12,7 @@ import pytest
 
 from grace.advice.advice import FORMAT
 from grace.advice.rule import Rule
+from grace.formats import Format
 from grace.validity.advice_study import AdviceStudy
 from grace.validity.evidence import EDGE, WORST, advised
 
@@ -80,9 +81,18 @@ def test_damaged_races_are_named(change: dict[str, object], words: str, tmp_path
 
 
 def test_a_race_of_before_says_what_to_do(tmp_path: Path) -> None:
-    FORMAT.write(tmp_path / "a.advice.json", {"of": {}, "laps": {}, "labels": [], "spent": 1.0})
+    body = {
+        "of": {},
+        "laps": {"tiny ignore ": {}},
+        "labels": [],
+        "spent": 1.0,
+        "name": "a",
+        "unit": "h",
+        "standing": [{"laps": 1}],
+    }
+    Format("advice", 1).write(tmp_path / "a.advice.json", body)
     (tmp_path / "b.advice.json").write_text(json.dumps({"format": "record"}))
     (old, reason), (foreign, other) = advised(tmp_path)["left_out"]
     assert (old, foreign) == ("a.advice.json", "b.advice.json")
-    assert "Give the same command again, which keeps its laps" in reason
+    assert "Give the same command again, which goes on with it" in reason
     assert other.startswith("b.advice.json should be a")

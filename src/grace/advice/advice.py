@@ -19,9 +19,8 @@ ADD, ALONE, UNDECIDED = "add", "alone", "undecided"
 
 
 def _alone_again(body: Body) -> Body:
-    """In version 1 RUL alone was trained with those tasks of the race that need no label: it runs again."""
-    laps = {key: laps for key, laps in body["laps"].items() if key.rpartition(" ")[2]}
-    return body | {"laps": laps, "standing": [], "course": [], "spent": 0.0}
+    """In version 1 RUL alone was trained with those tasks of the race that need no label: the race is run again."""
+    return {"of": body["of"], "labels": body["labels"], "laps": {}, "spent": 0.0}
 
 
 FORMAT = Format("advice", 2, {1: _alone_again})

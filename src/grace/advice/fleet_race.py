@@ -141,7 +141,7 @@ class FleetRace:
         trunk; they are skipped then."""
         ways = {way for way, lap in entries if lap == 0}
         dear = sum(map(self.cost, entries)) + len(self.candidates) > left
-        if dear and len(ways) == len(entries) and ways <= set(self.references):
+        if dear and len(ways) == len(entries) and ways <= set(self.references[1:]):
             self.skipped |= ways
             return True
         return False
@@ -162,10 +162,10 @@ class FleetRace:
         """Keep that a way could not be trained.
 
         Raises:
-            GraceError: All changes are against this way, or no second task is left.
+            GraceError: All changes are against this way and it has no lap, or no second task is left.
         """
         self.refused[way] = reason
-        if way == self.references[0] or not self.candidates:
+        if (way == self.references[0] and not self.laps.get(way)) or not self.candidates:
             raise GraceError(reason)
         self.save()
 

@@ -99,7 +99,7 @@ def _run(
         entries, left = rounds[0], budget - lapped()
         if all(lap for _, lap in entries) and race.verdict() in (ADD, ALONE):
             return False
-        if race.laps and left <= 0:
+        if race.reference() is not None and left <= 0:
             return True
         if math.isnan(race.pace):  # nobody knows how long they take: the fastest alone
             batch = [entry for entry in entries if race.cost(entry) == min(map(race.cost, entries))]
@@ -240,13 +240,20 @@ def _unknown(race: FleetRace, best: Way | None, verdict: str, cut: bool) -> str:
         parts.append(f"Outside the study, so less sure: {', '.join(outside)}.")
     if verdict not in (ADD, ALONE) and best is not None and race.laps.get(best):
         parts += _needed(race, best)
-    parts += [f"Left out, as it could not be trained: {reason}" for reason in race.refused.values()]
+    parts += [_refused(race, way) for way in race.refused]
     if cut:
         left = [way.name for way in race.candidates if not race.laps.get(way)]
         parts.append(
             f"The budget ended before {', '.join(left)} ran." if left else "The budget ended before all laps were run."
         )
     return " ".join(parts)
+
+
+def _refused(race: FleetRace, way: Way) -> str:
+    """That a way could not be trained, or not again, and why."""
+    laps = len(race.laps.get(way, {}))
+    what = f"{way.name} stands on {laps} lap{'s' * (laps != 1)}, as it could not be trained again" if laps else ""
+    return f"{what or 'Left out, as it could not be trained'}: {race.refused[way]}"
 
 
 def _needed(race: FleetRace, best: Way) -> list[str]:

@@ -62,17 +62,21 @@ def advise_module(
                 with torch.no_grad():
                     values[method].append(float(evaluate(model.eval())))
             if not math.isfinite(values[method][-1]):
-                diverged.append(method)
+                diverged.append(f"{method} (seed {seed})")
                 del values[method]
                 others = [other for other in others if other != method]
-                if method == reference or not others:
+                if method == reference or len(values) < 2:
                     raise GraceError(
                         "`evaluate` should give a finite number of the reference and of one method more. Found none of "
-                        f"{', '.join(diverged)} with seed {seed}. Shorten the step of the optimiser."
+                        f"{', '.join(diverged)}. Shorten the step of the optimiser."
                     )
             slowest = max(slowest, time.monotonic() - started)
             if on_lap is not None:
                 on_lap(_standing(values))
+        if not others:  # of those that halving had left out, three seeds are known
+            others = [other for other in values if other != reference]
+            verdict = _verdict(values, others)
+            break
         left = budget - (time.monotonic() - began)
         if seed + 1 >= FIRST:
             verdict = _verdict(values, others)

@@ -146,11 +146,7 @@ def _own_weights(tasks: Sequence[Task], outer: str, weights: tuple[float, ...] |
         )
     known = list(weights or ())
     if known[1:] and not any(known[1:]):
-        name = next(task.name for task in tasks if task.weight is not None)
-        raise GraceError(
-            f"The weight of task {name} should stand with a method that trains it. Found RUL alone. Take --method fixed-0.1, or "
-            "leave the weight out."
-        )
+        return {}  # RUL alone trains no task, whatever weight it has elsewhere
     rest = known[1:] if len(known) == 1 + len(tasks) else [known[-1] if known else 1.0] * len(tasks)
     own = [usual if task.weight is None else task.weight for task, usual in zip(tasks, rest, strict=True)]
     return {"weights": (known[0] if known else 1.0, *own)}

@@ -210,10 +210,13 @@ def by_group(policy: str, choices: Sequence[Choice]) -> dict[str, Estimate]:
     return {group: student(losses) for group, losses in found.items()}
 
 
-def oracles(choices: Sequence[Choice]) -> list[Choice]:
-    """The oracle's own choices, which follow from any policy's: its loss less its regret."""
-    first = {(one.world, one.draw): one for one in choices if one.loss is not None}
-    return [replace(one, policy=ORACLE, regret=0.0, loss=one.loss - one.regret) for one in first.values()]  # type: ignore[operator]
+def oracles(policy: str, choices: Sequence[Choice]) -> list[Choice]:
+    """The oracle's own choices in the draws of a policy: that policy's loss less its regret."""
+    return [
+        replace(one, policy=ORACLE, regret=0.0, loss=one.loss - one.regret)
+        for one in choices
+        if one.policy == policy and one.loss is not None
+    ]
 
 
 def ahead(study: AdviceStudy, policy: str, other: str) -> Span:

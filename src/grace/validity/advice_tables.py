@@ -209,13 +209,13 @@ def _ahead(study: AdviceStudy) -> str:
 def groups(study: AdviceStudy) -> str:
     """A row a group of data: what its second tasks did, and what the advice, a race of RUL alone and the oracle lose there."""
     policies = (ADVICE, TUNED, ORACLE)
-    lost = [by_group(policy, (*study.choices, *oracles(study.choices))) for policy in policies]
+    lost = [by_group(policy, (*study.choices, *oracles(ADVICE, study.choices))) for policy in policies]
     rows = []
     for group in sorted(lost[0], key=_counted):
         mine = [one for one in study.outcomes if one.group == group]
-        raced = [one for one in study.choices if (one.policy, one.group) == (ADVICE, group)]
+        chosen = [one for one in study.choices if (one.policy, one.group) == (ADVICE, group)]
         counts = [str(sum(one.word == word for one in mine)) for word in (HELPS, HURTS)]
-        sizes = [str(len({one.world for one in raced})), str(len(raced)), str(len(mine)), *counts]
+        sizes = [str(len({one.world for one in chosen})), str(len(chosen)), str(len(mine)), *counts]
         rows.append((group, *sizes, *(_estimate(one[group]) if group in one else "" for one in lost)))
     header = ("data", "worlds", "draws", "cases", HELPS, HURTS, "`grace advise`", "RUL alone in the race", "the oracle")
     return markdown(header, rows)

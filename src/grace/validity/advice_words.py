@@ -145,9 +145,9 @@ def _without_simulators(study: AdviceStudy) -> tuple[str, str]:
         return "", ""
     areas = Areas.of(seen)
     return (
-        f" Without the simulators, which one generator drew, they are {span(areas.helps)} and {span(areas.hurts)}, over "
+        f" Without the simulators, whose physics one generator drew, they are {span(areas.helps)} and {span(areas.hurts)}, over "
         f"{groups} groups, too few for such intervals to be wide enough.",
-        f" (without simulators {areas.helps.value:.2f} and {areas.hurts.value:.2f})",
+        f" (without the drawn simulators {areas.helps.value:.2f} and {areas.hurts.value:.2f})",
     )
 
 

@@ -104,7 +104,7 @@ def _raced(body: Mapping[str, Any], path: Path) -> Row:
     """One race: its ways as they stand, and those with a second task after each of their laps."""
     if "standing" not in body:
         raise GraceError(
-            f"{path} should say how the race stands. Found a file of before. Give the same command again, which keeps its laps."
+            f"{path} should say how the race stands. Found a file of before. Give the same command again, which goes on with it."
         )
     ways = [_way(row) for row in body["standing"]]
     return {
