@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grace.advice import fleet_race
+from grace.advice import race as laps_of_races
 from grace.advice.advice import ADD, ALONE, FORMAT, UNDECIDED, Label
-from grace.advice.fleet_race import Entry, FleetRace, lap_or_reason, run_lap
+from grace.advice.fleet_race import Entry, FleetRace
 from grace.advice.of_fleet import _needed, _unknown, advise_fleet, advise_race, options_of
-from grace.advice.race import Lap
+from grace.advice.race import Lap, lap_or_reason, run_lap
 from grace.advice.rule import Parts, Rule, Slope
 from grace.advice.ways import Way, weighed
 from grace.data.conventions import Conventions
@@ -158,7 +158,7 @@ def test_a_way_that_cannot_be_trained_is_left_out_and_said(
             raise GraceError(f"{way.name} diverged.")
         return laps_of(fleet, 20.0, 1)[0]
 
-    monkeypatch.setattr(fleet_race, "run_lap", lap)
+    monkeypatch.setattr(laps_of_races, "run_lap", lap)
     race = FleetRace(fleet, conventions, "statistics", TWO_LAPS, tmp_path / "race.json")
     advice = advise_race(race, 600)
     assert {way.tasks for way in race.refused} == {bad}
@@ -181,7 +181,7 @@ def test_a_further_lap_that_cannot_be_trained_ends_nothing(fleet: Fleet, monkeyp
         return laps_of(fleet, 20.0 - len(way.tasks), 1)[0]
 
     race = FleetRace(fleet, weighed(Conventions(window=20)), "statistics", TWO_LAPS)
-    monkeypatch.setattr(fleet_race, "run_lap", lap)
+    monkeypatch.setattr(laps_of_races, "run_lap", lap)
     advice = advise_race(race, 600)
     assert (
         "RUL alone, narrow stands on 1 lap, as it could not be trained again: RUL alone, narrow diverged."

@@ -285,10 +285,10 @@ def test_areas_without_simulators_stand_beside() -> None:
     wrong = tuple(outcome("sim1", word, effect, 0.0) for word, effect in ((HELPS, 0.3), (HURTS, -0.3)))
     study = AdviceStudy("abc", (*cases, *wrong), ())
     short = Short.of(replace(study, choices=CHOICES))
-    assert short.real.startswith(
+    assert short.undrawn.startswith(
         " Without the simulators, whose physics one generator drew, they are 1.00 [1.00, 1.00] and 1.00"
     )
-    assert "over 2 groups" in short.real
-    assert short.without_simulators == " (without the drawn simulators 1.00 and 1.00)"
+    assert "over 2 groups" in short.undrawn
+    assert short.undrawn_in_brackets == " (without the drawn simulators 1.00 and 1.00)"
     assert short.helps != "1.00 [1.00, 1.00]"
-    assert Short.of(replace(study, outcomes=cases[:6], choices=CHOICES)).real == ""
+    assert Short.of(replace(study, outcomes=cases[:6], choices=CHOICES)).undrawn == ""

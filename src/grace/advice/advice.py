@@ -18,12 +18,12 @@ ADD, ALONE, UNDECIDED = "add", "alone", "undecided"
 """Add a second task; train the first one alone; what was seen decides neither."""
 
 
-def _alone_again(body: Body) -> Body:
+def _anew(body: Body) -> Body:
     """In version 1 RUL alone was trained with those tasks of the race that need no label: the race is run again."""
     return {"of": body["of"], "labels": body["labels"], "laps": {}, "spent": 0.0}
 
 
-FORMAT = Format("advice", 2, {1: _alone_again})
+FORMAT = Format("advice", 2, {1: _anew})
 """A file of races (:class:`grace.advice.fleet_race.FleetRace`): what they are ``of``, their ``laps`` and ``labels``, the
 seconds ``spent`` and the ``pace`` of a lap; for readers the ``name`` of the data, the ``unit`` of RUL, how the ways stand
 (``standing``) and their ``course``; ways that were ``refused``, with the reason. Old files do not have all of the latter, nor

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from grace.advice.advice import ADD, ALONE, FORMAT, UNDECIDED, Label, Raced
-from grace.advice.race import Lap, estimate, lap_of
+from grace.advice.race import Lap, estimate
 from grace.advice.rule import Rule
 from grace.advice.standing import Laps, Standing
 from grace.advice.ways import FOLDS, Way, alone, beside
@@ -20,7 +20,6 @@ from grace.data.fleet import Fleet
 from grace.errors import GraceError
 from grace.formats import DamagedError, checksum, rounded
 from grace.models.cnn_bilstm_attention import NARROW
-from grace.training.run import train
 
 KEPT = 2
 """Ways of RUL alone that run on after the first lap, beside the first, which changes are against."""
@@ -31,28 +30,6 @@ SLOWER = 3.0
 
 Entry = tuple[Way, int]
 """A way and the number of its lap."""
-
-
-def run_lap(fleet: Fleet, conventions: Conventions, way: Way, lap: int) -> Lap:
-    """Train one lap.
-
-    Raises:
-        GraceError: The fleet cannot be trained on, or the training diverged.
-    """
-    spec = way.spec(fleet.name, conventions, lap)
-    mine = replace(fleet, labels={name: fleet.labels[name] for name in way.tasks if name in fleet.labels})
-    run = train(spec, mine)
-    if run.record.reason:
-        raise GraceError(f"{fleet.name}, {way.name}: {run.record.reason}")
-    return lap_of(run, spec, mine)
-
-
-def lap_or_reason(fleet: Fleet, conventions: Conventions, way: Way, lap: int) -> Lap | str:
-    """:func:`run_lap`, or why there is none."""
-    try:
-        return run_lap(fleet, conventions, way, lap)
-    except GraceError as error:
-        return str(error)
 
 
 @dataclass

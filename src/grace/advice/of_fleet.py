@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from grace.advice.advice import ADD, ALONE, Advice, Label
-from grace.advice.fleet_race import Entry, FleetRace, lap_or_reason
+from grace.advice.fleet_race import Entry, FleetRace
 from grace.advice.looks import coverage, given_rul
-from grace.advice.race import Lap
+from grace.advice.race import Lap, lap_or_reason
 from grace.advice.rule import IGNORE, INDIFFERENT, Rule
 from grace.advice.ways import FOLDS, WEIGHT, Way, weighed
 from grace.alignment.diagnose import diagnose

@@ -14,17 +14,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit  # scipy.stats takes a second to import
 
+from grace.advice.ways import Way
 from grace.core.stats import LEVEL, Estimate
+from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
+from grace.errors import GraceError
 from grace.models.baselines import input_of
 from grace.training.evaluate import Predictions
 from grace.training.outcome import Run
 from grace.training.protocol import fold_parts
+from grace.training.run import train
 from grace.training.spec import RunSpec
 
 Lap = dict[str, float]
@@ -43,6 +48,28 @@ def lap_of(run: Run, spec: RunSpec, fleet: Fleet) -> Lap:
         found |= {int(unit): float(mean) for unit, mean, n in zip(failed, means, count, strict=True) if n}
     together = ([int(unit) for unit in some if int(unit) in found] for some in fleet.together())
     return {str(some[0]): sum(found[unit] for unit in some) for some in together if some}
+
+
+def run_lap(fleet: Fleet, conventions: Conventions, way: Way, lap: int) -> Lap:
+    """Train one lap.
+
+    Raises:
+        GraceError: The fleet cannot be trained on, or the training diverged.
+    """
+    spec = way.spec(fleet.name, conventions, lap)
+    mine = replace(fleet, labels={name: fleet.labels[name] for name in way.tasks if name in fleet.labels})
+    run = train(spec, mine)
+    if run.record.reason:
+        raise GraceError(f"{fleet.name}, {way.name}: {run.record.reason}")
+    return lap_of(run, spec, mine)
+
+
+def lap_or_reason(fleet: Fleet, conventions: Conventions, way: Way, lap: int) -> Lap | str:
+    """:func:`run_lap`, or why there is none."""
+    try:
+        return run_lap(fleet, conventions, way, lap)
+    except GraceError as error:
+        return str(error)
 
 
 def change(ours: Mapping[int, Lap], theirs: Mapping[int, Lap], laps: Sequence[int]) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from grace.advice.rule import IGNORE
 from grace.data.conventions import Conventions
-from grace.data.tasks import BOUND, HEALTH, Task
+from grace.data.tasks import BOUND, Task
 from grace.models.cnn_bilstm_attention import NARROW
 from grace.models.units import HAZARD
 from grace.training.run_spec import run_spec
@@ -42,13 +42,12 @@ class Way:
     def spec(self, dataset: str, conventions: Conventions, lap: int) -> RunSpec:
         """The run of one lap, whose seed is the lap's number.
 
-        Windows of a table are judged over the whole life, those of C-MAPSS up to the RUL that its test file asks for. RUL alone
-        has the usual second task, with no weight: tasks of the race would bring theirs.
+        Windows of a table are judged over the whole life, those of C-MAPSS up to the RUL that its test file asks for.
         """
         tasks = [task for task in conventions.tasks if task.name in self.tasks]
         given = {} if conventions.table is None else {"max_validation_rul": 0}
         return run_spec(dataset, f"fixed-{WEIGHT:g}" if tasks else "rul-only", conventions=conventions,
-                        tasks=tasks or [HEALTH], suspended=self.suspended, size=self.size, folds=FOLDS, seed=lap + 1,
+                        tasks=tasks or None, suspended=self.suspended, size=self.size, folds=FOLDS, seed=lap + 1,
                         rul_scale=None if self.suspended == HAZARD else "cap", **given)  # type: ignore[arg-type]  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def in_short(study: AdviceStudy) -> str:
         "pays has to be found out for each fleet.",
         f"A race with the rule separates the cases in which it helps from all others with an area under the ROC curve of "
         f"{found.helps}, and those in which it hurts with {found.hurts}, on groups of data that the rule was not fitted on"
-        f"{found.after_all_laps}.{found.real}",
+        f"{found.after_all_laps}.{found.undrawn}",
         *([found.by_label] if found.by_label else []),
         *([found.rho] if found.rho else []),
         f"Training what `grace advise` names costs {found.regret} % of RMSE over an oracle; RUL alone, as a race tunes it, costs "
@@ -61,8 +61,8 @@ def readme(study: AdviceStudy) -> dict[str, str]:
     lines = {
         "found": f"**With few failures a second task can help or hurt, and short trainings are a guide.** In {cases} cases on "
         f"{fleets} fleets it changed the error by {found.range} %. {labels}Short trainings separate those in which it helps from "
-        f"the rest with an AUC of {found.helps}, those in which it hurts with {found.hurts}{found.without_simulators}. What they "
-        f"name costs {found.regret} % over an oracle; RUL alone, best in the race, {found.alone} %.",
+        f"the rest with an AUC of {found.helps}, those in which it hurts with {found.hurts}{found.undrawn_in_brackets}. What "
+        f"they name costs {found.regret} % over an oracle; RUL alone, best in the race, {found.alone} %.",
         "sure": f"{found.covered} of the 90 % intervals of `grace advise` held, in the cases drawn as users have them"
         f"{found.named}. {cases - found.resolved} of {cases} cases show neither a change of more than 2 % nor its "
         f"absence{left}.",
@@ -87,8 +87,8 @@ class Short:
     rho: str
     after_all_laps: str
     by_label: str
-    real: str
-    without_simulators: str
+    undrawn: str
+    undrawn_in_brackets: str
     named: str
     afresh: str
 
@@ -113,7 +113,7 @@ class Short:
             _of_rho(study),
             _of_whole_races(study),
             _of_labels(study),
-            *_without_simulators(study),
+            *_undrawn(study),
             _of_named(study),
             _trained_afresh(study),
         )
@@ -136,7 +136,7 @@ def _of_whole_races(study: AdviceStudy) -> str:
     return f"; most draws were raced with one lap: after three laps these areas are {span(areas.helps)} and {span(areas.hurts)}"
 
 
-def _without_simulators(study: AdviceStudy) -> tuple[str, str]:
+def _undrawn(study: AdviceStudy) -> tuple[str, str]:
     """Areas without the groups that one generator drew, as a sentence and in brackets; empty where there are no such groups."""
     kept = tuple(one for one in study.outcomes if not one.simulated)
     groups = len({one.group for one in kept})
@@ -164,17 +164,10 @@ def _trained_afresh(study: AdviceStudy) -> str:
 
 def _of_named(study: AdviceStudy) -> str:
     """What second tasks that were named were expected to change and did, in brackets; empty where none was."""
-    found = named(study.outcomes)
-    if not found:
+    found = Coverage.of(named(study.outcomes))
+    if not found.n:
         return ""
-    expected, came = (
-        per_cent(float(np.mean(values)))
-        for values in (
-            [said.expected.mean for _, said in found if said.expected],
-            [one.effect.mean for one, _ in found],
-        )
-    )
-    return f" (named second tasks: {expected:+.1f} % expected, {came:+.1f} % came)"
+    return f" (named second tasks: {per_cent(found.expected):+.1f} % expected, {per_cent(found.came):+.1f} % came)"
 
 
 def by_label(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
