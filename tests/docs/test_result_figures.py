@@ -244,6 +244,14 @@ def test_what_training_says_of_the_network_of_full_size() -> None:
     assert len(runs) - len(whole) == 11
     assert all(r.history[10]["weights"][0] < 0.05 for r in by["grace"].values())
     first, second = (f"{of.mean:+.2f} [{of.low:+.2f}, {of.high:+.2f}]" for of in differences.values())
+    default = np.mean(
+        [
+            float(r.test["rmse"])
+            for r in records("statistics")
+            if r.spec["method"] == "rul-only" and r.spec["dataset"] == "FD001"
+        ]
+    )
+    assert all(1.9 < mean / default < 2.1 for mean in means.values())
     assert not missing(
         {
             "docs/training.md": [
@@ -257,7 +265,8 @@ def test_what_training_says_of_the_network_of_full_size() -> None:
                 f"between {min(change):.1f} and {max(change):+.1f} cycles",
                 f"{len(runs)} runs in one stack, {sum(r.seconds for r in runs) / 60:.0f} minutes on an H200",
                 "a standard error of about 1.4 over the 100 test engines",
-            ]
+            ],
+            "docs/results.md": [f"Baseline to RUL alone {first} cycles, GRACE to RUL alone weighted {second}"],
         }
     )
     assert {f"{engine_error([record]):.1f}" for record in Store(ROOT / "results" / "measured").all_records()} == {"1.4"}
