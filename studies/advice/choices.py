@@ -160,9 +160,12 @@ def _name(way: Way) -> str:
 
 
 def _best_elsewhere(others: Sequence[Seen]) -> list[str]:
-    """Second tasks that lower the RMSE by their mean over the cases of other groups, the best first."""
+    """Second tasks that lower the RMSE by their mean over the cases of other groups, the best first; what they do at
+    ``compact`` is left out, as policies train on statistics."""
     effects: dict[str, list[float]] = {}
     for case, effect in {one.case: one.verdict.effect.mean for one in others}.items():
+        if case.way.size == WINDOWS:
+            continue
         effects.setdefault(_name(case.way), []).append(effect)
     means = {name: float(np.mean(values)) for name, values in effects.items()}
     return sorted((name for name, mean in means.items() if mean < 0), key=means.__getitem__)

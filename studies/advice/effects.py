@@ -49,6 +49,16 @@ def changes(rows: Rows, case: Case) -> dict[int, float]:
     return found
 
 
+def alike(rows: Rows, case: Case) -> dict[int, float]:
+    """The same, to RUL alone with the trunk of the case and its word on suspended units, in the first :data:`LEAST` draws: what
+    the second task itself does. Empty at ``compact``, at which RUL alone was not trained."""
+    mine = by_draw(rows.get(case.way.name, {}))
+    kind = (case.way.size, case.way.suspended)
+    same = [way for way in references(case.world) if (way.size, way.suspended) == kind]
+    alone = by_draw(rows.get(same[0].name, {})) if same else {}
+    return {draw: mine[draw] - alone[draw] for draw in sorted(mine.keys() & alone.keys()) if draw % PILOT < LEAST}
+
+
 def tuned(rows: Rows, world: World) -> list[Way]:
     """The way of RUL alone that was best in the first :data:`LEAST` draws of a world; all of them where none has all."""
     alone = {way: by_draw(rows.get(way.name, {})) for way in references(world)}

@@ -122,7 +122,22 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
             found.append((WORDS[verdict], str(len(mine)), ways, f"{said:+.1f}", _came([row["change"] for row in mine])))
     advised = [row["change"] if likely(row) else 0.0 for row in rows if "change" in row]
     found.append(("all, as advised", str(len(advised)), "", "", _came(advised)))
-    return markdown(("advice", "draws", "second tasks named", "expected, %", "came, %"), found) + _counted(rows)
+    table = markdown(("advice", "draws", "second tasks named", "expected, %", "came, %"), found)
+    return table + _counted(rows) + _over_worlds(rows)
+
+
+def _over_worlds(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What came of all draws, as advised, with an interval over the means of worlds; empty of one world."""
+    of: dict[str, list[float]] = {}
+    for row in rows:
+        if "change" in row:
+            of.setdefault(row["world"], []).append(row["change"] if likely(row) else 0.0)
+    if len(of) < 2:
+        return ""
+    came = _came([float(np.mean(changes)) for changes in of.values()])
+    return (
+        f"The intervals are over draws of these {len(of)} worlds. Over the means of the worlds, as advised: {came} %.\n"
+    )
 
 
 def _counted(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -29,12 +29,13 @@ from studies.advice.cases import all_cases
 from studies.advice.choices import choices
 from studies.advice.combined import combined
 from studies.advice.costs import costs
-from studies.advice.effects import LEAST
+from studies.advice.effects import LEAST, Rows, alike
 from studies.advice.judged import Seen, seen
 from studies.advice.levels import levels
 from studies.advice.races import all_races
 from studies.advice.rule import Races, fitted, left_out, width, without
 from studies.advice.shrunk import without_group
+from studies.advice.verdicts import Verdict
 
 PACKAGE = records.ROOT / "src" / "grace"
 
@@ -59,7 +60,7 @@ def study_of(worlds: Mapping[str, Mapping[str, Any]]) -> tuple[AdviceStudy, Rule
     )
     return AdviceStudy(
         plan,
-        _outcomes(observed, races),
+        _outcomes(observed, races, rows),
         tuple(chosen),
         costs(worlds, cases),
         levels(observed),
@@ -69,7 +70,7 @@ def study_of(worlds: Mapping[str, Mapping[str, Any]]) -> tuple[AdviceStudy, Rule
     ), rule
 
 
-def _outcomes(observed: Sequence[Seen], races: Races) -> tuple[Outcome, ...]:
+def _outcomes(observed: Sequence[Seen], races: Races, rows: Mapping[str, Rows]) -> tuple[Outcome, ...]:
     expected = {(one.seen.case, one.seen.draw): one for one in left_out(observed, races)}
     others = {"combined": combined(observed), "shrunk": without_group(observed)}
     parts = {
@@ -90,13 +91,25 @@ def _outcomes(observed: Sequence[Seen], races: Races) -> tuple[Outcome, ...]:
             without_one = {name: of[case, one.draw] for name, of in parts.items()}
             said.append(Said(one.draw, scores, before, after, without_one))
         first, way = mine[0], case.way
-        effect = first.verdict.effect
-        known = Estimate(float(effect.mean), float(effect.low), float(effect.high), effect.n, effect.p)
+        same = list(alike(rows[case.world.name], case).values())
+        beside = Verdict.of(same) if len(same) > 1 else None
         where = {"world": case.world.name, "group": case.world.group, "failures": first.failures, "user": case.user}
         how = {"label": way.label, "weight": way.weight, "size": way.size, "suspended": way.suspended}
-        came_to = {"effect": known, "error": first.error, "word": first.verdict.word, "said": tuple(said)}
+        came_to = {
+            "effect": _plain(first.verdict),
+            "error": first.error,
+            "word": first.verdict.word,
+            "said": tuple(said),
+        }
+        if beside is not None:
+            came_to |= {"alike": _plain(beside), "alike_word": beside.word}
         found.append(Outcome(**where, **how, **came_to))  # type: ignore[arg-type]
     return tuple(found)
+
+
+def _plain(verdict: Verdict) -> Estimate:
+    effect = verdict.effect
+    return Estimate(float(effect.mean), float(effect.low), float(effect.high), effect.n, effect.p)
 
 
 def publish(folder: Path = records.FOLDER) -> None:

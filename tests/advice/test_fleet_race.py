@@ -324,8 +324,42 @@ def test_options_train_the_way() -> None:
         "--size quantiles"
     )
     assert " ".join(options_of(Way("tiny", "hazard"), conventions, True)) == (
-        "--method rul-only --suspended hazard --size tiny"
+        "--method rul-only --task wear=w:regression --suspended hazard --size tiny"
     )
+
+
+def test_a_label_that_is_not_named_is_no_feature() -> None:
+    """Its column is named with a weight of 0, and the training is that of the race, which has no such task."""
+    tasks = (Task("stage", "stage", "class", ("a", "b")), Task("wear", "w", "regression"))
+    conventions, way = weighed(Conventions(tasks=tasks)), Way("quantiles", "ignore", ("wear",))
+    assert "--task wear=w:regression --task stage:class --weight stage=0" in " ".join(options_of(way, conventions, True))
+    given = [replace(tasks[1], weight=0.1), replace(tasks[0], weight=0.0)]
+    typed = run_spec("x", "fixed-0.1", tasks=given, conventions=Conventions(), size="quantiles", folds=3, seed=1, rul_scale="cap")
+    assert typed == way.spec("x", Conventions(tasks=(tasks[1],)), 0)
+    nothing = run_spec("x", "fixed-0.1", tasks=[replace(tasks[1], weight=0.0)], conventions=Conventions(), size="quantiles")
+    assert not nothing.trains("wear")
+
+
+def test_what_the_budget_had_no_time_for_is_said(fleet: Fleet) -> None:
+    race = race_of(fleet, {}, laps=0)
+    wide = Way("statistics", "ignore")
+    del race.laps[wide]
+    assert f"The budget ended before {wide.name}, " in _unknown(race, None, UNDECIDED, True)
+    race.skipped.add(wide)
+    assert f"The budget had no time for {wide.name}." in _unknown(race, None, UNDECIDED, False)
+
+
+def test_labels_of_failed_units_alone_are_not_those_of_the_study(fleet: Fleet) -> None:
+    """Ways that are exactly even in the race are not added for what the study saw of labels on suspended units."""
+    race = race_of(fleet, dict.fromkeys((way.name for way in race_of(fleet, {}).candidates), 20.0))
+    race.rule = replace(Rule.read(), laps=1)
+    race.labels = (Label("health", 0.15, 0.0, 0.8, ""), Label("future_sensors", 1.0, 0.85, 0.1, ""))
+    assert race.unlike == ["health"]
+    assert race.verdict() != ADD
+    assert "health on failed units alone (the study: on suspended ones, too)" in _unknown(race, None, UNDECIDED, False)
+    seen = Label("health", 1.0, 0.85, 0.8, "")
+    race.labels = (seen, race.labels[1])
+    assert race.unlike == []
 
 
 def test_inspections_in_a_column_named_health_are_those_that_are_trained() -> None:

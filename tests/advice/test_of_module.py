@@ -108,6 +108,15 @@ def test_one_seed_has_no_interval() -> None:
     assert "inf" not in f"{found} {found._repr_html_()}"
 
 
+def test_the_method_that_is_named_is_one_that_the_verdict_is_of() -> None:
+    """One has the lower mean and an interval over 0, the other is what was decided."""
+    values = {"alone": [10.0, 10.1, 9.9], "wild": [1.0, 16.0, 9.91], "sure": [9.5, 9.6, 9.4]}
+    found = _answer(values, ["wild", "sure"], ADD, "pumps", 1.0)
+    assert _seen(values, "wild").mean < _seen(values, "sure").mean < 0
+    assert found.best == "sure"
+    assert found.answer.startswith("Train by sure: -0.5 ")
+
+
 def test_a_method_that_diverges_is_left_out_and_said() -> None:
     batches, held, truth = setting(1.0)
     seen: list[str] = []

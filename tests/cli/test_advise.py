@@ -74,6 +74,24 @@ def test_advice_on_a_table_names_the_command_that_trains_it(pumps: Path) -> None
 
 
 @pytest.mark.system
+def test_labels_that_are_not_named_do_not_become_features(pumps: Path) -> None:
+    """The columns of all tasks that race are labels in the command that is printed, too."""
+    frame = pl.read_csv(pumps / "pumps.csv")
+    frame = frame.with_columns(stage=(pl.col("t") * 7 + pl.col("id") * 5) % 3, shade=pl.col("s3").round(1))
+    frame.write_csv(pumps / "pumps.csv")
+    tasks = ("--task", "stage:class", "--task", "shade")
+    done = grace("advise", *TABLE, *tasks, cwd=pumps, columns=160)
+    assert done.returncode == 0, done.stderr
+    (file,) = pumps.glob("pumps-*.advice.json")
+    raced = json.loads(file.read_bytes())["body"]["of"]["conventions"]["features"]
+    assert not {"soh", "stage", "shade"} & set(raced)
+    trained = grace(*shlex.split(_read(done.stdout)[1])[1:], "--epochs", 1, "--folds", 2, cwd=pumps)
+    assert trained.returncode == 0, trained.stderr
+    (record,) = (path for path in pumps.glob("*.json") if not path.name.endswith(".advice.json"))
+    assert json.loads(record.read_bytes())["body"]["spec"]["conventions"]["features"] == raced
+
+
+@pytest.mark.system
 def test_json_holds_the_whole_answer(pumps: Path) -> None:
     done = grace("advise", *TABLE, "--json", cwd=pumps)
     assert done.returncode == 0, done.stderr

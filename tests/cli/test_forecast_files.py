@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,13 @@ import polars as pl
 import pytest
 
 import grace as package
+from grace.cli.render_forecast import show_forecast
+from grace.survival.replacement import Costs
+from grace.training.forecast import Forecast
+from grace.training.maintenance import written
+from grace.training.model_file import load_model, save_model
+from grace.training.run import train
+from grace.training.run_spec import run_spec
 from tests.command import grace, refused
 from tests.data.conftest import as_table
 
@@ -112,6 +120,89 @@ def test_every_file_holds_the_frame(trained: Path) -> None:
         for name in ("asset", "flight", "health", "note", "rul_unit"):
             assert [str(row[name]) for row in rows] == frame[name].cast(pl.String).to_list()
     assert pl.read_parquet(trained / "bt.parquet").schema == frame.schema
+
+
+def lives(count: int = 12, rows: int = 30) -> pl.DataFrame:
+    """Engines ``0.25``, ``1.25`` and so on, whose ``wear`` says how many of 30 rows are left; ``row`` counts from 0."""
+    rng = np.random.default_rng(0)
+    row = np.tile(np.arange(rows), count)
+    wear = row + rng.normal(size=len(row))
+    return pl.DataFrame({"id": np.repeat(np.arange(count) + 0.25, rows), "row": row, "wear": wear})
+
+
+def forecast_of(folder: Path, table: pl.DataFrame, unit: str, cap: float) -> Forecast:
+    """A small model of a table with the time ``t``, at every seventh row of it."""
+    columns = package.Columns("id", "t", unit=unit)
+    cuts = (0.5 * cap, 0.2 * cap)
+    conventions = package.Conventions(window=5, features=("wear",), cap=cap, health_cuts=cuts, table=columns)
+    save_model(folder / "net", train(run_spec("made", model="ridge", conventions=conventions, folds=4), table))
+    return package.predict(load_model(folder / "net"), table, 7, within=(cap / 2,), costs=Costs(0.01, 0.001))
+
+
+@pytest.mark.parametrize("step", [1e-4, 1.0, 3600.0])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_engine_and_time_are_written_as_they_are_and_rul_with_its_digits(
+    tmp_path: Path, ending: str, step: float
+) -> None:
+    """Whatever the unit of time is: 0.001 would be ten rows of the first."""
+    table = lives().with_columns(t=38.00049 + step * pl.col("row")).drop("row")
+    found, path = forecast_of(tmp_path, table, "lives", 20 * step), tmp_path / f"new{ending}"
+    show_forecast(found, load_model(tmp_path / "net"), path)
+    rows = rows_of(path)
+    assert [float(row["id"]) for row in rows] == found.engine.astype(float).tolist()
+    assert [float(row["t"]) for row in rows] == found.cycle.tolist()
+    dates = found.ahead.columns["replace_in"]
+    for name, values in (("rul", found.rul), ("low", found.low), ("high", found.high), ("replace_in", dates)):
+        told = [float(row[name]) if row[name] not in (None, "") else np.nan for row in rows]
+        np.testing.assert_allclose(told, values, atol=5e-6 * 20 * step)
+        if step >= 1:
+            np.testing.assert_array_equal(told, np.round(told, 4))
+    costs = [float(row["expected_cost"]) for row in rows]
+    np.testing.assert_allclose(costs, found.ahead.columns["expected_cost"], atol=5.1e-9)
+    shares = [float(row[f"fails_within_{written(10 * step)}"]) for row in rows]
+    np.testing.assert_array_equal(shares, np.round(shares, 3))
+    assert len({float(row["rul"]) for row in rows}) > 20
+
+
+def test_times_of_single_precision_have_the_digits_that_they_have_there(tmp_path: Path) -> None:
+    table = lives().with_columns(t=(pl.col("row") * 0.1).cast(pl.Float32)).drop("row")
+    found = forecast_of(tmp_path, table, "days", 2)
+    show_forecast(found, load_model(tmp_path / "net"), tmp_path / "new.csv")
+    assert {row["t"] for row in rows_of(tmp_path / "new.csv")} == {"0.1", "0.8", "1.5", "2.2", "2.9"}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("zone", ["Europe/Berlin", None])
+def test_dates_are_written_as_the_users_with_their_zone(tmp_path: Path, ending: str, zone: str | None) -> None:
+    """Of text with an offset, which says of no zone, in UTC: the same instant, and never a time without an offset."""
+    utc = pl.datetime(2024, 3, 30, 20, time_zone="UTC") + pl.duration(hours=pl.col("row"))
+    table = lives().with_columns(t=utc.dt.convert_time_zone(zone or "UTC")).drop("row")
+    forecast_of(tmp_path, table, "hours", 20)
+    new = tmp_path / ("new.csv" if zone is None else "new.parquet")
+    if zone is None:
+        local = pl.col("t").dt.offset_by("1h").dt.strftime("%Y-%m-%dT%H:%M:%S+01:00")
+        table.with_columns(t=local).write_csv(new)
+    else:
+        table.write_parquet(new)
+    done("predict", "net", new.name, "--every", 29, "--to", f"out{ending}", cwd=tmp_path)
+    told = [row["t"] for row in rows_of(tmp_path / f"out{ending}")][:2]
+    said = ["2024-03-30T21:00:00+01:00", "2024-04-01T03:00:00+02:00"]
+    if zone is None:
+        said = ["2024-03-30T20:00:00+00:00", "2024-04-01T01:00:00+00:00"]
+    assert [t.isoformat() if isinstance(t, datetime) else t for t in told] == said
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_duration_of_nothing_is_a_time_too(tmp_path: Path, ending: str) -> None:
+    table = lives().with_columns(t=pl.duration(hours=pl.col("row"))).drop("row")
+    found = forecast_of(tmp_path, table, "hours", 20)
+    show_forecast(
+        package.predict(load_model(tmp_path / "net"), table, 29), load_model(tmp_path / "net"), tmp_path / f"x{ending}"
+    )
+    told = [row["t"] for row in rows_of(tmp_path / f"x{ending}")][:2]
+    texts = ["0:00:00", "1 day, 5:00:00"]
+    assert told == ([timedelta(0), timedelta(hours=29)] if ending == ".parquet" else texts)
+    assert found.cycle.dtype.kind == "m"
 
 
 def test_a_damaged_reading_makes_no_engine_critical_without_a_word(trained: Path) -> None:

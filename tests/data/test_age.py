@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from grace.data.conditions import Conditioner
 from grace.data.conventions import Conventions
 from grace.data.fleet import AGE, Fleet
+from grace.data.load import as_fleet
 from grace.data.prepare import Prepared
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.read import read_table
@@ -177,14 +178,21 @@ def test_without_times_it_counts_rows(fleet: Fleet) -> None:
 
 
 def test_a_calendar_in_numbers_is_asked_about(written: Write) -> None:
-    words = "(age) is hour as it stands: engines are first seen at 45,011 hours in the median, and last 20 at most from there on"
-    for shift, features, said in (
-        (45_000, ("flow", "age"), True),
-        (45_000, ("flow",), False),
-        (0, ("flow", "age"), False),
+    words = (
+        " is hour as it stands: engines are first seen at 45,011 hours in the median, and last 20 at most from there on"
+    )
+    told = "age, by which survival of the baselines, the best fixed age and costs of replacement are told,"
+    for shift, features, age in (
+        (45_000, ("flow", "age"), "(age)"),
+        (45_000, ("flow",), told),
+        (0, ("flow", "age"), None),
+        (0, ("flow",), None),
     ):
         source = select_columns(TableSource(written(PUMPS.with_columns(pl.col("hour") + shift)), COLUMNS, features))
-        assert any(line.startswith(words) for line in read_table(source).done) == said
+        lines = [line for line in read_table(source).done if words in line]
+        assert [line.partition(words)[0] for line in lines] == ([age] if age else [])
+        new = as_fleet(source, features=features)  # of whose ages nothing is told but what is a feature
+        assert len([line for line in new.done if words in line]) == (age == "(age)")
 
 
 def test_it_is_scaled_as_a_column_of_the_same_values_is(fleet: Fleet, written: Write, tmp_path: Path) -> None:

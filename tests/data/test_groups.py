@@ -164,3 +164,22 @@ def test_no_other_column_tells_of_the_group(fleet: Fleet, written: Write) -> Non
     table = as_table(fleet).with_columns(site=pl.col("asset") % 4)
     source = select_columns(TableSource(written(table), Columns("asset", "flight", group="site")))
     assert "site" not in (*source.features, *source.columns.settings, *source.left_out)
+
+
+def test_groups_of_a_table_of_units_beside_a_target(written: Write) -> None:
+    rows = ROWS.with_columns(left=pl.col("t").max().over("id") - pl.col("t")).drop("failed", "site")
+    units = ROWS.select("id", "failed", "site").unique(maintain_order=True)
+    columns, path = replace(COLUMNS, event="", target="left"), written(units, "units.csv")
+    found = read_table(rows, columns, ("x",), units=path)
+    assert found.groups is not None
+    assert (found.groups.tolist(), found.failed) == (["a", "b", "b"], None)
+    with pytest.raises(GraceError, match=r"units.csv should have the column nowhere. Found id, failed, site"):
+        read_table(rows, replace(columns, group="nowhere"), ("x",), units=path)
+    with pytest.raises(
+        GraceError, match=r"`event` should be left out of a table of units beside `target`.*Found failed"
+    ):
+        read_table(rows, replace(columns, event="failed"), ("x",), units=path)
+    with pytest.raises(GraceError, match=r"units.csv should have one row for each engine of frame. Found none for 1"):
+        read_table(
+            rows, replace(columns, group=""), ("x",), units=written(units.filter(pl.col("id") != 1), "units.csv")
+        )

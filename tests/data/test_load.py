@@ -9,13 +9,18 @@ import numpy as np
 import polars as pl
 import pytest
 
+import grace.training.run
 from grace.data.cmapss.fleets import read_plain, read_train
+from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.load import as_fleet, files_read, load_test, load_train
-from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.columns import TEST, TRAIN, Columns, TableSource
 from grace.data.tables.read import read_table
 from grace.data.tasks import Task
 from grace.errors import GraceError
+from grace.training.run import train
+from grace.training.run_spec import run_spec
+from grace.training.spec import RunSpec
 from tests.data.conftest import Write, as_table
 from tests.data.test_identity import as_pandas
 from tests.data.test_ncmapss import write_layout
@@ -142,3 +147,55 @@ def test_ncmapss_tests_on_its_own_file(tmp_path: Path) -> None:
     assert tested is not None
     assert (load_train("", source).engines.tolist(), tested.engines.tolist()) == ([2, 5], [11])
     assert as_fleet(path, source.columns, ("x0",)).engines.tolist() == [11]
+
+
+TRAINED = pl.DataFrame(
+    {
+        "id": [1, 1, 1, 2, 2, 3, 3],
+        "t": [1, 2, 3, 1, 2, 1, 2],
+        "rul": [7, 6, 5, None, None, 1, 0],
+        "x": [1.0, 2, 4, 3, 5, 7, 6],
+        "grade": ["b", "a", None, "a", "b", "b", "b"],
+    }
+)
+"""Engine 1 has 5 left at its last row, engine 2 was suspended, engine 3 failed."""
+
+
+def test_training_engines_are_read_with_all_that_is_known_of_them(written: Write) -> None:
+    columns, task = Columns("id", "t", target="rul"), Task("grade", "grade")
+    for given in (
+        TRAINED,
+        written(TRAINED, "fleet.csv"),
+        written(TRAINED),
+        TableSource(written(TRAINED), columns, ("x",)),
+    ):
+        found = as_fleet(given, columns, ("x",), side=TRAIN, tasks=(task,))
+        assert (found.last_rul.tolist(), found.failures.tolist()) == ([5, 0, 0], [0, 2])
+        assert found.rul().tolist() == [7, 6, 5, 1, 0, 1, 0]
+        assert (found.tasks[0].kind, found.tasks[0].classes) == ("class", ("a", "b"))
+        np.testing.assert_array_equal(found.labels["grade"], [1, 0, np.nan, 0, 1, 1, 1])
+        assert as_fleet(given, columns, ("x",), side=TEST).last_rul.tolist() == [5, 0, 0]
+        new = as_fleet(given, columns, ("x",))
+        assert (new.last_rul.tolist(), new.failed, dict(new.labels)) == ([0, 0, 0], None, {})
+
+
+def test_train_reads_training_and_test_engines_with_their_rul(
+    tmp_path: Path, written: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Fleet] = []
+
+    def keep(specs: list[RunSpec], fleet: Fleet, test: Fleet, **given: object) -> list[None]:
+        read.extend((fleet, test))
+        return [None]
+
+    monkeypatch.setattr(grace.training.run, "train_stacked", keep)
+    task = Task("grade", "grade", "class", ("a", "b"))
+    conventions = Conventions(features=("x",), table=Columns("id", "t", target="rul"), tasks=(task,))
+    spec = run_spec("fleet", "fixed-0.1", conventions=conventions)
+    train(spec, written(TRAINED, "fleet.csv"), TRAINED.filter(pl.col("id") == 1))
+    assert (read[0].last_rul.tolist(), read[0].failures.tolist(), read[1].last_rul.tolist()) == ([5, 0, 0], [0, 2], [5])
+    assert read[0].tasks[0].classes == ("a", "b")
+    write_layout(tmp_path / "DS02.h5")
+    conventions = Conventions(features=("x0",), table=Columns("unit", "cycle", target="RUL"))
+    train(run_spec("DS02", "rul-only", conventions=conventions), tmp_path / "DS02.h5", tmp_path / "DS02.h5")
+    assert [fleet.engines.tolist() for fleet in read[2:]] == [[2, 5], [11]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,9 @@ from hypothesis import strategies as st
 from grace.data.tables.columns import Columns, TableSource
 from grace.data.tables.read import read_table
 from grace.data.tables.rul import MAX_STEP_RATIO, check_steps, rul_from_times
+from grace.data.tables.sample import sample
 from grace.data.tables.scan import scan
+from grace.data.tables.select_columns import select_columns
 from grace.errors import GraceError
 
 SOURCE = TableSource(Path("pumps.csv"), Columns("id", "at", target="left", unit="hours"))
@@ -137,3 +140,90 @@ def test_a_date_that_stands_twice_is_shown_as_in_the_file() -> None:
         GraceError, match=r"Found 2024-10-27 02:00:00 twice\. Drop the repeated rows\. Where a clock was set back"
     ):
         read_table(frame, columns)
+
+
+@pytest.mark.parametrize("kind", [pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64, pl.Int8, pl.Decimal(9, 2)])
+@pytest.mark.parametrize("name", ["fleet.parquet", "frame"])
+def test_a_target_of_any_kind_of_number_is_a_number(tmp_path: Path, kind: Any, name: str) -> None:
+    frame = pl.DataFrame({"id": [1, 1, 1, 2, 2], "t": [1, 2, 3, 1, 2], "left": pl.Series([5, 4, 3, 9, 0]).cast(kind)})
+    frame = frame.with_columns(x=pl.Series([1.5, 0.25, 2, 3, 4]).cast(pl.Decimal(9, 2)), y=pl.int_range(pl.len()) % 3)
+    columns = Columns("id", "t", target="left")
+    frame.write_parquet(tmp_path / "fleet.parquet")
+    found = read_table(frame if name == "frame" else tmp_path / name, columns)
+    assert found.rul().tolist() == [5, 4, 3, 9, 0]
+    assert found.values[np.arange(5)][:, 0].tolist() == [1.5, 0.25, 2, 3, 4]
+    assert found.sha256 is not None
+    gaps = frame.with_columns(left=pl.when(pl.col("id") == 2).then(None).otherwise(pl.col("left")))
+    assert read_table(gaps, columns).rul().tolist() == [5, 4, 3, 1, 0]
+    source = select_columns(TableSource(tmp_path / "fleet.parquet", columns, ("x", "y")), "none")
+    drawn = sample(scan(source.path), replace(source, tasks=()), scan(source.path).engines(columns))
+    assert drawn.rul().tolist() == [-5, -4, -3, -9, 0]  # what rises as life goes on
+
+
+def test_decimals_of_databases(tmp_path: Path) -> None:
+    """An event 1.00 is one, an engine 12 is called so, and times are numbers; in files beside ones without decimals, too."""
+    frame = pl.DataFrame({"id": [12, 12, 7, 7], "t": [1.5, 2, 1, 4], "failed": [0, 1, 0, 0], "x": [1, 2, 3, 5]})
+    decimal = frame.with_columns(
+        pl.col("id").cast(pl.Decimal(38, 0)), *(pl.col(name).cast(pl.Decimal(9, 2)) for name in ("t", "failed", "x"))
+    )
+    units = decimal.select("id", "failed", site="x")[[1, 3]]
+    units.write_parquet(tmp_path / "u.parquet")
+    columns = Columns("id", "t", event="failed")
+    decimal.write_parquet(tmp_path / "fleet.parquet")
+    grouped = replace(columns, group="site")
+    for found in (
+        read_table(decimal, columns),
+        read_table(tmp_path / "fleet.parquet", columns),
+        read_table(decimal.drop("failed"), grouped, units=tmp_path / "u.parquet"),
+    ):
+        assert (found.engines.tolist(), found.failures.tolist()) == (["12", "7"], [0])
+        assert found.rul().tolist() == [0.5, 0, 3, 0]
+    folder = tmp_path / "both"
+    folder.mkdir()
+    text = frame.with_columns(pl.col("id").cast(pl.String))
+    text.head(2).write_parquet(folder / "a.parquet")
+    decimal.tail(2).with_columns(pl.col("id").cast(pl.String)).write_parquet(folder / "b.parquet")
+    assert read_table(folder, columns).rul().tolist() == [0.5, 0, 3, 0]
+
+
+DAYS = pl.DataFrame({"id": list("aaabbbccc"), "day": [1.0, 2, 3] * 3, "x": [0.5, 2, 1, 3, 5, 4, 9, 7, 8]})
+"""Engines a and b failed, c was suspended."""
+
+
+@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("per_day", [24, 1.06, 0.94, 1 / 7])
+def test_a_bound_is_of_the_unit_of_the_target(tmp_path: Path, cached: bool, per_day: float) -> None:
+    columns = Columns("id", "day", target="left", unit="days")
+    left = pl.when(pl.col("id") != "c").then((3 - pl.col("day")) * per_day).alias("left")
+
+    def read(table: pl.DataFrame) -> Any:
+        table.write_parquet(tmp_path / "fleet.parquet")
+        return read_table(
+            TableSource(tmp_path / "fleet.parquet", columns, ("x",), cache=tmp_path / "rows" if cached else None)
+        )
+
+    with pytest.raises(GraceError) as refused:
+        read(DAYS.with_columns(left))
+    words = (
+        "left should fall by 1 per unit of day where it is empty in some engines, whose RUL is bounded by day. Found"
+    )
+    assert f"{words} {per_day:g} in the median engine. Give day in the unit of left, or leave --target out." in str(
+        refused.value
+    )
+    whole = read(DAYS.with_columns(left).filter(pl.col("id") != "c"))  # with no bound nothing is mixed
+    assert whole.rul().tolist() == pytest.approx([2 * per_day, per_day, 0] * 2)
+    near = read(DAYS.with_columns(left / per_day * 1.04))
+    assert near.rul().tolist() == pytest.approx([2.08, 1.04, 0, 2.08, 1.04, 0, 2, 1, 0])
+
+
+def test_a_bound_may_stand_beside_caps_and_whole_numbers() -> None:
+    """RUL in whole days at every half day, capped at 4, and 0 for some rows after the end: it falls by 1 a day."""
+    time = np.arange(0, 8, 0.5)
+    left = np.minimum(np.ceil(np.maximum(6 - time, 0)), 4)
+    frame = pl.DataFrame(
+        {"id": ["a"] * 16 + ["b"] * 16, "t": [*time, *time], "left": [*left, *[None] * 16], "x": range(32)}
+    )
+    found = read_table(frame, Columns("id", "t", target="left", unit="days"), ("x",))
+    assert found.failures.tolist() == [0]
+    _, steps = rul_from_times(SOURCE, NAMES[:1], np.array([0, 16]), time, left)
+    assert steps.tolist() == [1.0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -185,15 +186,22 @@ def test_dates_that_may_be_day_or_month_first_are_asked_about(tmp_path: Path, fi
     write(first, second)
     columns = Columns("id", "t", unit="days")
     words = f"t should tell days from months. Found {first}, which is 3 April or 4 March, and in no row a part above 12"
-    for read in (read_table, select_columns):
+    source = TableSource(path, columns, ("x",))
+    tested = replace(source, path=tmp_path / "train.csv", test=path, rows=2).test_source
+    for read in (
+        lambda: read_table(source),
+        lambda: select_columns(source),
+        lambda: as_fleet(path, columns, ("x",)),  # new engines
+        lambda: read_table(tested),  # type: ignore[arg-type]
+    ):
         with pytest.raises(GraceError) as refused:
-            read(TableSource(path, columns, ("x",)))
+            read()
         assert words in str(refused.value)
         assert "Export dates as 2024-12-31" in str(refused.value)
-    assert as_fleet(path, columns, ("x",)).rul()[0] == pytest.approx(2)  # a network has been trained with the day first
     write(first, day)
     assert select_columns(TableSource(path, columns, ("x",))).features == ("x",)
     assert read_table(TableSource(path, columns, ("x",))).rul()[0] == pytest.approx(10)
+    assert as_fleet(path, columns, ("x",)).rul()[0] == pytest.approx(10)
     write(first.replace("3", "4", 1), first.replace("3", "4", 1).replace("2024", "2025"))
     assert read_table(TableSource(path, columns, ("x",))).rul()[0] == pytest.approx(365)
 
@@ -233,3 +241,64 @@ def test_a_german_table_trains_and_a_compressed_one_is_predicted(tmp_path: Path)
     done = command("predict", "net.safetensors", "neu.csv.gz", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Anlage 4" in done.stdout
+
+
+@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        (("0012", "12"), ["0012", "12"]),  # as numbers they would be one engine
+        (("12E3", "1.2E4"), ["1.2E4", "12E3"]),
+        (("007", "010"), ["007", "010"]),
+        (("1.50", "2.50"), ["1.50", "2.50"]),
+        (("-0", "0"), ["-0", "0"]),
+        (("2024-01-05", "2024-01-06"), ["2024-01-05", "2024-01-06"]),
+        (("10", "2"), [2, 10]),  # whole numbers as ever, in their order
+        (("-3", "0"), [-3, 0]),
+    ],
+)
+def test_engines_are_called_as_they_are_written(
+    tmp_path: Path, written: tuple[str, str], names: list[int | str], cached: bool
+) -> None:
+    path, units = tmp_path / "fleet.csv", tmp_path / "units.csv"
+    one, two = written
+    path.write_text("id,t,x\n" + "".join(f"{one},{t},{t}.5\n" for t in range(1, 6)) +
+                    "".join(f"{two},{t},{t}.5\n" for t in range(11, 14)))  # fmt: skip
+    units.write_text(f"id,failed,site\n{two},0,01\n{one},1,1\n")
+    source = TableSource(path, replace(COLUMNS, event="failed", group="site"), units=units)
+    found = read_table(replace(source, cache=tmp_path / "rows") if cached else source)
+    rows = {one: ([4.0, 3, 2, 1, 0], True, "1"), two: ([2.0, 1, 0], False, "01")}
+    assert found.engines.tolist() == names
+    assert found.failed is not None
+    assert found.groups is not None
+    for engine, name in enumerate(map(str, names)):
+        own = slice(found.starts[engine], found.starts[engine + 1])
+        assert (found.rul()[own].tolist(), bool(found.failed[engine]), str(found.groups[engine])) == rows[name]
+    assert as_fleet(path, COLUMNS, ("x",)).engines.tolist() == names
+    assert select_columns(replace(source, features=("x",)), "none").features == ("x",)
+
+
+def test_one_odd_name_late_in_one_of_several_files_makes_all_of_them_texts(tmp_path: Path) -> None:
+    """In the 11,000th row, where types are no longer told from; before, the file was refused."""
+    folder = tmp_path / "fleet"
+    folder.mkdir()
+    lines = [f"7,{t},{t % 5}" for t in range(11_000)]
+    (folder / "a.csv").write_text("id,t,x\n" + "\n".join([*lines, "07,1,1", "07,2,2"]) + "\n")
+    (folder / "b.csv").write_text("id,t,x\n12,1,3\n12,2,4\n")
+    found = read_table(folder, COLUMNS)
+    assert (found.engines.tolist(), found.lengths.tolist()) == (["07", "12", "7"], [2, 2, 11_000])
+
+
+def test_lives_are_called_as_they_are_written(tmp_path: Path) -> None:
+    path, units = tmp_path / "fleet.csv", tmp_path / "units.csv"
+    path.write_text(
+        "id,life,t,x\n" + "".join(f"{life},{t},{t}.5\n" for life in ("08,01", "08,1", "8,1") for t in (1, 2))
+    )
+    units.write_text("id,life,failed\n8,1,0\n08,1,1\n08,01,1\n")
+    columns = replace(COLUMNS, life_id="life", event="failed")
+    for values in ((), ("x",)):
+        found = read_table(path, columns, values, units=units)
+        assert found.engines.tolist() == ["08/01", "08/1", "8/1"]
+        assert found.failures.tolist() == [0, 1]
+        assert found.groups is not None
+        assert found.groups.tolist() == ["08", "08", "8"]

@@ -66,4 +66,4 @@ def test_what_new_units_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said
     expected = found[2][0], found[20][0], found[2][1], found[20][1]
     for text, value in zip(said.groups(), expected, strict=True):
-        assert f"{value:.{len(text.partition('.')[2])}f}" == text
+        assert value == pytest.approx(float(text), rel=0.05)  # trainings differ by so much between processors

@@ -50,6 +50,14 @@ def test_columns_of_each_unit_the_one_with_the_least_rul_first(tmp_path: Path, e
     }
 
 
+@pytest.mark.parametrize("ending", [".json", ".csv"])
+def test_a_horizon_that_an_inspection_is_not_told_of_is_left_out(tmp_path: Path, ending: str) -> None:
+    rows = [row("a", 1, 9.0, **{"fails_within_30.5": None}), row("a", 2, 8.0), row("b", 1, 5.0)]
+    found = history_of(written(tmp_path / f"one{ending}", rows))
+    assert found["horizons"] == [10.0]
+    assert found["units"]["a"]["within"] == [[0.123], [0.123]]
+
+
 def test_dates_stay_as_they_are_and_no_interval_is_none(tmp_path: Path) -> None:
     rows = [row("a", f"2026-01-0{day}", 9.0, low=None, high=None) for day in (1, 2)]
     unit = history_of(written(tmp_path / "one.json", rows))["units"]["a"]

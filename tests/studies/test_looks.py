@@ -61,6 +61,7 @@ def test_coverage_counts_rows_of_suspended_units() -> None:
     known = ~np.isnan(training.labels["health"])
     assert coverage(training, "health") == pytest.approx((rows & known).sum() / known.sum())
     assert coverage(training, "future_sensors") == pytest.approx(rows.mean())
+    assert coverage(replace(training, labels={}), "health") == 0.0  # by RUL: of failed units alone
 
 
 def test_a_short_step_does_what_it_does_to_first_order(split: Split) -> None:

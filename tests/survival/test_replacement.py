@@ -142,6 +142,22 @@ def test_each_unit_may_have_a_rate_of_its_own() -> None:
     np.testing.assert_allclose(plan(curves, COSTS, np.array([0.2, 2.0])).time, [10, 15.5])
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_of_curves_that_end_at_times_of_their_own_each_has_its_own_plan(seed: int) -> None:
+    curves = drawn(seed, goes_on=False)
+    waited = np.random.default_rng(seed).uniform(0, 0.9, len(curves)) * curves.edges[-1]
+    waited[::3] = 0
+    ends = curves.after(waited)
+    found, fixed = plan(ends, COSTS, 1.0), expected(ends, 4.0, COSTS)
+    assert np.isfinite(found.time).any()
+    assert np.isinf(found.time).any()
+    for i in range(len(curves)):
+        one = Curves(ends.edges[i], ends.values[[i]])
+        for mine, alone in ((found, plan(one, COSTS, 1.0)), (fixed, expected(one, 4.0, COSTS))):
+            for name in ("time", "cost", "runs"):
+                assert getattr(mine, name)[i] == pytest.approx(getattr(alone, name)[0], rel=1e-12)
+
+
 def test_a_higher_rate_never_brings_a_date_forward() -> None:
     curves = drawn(2, goes_on=True)
     times = np.array([plan(curves, COSTS, rate).time for rate in (0.1, 0.3, 1.0, 3.0)])

@@ -10,7 +10,9 @@ import polars as pl
 import pytest
 
 import grace
+from grace.cli.render_forecast import show_forecast
 from grace.errors import GraceWarning
+from grace.survival.replacement import Costs
 from grace.training.forecast import Forecast
 from grace.training.model_file import TrainedNetwork, load_model, save_model
 from grace.training.run import train
@@ -91,6 +93,85 @@ def test_an_inspection_is_a_prediction_of_the_table_cut_there(tmp_path: Path, ma
             assert found.note[place] == alone.note[0]
             place += 1
     np.testing.assert_array_equal(found.engine[found.last], grace.predict(network, table).engine)
+
+
+@pytest.fixture(scope="module")
+def of_intervals(tmp_path_factory: pytest.TempPathFactory) -> TrainedNetwork:
+    """A model without hazards, whose curves end at the cap of 40 hours, with costs."""
+    conventions = grace.Conventions(
+        window=WINDOW, features=("wear",), cap=40, health_cuts=(20, 8), table=TABLES[intervals]
+    )
+    net = tmp_path_factory.mktemp("intervals") / "net"
+    save_model(net, train(run_spec("made", model="ridge", conventions=conventions, folds=4), intervals(rows())))
+    return load_model(net)
+
+
+def held_for(hours: dict[int, float]) -> pl.DataFrame:
+    """Units cut after 15 rows, the last of which hold for some hours, by the unit."""
+    last = pl.col("since") == pl.col("since").max().over("id")
+    table = intervals(rows()).filter(pl.col("id").is_in(list(hours)), pl.col("since") < 30)
+    held = pl.col("id").replace_strict(hours, return_dtype=pl.Float64)
+    return table.with_columns(hour=pl.when(last).then(pl.col("since") + held).otherwise("hour"))
+
+
+def test_what_is_told_of_a_unit_does_not_depend_on_the_others(of_intervals: TrainedNetwork) -> None:
+    hours = {3: 0.5, 5: 12.0, 7: 39.0, 9: 40.0, 11: 60.0}
+    asked = {"within": (0.5, 28.0, 35.0), "costs": Costs(10, 1)}
+    found = grace.predict(of_intervals, held_for(hours), **asked)  # type: ignore[arg-type]
+    columns = found.ahead.columns
+    for i, (unit, held) in enumerate(hours.items()):
+        alone = grace.predict(of_intervals, held_for({unit: held}), **asked)  # type: ignore[arg-type]
+        for name, values in alone.ahead.columns.items():
+            np.testing.assert_allclose(columns[name][i], values[0], rtol=1e-9, err_msg=name)
+        assert found.note[i] == alone.note[0]
+        for horizon in asked["within"]:  # type: ignore[attr-defined]
+            assert np.isnan(columns[f"fails_within_{horizon:g}"][i]) == (horizon > 40 - held)
+        assert np.isnan(columns["expected_cost"][i]) == (held >= 40)
+    said = "failures are told up to 40 hours after the start of the row, which stopped {} after it"
+    assert [note.split("; ")[-1] for note in found.note[2:]] == [said.format(held) for held in (39, 40, 60)]
+    assert found.note[0] == ""
+    assert found.note[1].endswith("which stopped 12 after it")  # 35 hours are not told of it
+    some = grace.predict(of_intervals, held_for(hours), within=(0.5,))
+    assert some.note[:3].tolist() == [""] * 3
+    frame = found.to_polars()
+    assert frame["fails_within_0.5"].is_null().to_list() == [False, False, False, True, True]
+
+
+def test_units_of_which_nothing_is_told_on_the_screen(
+    of_intervals: TrainedNetwork, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "220")
+    found = grace.predict(of_intervals, held_for({3: 0.5, 11: 60.0}), within=(30,), costs=Costs(10, 1))
+    show_forecast(found, of_intervals, None)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│ 11 ")]
+    assert [cell.strip() for cell in line.split("│")[5:8]] == ["-", "-", "-"]
+    assert "nan" not in line
+
+
+ZONE = "Europe/Berlin"
+
+
+def test_times_keep_their_zone(network: TrainedNetwork) -> None:
+    """As clocks there show them, across the change to summer time, on 31 March 2024."""
+    table = dates(damaged(rows())).with_columns(
+        hour=pl.col("hour").dt.offset_by("30d").dt.replace_time_zone("UTC").dt.convert_time_zone(ZONE)
+    )
+    found = grace.predict(network, table, every=1)
+    frame, pandas = found.to_polars(), found.to_pandas()
+    order = table.sort("id", "hour")
+    assert frame["hour"].to_list() == order["hour"].to_list()
+    assert frame["hour"].dtype == pl.Datetime("us", ZONE)
+    assert len({time.utcoffset() for time in frame["hour"]}) == 2
+    assert str(pandas["hour"].dt.tz) == ZONE
+    assert [time.isoformat() for time in pandas["hour"]] == [time.isoformat() for time in order["hour"]]
+    (spike,) = [note for note in found.note if note.startswith("spike")][:1]
+    assert " at hour 2024-03-30T01:00:00+01:00, " in spike
+    naive = grace.predict(
+        network, table.with_columns(pl.col("hour").dt.convert_time_zone("UTC").dt.replace_time_zone(None)), 1
+    )
+    np.testing.assert_array_equal(found.cycle, naive.cycle)
+    np.testing.assert_array_equal(found.rul, naive.rul)
+    assert naive.to_polars()["hour"].dtype == pl.Datetime("us")
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import grace
 from grace.data.conventions import Conventions
@@ -26,6 +28,7 @@ from grace.training.run import train
 from grace.training.run_spec import run_spec
 from grace.training.schedule import SCHEDULES
 from grace.training.spec import RunSpec
+from grace.training.survival import error_curves
 from grace.training.survival_baselines import baseline_curves, baseline_scores
 from studies.cuts import suspended
 
@@ -156,6 +159,51 @@ def test_curves_of_errors_are_the_distribution_of_interval_ends() -> None:
             ends = [one[member] - around, one[member] + around]
             expected = [1 - 0.5 * sum(weight @ (end <= edge) for end in ends) for edge in edges[1:]]
             np.testing.assert_allclose(row, [1.0, *expected], atol=1e-12)
+
+
+def errors_near_the_cap(noise: str, seed: int = 0, cap: float = 50.0) -> tuple[Interval, np.ndarray, np.ndarray]:
+    """An interval of 120 engines, and predictions and true RULs of 300 more, of which half reach the cap."""
+    rng = np.random.default_rng(seed)
+
+    def drawn(engines: int) -> tuple[np.ndarray, np.ndarray]:
+        true = rng.uniform(0, 2 * cap, (engines, 8)).ravel()
+        size = 0.15 * true if noise == "proportional" else {"large": 0.1 * cap, "small": 0.02 * cap}[noise]
+        return np.clip(true + size * rng.normal(size=len(true)), 0, cap), true
+
+    predicted, true = zip(*(drawn(30) for _ in range(4)), strict=True)
+    capped = [np.minimum(one, cap) for one in true]
+    return Interval.of(0.9, cap, predicted, capped, [np.repeat(np.arange(30), 8)] * 4), *drawn(300)
+
+
+@pytest.mark.parametrize("noise", ["proportional", "large", "small"])
+def test_the_cap_or_more_is_survival(noise: str) -> None:
+    """As many are predicted to fail below the cap as do, though the RUL of those that live on stands at it."""
+    interval, predicted, true = errors_near_the_cap(noise)
+    curves = error_curves(np.tile(predicted, (4, 1)), interval)
+    for horizon in (25.0, 45.0, 48.0, 49.0, 49.9, 50.0):
+        failing = 1 - curves.survival(np.array([horizon])).mean()
+        assert failing == pytest.approx(np.mean(true <= horizon), abs=4 * np.sqrt(0.25 / len(true)))
+    reached = curves.survival(np.array([50.0]))[:, 0]
+    assert np.mean(true[predicted >= 50] > 50) == pytest.approx(reached[predicted >= 50].mean(), abs=0.1)
+    dates = plan(curves, Costs(10, 1), 0.06).time
+    assert np.isinf(dates[predicted >= 50]).all()
+    assert np.isfinite(dates[predicted < 30]).all()
+
+
+def test_the_last_interval_has_the_hazard_of_the_one_before() -> None:
+    """By hand: one member whose errors are 1 at all RULs, predictions on which one end of the interval falls."""
+    interval = Interval(0.9, 32.0, np.ones((1, 9)), np.zeros(1, np.int64), np.ones(1), np.ones(1))
+    told = error_curves(np.array([[32.0, 31.5, 29.0]], dtype=np.float32), interval).values[:, -4:]
+    np.testing.assert_allclose(told, [[1, 1, 0.5, 0.25], [1, 1, 0.5, 0.25], [0.5, 0, 0, 0]])
+
+
+@given(st.integers(0, 10_000))
+def test_curves_of_errors_fall_from_one_and_stay_a_probability(seed: int) -> None:
+    interval, predicted, _ = errors_near_the_cap("large", seed, cap=10.0 ** (seed % 5 - 2))
+    values = error_curves(np.tile(predicted, (4, 1)), interval).values
+    assert (values[:, 0] == 1).all()
+    assert (np.diff(values, axis=1) <= 0).all()
+    assert (values >= 0).all()
 
 
 def test_survival_goes_through_the_file(runs: dict[str, Run], tmp_path: Path) -> None:

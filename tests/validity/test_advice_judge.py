@@ -18,10 +18,12 @@ from grace.validity.advice_judge import (
     Coverage,
     Regret,
     ahead,
+    alike,
     at_windows,
     base_rates,
     brier,
     by_group,
+    in_common,
     named,
     oracles,
     raced,
@@ -137,7 +139,7 @@ def test_what_is_named_is_what_a_user_sees(study: AdviceStudy) -> None:
 
 
 def test_what_policies_cost(study: AdviceStudy) -> None:
-    advice, *_, floor = Regret.every(study)
+    advice, *_, floor = Regret.every(study.choices)
     assert advice.regret.value == pytest.approx(0.01 + 0.015)
     assert advice.loss.value == pytest.approx(-0.05)
     assert math.isnan(floor.loss.value)
@@ -156,9 +158,44 @@ def test_what_policies_lose_by_group() -> None:
     interval = stats.ttest_1samp(losses["a"], 0).confidence_interval()
     assert (found["a"].mean, found["a"].low, found["a"].high) == pytest.approx((-0.02, *interval))
     assert math.isnan(found["b"].high)
+    apart = [replace(one, world="a-4", loss=one.loss + 0.5) for one in rows if one.group == "a"]  # type: ignore[operator]
+    both = by_group("least expected", [*rows, *apart])["a"]
+    assert both.mean == pytest.approx(0.23)
+    half = stats.t.ppf(0.975, 4) * np.std(losses["a"], ddof=1) / 6**0.5  # worlds that differ make nothing wider
+    assert (both.low, both.high) == pytest.approx((0.23 - half, 0.23 + half))
     best = oracles("alone, tuned", [*rows, *others])
     assert [one.loss for one in best] == pytest.approx([loss - 0.04 for some in losses.values() for loss in some])
     assert Regret.of("least expected", rows).worst == (math.inf, "b")  # a single draw tells nothing
+
+
+def test_what_a_second_task_does_in_the_same_configuration(study: AdviceStudy, tmp_path: Path) -> None:
+    """RUL alone with the same trunk and the same word on suspended units takes the configuration's part away."""
+    cases = [
+        replace(
+            one,
+            alike=Estimate(one.effect.mean - 0.1, 0.0, 0.0, 16, 0.5),
+            alike_word=HELPS if one.effect.mean < 0.1 else NOTHING,
+        )
+        for one in study.outcomes
+    ]
+    mine = replace(study, outcomes=(*cases[:-1], replace(cases[-1], alike=None, suspended="ignore")))
+    found = [one.effect.mean - 0.1 for one in study.outcomes[:-1]]
+    assert alike(mine.outcomes).value == pytest.approx(np.mean(found))
+    text = report(mine)
+    said = f"19 cases come to {100 * math.expm1(min(found)):+.0f} to {100 * math.expm1(max(found)):+.0f} %, "
+    assert f"{said}{100 * math.expm1(np.mean(found)):+.1f} [" in text
+    assert "14 help and 0 hurt" in text
+    FORMAT.write(tmp_path / "study.json", mine.body())
+    assert AdviceStudy.read(tmp_path / "study.json") == mine
+
+
+def test_policies_that_chose_in_fewer_draws_are_compared_in_these(study: AdviceStudy) -> None:
+    assert "that all share" not in report(study)
+    few = [replace(one, policy="race-3", regret=0.5) for one in study.choices if one.policy == "least expected"][:1]
+    every = [*study.choices, *few]
+    assert {(one.world, one.draw) for one in in_common(every)} == {(few[0].world, few[0].draw)}
+    text = report(replace(study, choices=tuple(every)))
+    assert "In the 1 that all share: `race-3` +64.9" in text
 
 
 def test_cases_at_compact_beside_the_same_on_statistics(study: AdviceStudy) -> None:
@@ -203,11 +240,13 @@ def test_the_report_and_the_picture(study: AdviceStudy, tmp_path: Path) -> None:
     assert "group 2.0 %, case 5.0 %" in text
     assert "| `grace advise` below the fixed policy, %: the interval below 0 | -3.0 [-3.0, -3.0] | yes |" in text
     assert (
-        "| loss over RUL alone below +2 % in every group: its upper end in the worst | -4.9 (a); of the oracle itself -5.3 (a) "
+        "| loss over RUL alone below +2 % in every group: its upper end over draws of its worlds, in the worst | -4.9 (a); of the oracle itself -5.3 (a) "
         "| yes |" in text
     )
     assert "| 0.85 to 0.95 of the 90 % intervals hold, in the user's part | 1.00 [1.00, 1.00] | no |" in text
-    assert "- A second task changed the RMSE by -18 to +22 %" in text
+    assert "- With a second task, in the one configuration of its case, the RMSE changed by -18 to +22 %" in text
+    assert "Of the 15 resolved cases" in text
+    assert "configuration. Against RUL alone with the same trunk" not in text  # nobody trained that
     assert "trained afresh" not in text
     again = [
         replace(one, policy=name, regret=one.regret + more)
@@ -215,8 +254,12 @@ def test_the_report_and_the_picture(study: AdviceStudy, tmp_path: Path) -> None:
         if one.policy == "least expected"
         for name, more in (("one lap, its own networks", 0.0), ("one lap, trained afresh", 0.01))
     ]
-    words = "what it names costs +2.5 [+2.5, +2.5] % judged by the networks of that lap, and +3.6 [+3.6, +3.6] % by networks"
-    assert words in report(replace(study, choices=(*study.choices, *again)))
+    words = "it costs +2.5 [+2.5, +2.5] % judged in this way, and +3.6 [+3.6, +3.6] % by networks trained afresh"
+    told = report(replace(study, choices=(*study.choices, *again)))
+    assert words in told
+    assert (
+        "-3.0 [-3.0, -3.0]; after one lap, in two draws, -3.0 [-3.0, -3.0] judged by its own networks and -2.0" in told
+    )
     assert "The study is not complete" not in text
     unfinished = report(replace(study, planned=9000, left=1200))
     assert (
@@ -229,7 +272,7 @@ def test_the_report_and_the_picture(study: AdviceStudy, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("follows", "words"), [(1.0, "is above chance, 0.5, before"), (0.0, "cannot be distinguished from chance, 0.5: ")]
+    ("follows", "words"), [(1.0, "so many looks: `rho-joint` with 0.9"), (0.0, "so many looks: none")]
 )
 def test_what_rho_was_good_for_is_a_sentence(study: AdviceStudy, follows: float, words: str) -> None:
     rng = np.random.default_rng(1)
@@ -241,7 +284,8 @@ def test_what_rho_was_good_for_is_a_sentence(study: AdviceStudy, follows: float,
     ]  # fmt: skip
     followed = [replace(one, policy="rho-joint") for one in study.choices if one.policy == "fixed elsewhere"]
     text = report(replace(study, outcomes=tuple(looked), choices=(*study.choices, *followed)))
-    assert f"measured in 2 ways, {words}" in text
+    assert "was measured in 2 ways: the largest area for those that help is " in text
+    assert words in text
     assert "(`rho-joint`) costs +5.7 [" in text
 
 

@@ -20,6 +20,7 @@ from grace.core.fit import Losses
 from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.load import as_fleet
+from grace.data.tables.columns import TRAIN
 from grace.data.tables.scan import Frame
 from grace.data.tasks import Task
 from grace.errors import GraceError, ReadingError
@@ -96,7 +97,7 @@ def advise(
     said = conventions or Conventions()
     said = said if tasks is None else replace(said, tasks=tuple(tasks))
     labelled = tuple(task for task in said.tasks if task.column)
-    fleet = as_fleet(problem, columns=said.table, features=said.features, leave_out=ReadingError, events=True,
+    fleet = as_fleet(problem, columns=said.table, features=said.features, leave_out=ReadingError, side=TRAIN,
                      tasks=labelled)  # fmt: skip
     found = {task.name: task for task in fleet.tasks}  # with the kinds and classes of their columns
     settled = tuple(replace(found.get(task.name, task), weight=task.weight) for task in said.tasks)

@@ -70,6 +70,12 @@ class FleetRace:
         return len(self.fleet.failures) < len(self.fleet.engines)
 
     @property
+    def unlike(self) -> list[str]:
+        """Labels that no suspended unit has although there are some: those of the study told what units that still run are like,
+        which is where what RUL says of a label counts."""
+        return [label.name for label in self.labels if self.some_suspended and not label.suspended]
+
+    @property
     def id(self) -> str:
         """Twelve hexadecimal digits of what is raced: the data, how they are read, the tasks and the size."""
         return checksum(self._of)[:12]
@@ -188,7 +194,7 @@ class FleetRace:
 
     def _standing(self, tasks: Sequence[Way], laps: Laps) -> Standing:
         kinds = {task.name: task.kind for task in self.conventions.tasks}
-        given = {label.name: label.given_rul for label in self.labels}
+        given = {label.name: math.nan if label.name in self.unlike else label.given_rul for label in self.labels}
         return Standing.of(self.rule, kinds, given, self.references, tasks, laps)
 
     def save(self) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grace.data.fleet import Fleet
-from grace.data.tasks import CLASS
+from grace.data.tasks import CLASS, HEALTH
 from grace.data.windows import Windows
 from grace.models.second_tasks import Head
 
@@ -17,7 +17,10 @@ BINS, PARTS = 10, 4
 
 
 def coverage(fleet: Fleet, label: str) -> float:
-    """Share of the rows with the label that belong to suspended units; of a label that all rows have, of all rows."""
+    """Share of the rows with the label that belong to suspended units; of a label that all rows have, of all rows. Health states
+    by RUL are those of failed units alone."""
+    if label == HEALTH.name and label not in fleet.labels:
+        return 0.0
     still = np.ones(len(fleet.engines), dtype=np.bool_)
     still[fleet.failures] = False
     owner = fleet.engine_of_row()

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -156,19 +157,27 @@ def _looked(race: FleetRace, executor: Executor | None) -> tuple[Label, ...]:
         rhos = {pair.second: pair.rho for pair in found.pairs if pair.first == RUL}
     except GraceError:  # rho is undefined: nothing is read of it
         rhos = {}
-    way = Way(smallest, said, tuple(task.name for task in conventions.tasks))
-    split = Split.folds(way.spec(fleet.name, conventions, 0), fleet, None)[0]
-    heads = {head.name: head for head in Head.every(conventions)}
     return tuple(
         Label(
             task.name,
             _known(task, fleet, conventions),
             coverage(fleet, task.name),
-            given_rul(split.train, heads[task.name]) if isinstance(split.train, Windows) else math.nan,
+            _given_rul(task, fleet, conventions, smallest, said),
             f"{rho.mean:+.2f} [{rho.low:+.2f}, {rho.high:+.2f}]" if (rho := rhos.get(task.name)) is not None else "",
         )
         for task in conventions.tasks
     )
+
+
+def _given_rul(task: Task, fleet: Fleet, conventions: Conventions, size: str, suspended: str) -> float:
+    """How far RUL predicts a label on the units of the first fold; NaN where it is known in too few of them."""
+    spec = Way(size, suspended, (task.name,)).spec(fleet.name, conventions, 0)
+    try:
+        windows = Split.folds(spec, fleet, None)[0].train
+    except GraceError:  # the race says of this way why it could not be trained
+        return math.nan
+    head = next(head for head in Head.every(spec.conventions) if head.name == task.name)
+    return given_rul(windows, head) if isinstance(windows, Windows) else math.nan
 
 
 def _known(task: Task, fleet: Fleet, conventions: Conventions) -> float:
@@ -236,15 +245,25 @@ def _unknown(race: FleetRace, best: Way | None, verdict: str, cut: bool) -> str:
     together = len(best.tasks) if best is not None else 0
     reference = race.reference()
     unseen = ["RUL alone in a likelihood"] if reference is not None and reference.suspended == HAZARD else []
+    if race.unlike:
+        unseen.append(f"{', '.join(race.unlike)} on failed units alone (the study: on suspended ones, too)")
     if outside := rule.outside(failures, weights, together, race.size) + unseen:
         parts.append(f"Outside the study, so less sure: {', '.join(outside)}.")
     if verdict not in (ADD, ALONE) and best is not None and race.laps.get(best):
         parts += _needed(race, best)
     parts += [_refused(race, way) for way in race.refused]
     if cut:
-        left = [way.name for way in race.candidates if not race.laps.get(way)]
+        left = [
+            way.name
+            for way in (*race.references, *race.candidates)
+            if not race.laps.get(way) and way not in race.refused
+        ]
         parts.append(
             f"The budget ended before {', '.join(left)} ran." if left else "The budget ended before all laps were run."
+        )
+    elif race.skipped:
+        parts.append(
+            f"The budget had no time for {', '.join(way.name for way in race.references if way in race.skipped)}."
         )
     return " ".join(parts)
 
@@ -272,14 +291,19 @@ def _so_far(rule: Rule) -> str:
 
 
 def options_of(way: Way, conventions: Conventions, some_suspended: bool) -> tuple[str, ...]:
-    """The options of ``grace train`` that train a way."""
+    """The options of ``grace train`` that train a way.
+
+    Columns of other tasks are named, too, with a weight of 0: without that they would be features, and labels would be read.
+    """
     tasks = [task for task in conventions.tasks if task.name in way.tasks]
+    others = [replace(task, weight=0.0) for task in conventions.tasks if task.name not in way.tasks and task.column]
     found = ["--method", f"fixed-{WEIGHT:g}" if tasks else "rul-only"]
-    for task in tasks:
+    for task in (*tasks, *others):
         named = task.column != task.name or task.name == HEALTH.name  # without a column that is health by RUL
         column = f"={task.column}" if task.column and named else ""
         found += ["--task", f"{task.name}{column}" + (f":{task.kind}" if task.column else "")]
-        found += [] if task.weight == WEIGHT else ["--weight", f"{task.name}={task.weight:g}"]
+        if task.weight != WEIGHT and tasks:  # RUL alone trains no task, whatever its weight
+            found += ["--weight", f"{task.name}={task.weight:g}"]
     if some_suspended:
         found += ["--suspended", way.suspended]
     if way.suspended != HAZARD:

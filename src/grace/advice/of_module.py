@@ -80,7 +80,7 @@ def advise_module(
         left = budget - (time.monotonic() - began)
         if seed + 1 >= FIRST:
             verdict = _verdict(values, others)
-            if seed + 1 == FIRST:
+            if seed + 1 == FIRST and verdict == UNDECIDED:
                 others = sorted(others, key=lambda other: _seen(values, other).mean)[: math.ceil(len(others) / 2)]
         if (seed + 1 >= FIRST and verdict != UNDECIDED) or left < slowest * (1 + len(others)):
             break
@@ -126,7 +126,8 @@ def _answer(
     diverged: Sequence[str] = (),
 ) -> Advice:
     reference = next(iter(values))
-    best = min(others, key=lambda other: _seen(values, other).mean)
+    sure = [other for other in others if _seen(values, other).high < 0]
+    best = min(sure if verdict == ADD else others, key=lambda other: _seen(values, other).mean)
     seen = _seen(values, best)
     interval = f"[{seen.low:+.3g}, {seen.high:+.3g}]" if seen.n > 1 else "(one seed: no interval)"
     text = f"{seen.mean:+.3g} {interval} to {np.mean(values[reference]):.4g} by {reference}"

@@ -13,6 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from grace.cli.say import answer, evidence
+from grace.data.zones import text_of_time
 from grace.errors import GraceError
 from grace.files import replacing
 from grace.training.forecast import Forecast
@@ -77,7 +78,7 @@ def _cells(found: Forecast, i: int) -> tuple[str | Text, ...]:
     state, digits = int(found.health[i]), 0 if found.conventions.cap >= SMALL else 2
     return (
         str(found.engine[i]),
-        str(found.cycle[i]),
+        text_of_time(found.cycle, i),
         *predicted(found, i),
         *_ahead_cells(found, i, digits),
         Text(found.states[state], _STYLES[state]),
@@ -100,10 +101,12 @@ def _ahead(found: Forecast) -> list[str]:
 
 
 def _ahead_cells(found: Forecast, i: int, digits: int) -> list[str]:
-    cells = [f"{values[i]:.0%}" for values in found.ahead.within.values()]
+    cells = ["-" if math.isnan(values[i]) else f"{values[i]:.0%}" for values in found.ahead.within.values()]
     if found.ahead.replacement is not None:
         plans = found.ahead.replacement.plans
         date = plans.time[i]
+        if math.isnan(date):  # of this unit nothing is told, which its note says
+            return [*cells, "-", "-"]
         cells += [
             "now" if date == 0 else f"{date:.{digits}f}" if math.isfinite(date) else "not planned",
             f"{plans.cost[i]:.4g}",
@@ -139,17 +142,13 @@ def _show_policies(found: Replacement, unit: str) -> None:
 
 
 def _write(found: Forecast, path: Path) -> None:
-    """All predictions, by the ending, whole or not at all; numbers to three decimals."""
-    frame = found.to_polars().with_columns(pl.selectors.float().round(3))
+    """All predictions, by the ending, whole or not at all."""
+    frame = found.written()
     with replacing(path) as part:
         if path.suffix == ".parquet":
             frame.write_parquet(part)
             return
-        time = found.names[1]
-        if frame[time].dtype.is_temporal():
-            frame = frame.with_columns(
-                pl.Series(time, [t and getattr(t, "isoformat", t.__str__)() for t in frame[time]])
-            )
+        frame = _in_text(frame, found.names[1])
         with part.open("w", encoding="utf-8", newline="") as file:
             if path.suffix == ".json":
                 file.write(json.dumps(frame.to_dicts(), indent=1) + "\n")
@@ -157,3 +156,13 @@ def _write(found: Forecast, path: Path) -> None:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(frame.columns)
             writer.writerows(frame.iter_rows())
+
+
+def _in_text(frame: pl.DataFrame, time: str) -> pl.DataFrame:
+    """A frame as text files have it: dates with their offset from UTC where they have a zone, durations as h:mm:ss, and numbers
+    of single precision with the digits that they have there."""
+    short = pl.selectors.by_dtype(pl.Float32).cast(pl.String).cast(pl.Float64)
+    if not frame[time].dtype.is_temporal():
+        return frame.with_columns(short)
+    said = [None if t is None else getattr(t, "isoformat", t.__str__)() for t in frame[time]]
+    return frame.with_columns(short, pl.Series(time, said, dtype=pl.String))

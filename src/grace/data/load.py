@@ -54,20 +54,24 @@ def as_fleet(
     data: Fleet | TableSource | str | Path | Frame,
     columns: Columns | None = None,
     features: tuple[str, ...] = (),
-    events: bool = False,
+    side: str = "",
     leave_out: type[UnitError] | None = None,
     tasks: tuple[Task, ...] = (),
 ) -> Fleet:
-    """Engines of whatever they come in, whose RUL is not known: no target is read, and of N-CMAPSS the test side.
+    """Engines of whatever they come in: new ones, whose RUL is not known, or those of a training.
 
     Args:
         data: A fleet, which stays as it is, a file or folder, a frame of polars or pandas, or a source.
         columns: Roles of a table's columns; None: text in the format of C-MAPSS, or a table with its names ``engine``,
             ``cycle``, ``setting_1`` to ``setting_3``, whose cycles follow without gap.
         features: Columns that have to be there, besides the settings; none: all numeric ones without a role.
-        events: Read the column of events, if the roles name one.
+        side: Empty: new engines, of which no column is read that tells of their end or group, and of N-CMAPSS the test side.
+            ``dev`` or ``test``: training or test engines, with all that the roles name, and that side of N-CMAPSS.
         leave_out: As of :func:`~grace.data.tables.read.read_table`.
-        tasks: Tasks whose labels are read where their columns are there.
+        tasks: Tasks whose labels are read, of training engines settled; of others where their columns are there.
+
+    Raises:
+        GraceError: See :func:`~grace.data.tables.read.read_table` and :func:`~grace.data.cmapss.fleets.read_plain`.
     """
     if isinstance(data, Fleet):
         return data
@@ -76,10 +80,11 @@ def as_fleet(
         return read_plain(Path(data))
     if isinstance(data, str | Path):
         data = TableSource(Path(data), columns or CMAPSS, features)
-    roles = replace(data.columns if isinstance(data, TableSource) else columns or CMAPSS, target="")
-    roles = roles if events else replace(roles, event="", group="", duration="")
+    roles = data.columns if isinstance(data, TableSource) else columns or CMAPSS
+    roles = roles if side else replace(roles, target="", event="", group="", duration="")
     if isinstance(data, TableSource):
-        source = replace(data, columns=roles, side=TEST, units=data.units if events else None, of_units=(), tasks=tasks)
+        units = data.units if side else None
+        source = replace(data, columns=roles, side=side or TEST, units=units, of_units=(), tasks=tasks)
         fleet = read_table(source, leave_out=leave_out)
     else:
         fleet = read_table(data, roles, features, leave_out, tasks=tasks)

@@ -27,7 +27,7 @@ def paths(folder: Path | None) -> list[Path]:
 
 
 def history_of(path: Path) -> Row:
-    """One file of predictions: columns over the inspections of each unit.
+    """One file of predictions: columns over the inspections of each unit, and the horizons that all of these are told of.
 
     Raises:
         GraceError: It cannot be read, or is a table of Parquet.
@@ -35,7 +35,7 @@ def history_of(path: Path) -> Row:
     """
     rows = [row for row in _rows(path) if row["rul"] is not None]  # a unit that was left out has a note alone
     engine, time, *others = rows[0]
-    horizons = [name for name in others if name.startswith(WITHIN)]
+    horizons = [name for name in others if name.startswith(WITHIN) and all(row[name] is not None for row in rows)]
     found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(str(row[engine]), []).append(row)

@@ -127,7 +127,7 @@ def expected(curves: Curves, time: Values | float, costs: Costs) -> Plans:
         raise GraceError(
             f"A date should be 0 or more after the landmark. Found {time[~(time >= 0)][0]:g}. Take 0 for now."
         )
-    told = np.isfinite(time) & (curves.goes_on | (time <= curves.edges[-1]))
+    told = np.isfinite(time) & (curves.goes_on | (time <= curves.edges[..., -1]))
     survival, runs = (values[:, 0] for values in _until(curves, time[:, None]))
     return Plans(time, costs.failure * (1 - survival) + costs.planned * survival * told, runs)
 
@@ -138,7 +138,7 @@ def _best_of_intervals(curves: Curves, before: Values) -> Values:
     left = curves.values[:, :-1]
     slope = (left - curves.values[:, 1:]) / width
     to_zero = np.divide(left, slope, out=np.where(left > 0, np.inf, 0.0), where=slope > 0)
-    return np.asarray(curves.edges[:-1] + np.clip(to_zero - before, 0, width))
+    return np.asarray(curves.edges[..., :-1] + np.clip(to_zero - before, 0, width))
 
 
 def _run_on(curves: Curves, before: Values, time: Values) -> NDArray[np.bool_]:
@@ -148,9 +148,10 @@ def _run_on(curves: Curves, before: Values, time: Values) -> NDArray[np.bool_]:
     an interval comes of drawing a line.
     """
     start, end = curves.values[:, -2], curves.values[:, -1]
-    below = before * (start - end) < (start + end) / 2 * (curves.edges[-1] - curves.edges[-2])
-    inside = (time > curves.edges[-2]) & (end > 0)
-    return np.asarray((time >= curves.edges[-1]) | (inside & below))
+    first, last = curves.edges[..., -2], curves.edges[..., -1]
+    below = before * (start - end) < (start + end) / 2 * (last - first)
+    inside = (time > first) & (end > 0)
+    return np.asarray((time >= last) | (inside & below))
 
 
 def _until(curves: Curves, times: Values) -> tuple[Values, Values]:
@@ -158,14 +159,13 @@ def _until(curves: Curves, times: Values) -> tuple[Values, Values]:
 
     Times beyond the last edge of curves that end there are taken to be there.
     """
-    last = curves.edges[-1]
+    last = curves.edges[..., -1:]
     inside = np.minimum(times, last)
     survival = curves.survival(inside)
     areas = np.cumsum((curves.values[:, 1:] + curves.values[:, :-1]) / 2 * np.diff(curves.edges), axis=1)
     areas = np.hstack([np.zeros((len(curves), 1)), areas])
-    k = np.clip(np.searchsorted(curves.edges, inside, side="right") - 1, 0, len(curves.edges) - 2)
-    rows = np.arange(len(curves))[:, None]
-    runs = areas[rows, k] + (inside - curves.edges[k]) * (curves.values[rows, k] + survival) / 2
+    k, rows = curves.interval(inside), np.arange(len(curves))[:, None]
+    runs = areas[rows, k] + (inside - curves.edge(k)) * (curves.values[rows, k] + survival) / 2
     if not curves.goes_on:
         return survival, runs
     later = curves.survival(times)
@@ -175,6 +175,7 @@ def _until(curves: Curves, times: Values) -> tuple[Values, Values]:
 def _beyond(curves: Curves, times: Values, lost: Values) -> Values:
     """Mean time that units run beyond the last edge, some times long, in which they lose some survival, ``[N, T]``."""
     before, after = curves.values[:, -2:-1], curves.values[:, -1:]
-    hazard = np.log(np.divide(before, after, out=np.ones_like(after), where=after > 0)) / np.diff(curves.edges)[-1]
+    fallen = np.log(np.divide(before, after, out=np.ones_like(after), where=after > 0))
+    hazard = fallen / np.diff(curves.edges)[..., -1:]
     without = after * np.where(after > 0, times, 0.0)  # where nothing is lost; 0 for ever of a curve that has come to 0
     return np.where(hazard > 0, lost / np.where(hazard > 0, hazard, 1.0), without)

@@ -114,8 +114,8 @@ class Interval:
         """Probability that the RUL is above each edge, ``[N, K + 1]``, of every network's predictions ``[K, N]``.
 
         Each end of an interval, by each held-out window's score, is a possible RUL: half of the window's weight to either side.
-        Failures beyond the cap are not told apart. ``without``: the member whose scores are left out, for windows that it holds
-        out; the predictions are then its own, ``[1, N]``.
+        Edges should be well below the cap: RUL ends there, and at it nothing is left of units that live on. ``without``: the
+        member whose scores are left out, for windows that it holds out; the predictions are then its own, ``[1, N]``.
         """
         every = np.broadcast_to(predicted, (len(self.size), predicted.shape[1])).astype(np.float64)
         below, total = np.zeros((every.shape[1], len(edges) - 1)), 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 
 from grace.data.conventions import Conventions
 from grace.data.tasks import HEALTH, REGRESSION, STATES
-from grace.training.maintenance import Ahead
+from grace.data.zones import column_of, zone_of
+from grace.training.maintenance import DIGITS, SHARE, Ahead, decimals_of
 from grace.training.words import card_of_forecast
 
 if TYPE_CHECKING:
     import polars as pl
+
+Kept = Callable[[NDArray[Any], int | None], NDArray[Any]]
+"""What is kept of numbers: to some decimals, or to :data:`DIGITS` digits (None)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,32 +83,40 @@ class Forecast:
         Engine and time have the names of the table; a name of ours that it has taken is ``predicted_NAME``, and so is that of a
         task which one of the other columns has.
         """
-        own: list[tuple[str, NDArray[Any]]] = [("rul", self.rul), ("low", self.low), ("high", self.high)]
+        return self._columns(lambda values, decimals: values)
+
+    def _columns(self, kept: Kept) -> dict[str, NDArray[Any]]:
+        """The columns with their numbers as they are kept, engine and time as they are."""
+        time = decimals_of(self.conventions.cap)
+        sides = (("rul", self.rul), ("low", self.low), ("high", self.high))
+        own: list[tuple[str, NDArray[Any]]] = [(name, kept(values, time)) for name, values in sides]
         if self.conventions.table is not None:
             own.append(("rul_unit", np.full(len(self.engine), self.conventions.unit)))
-        own += self.ahead.columns.items()
+        decimals = self.ahead.decimals(time)
+        own += [(name, kept(values, decimals[name])) for name, values in self.ahead.columns.items()]
         own.append(("health", self.health))
         if self.probability is not None:
             each = self.probability.T.astype(np.float64)  # so that three decimals are three
-            own += [(f"p_{name}", column) for name, column in zip(self.states, each, strict=True)]
+            own += [(f"p_{name}", kept(column, SHARE)) for name, column in zip(self.states, each, strict=True)]
         found = dict(zip(self.names, (self.engine, self.cycle), strict=True))
         put(found, own)
         put(found, [("note", self.note)])  # before the tasks, one of which may be called so
         note = list(found)[-1]
-        put(found, self.by_task())
+        put(found, self._by_task(kept))
         found[note] = found.pop(note)
         return found
 
-    def by_task(self) -> list[tuple[str, NDArray[Any]]]:
+    def _by_task(self, kept: Kept) -> list[tuple[str, NDArray[Any]]]:
         """Columns of the tasks: a value, or the most probable class and, as ``p_NAME``, its probability."""
         columns: list[tuple[str, NDArray[Any]]] = []
         for task in self.conventions.tasks:
             if (told := self.tasks.get(task.name)) is None:
                 continue
             if task.kind == REGRESSION:
-                columns.append((task.name, told))
+                columns.append((task.name, kept(told, None)))
             else:
-                columns += [(task.name, np.array(task.classes)[told.argmax(1)]), (f"p_{task.name}", told.max(1))]
+                share = kept(told.max(1), SHARE)
+                columns += [(task.name, np.array(task.classes)[told.argmax(1)]), (f"p_{task.name}", share)]
         return columns
 
     def to_polars(self) -> pl.DataFrame:
@@ -112,10 +124,20 @@ class Forecast:
 
         What is not known is null.
         """
+        return self._frame(self.columns())
+
+    def written(self) -> pl.DataFrame:
+        """As :meth:`to_polars`, with numbers as files have them; engine and time are the user's, and stay as they are.
+
+        Probabilities have three decimals; RUL, dates and costs three or more, as many as make six digits of the cap and of the
+        cost of a planned replacement; values of tasks six digits.
+        """
+        return self._frame(self._columns(_rounded))
+
+    def _frame(self, columns: dict[str, NDArray[Any]]) -> pl.DataFrame:
         import polars as pl
 
-        columns = self.columns()
-        frame = pl.DataFrame({name: np.ascontiguousarray(values) for name, values in columns.items()})
+        frame = pl.DataFrame([column_of(name, values) for name, values in columns.items()])
         frame = frame.with_columns(pl.selectors.float().fill_nan(None))
         engine, note = self.names[0], list(columns)[-1]
         left = {engine: list(self.left_out), note: [f"not predicted: {why}" for why in self.left_out.values()]}
@@ -125,7 +147,17 @@ class Forecast:
         """As :meth:`to_polars`, as a frame of pandas; what is not known is NaN, NaT or None."""
         import pandas as pd  # type: ignore[import-untyped]  # whoever asks for one has it
 
-        return pd.DataFrame({column.name: column.to_numpy() for column in self.to_polars()})
+        frame, zone = pd.DataFrame({column.name: column.to_numpy() for column in self.to_polars()}), zone_of(self.cycle)
+        if zone is not None:
+            frame[self.names[1]] = frame[self.names[1]].dt.tz_localize("UTC").dt.tz_convert(zone)
+        return frame
+
+
+def _rounded(values: NDArray[Any], decimals: int | None) -> NDArray[Any]:
+    """Numbers to some decimals; None: to :data:`DIGITS` digits."""
+    if decimals is not None:
+        return np.asarray(values.round(decimals))
+    return np.array([float(f"{value:.{DIGITS}g}") for value in values.tolist()])
 
 
 def put(found: dict[str, NDArray[Any]], columns: Iterable[tuple[str, NDArray[Any]]]) -> None:

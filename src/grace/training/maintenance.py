@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,10 @@ from grace.training.model_file import TrainedNetwork
 from grace.training.survival import OutOfFold, error_curves, hazard_curves
 
 Values = NDArray[np.float64]
+SHARE = 3
+"""Decimals of a probability in a file."""
+DIGITS = 6
+"""Digits of the largest time, or of a cost, in a file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +31,8 @@ class Replacement:
     """When to replace ``N`` units, and what that costs beside a fixed age and run to failure.
 
     Attributes:
-        plans: Date of each unit and its expected cost until then.
+        costs: Of a failure and of a planned replacement.
+        plans: Date of each unit and its expected cost until then; NaN of a unit whose curve has ended.
         to_age: Expected saving of each unit beside the best fixed age, ``[N]``: what that costs more than the plan over the same
             time, at the long-run cost rate.
         to_failure: The same beside run to failure.
@@ -38,6 +44,7 @@ class Replacement:
             failure, and plans look dearer than they are.
     """
 
+    costs: Costs
     plans: Plans
     to_age: Values
     to_failure: Values
@@ -45,6 +52,11 @@ class Replacement:
     rates: Mapping[str, Span]
     less: Span
     uninspected: tuple[int, int]
+
+    def among(self, told: NDArray[np.bool_]) -> Replacement:
+        """The same of ``N`` units, of which these are the ``told`` ones, bool ``[N]``; NaN of the others."""
+        plans = Plans(*(_among(told, values) for values in (self.plans.time, self.plans.cost, self.plans.runs)))
+        return replace(self, plans=plans, to_age=_among(told, self.to_age), to_failure=_among(told, self.to_failure))
 
     @property
     def columns(self) -> dict[str, Values]:
@@ -59,18 +71,37 @@ class Ahead:
     """What lies ahead of ``N`` units.
 
     Attributes:
-        within: Probability to fail within each horizon, by horizon in the unit of RUL, ``[N]`` each.
+        within: Probability to fail within each horizon, by horizon in the unit of RUL, ``[N]`` each; NaN where the curve of a
+            unit ends before.
         replacement: Where costs were given; else None.
     """
 
     within: Mapping[float, Values] = field(default_factory=dict)
     replacement: Replacement | None = None
 
+    def untold(self, count: int) -> NDArray[np.bool_]:
+        """Which of ``count`` units something asked is not told of, as their curves have ended, bool ``[N]``."""
+        asked = [*self.within.values(), *([] if self.replacement is None else [self.replacement.plans.cost])]
+        return np.asarray(np.any([np.zeros(count), *map(np.isnan, asked)], axis=0))
+
     @property
     def columns(self) -> dict[str, Values]:
         """By name, ``[N]`` each."""
         found = {f"fails_within_{written(horizon)}": values for horizon, values in self.within.items()}
         return found | ({} if self.replacement is None else self.replacement.columns)
+
+    def decimals(self, time: int) -> dict[str, int]:
+        """Decimals of each column in a file, given those of a time."""
+        found = dict.fromkeys(self.columns, SHARE)
+        if self.replacement is not None:
+            found |= dict.fromkeys(self.replacement.columns, decimals_of(self.replacement.costs.planned))
+            found["replace_in"] = time
+        return found
+
+
+def decimals_of(scale: float) -> int:
+    """Decimals that make :data:`DIGITS` digits of a number above 0, three at least: of small units none comes to 0."""
+    return max(3, DIGITS - 1 - math.floor(math.log10(scale)))
 
 
 def written(horizon: float) -> str:
@@ -125,7 +156,7 @@ def ahead(
         windows: ``N`` windows for each member.
         rul: Their predictions, ``[K, N]``.
         age: Age of the units at the end of their windows, ``[N]``.
-        waited: Time that each unit is known to have lived on since, ``[N]``.
+        waited: Time that each unit is known to have lived on since, ``[N]``. Curves that end tell that much less of the unit.
         within: Horizons, in the unit of RUL.
         costs: Of a failure and of a planned replacement; None: no dates.
     """
@@ -138,13 +169,21 @@ def ahead(
         curves = error_curves(rul, network.interval)
     if network.survival is not None:
         curves = network.survival.pool.curves(curves)
+    told = curves.tells(waited)
     if waited.any():
-        curves = curves.after(waited)
-    failing = 1 - curves.survival(np.asarray(within, dtype=np.float64)) if within else np.zeros((len(age), 0))
+        curves = curves.at(told).after(waited[told])
+    failing = 1 - curves.survival(np.asarray(within, dtype=np.float64)) if within else np.zeros((len(curves), 0))
     dates = None
     if costs is not None and network.survival is not None:
-        dates = _replacement(network.survival, curves, age + waited, costs)
-    return Ahead(dict(zip(within, failing.T, strict=True)), dates)
+        dates = _replacement(network.survival, curves, (age + waited)[told], costs).among(told)
+    return Ahead(dict(zip(within, _among(told, failing).T, strict=True)), dates)
+
+
+def _among(told: NDArray[np.bool_], values: Values) -> Values:
+    """Values of the units that something is told of among all, NaN of the others, ``[M, ...] -> [N, ...]``."""
+    found = np.full((len(told), *values.shape[1:]), np.nan)
+    found[told] = values
+    return found
 
 
 def _replacement(seen: OutOfFold, curves: Curves, age: Values, costs: Costs) -> Replacement:
@@ -157,7 +196,7 @@ def _replacement(seen: OutOfFold, curves: Curves, age: Values, costs: Costs) -> 
     rates, less = policy_rates(seen, costs)
     units = np.flatnonzero(seen.fold >= 0)
     uninspected = len(np.setdiff1d(units, seen.landmarks.unit)), len(units)
-    return Replacement(plans, to_age, to_failure, fixed, rates, less, uninspected)
+    return Replacement(costs, plans, to_age, to_failure, fixed, rates, less, uninspected)
 
 
 def _less(other: Values, own: Values) -> Values:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from grace.data.conditions import Rows
 from grace.data.fleet import MISSING, Fleet, missing
 from grace.data.seen import Seen
+from grace.data.zones import text_of_time
 
 MARGIN, MEAN_MARGIN = 1.0, 0.5
 """Standard deviations beyond the range of the training units from which a reading, and the mean of a window, is marked: of units
@@ -114,7 +115,8 @@ class Marks:
         at = int(np.argmax(np.abs(beyond)))
         distance = float(beyond[at])
         if far.sum() == 1:
-            value, when = self.fleet.taken(rows[at : at + 1], (name,))[0, 0], time_at(self.fleet, rows[at : at + 1])[0]
+            row = rows[at : at + 1]
+            value, when = self.fleet.taken(row, (name,))[0, 0], text_of_time(time_at(self.fleet, row), 0)
             return abs(distance), f"spike: {name} is {value:.6g} at {self.time} {when}, {_beside(distance)}"
         return abs(distance), f"{name} is {_beside(distance)}, {far.sum()} of the last {len(far)} rows are beyond it"
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from grace.data.conventions import Conventions
 from grace.data.fleet import Fleet
 from grace.data.load import as_fleet
 from grace.data.tables.scan import Frame
@@ -22,7 +23,7 @@ from grace.models.baselines import input_of
 from grace.survival.replacement import Costs
 from grace.training.evaluate import Predictions
 from grace.training.forecast import Forecast as Forecast
-from grace.training.maintenance import ahead, check_asked, said_of_failures
+from grace.training.maintenance import Ahead, ahead, check_asked, said_of_failures
 from grace.training.marks import Marks, time_at
 from grace.training.model_file import TrainedNetwork
 
@@ -78,8 +79,20 @@ def predict(
         warnings.warn(f"{fleet.name}: {line}", GraceWarning, 2)
     probability = found.probability if network.spec.trains("health") else None
     engine, time = fleet.engines[fleet.engine_at(ends)], time_at(fleet, ends)
-    known = engine, time, sides[0], sides[1], sides[2], found.health, marks.notes(), probability
+    notes = _with_untold(marks.notes(), told, waited, network.conventions)
+    known = engine, time, sides[0], sides[1], sides[2], found.health, notes, probability
     return Forecast(*known, fleet.left_out, network.conventions, _tasks(network, found), told)
+
+
+def _with_untold(
+    notes: NDArray[np.object_], told: Ahead, waited: NDArray[np.float64], conventions: Conventions
+) -> NDArray[np.object_]:
+    """The notes ``[N]``, and why of some units not all that was asked is told: rows that hold until long after their start."""
+    end = f"failures are told up to {conventions.cap:g} {conventions.unit} after the start of the row"
+    found: NDArray[np.object_] = notes.copy()
+    for i in np.flatnonzero(told.untold(len(notes))):
+        found[i] = "; ".join(filter(None, (notes[i], f"{end}, which stopped {waited[i]:.6g} after it")))
+    return found
 
 
 def _tasks(network: TrainedNetwork, found: Predictions) -> dict[str, NDArray[np.float64]]:

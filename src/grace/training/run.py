@@ -15,6 +15,7 @@ import torch
 
 from grace.data.fleet import Fleet
 from grace.data.load import as_fleet
+from grace.data.tables.columns import TEST, TRAIN
 from grace.data.tables.scan import Frame
 from grace.data.tasks import Task
 from grace.errors import GraceError, ReadingError
@@ -84,8 +85,8 @@ def train(
     read = partial(as_fleet, columns=roles, features=features, leave_out=ReadingError)
     return train_stacked(
         [spec],
-        read(fleet, events=True, tasks=labelled),
-        None if test is None else read(test, events=True),
+        read(fleet, side=TRAIN, tasks=labelled),
+        None if test is None else read(test, side=TEST),
         device=device,
         checkpoint=checkpoint,
         monitor_every=monitor_every,

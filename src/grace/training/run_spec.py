@@ -75,7 +75,8 @@ def run_spec(
             follows the cap, as validation's.
         rul_scale: Unit of the RUL head and its loss; None: of ``suspended`` hazard, of the row, or of the size.
         seed: Seed of the split, the initialisation, the order of batches and the dropout.
-        tasks: Tasks beside RUL; None: those of the conventions. Where weights are fixed, a task's own is taken for the method's.
+        tasks: Tasks beside RUL; None: those of the conventions. Where weights are fixed, a task's own is taken for the method's;
+            one of weight 0 is left out beside others: its column is no feature, and the network has no head for it.
         choices: Further fields of :class:`RunSpec`.
 
     Raises:
@@ -85,7 +86,7 @@ def run_spec(
     if model != NETWORK:
         choices, method_name = choices | {"model": model}, None
     conventions = choices.get("conventions", Conventions())
-    tasks = conventions.tasks if tasks is None else tuple(tasks)
+    tasks = _with_weight(conventions.tasks if tasks is None else tasks)
     conventions = replace(conventions, tasks=tuple(replace(task, weight=None) for task in tasks))
     usual = "grace" if conventions.tasks == Conventions.tasks else "fixed-0.1"
     row = Method.named(method_name or ("baseline" if outer or inner else usual))
@@ -120,6 +121,7 @@ def with_tasks(spec: RunSpec, tasks: Sequence[Task]) -> RunSpec:
     Raises:
         GraceError: See :func:`run_spec`.
     """
+    tasks = _with_weight(tasks)
     conventions = replace(spec.conventions, tasks=tuple(replace(task, weight=None) for task in tasks))
     options, weights = dict(spec.options), dict(spec.options).get("weights")
     if weights is not None:
@@ -127,6 +129,11 @@ def with_tasks(spec: RunSpec, tasks: Sequence[Task]) -> RunSpec:
         options["weights"] = None if uniform else (weights[0], weights[-1])
     options |= _own_weights(tasks, spec.outer, options.get("weights"))
     return replace(spec, conventions=conventions, options=tuple(sorted(options.items())))
+
+
+def _with_weight(tasks: Sequence[Task]) -> tuple[Task, ...]:
+    """Tasks but for those of weight 0; all of them where none has another weight, which is RUL alone."""
+    return tuple(task for task in tasks if task.weight != 0) or tuple(tasks)
 
 
 def _controller(outer: str, tasks: int, options: dict[str, Any]) -> Controller:

@@ -145,9 +145,14 @@ def hazard_curves(models: Sequence[nn.Module], windows: Sequence[Windows], cap: 
 
 def error_curves(rul: NDArray[np.float32], interval: Interval, without: int = -1) -> Curves:
     """Survival up to the cap from predictions ``[K, N]`` and the errors that were made out of fold; arguments as of
-    :meth:`Interval.survival <grace.training.conformal.Interval.survival>`."""
+    :meth:`Interval.survival <grace.training.conformal.Interval.survival>`.
+
+    Predictions and RULs end at the cap, so that "the cap or more" stands at it or just below. The last interval therefore has the
+    hazard of the one before: what is left at its start is survival but for that share.
+    """
     edges = np.linspace(0.0, interval.cap, INTERVALS + 1)
-    return Curves(edges, interval.survival(rul, edges, without))
+    below = Curves(edges[:-1], interval.survival(rul, edges[:-1], without), goes_on=True)
+    return Curves(edges, below.survival(edges))
 
 
 @torch.no_grad()

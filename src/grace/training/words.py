@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from grace.core.stats import UNCLEAR
+from grace.data.zones import text_of_time
 from grace.html import Bar, card, curve, intervals, said, table
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def card_of_forecast(found: Forecast) -> str:
     rows = [
         (
             str(found.engine[i]),
-            str(found.cycle[i]),
+            text_of_time(found.cycle, i),
             *predicted(found, i),
             found.states[int(found.health[i])],
             str(found.note[i]),

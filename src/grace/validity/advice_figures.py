@@ -10,7 +10,7 @@ from grace.advice.advice import per_cent
 from grace.report.chart import ACCENT, INK, LATE, MUTED, Spec, layer, write_svg
 from grace.validity.advice_study import HELPS, HURTS, NOTHING, UNRESOLVED, AdviceStudy
 
-LEGEND = {HELPS: "the second task helped", HURTS: "it hurt", NOTHING: "nothing within 2 %", UNRESOLVED: "not resolved"}
+LEGEND = {HELPS: "better than RUL alone", HURTS: "worse", NOTHING: "within 2 %", UNRESOLVED: "not resolved"}
 _WORDS = f"{json.dumps(LEGEND)}[datum.label]"
 """Of the legend, in Vega's language."""
 COLOURS = {HELPS: ACCENT, HURTS: LATE, NOTHING: INK, UNRESOLVED: MUTED}
@@ -50,8 +50,10 @@ def picture(study: AdviceStudy) -> Spec:
         layer("rule", dot | {"y": y | {"field": "low"}, "y2": {"field": "high"}}, where=known, opacity=0.6),
         layer("point", dot, where=known, filled=True, size=70, opacity=0.9),
     ]
-    title: Spec = {"text": "What a second task does to the error of RUL: expected, and found"}
-    title["subtitle"] = f"{len(values)} cases; change of RMSE against RUL alone, 97 % intervals of resolved cases"
+    title: Spec = {"text": "The error of RUL with a second task: expected, and found"}
+    title["subtitle"] = (
+        f"{len(values)} cases; change of RMSE to the best of four of RUL alone; 97 % intervals of resolved cases"
+    )
     return {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "width": SIDE, "height": SIDE, "title": title,
             "data": {"values": values}, "layer": layers}  # fmt: skip
 

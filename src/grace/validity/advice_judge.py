@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from sklearn.linear_model import LogisticRegression
 
 from grace.advice.rule import LEVEL, Expected
-from grace.core.stats import Estimate, Span, bootstrap, mean, student
+from grace.core.stats import Estimate, Span, bootstrap, mean, quantile
 from grace.validity.advice_study import HELPS, HURTS, WINDOWS, AdviceStudy, Choice, Outcome, Said, Seen
 from grace.validity.judge import area
 
@@ -160,7 +160,8 @@ class Regret:
         regret: Over an oracle that chooses by the other draws.
         user: The same in the user's part.
         loss: Over RUL alone tuned as well by the other draws.
-        worst: Upper end of the 95 % interval over worlds and draws of the loss in the group where that is largest, and the group.
+        worst: Upper end of the interval of :func:`by_group` of the loss in the group where that is largest, and the group.
+        n: Draws of worlds.
     """
 
     policy: str
@@ -168,18 +169,22 @@ class Regret:
     user: Span
     loss: Span
     worst: tuple[float, str]
+    n: int
 
     @classmethod
-    def every(cls, study: AdviceStudy) -> list[Regret]:
+    def every(cls, choices: Sequence[Choice]) -> list[Regret]:
         """Of all policies, in their order."""
-        return [cls.of(name, study.choices) for name in dict.fromkeys(one.policy for one in study.choices)]
+        return [cls.of(name, choices) for name in dict.fromkeys(one.policy for one in choices)]
 
     @classmethod
     def of(cls, policy: str, choices: Sequence[Choice]) -> Regret:
         """Of one."""
         mine = [one for one in choices if one.policy == policy]
         losses = [(one.loss, one.group) for one in mine if one.loss is not None]
-        ends = {group: found.high if found.n > 1 else math.inf for group, found in by_group(policy, choices).items()}
+        ends = {
+            group: found.high if math.isfinite(found.high) else math.inf
+            for group, found in by_group(policy, choices).items()
+        }
         worst = max(ends, key=ends.__getitem__, default="")
         return cls(
             policy,
@@ -187,7 +192,22 @@ class Regret:
             _mean([(one.regret, one.group) for one in mine if one.user]),
             _mean(losses),
             (ends.get(worst, math.nan), worst),
+            len(mine),
         )
+
+
+def in_common(choices: Sequence[Choice]) -> list[Choice]:
+    """Choices in the draws in which every policy chose."""
+    draws: dict[str, set[tuple[str, int]]] = {}
+    for one in choices:
+        draws.setdefault(one.policy, set()).add((one.world, one.draw))
+    shared = set.intersection(*draws.values()) if draws else set()
+    return [one for one in choices if (one.world, one.draw) in shared]
+
+
+def alike(outcomes: Sequence[Outcome]) -> Span:
+    """Mean logarithm of the RMSE of cases over that of RUL alone with the same trunk and word on suspended units."""
+    return _mean([(one.alike.mean, one.group) for one in outcomes if one.alike is not None])
 
 
 def at_windows(study: AdviceStudy) -> tuple[Span, int]:
@@ -202,12 +222,23 @@ def _task(one: Outcome) -> tuple[str, str, float, str]:
 
 
 def by_group(policy: str, choices: Sequence[Choice]) -> dict[str, Estimate]:
-    """What a policy loses over RUL alone tuned as well, by group of data; Student's 95 % interval over worlds and draws."""
-    found: dict[str, list[float]] = {}
+    """What a policy loses over RUL alone tuned as well, by group of data; Student's 95 % interval over draws of these worlds,
+    which differ from each other: draws spread about the mean of their world, ``sum (n_w - 1)`` degrees of freedom in all."""
+    found: dict[str, dict[str, list[float]]] = {}
     for one in choices:
         if one.policy == policy and one.loss is not None:
-            found.setdefault(one.group, []).append(one.loss)
-    return {group: student(losses) for group, losses in found.items()}
+            found.setdefault(one.group, {}).setdefault(one.world, []).append(one.loss)
+    return {group: _stratified(list(worlds.values())) for group, worlds in found.items()}
+
+
+def _stratified(worlds: Sequence[Sequence[float]]) -> Estimate:
+    every = np.concatenate(worlds)
+    value, n, freedom = float(every.mean()), len(every), len(every) - len(worlds)
+    if not freedom:
+        return Estimate(value, math.nan, math.nan, n)
+    spread = sum(float(np.square(np.array(one) - np.mean(one)).sum()) for one in worlds) / freedom
+    half = quantile(freedom) * math.sqrt(spread / n)
+    return Estimate(value, value - half, value + half, n)
 
 
 def oracles(policy: str, choices: Sequence[Choice]) -> list[Choice]:

@@ -77,6 +77,9 @@ class Outcome:
         error: Standard error of that.
         word: The verdict.
         said: In each draw that was looked at.
+        alike: As ``effect``, to RUL alone with the same trunk and the same word on suspended units, over the first sixteen draws;
+            None at ``compact``.
+        alike_word: The verdict on that.
     """
 
     world: str
@@ -91,6 +94,8 @@ class Outcome:
     error: float
     word: str
     said: tuple[Said, ...]
+    alike: Estimate | None = None
+    alike_word: str = UNRESOLVED
 
     @property
     def fleet(self) -> str:
@@ -132,6 +137,8 @@ class Outcome:
             for one in values["said"]
         )
         given: dict[str, Any] = {**values, "effect": Estimate(**values["effect"]), "said": said}
+        if (alike := values.get("alike")) is not None:
+            given["alike"] = Estimate(**alike)
         return cls(**given)
 
 

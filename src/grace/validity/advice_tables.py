@@ -19,16 +19,29 @@ from grace.validity.advice_judge import (
     base_rates,
     brier,
     by_group,
+    in_common,
     named,
     oracles,
     raced,
 )
-from grace.validity.advice_study import HELPS, HURTS, KINDS, RULE, UNRESOLVED, WINDOWS, WORDS, AdviceStudy, Outcome
+from grace.validity.advice_study import (
+    GIVEN,
+    HELPS,
+    HURTS,
+    KINDS,
+    RULE,
+    UNRESOLVED,
+    WINDOWS,
+    WORDS,
+    AdviceStudy,
+    Outcome,
+)
 from grace.validity.advice_words import (
     ADVICE,
     AFRESH,
     LAPS,
     OWN,
+    RHO,
     TUNED,
     by_label,
     change,
@@ -55,6 +68,7 @@ POLICY_WORDS = {
     FLOOR: "the oracle against itself, chosen by half of the draws",
 }
 """Policies in words; those by a single predictor have its name."""
+IN_SHORT = {ADVICE: "`grace advise`", TUNED: "RUL alone in the race"}
 
 
 def report(study: AdviceStudy) -> str:
@@ -64,7 +78,8 @@ def report(study: AdviceStudy) -> str:
         (
             in_short(study),
             f"**What {len(study.outcomes)} cases in {worlds} worlds and {len(study.groups)} groups of data came to**: change of "
-            "the RMSE on units that were never trained on, by a second task, against RUL alone tuned as well; number of cases\n",
+            "the RMSE on units that were never trained on, by training the second task in the configuration of its case, against "
+            "RUL alone tuned as well; last column: to RUL alone in the same configuration (first 16 draws); number of cases\n",
             verdicts(study),
             words_on_all(study) + words_at_windows(study) + "\n",
             "**By how far RUL predicts the label** (`given-rul`, mean over draws; cuts chosen after the outcomes): number of "
@@ -75,10 +90,10 @@ def report(study: AdviceStudy) -> str:
             predictors(study),
             "**What following the advice costs**: change of RMSE over an oracle that chooses by the other draws, and over RUL "
             "alone tuned by the other draws, per cent; rules fitted on the other groups; 95 % bootstrap over groups\n",
-            policies(study),
+            policies(study) + "\n" + _in_common(study),
             _ahead(study) + "\n",
             "**The same by group of data**: change of RMSE over RUL alone tuned by the other draws, per cent; 95 % intervals "
-            "over worlds and draws, not adjusted for the number of groups\n",
+            "over draws of these worlds (other fleets of a kind differ more), not adjusted for the number of groups\n",
             groups(study),
             "**How often intervals hold**: 90 % intervals of what the rule expects, fitted on the other groups, with the error "
             "that the outcome is known with; outcomes are against RUL alone tuned by the other draws\n",
@@ -98,9 +113,10 @@ def verdicts(study: AdviceStudy) -> str:
         for said in ("ignore", "bound"):
             mine = [one for one in study.outcomes if (one.kind, one.suspended) == (kind, said)]
             if mine:
-                rows.append((kind, said, str(len(mine)), *_counts(mine), _mean(mine)))
-    rows.append(("all", "", str(len(study.outcomes)), *_counts(study.outcomes), _mean(study.outcomes)))
-    return markdown(("second label", "suspended units", "cases", *WORDS, "mean change, %"), rows)
+                rows.append((kind, said, str(len(mine)), *_counts(mine), _mean(mine), _alike(mine)))
+    every = study.outcomes
+    rows.append(("all", "", str(len(every)), *_counts(every), _mean(every), _alike(every)))
+    return markdown(("second label", "suspended units", "cases", *WORDS, "mean change, %", "configured alike, %"), rows)
 
 
 def labels(study: AdviceStudy) -> str:
@@ -119,6 +135,11 @@ def _counts(outcomes: Sequence[Outcome]) -> list[str]:
 
 def _mean(outcomes: Sequence[Outcome]) -> str:
     return f"{per_cent(sum(one.effect.mean for one in outcomes) / len(outcomes)):+.1f}"
+
+
+def _alike(outcomes: Sequence[Outcome]) -> str:
+    means = [one.alike.mean for one in outcomes if one.alike is not None]
+    return f"{per_cent(sum(means) / len(means)):+.1f}" if means else ""
 
 
 def words_on_all(study: AdviceStudy) -> str:
@@ -191,10 +212,20 @@ def _base(study: AdviceStudy) -> str:
 def policies(study: AdviceStudy) -> str:
     """A row a policy."""
     rows = []
-    for one in Regret.every(study):
+    for one in Regret.every(study.choices):
         spans = [change(span) for span in (one.regret, one.user, one.loss)]
-        rows.append((POLICY_WORDS.get(one.policy, one.policy), *spans, worst_group(one.worst)))
-    return markdown(("policy", "regret", "regret, user's part", "over RUL alone", "worst group, upper end"), rows)
+        rows.append((POLICY_WORDS.get(one.policy, one.policy), str(one.n), *spans, worst_group(one.worst)))
+    return markdown(("policy", "n", "regret", "regret, user's part", "over RUL alone", "worst group, upper end"), rows)
+
+
+def _in_common(study: AdviceStudy) -> str:
+    """Regrets in the draws in which every policy chose, where that is not all of them; else empty."""
+    shared = {one.policy: one for one in Regret.every(in_common(study.choices))}
+    told = {name: shared[name] for name in (LAPS[0], LAPS[-1], *RHO, GIVEN, ADVICE, TUNED) if name in shared}
+    if not told or len({one.n for one in Regret.every(study.choices)}) < 2:
+        return ""
+    each = ", ".join(f"{IN_SHORT.get(name, f'`{name}`')} {change(one.regret)}" for name, one in told.items())
+    return f"n counts draws of worlds; rows of other n are of other draws. In the {shared[ADVICE].n} that all share: {each} %.\n"
 
 
 def _ahead(study: AdviceStudy) -> str:

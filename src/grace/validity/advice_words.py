@@ -13,7 +13,8 @@ import numpy as np
 from grace.advice.advice import per_cent
 from grace.advice.rule import IGNORE
 from grace.core.stats import Span
-from grace.validity.advice_judge import Areas, Coverage, Regret, named, raced
+from grace.data.tasks import BOUND
+from grace.validity.advice_judge import Areas, Coverage, Regret, alike, named, raced
 from grace.validity.advice_study import HELPS, HURTS, RULE, UNRESOLVED, WORDS, AdviceStudy, Outcome
 
 ADVICE, TUNED = "least expected", "alone, tuned"
@@ -35,16 +36,18 @@ def in_short(study: AdviceStudy) -> str:
     """What it comes to, in a few sentences."""
     found = Short.of(study)
     lines = [
-        f"A second task changed the RMSE by {found.range} %, in the middle half of the cases by {found.middle} %: whether it "
-        "pays has to be found out for each fleet.",
-        f"A race with the rule separates the cases in which it helps from all others with an area under the ROC curve of "
-        f"{found.helps}, and those in which it hurts with {found.hurts}, on groups of data that the rule was not fitted on"
-        f"{found.after_all_laps}.{found.undrawn}",
+        f"With a second task, in the one configuration of its case, the RMSE changed by {found.range} % against the best of four "
+        f"configurations of RUL alone, in the middle half of the cases by {found.middle} %: whether it pays has to be found out "
+        "for each fleet.",
+        *([found.alike] if found.alike else []),
+        f"Of the {found.resolved} resolved cases a race with the rule separates those that help from the others with an area "
+        f"under the ROC curve of {found.helps}, and those that hurt with {found.hurts}, on groups of data that the rule was not "
+        f"fitted on, though it was chosen among variants on these cases{found.after_all_laps}.{found.undrawn}",
         *([found.by_label] if found.by_label else []),
         *([found.rho] if found.rho else []),
         f"Training what `grace advise` names costs {found.regret} % of RMSE over an oracle; RUL alone, as a race tunes it, costs "
-        f"{found.alone} %.{found.afresh} Against RUL alone tuned by an oracle, `grace advise` changes the RMSE by {found.change} "
-        "%.",
+        f"{found.alone} %. Against RUL alone tuned by an oracle, `grace advise` changes the RMSE by {found.change} %."
+        f"{found.afresh}",
         f"{found.covered} of its 90 % intervals hold the outcome, in the part that was drawn as users have fleets.",
     ]
     if found.unfinished:
@@ -60,14 +63,15 @@ def readme(study: AdviceStudy) -> dict[str, str]:
     labels = f"{found.by_label} " if found.by_label else ""
     lines = {
         "found": f"**With few failures a second task can help or hurt, and short trainings are a guide.** In {cases} cases on "
-        f"{fleets} fleets it changed the error by {found.range} %. {labels}Short trainings separate those in which it helps from "
-        f"the rest with an AUC of {found.helps}, those in which it hurts with {found.hurts}{found.undrawn_in_brackets}. What "
-        f"they name costs {found.regret} % over an oracle; RUL alone, best in the race, {found.alone} %.",
+        f"{fleets} fleets the error changed by {found.range} % to the best of four RUL alone{found.alike_in_short}. {labels}"
+        f"Of {found.resolved} resolved, short trainings tell those that help with an AUC of {found.helps}, those that hurt with "
+        f"{found.hurts}{found.undrawn_in_brackets}. What they name costs {found.regret} % over an oracle, RUL alone "
+        f"{found.alone} %.",
         "sure": f"{found.covered} of the 90 % intervals of `grace advise` held, in the cases drawn as users have them"
         f"{found.named}. {cases - found.resolved} of {cases} cases show neither a change of more than 2 % nor its "
         f"absence{left}.",
     }
-    return {name: fill(line, 136, initial_indent="- ", subsequent_indent="  ") + "\n" for name, line in lines.items()}
+    return {name: fill(line, 139, initial_indent="- ", subsequent_indent="  ") + "\n" for name, line in lines.items()}
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ class Short:
     undrawn_in_brackets: str
     named: str
     afresh: str
+    alike: str
+    alike_in_short: str
 
     @classmethod
     def of(cls, study: AdviceStudy) -> Short:
@@ -116,6 +122,7 @@ class Short:
             *_undrawn(study),
             _of_named(study),
             _trained_afresh(study),
+            *_of_alike(study),
         )
 
 
@@ -153,12 +160,33 @@ def _undrawn(study: AdviceStudy) -> tuple[str, str]:
 
 def _trained_afresh(study: AdviceStudy) -> str:
     """What it changes that a race is judged by its own networks, as a sentence; empty where nobody trained afresh."""
-    own, fresh = (Regret.of(name, study.choices).regret for name in (OWN, AFRESH))
-    if math.isnan(fresh.value):
+    own, fresh = (Regret.of(name, study.choices) for name in (OWN, AFRESH))
+    if math.isnan(fresh.regret.value):
         return ""
     return (
-        f" After one lap, in two draws a world, what it names costs {change(own)} % judged by the networks of that lap, and "
-        f"{change(fresh)} % by networks trained afresh."
+        " These figures judge what a race chose by the networks of that race. After one lap, in two draws a world, it costs "
+        f"{change(own.regret)} % judged in this way, and {change(fresh.regret)} % by networks trained afresh; against RUL alone "
+        f"the RMSE changes by {change(own.loss)} and {change(fresh.loss)} %."
+    )
+
+
+def _of_alike(study: AdviceStudy) -> tuple[str, str]:
+    """What the second task itself does, as a sentence and in short; empty where no case has RUL alone trained alike."""
+    known = [(one, one.alike.mean) for one in study.outcomes if one.alike is not None]
+    if not known:
+        return "", ""
+    least, most = (per_cent(end(value for _, value in known)) for end in (min, max))
+    words, whole = Counter(one.alike_word for one, _ in known), f"{change(alike([one for one, _ in known]))} %"
+    means = {}
+    for said in (BOUND, IGNORE):
+        mine = [(one.effect.mean, value) for one, value in known if one.suspended == said]
+        means[said] = " to ".join(f"{per_cent(float(value)):+.1f}" for value in np.mean(mine, 0)) if mine else ""
+    return (
+        "A part of this is not the second task but its configuration. Against RUL alone with the same trunk, suspended units "
+        f"bounded or ignored alike (not in the plan; first 16 draws), {len(known)} cases come to {least:+.0f} to {most:+.0f} %, "
+        f"{whole} in the mean; {words[HELPS]} help and {words[HURTS]} hurt. By this comparison the mean goes from "
+        f"{means[BOUND]} % where suspended units are bounded, and from {means[IGNORE]} % where they are ignored.",
+        f", by {least:+.0f} to {most:+.0f} % (mean {whole}) to RUL alone trained alike",
     )
 
 
@@ -194,7 +222,7 @@ def _of_labels(study: AdviceStudy) -> str:
 
 
 def _of_rho(study: AdviceStudy) -> str:
-    """What rho was good for, by the recipe with the largest area, in a sentence; empty before anybody has looked at it."""
+    """What rho was good for, of all recipes, in a sentence; empty before anybody has looked at it."""
     areas = {name: Areas.of(study.seen(name).resolved).helps for name in RHO if name in study.predictors}
     if not areas:
         return ""
@@ -203,15 +231,20 @@ def _of_rho(study: AdviceStudy) -> str:
     followed = (
         f"; adding the second task with the largest rho (`rho-joint`) costs {change(regret)} % of RMSE over an oracle"
     )
-    above = "is above chance, 0.5, before any adjustment for looking at the largest"
-    words = "cannot be distinguished from chance, 0.5" if areas[best].low <= CHANCE else above
+    above = [f"`{name}` with {_precise(area)}" for name, area in areas.items() if area.low > CHANCE]
+    distinct = f"above chance, 0.5, before any adjustment for so many looks: {', '.join(above) or 'none'}"
     bound = study.seen(BOUND_RHO).resolved if BOUND_RHO in study.predictors else None
     other = f"; the cosine with the bound's gradient (`{BOUND_RHO}`) has {span(Areas.of(bound).helps)}" if bound else ""
     return (
-        "The largest area that rho, the cosine of the gradients of RUL and the second task, has for those in which it helps, "
-        f"measured in {len(areas)} ways, {words}: {span(areas[best])} (`{best}`){other}"
+        f"rho, the cosine of the gradients of RUL and the second task, was measured in {len(areas)} ways: the largest area for "
+        f"those that help is {span(areas[best])} (`{best}`); {distinct}{other}"
         f"{'' if math.isnan(regret.value) else followed}."
     )
+
+
+def _precise(found: Span) -> str:
+    """With a third digit, so that an end beside 0.5 does not look like it."""
+    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
 
 
 def span(found: Span) -> str:

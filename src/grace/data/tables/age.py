@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from grace.data.fleet import AGE, Fleet
-from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.columns import TRAIN, Columns, TableSource
 from grace.data.tables.table import Table
 from grace.errors import GraceError
 
+BY_AGE = "survival of the baselines, the best fixed age and costs of replacement"
+"""What ages are used for where they are no feature."""
 ASKED = "age"
 """What users call it; a column of that name comes first."""
 
@@ -42,18 +44,20 @@ def said_of_age(table: Table, columns: Columns, features: Collection[str]) -> li
     return [f"{AGE} is made: {what}"] if AGE in features else []
 
 
-def said_of_clock(fleet: Fleet, columns: Columns, features: Collection[str]) -> list[str]:
+def said_of_clock(fleet: Fleet, source: TableSource) -> list[str]:
     """The line that asks whether the time is a calendar date: half of the engines or more are older at their first row than any
-    lives from there on. None where :data:`~grace.data.fleet.AGE` is no feature."""
-    if AGE not in features:
+    lives from there on. Age is a feature, or what survival and replacement of training engines are told by."""
+    if AGE not in source.features and source.side != TRAIN:
         return []
     entries = fleet.entries()
     seen, longest = float(np.median(entries)), float((fleet.lives() - entries).max())
     if seen <= longest:
         return []
+    columns = source.columns
     name = columns.start or columns.time
+    age = AGE if AGE in source.features else f"age, by which {BY_AGE} are told,"
     return [
-        f"{AGE} is {name} as it stands: engines are first seen at {seen:,.6g} {columns.unit} in the median, and last "
+        f"{age} is {name} as it stands: engines are first seen at {seen:,.6g} {columns.unit} in the median, and last "
         f"{longest:,.6g} at most from there on; if {name} is a date written as a number, write it as a date, and age counts from "
         "the first row"
     ]

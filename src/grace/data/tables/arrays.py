@@ -13,6 +13,7 @@ from grace.data.tables.columns import TableSource
 from grace.data.tables.table import array_of
 from grace.data.tables.task_columns import labels_of
 from grace.data.tasks import Task
+from grace.data.zones import text_of_time, times_of
 from grace.errors import GraceError, ReadingError
 
 LARGEST = 1e100
@@ -42,7 +43,7 @@ def arrays_of(source: TableSource, frame: pl.DataFrame) -> dict[str, NDArray[Any
     found: dict[str, NDArray[Any]] = {
         "engine": names_of(frame["engine"]),
         **{name: frame[name].to_numpy() for name, _ in times},
-        "shown": frame["shown"].to_numpy(),
+        "shown": times_of(frame["shown"]),
         "values": _values(source, frame),
     }
     if columns.target:
@@ -124,7 +125,7 @@ def _refuse_gaps(source: TableSource, found: dict[str, NDArray[Any]], column: ND
         first = first[np.sort(np.unique(found["engine"][first], return_index=True)[1])]
         kind = "a finite number" if not np.isfinite(column[first]).all() else f"a number up to {LARGEST:g}"
         at, rule = source.columns.time, f"{name} should be {kind}. Found"
-        words = (f"{at} {found['shown'][row]}: {rule} {column[row]}" for row in first)
+        words = (f"{at} {text_of_time(found['shown'], int(row))}: {rule} {column[row]}" for row in first)
         faults = dict(zip(found["engine"][first].tolist(), words, strict=True))
         engine, fault = next(iter(faults.items()))
         raise ReadingError(

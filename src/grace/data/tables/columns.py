@@ -99,6 +99,11 @@ class Columns:
         """The column that says of which group a row's engine is; empty where nothing does."""
         return self.group or (self.life_id and ASSET)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that hold names, which are no numbers though some look like them: engines, their lives, and groups."""
+        return tuple(name for name in (self.engine, self.life_id, self.group) if name)
+
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; without those of :data:`LATER` that say nothing, and with :data:`GONE`, so that ids of older
         runs stay as they were."""

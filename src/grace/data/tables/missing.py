@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from grace.data.fleet import missing
-from grace.data.tables.columns import Columns, TableSource
+from grace.data.tables.columns import ASSET, Columns, TableSource
 from grace.data.tables.table import Edges, Table
 from grace.data.tables.text import MISSING, TEXT, ending, text_of, texts_in_place_of_numbers
 from grace.errors import GraceError
@@ -40,10 +40,11 @@ def cleaned(table: Table, columns: Columns, values: tuple[str, ...] = (), labels
 def _numbers_for_texts(table: Table, columns: Columns, values: tuple[str, ...], labels: tuple[str, ...]) -> Table:
     """Text columns that hold numbers, and nothing but :data:`~grace.data.tables.text.MISSING` beside them, as numbers.
 
-    Of ``values``, the time, the target and the event; without values of all columns but the engine and ``labels``.
+    Of ``values``, the time, the target and the event; without values of all columns but those of names and ``labels``.
     """
     wanted = (*values, columns.time, columns.start, columns.target, columns.event) if values else tuple(table.schema)
-    texts = [n for n in wanted if table.schema.get(n) == pl.String and n not in (columns.engine, *labels)]
+    kept = (*columns.names, ASSET, *labels)
+    texts = [n for n in wanted if table.schema.get(n) == pl.String and n not in kept]
     if not texts:
         return table
     counts = table.collect(table.whole.select(e for name in texts for e in _counted_texts(name))).row(0)

@@ -22,12 +22,12 @@ from grace.data.tables.columns import TableSource
 from grace.data.tables.events import failed_of
 from grace.data.tables.lives import check_clock
 from grace.data.tables.missing import carry_on
-from grace.data.tables.rul import check_steps, rul_of
+from grace.data.tables.rul import check_steps, check_units, rul_of
 from grace.data.tables.table import Table, array_of, unreadable
 from grace.data.tables.text import TEXT, ending
 from grace.files import remove_left, unwritable
 
-VERSION = 4
+VERSION = 5
 PASSING = ("stop", "target", "event")
 """What is kept of a row only until its RUL is known."""
 
@@ -201,17 +201,17 @@ class _Writer:
                 self.write("values", np.arange(begin, end), values)
             steps.append(own)
             last.append(rul[starts[1:] - 1])
+        counts = (stop - first for first, stop in self.blocks())
+        parts = [np.ones(n, dtype=np.bool_) if part is None else part for part, n in zip(failed, counts, strict=True)]
+        known = None if all(part is None for part in failed) else np.concatenate(parts)
         check_steps(self.source, self.engines, np.concatenate(steps))
+        check_units(self.source, np.concatenate(steps), known)
         for name in PASSING:
             (self.folder / f"{name}.npy").unlink(missing_ok=True)
         found = {"last_rul": np.concatenate(last)}
         if self.source.columns.start:
             found["stops"] = np.concatenate([part for part in stops if part is not None])
-        if all(part is None for part in failed):
-            return found
-        counts = (stop - first for first, stop in self.blocks())
-        parts = [np.ones(n, dtype=np.bool_) if part is None else part for part, n in zip(failed, counts, strict=True)]
-        return found | {"failed": np.concatenate(parts)}
+        return found if known is None else found | {"failed": known}
 
     def rows_of(self, name: str, begin: int, end: int) -> NDArray[Any]:
         """A copy of some rows of one file."""

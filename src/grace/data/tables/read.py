@@ -16,7 +16,7 @@ from grace.data.tables.events import failed_of
 from grace.data.tables.lives import check_clocks
 from grace.data.tables.missing import carry_on, cleaned
 from grace.data.tables.on_disk import stored_fleet
-from grace.data.tables.rul import check_steps, rul_of
+from grace.data.tables.rul import check_steps, check_units, rul_of
 from grace.data.tables.scan import Frame, scan
 from grace.data.tables.spared import spared
 from grace.data.tables.table import Table, array_of
@@ -75,15 +75,15 @@ def read_table(
     fleet = _read(opened, source) if leave_out is None else spared(opened, source, _read, leave_out)
     if source.in_rows.grouping:
         fleet = replace(fleet, groups=groups_in_rows(opened, source, fleet))
-    if source.units is not None and not source.columns.target:  # a target says of every engine whether its RUL is known
+    if source.units is not None:
         fleet = with_units(fleet, source.units, source.columns.engine, source.in_units, source.columns.life_id)
     said = said_of_labels(fleet, source.tasks, source.features) if source.side == TRAIN else ()
-    return replace(fleet, done=(*account(source), *said_of_clock(fleet, source.columns, source.features), *said))
+    return replace(fleet, done=(*account(source), *said_of_clock(fleet, source), *said))
 
 
 def _read(table: Table, source: TableSource) -> Fleet:
     table.check(source.in_rows, source.values)
-    if source.side == TRAIN and not source.rows:  # else they have been looked at, or training tells
+    if source.side != TRAIN or not source.rows:  # else they have been looked at as columns were chosen
         table.check_dates(source.columns)
     if source.cache is not None and source.side == TRAIN:
         return stored_fleet(table, source)
@@ -102,12 +102,12 @@ def _opened(
             raise GraceError(
                 "`columns`, `values`, `units` and `tasks` should be left out beside a TableSource, which has its own. Found them."
             )
-        return scan(table.path, table.side), table
+        return scan(table.path, table.side, table.columns.names), table
     if columns is None:
         raise GraceError(
             "`columns` should say what the columns are. Found none. Give grace.Columns(engine=NAME, time=NAME) of this table."
         )
-    opened = scan(table)
+    opened = scan(table, names=columns.names)
     return opened, TableSource(opened.path, columns, values, units=units, tasks=tasks)
 
 
@@ -123,7 +123,9 @@ def _in_memory(table: Table, source: TableSource) -> Fleet:
     check_clocks(source, fleet.engines, fleet.starts, found["time"], frame["row"].to_numpy(), dates)
     carry_on(source, found["values"], fleet.starts)
     rul, steps = rul_of(source, fleet.engines, fleet.starts, found)
+    failed = failed_of(source, fleet.engines, fleet.starts, found)
     check_steps(source, fleet.engines, steps)
+    check_units(source, steps, failed)
     last = fleet.starts[1:] - 1
     return replace(
         fleet,
@@ -136,5 +138,5 @@ def _in_memory(table: Table, source: TableSource) -> Fleet:
         time=found["time"],
         row_time=found["shown"],
         stops=found["stop"][last] if "stop" in found else None,
-        failed=failed_of(source, fleet.engines, fleet.starts, found),
+        failed=failed,
     )

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from grace.data.tables.columns import TableSource
 from grace.data.tables.intervals import rul_from_intervals
 from grace.data.tables.table import SECONDS
-from grace.errors import UnitError
+from grace.errors import GraceError, UnitError
 
+UNIT_TOLERANCE = 0.05
+"""How far from 1 a target's fall per unit of time may be where the bound of suspended engines is a time."""
 MAX_STEP_RATIO = 20
 """Factor within which all engines' steps of time lie; seconds and minutes, hours and days are further apart."""
 
@@ -40,9 +42,9 @@ def rul_from_times(
     """RUL of each row of whole engines, ``[R]``, and the step of time of each engine, ``[E]``.
 
     RUL is the target, or the engine's last time minus the row's where there is none (NaN). A step shows an engine's unit: the
-    median step of time; with a target, its fall per unit of time; NaN where an engine does not show it. Engine ``e`` has the
-    rows ``starts[e]`` to ``starts[e + 1]``, ``starts [E + 1]``, with ascending ``time [R]`` in the unit of RUL; ``shown [R]``
-    are times as in the file, dates perhaps.
+    median step of time; with a target, its fall per unit of time (:func:`_fall`); NaN where an engine does not show it. Engine
+    ``e`` has the rows ``starts[e]`` to ``starts[e + 1]``, ``starts [E + 1]``, with ascending ``time [R]`` in the unit of RUL;
+    ``shown [R]`` are times as in the file, dates perhaps.
 
     Raises:
         GraceError: A time stands twice in an engine, or a target is negative or rises as time goes on.
@@ -93,13 +95,21 @@ def _refuse(
 def _steps(starts: NDArray[np.int64], time: NDArray[Any], target: NDArray[Any] | None) -> NDArray[np.float64]:
     found = np.full(len(starts) - 1, np.nan)
     for index, (start, stop) in enumerate(pairwise(starts)):
-        steps = np.diff(time[start:stop])
         if target is not None:
-            fall = -np.diff(target[start:stop])
-            found[index] = fall[fall > 0].sum() / steps[fall > 0].sum() if (fall > 0).any() else np.nan
-        elif len(steps):
-            found[index] = np.median(steps)
+            found[index] = _fall(time[start:stop], target[start:stop])
+        elif stop - start > 1:
+            found[index] = np.median(np.diff(time[start:stop]))
     return found
+
+
+def _fall(time: NDArray[Any], target: NDArray[Any]) -> float:
+    """Fall of an engine's target ``[N]`` per unit of time, from where it has first fallen to where it does last: neither a cap
+    counts, nor whole numbers at times between, nor rows after the end. NaN where it never falls."""
+    falls = np.flatnonzero(np.diff(target) < 0) + 1
+    if not len(falls):
+        return np.nan
+    first, last = (falls[0] if len(falls) > 1 else falls[0] - 1), falls[-1]
+    return float((target[first] - target[last]) / (time[last] - time[first]))
 
 
 def check_steps(source: TableSource, engines: NDArray[Any], steps: NDArray[np.float64]) -> None:
@@ -118,4 +128,26 @@ def check_steps(source: TableSource, engines: NDArray[Any], steps: NDArray[np.fl
             f"{source.path}: {rule}. Found {what} of {steps[index]:g} in engine {engines[index]}, {middle_one}. Convert "
             f"{columns.time} to {columns.unit} in all of them, or sample alike.",
             {engines[e].item(): f"{rule}. Found {what} of {steps[e]:g}, {middle_one}" for e in np.flatnonzero(far)},
+        )
+
+
+def check_units(source: TableSource, steps: NDArray[np.float64], failed: NDArray[np.bool_] | None) -> None:
+    """Refuse a target in another unit than the time where engines were suspended: their bound on RUL is a time.
+
+    Args:
+        source: The table.
+        steps: Fall of the target per unit of time of each engine, ``[E]``, NaN where not known.
+        failed: Whether each engine's RUL is known, bool ``[E]``; None: all are.
+
+    Raises:
+        GraceError: The median fall is more than :data:`UNIT_TOLERANCE` away from 1.
+    """
+    target, time, known = source.columns.target, source.columns.time, np.isfinite(steps)
+    if not target or failed is None or not known.any():
+        return
+    fall = float(np.median(steps[known]))
+    if abs(fall - 1) > UNIT_TOLERANCE:
+        raise GraceError(
+            f"{source.path}: {target} should fall by 1 per unit of {time} where it is empty in some engines, whose RUL is "
+            f"bounded by {time}. Found {fall:g} in the median engine. Give {time} in the unit of {target}, or leave --target out."
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import polars as pl
 
@@ -12,12 +14,15 @@ from grace.data.cmapss.ncmapss import read_flights
 from grace.data.tables.columns import TRAIN
 from grace.data.tables.panics import panics_as_errors
 from grace.data.tables.table import Table, unreadable
-from grace.data.tables.text import TEXT, UNPACKING, Dialect, ending, scan_text
+from grace.data.tables.text import TEXT, UNPACKING, Dialect, ending, not_whole, scan_text
 from grace.data.tables.unpacked import refuse_bomb
 from grace.errors import GraceError
 
 ENDINGS = (*TEXT, ".parquet")
 NCMAPSS = (".h5", ".hdf5")
+
+T = TypeVar("T")
+Schema = dict[str, pl.DataType]
 
 FRAME = Path("frame")
 """What messages call a frame."""
@@ -36,14 +41,17 @@ class _PandasFrame(Protocol):
 Frame = pl.DataFrame | pl.LazyFrame | _PandasFrame
 
 
-def scan(table: str | Path | Frame, side: str = TRAIN) -> Table:
+def scan(table: str | Path | Frame, side: str = TRAIN, names: Collection[str] = ()) -> Table:
     """Open a frame, or a file by its ending; a folder is all ``.csv`` or all ``.parquet`` files in it.
 
     Of an N-CMAPSS file the side ``dev`` or ``test``. What is not there, damaged, mixed or of different schemas is refused.
+
+    The columns ``names`` of text files, as far as they are there, are read as they are written unless each field is what a whole
+    number is written as. Decimals are numbers of double precision, but for those of ``names``, which are texts.
     """
     if not isinstance(table, str | Path):
-        frame = _to_polars(table)
-        return Table(FRAME, (), (frame.lazy(),), dict(frame.schema))
+        frame = _to_polars(table).lazy()
+        return Table(FRAME, (), *_without_decimals((frame,), [dict(frame.collect_schema())], names))
     path = Path(table)
     files = files_of(path)
     if files[0].suffix.lower() in NCMAPSS:
@@ -51,11 +59,14 @@ def scan(table: str | Path | Frame, side: str = TRAIN) -> Table:
         return Table(path, files, (flights.lazy(),), dict(flights.schema))
     frames = [_lazy(file) for file in files]
     schemas = [_schema(file, frame) for file, frame in zip(files, frames, strict=True)]
+    if texts := _no_numbers(files, schemas, names):
+        frames = [scan_text(file, texts & schema.keys()) for file, schema in zip(files, schemas, strict=True)]
+        schemas = [schema | dict.fromkeys(texts & schema.keys(), pl.String()) for schema in schemas]
     for file, schema in zip(files[1:], schemas[1:], strict=True):
         _refuse_other_columns(files[0], schemas[0], file, schema)
     words = {Dialect.of(file).words for file in files if ending(file) in TEXT} - {""}
-    frames = [frame.select(list(schemas[0])) for frame in frames]
-    found = Table(path, files, tuple(frames), schemas[0], tuple(f"read with {text}" for text in sorted(words)))
+    plain, schema = _without_decimals([frame.select(list(schemas[0])) for frame in frames], schemas, names)
+    found = Table(path, files, plain, schema, tuple(f"read with {text}" for text in sorted(words)))
     return found if len(files) == 1 else replace(found, schema=_schema(path, found.whole))
 
 
@@ -81,25 +92,47 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 
 def _lazy(file: Path) -> pl.LazyFrame:
+    def opened() -> pl.LazyFrame:
+        refuse_bomb(file)
+        return pl.scan_parquet(file) if file.suffix.lower() == ".parquet" else scan_text(file)
+
+    return _read(file, opened)
+
+
+def _schema(file: Path, frame: pl.LazyFrame) -> Schema:
+    return _read(file, lambda: dict(frame.collect_schema()))
+
+
+def _read(file: Path, read: Callable[[], T]) -> T:
+    """What ``read`` makes of a file; refused where it cannot be read."""
     try:
         with panics_as_errors((file,)):
-            refuse_bomb(file)
-            return pl.scan_parquet(file) if file.suffix.lower() == ".parquet" else scan_text(file)
+            return read()
     except (*UNPACKING, pl.exceptions.PolarsError) as error:
         raise unreadable(file, error) from None
 
 
-def _schema(file: Path, frame: pl.LazyFrame) -> dict[str, pl.DataType]:
-    try:
-        with panics_as_errors((file,)):
-            return dict(frame.collect_schema())
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise unreadable(file, error) from None
+def _no_numbers(files: Sequence[Path], schemas: Sequence[Schema], names: Collection[str]) -> set[str]:
+    """Those of the columns ``names`` of text files that hold other than whole numbers, in any of the files."""
+    found: set[str] = set()
+    for file, schema in zip(files, schemas, strict=True):
+        there = [name for name in names if name in schema and ending(file) in TEXT]
+        whole = [name for name in there if schema[name].is_integer()]
+        found |= set(there).difference(whole) | _read(file, partial(not_whole, file, whole))
+    return {name for name in found if any(schema.get(name) != pl.String for schema in schemas)}
 
 
-def _refuse_other_columns(
-    first: Path, expected: dict[str, pl.DataType], file: Path, found: dict[str, pl.DataType]
-) -> None:
+def _without_decimals(
+    frames: Sequence[pl.LazyFrame], schemas: Sequence[Schema], names: Collection[str]
+) -> tuple[tuple[pl.LazyFrame, ...], Schema]:
+    """Frames whose decimals are of double precision, as all else is computed in, and the schema of the first; names are texts."""
+    columns = {name for schema in schemas for name, kind in schema.items() if kind.is_decimal()}
+    kinds: Schema = {name: pl.String() if name in names else pl.Float64() for name in columns}
+    made = [pl.col(name).cast(kind) for name, kind in kinds.items()]
+    return tuple(frame.with_columns(made) if made else frame for frame in frames), schemas[0] | kinds
+
+
+def _refuse_other_columns(first: Path, expected: Schema, file: Path, found: Schema) -> None:
     odd = sorted(set(expected) ^ set(found))
     if odd:
         raise GraceError(

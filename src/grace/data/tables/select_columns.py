@@ -155,7 +155,7 @@ def _done(seen: _Seen, features: tuple[str, ...], ask: bool) -> tuple[str, ...]:
 
 def _opened(source: TableSource) -> tuple[Table, TableSource, dict[str, tuple[str, ...]]]:
     """The table, cleaned and with a column for each value of its text columns, the source with these features, and these."""
-    table = scan(source.path, source.side)
+    table = scan(source.path, source.side, source.columns.names)
     source = placed(source, table.schema)
     table.check_roles(source.in_rows)
     table = _cleaned(with_facts(table, source), source, source.columns)
@@ -169,7 +169,8 @@ def _opened(source: TableSource) -> tuple[Table, TableSource, dict[str, tuple[st
 
 def _with_sentinels(source: TableSource) -> Table:
     """The table cleaned of all but its sentinels."""
-    return _cleaned(with_facts(scan(source.path, source.side), source), source, replace(source.columns, sentinels=()))
+    table = with_facts(scan(source.path, source.side, source.columns.names), source)
+    return _cleaned(table, source, replace(source.columns, sentinels=()))
 
 
 def _cleaned(table: Table, source: TableSource, columns: Columns) -> Table:

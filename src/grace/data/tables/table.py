@@ -228,12 +228,13 @@ class Table:
         return found.alias(array_of(task))
 
     def _type(self, role: str, name: str) -> pl.DataType:
-        """Type that a column is read as: its own, but for whole numbers as targets some of which are missing."""
+        """Type that a column is read as: its own, but for whole numbers as targets, which are signed, since they are subtracted,
+        and of double precision where some are missing."""
         kind = self.schema[name]
         if role != "target" or not kind.is_integer():
             return kind
         gaps = self.collect(self.whole.select(pl.col(name).null_count())).item()
-        return pl.Float64() if gaps else kind
+        return pl.Float64() if gaps else pl.Int64()
 
 
 def array_of(task: Task) -> str:

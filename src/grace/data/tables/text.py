@@ -8,7 +8,7 @@ import io
 import re
 import zlib
 from calendar import month_name
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -28,6 +28,7 @@ _SAMPLE = 1 << 18  # bytes that separator and decimal sign are told from
 _QUOTED = re.compile(r'"[^"]*"')
 _COMMA, _POINT = (re.compile(rf"\s*[+-]?\d+{sign}\d+([eE][+-]?\d+)?\s*") for sign in (",", r"\."))
 _PARTS = r"^\s*(\d{1,2})[/-](\d{1,2})[/-]\d{4}"
+_WHOLE = r"^(0|-?[1-9][0-9]*)$"
 _FOREIGN = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"PK\x03\x04": "a zip archive or a spreadsheet"}
 """First bytes of files that are no text of ours."""
 
@@ -86,8 +87,9 @@ class Dialect:
         return ", ".join(found + ["decimal commas"] * self.decimal_comma)
 
 
-def scan_text(file: Path) -> pl.LazyFrame:
-    """A text table, with :data:`MISSING` texts as missing values and its column names without blanks around them."""
+def scan_text(file: Path, texts: Collection[str] = ()) -> pl.LazyFrame:
+    """A text table, with :data:`MISSING` texts as missing values and its column names without blanks around them; the columns
+    ``texts``, which it has, as they are written."""
     found = Dialect.of(file)
     return pl.scan_csv(
         file,
@@ -95,6 +97,7 @@ def scan_text(file: Path) -> pl.LazyFrame:
         decimal_comma=found.decimal_comma,
         null_values=list(MISSING),
         infer_schema_length=10_000,
+        schema_overrides=dict.fromkeys(texts, pl.String),
         try_parse_dates=True,
         with_column_names=lambda names: [name.strip() for name in names],
     )
@@ -108,6 +111,16 @@ def _as_text(file: Path) -> pl.LazyFrame:
         infer_schema=False,
         with_column_names=lambda names: [name.strip() for name in names],
     )
+
+
+def not_whole(file: Path, names: Collection[str]) -> set[str]:
+    """Those of some columns of a text table in which a field is not what its whole number is written as: read as numbers ``0012``
+    and ``12`` would be one name, and ``12E3`` another one."""
+    if not names:
+        return set()
+    odd = (~pl.col(name).is_in(MISSING) & ~pl.col(name).str.contains(_WHOLE) for name in names)
+    found = _as_text(file).select(each.any() for each in odd).collect(engine="streaming").row(0)
+    return {name for name, is_odd in zip(names, found, strict=True) if is_odd}
 
 
 def refuse_unclear_dates(files: Sequence[Path], name: str) -> None:

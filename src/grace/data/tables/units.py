@@ -34,7 +34,7 @@ def placed(source: TableSource, rows: Collection[str]) -> TableSource:
     units has, or that is not among the columns ``rows`` of the rows, is read there; lengths of lives always are.
 
     Raises:
-        GraceError: There are lengths of lives to read, and no table of units.
+        GraceError: There are lengths of lives to read, and no table of units, or events in one beside a target.
     """
     if source.columns.duration and source.units is None:
         raise GraceError(
@@ -46,6 +46,11 @@ def placed(source: TableSource, rows: Collection[str]) -> TableSource:
     there = scan(source.units).schema
     named = {role: getattr(source.columns, role) for role in ("event", "group")}
     of = tuple(role for role, name in named.items() if name and (name in there or name not in rows))
+    if "event" in of and source.columns.target:
+        raise GraceError(
+            "`event` should be left out of a table of units beside `target`, which says of each row whether its RUL is known. "
+            f"Found {source.columns.event}. Leave one of them out."
+        )
     return replace(source, of_units=of + ("duration",) * bool(source.columns.duration))
 
 
@@ -60,7 +65,7 @@ def with_facts(table: Table, source: TableSource) -> Table:
     table = with_lives(table, engine, life_id)
     if source.units is None:
         return table
-    units = with_lives(scan(source.units), engine, life_id)
+    units = with_lives(scan(source.units, names=source.columns.names), engine, life_id)
     names = [n for n in units.schema if n not in (*table.schema, *source.columns.named) and _asked(n, source)]
     if not names or engine not in units.schema:
         return table
@@ -117,7 +122,7 @@ def with_unit_labels(fleet: Fleet, units: Path, engine: str, tasks: Sequence[Tas
     named = tuple(task for task in tasks if task.column)
     if not named:
         return replace(fleet, tasks=tuple(tasks))
-    table = scan(units)
+    table = scan(units)  # engines of C-MAPSS are whole numbers, however they are written here
     table.need(engine, "--engine", numeric=False)
     known = {task.name: task for task in settled(table, named)}
     frame = table.collect(table.whole.select(pl.col(engine).alias("engine"), *(table.label(t) for t in known.values())))
@@ -141,7 +146,8 @@ def read_units(units: Path, engine: str, named: Mapping[str, str], life_id: str 
     Raises:
         GraceError: See :func:`with_units`.
     """
-    table = with_lives(scan(units), engine, life_id)
+    names = [name for name in (engine, life_id, named.get("group", "")) if name]
+    table = with_lives(scan(units, names=names), engine, life_id)
     for role, name in (("engine", engine), *named.items()):
         table.need(name, f"--{role}", numeric=role == "duration")
     kinds = {"group": pl.String(), "duration": pl.Float64()}
