@@ -332,11 +332,17 @@ def test_a_label_that_is_not_named_is_no_feature() -> None:
     """Its column is named with a weight of 0, and the training is that of the race, which has no such task."""
     tasks = (Task("stage", "stage", "class", ("a", "b")), Task("wear", "w", "regression"))
     conventions, way = weighed(Conventions(tasks=tasks)), Way("quantiles", "ignore", ("wear",))
-    assert "--task wear=w:regression --task stage:class --weight stage=0" in " ".join(options_of(way, conventions, True))
+    assert "--task wear=w:regression --task stage:class --weight stage=0" in " ".join(
+        options_of(way, conventions, True)
+    )
     given = [replace(tasks[1], weight=0.1), replace(tasks[0], weight=0.0)]
-    typed = run_spec("x", "fixed-0.1", tasks=given, conventions=Conventions(), size="quantiles", folds=3, seed=1, rul_scale="cap")
+    typed = run_spec(
+        "x", "fixed-0.1", tasks=given, conventions=Conventions(), size="quantiles", folds=3, seed=1, rul_scale="cap"
+    )
     assert typed == way.spec("x", Conventions(tasks=(tasks[1],)), 0)
-    nothing = run_spec("x", "fixed-0.1", tasks=[replace(tasks[1], weight=0.0)], conventions=Conventions(), size="quantiles")
+    nothing = run_spec(
+        "x", "fixed-0.1", tasks=[replace(tasks[1], weight=0.0)], conventions=Conventions(), size="quantiles"
+    )
     assert not nothing.trains("wear")
 
 

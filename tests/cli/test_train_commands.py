@@ -237,7 +237,7 @@ def test_interrupted_training_goes_on(trained: Path) -> None:
 
 def test_the_error_over_test_engines_stands_beside_the_rmse(capsys: pytest.CaptureFixture[str]) -> None:
     """Of a committed run: seeds do not show what another draw of engines would move."""
-    (run,) = Store(Path(__file__).parents[2] / "results" / "paper").all_records()
+    run, *_ = Store(Path(__file__).parents[2] / "results" / "paper").all_records()
     show_run(run, Path("net.safetensors"), {})
     shown = capsys.readouterr().out
     count, error = len(run.predictions["true"]), engine_error([run])

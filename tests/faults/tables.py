@@ -90,7 +90,7 @@ def _table_true(path: Path, found: Any) -> bool:
     content = gzip.decompress(content) if path.suffix == ".gz" else content
     text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", " ")
     lines = list(csv.DictReader(io.StringIO(text), delimiter="\t" if path.suffix == ".tsv" else ","))
-    key = _key_of([str(line["id"]).strip() for line in lines])
+    key = _key_of([str(line["id"]) for line in lines])
     gone = {key(name) for name in map(str, found.left_out)}
     rows = []
     for line in lines:
@@ -106,12 +106,8 @@ def _table_true(path: Path, found: Any) -> bool:
 
 
 def _key_of(names: list[str]) -> Callable[[str], Any]:
-    """What engines are told apart and ordered by: numbers where all are, else texts."""
-    return (
-        float
-        if all(re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf", name, re.ASCII) for name in names)
-        else str
-    )
+    """What engines are told apart and ordered by: numbers where all are written as whole numbers are, else texts."""
+    return int if all(re.fullmatch(r"0|-?[1-9][0-9]*", name) for name in names if name not in NONE) else str
 
 
 @cache

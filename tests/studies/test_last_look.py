@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
+from scipy import stats
 
 from grace.errors import GraceError
 from studies.advice import last
@@ -24,11 +25,11 @@ def test_its_fleets_are_new() -> None:
 def test_what_came_of_the_advice() -> None:
     """Not sure and expected to hurt: RUL alone is what is advised, and its change is none."""
     rows = [
-        {"verdict": "add", "task": "wear", "expected": math.log(0.9), "change": math.log(0.8)},
-        {"verdict": "add", "task": "health", "expected": math.log(0.9), "change": math.log(0.8)},
-        {"verdict": "undecided", "task": "wear", "expected": 0.1, "change": math.log(1.5)},
-        {"verdict": "undecided", "task": "wear", "expected": -0.1, "change": math.log(1.25)},
-        {"verdict": "alone", "task": "random", "expected": 0.2, "change": math.log(2)},
+        {"world": "a-8", "verdict": "add", "task": "wear", "expected": math.log(0.9), "change": math.log(0.8)},
+        {"world": "a-8", "verdict": "add", "task": "health", "expected": math.log(0.9), "change": math.log(0.8)},
+        {"world": "a-8", "verdict": "undecided", "task": "wear", "expected": 0.1, "change": math.log(1.5)},
+        {"world": "a-8", "verdict": "undecided", "task": "wear", "expected": -0.1, "change": math.log(1.25)},
+        {"world": "a-8", "verdict": "alone", "task": "random", "expected": 0.2, "change": math.log(2)},
         {"verdict": "too few failures"},
     ]
     table, counted = summary(rows).split("\n\n")
@@ -44,9 +45,24 @@ def test_what_came_of_the_advice() -> None:
         == "Of 5 draws 0 have several tasks named, in 2 RUL alone was advised, and in 1 the error rose by what was advised.\n"
     )
     both = [
-        {"verdict": "add", "expected": -0.1, "change": -0.1, "task": task} for task in ("wear + bound", "wear + health")
+        {"world": "a-8", "verdict": "add", "expected": -0.1, "change": -0.1, "task": task}
+        for task in ("wear + bound", "wear + health")
     ]
     assert summary(both).split("\n\n")[1].startswith("Of 2 draws 1 have several tasks named, in 0 ")
+
+
+def test_worlds_are_fewer_than_draws() -> None:
+    """Draws of one world tell of that world: over the means of worlds the interval is as wide as these differ."""
+    changes = {"a-8": (-0.3, -0.1), "b-8": (0.1, 0.1)}
+    rows = [
+        {"world": world, "verdict": "add", "task": "wear", "expected": -0.1, "change": change}
+        for world, some in changes.items()
+        for change in some
+    ]
+    low, high = (100 * math.expm1(end) for end in stats.ttest_1samp([-0.2, 0.1], 0).confidence_interval())
+    assert f"these 2 worlds. Over the means of the worlds, as advised: -4.9 [{low:+.1f}, {high:+.1f}] %." in summary(
+        rows
+    )
 
 
 def test_rows_of_another_rule_are_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

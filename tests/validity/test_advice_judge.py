@@ -240,7 +240,8 @@ def test_the_report_and_the_picture(study: AdviceStudy, tmp_path: Path) -> None:
     assert "group 2.0 %, case 5.0 %" in text
     assert "| `grace advise` below the fixed policy, %: the interval below 0 | -3.0 [-3.0, -3.0] | yes |" in text
     assert (
-        "| loss over RUL alone below +2 % in every group: its upper end over draws of its worlds, in the worst | -4.9 (a); of the oracle itself -5.3 (a) "
+        "| loss over RUL alone below +2 % in every group: its upper end over draws of its worlds, in the worst "
+        "| -4.9 (a); of the oracle itself -5.3 (a) "
         "| yes |" in text
     )
     assert "| 0.85 to 0.95 of the 90 % intervals hold, in the user's part | 1.00 [1.00, 1.00] | no |" in text

@@ -63,15 +63,15 @@ def readme(study: AdviceStudy) -> dict[str, str]:
     labels = f"{found.by_label} " if found.by_label else ""
     lines = {
         "found": f"**With few failures a second task can help or hurt, and short trainings are a guide.** In {cases} cases on "
-        f"{fleets} fleets the error changed by {found.range} % to the best of four RUL alone{found.alike_in_short}. {labels}"
+        f"{fleets} fleets the error changed by {found.range} % to the best RUL alone{found.alike_in_short}. {labels}"
         f"Of {found.resolved} resolved, short trainings tell those that help with an AUC of {found.helps}, those that hurt with "
-        f"{found.hurts}{found.undrawn_in_brackets}. What they name costs {found.regret} % over an oracle, RUL alone "
+        f"{found.hurts}{found.undrawn_in_brackets}. Their choice costs {found.regret} % over an oracle, RUL alone "
         f"{found.alone} %.",
         "sure": f"{found.covered} of the 90 % intervals of `grace advise` held, in the cases drawn as users have them"
         f"{found.named}. {cases - found.resolved} of {cases} cases show neither a change of more than 2 % nor its "
         f"absence{left}.",
     }
-    return {name: fill(line, 139, initial_indent="- ", subsequent_indent="  ") + "\n" for name, line in lines.items()}
+    return {name: fill(line, 141, initial_indent="- ", subsequent_indent="  ") + "\n" for name, line in lines.items()}
 
 
 @dataclass(frozen=True)
