@@ -51,15 +51,13 @@ def picture(study: AdviceStudy) -> Spec:
         layer("point", dot, where=known, filled=True, size=70, opacity=0.9),
     ]
     title: Spec = {"text": "The error of RUL with a second task: expected, and found"}
-    title["subtitle"] = (
-        f"{len(values)} cases; change of RMSE to the best of four of RUL alone; 97 % intervals of resolved cases"
-    )
+    title["subtitle"] = f"{len(values)} cases; change of RMSE to the best of four RUL alone; 97 % intervals"
     return {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "width": SIDE, "height": SIDE, "title": title,
             "data": {"values": values}, "layer": layers}  # fmt: skip
 
 
 def _axis(field: str, title: str) -> Spec:
-    """Change of RMSE in per cent, with the side on which a second task helps."""
+    """Change of RMSE in per cent, with the side on which a second task is better."""
     scale = {"domain": [-EDGE, EDGE], "nice": False}
     sign = "(datum.value > 0 ? '+' : datum.value < 0 ? '\u2212' : '') + abs(datum.value) + ' %'"
     axis = {"values": [-40, -20, 0, 20, 40], "labelExpr": sign}
@@ -68,7 +66,7 @@ def _axis(field: str, title: str) -> Spec:
         "type": "quantitative",
         "scale": scale,
         "axis": axis,
-        "title": f"\u2190 helps \u00b7 {title} \u00b7 hurts \u2192",
+        "title": f"\u2190 better \u00b7 {title} \u00b7 worse \u2192",
     }
 
 
