@@ -39,7 +39,7 @@ def together(specs: Sequence[RunSpec], store: Store, data: Path, device: str) ->
 
     state = store.checkpoint(name_of(waiting))
     fleets = load_train("FD001", data), load_test("FD001", data)
-    for run in train_stacked(waiting, *fleets, device=device, checkpoint=state, fuse=device != "cpu", on_epoch=tell):
+    for run in train_stacked(waiting, *fleets, device=device, checkpoint=state, fuse=True, on_epoch=tell):
         store.finish(run.record)
     remove(state)
 

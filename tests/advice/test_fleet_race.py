@@ -15,8 +15,9 @@ import pytest
 
 from grace.advice import race as laps_of_races
 from grace.advice.advice import ADD, ALONE, FORMAT, UNDECIDED, Label
+from grace.advice.answer import _needed, _unknown, options_of
 from grace.advice.fleet_race import Entry, FleetRace
-from grace.advice.of_fleet import _needed, _unknown, advise_fleet, advise_race, options_of
+from grace.advice.of_fleet import advise_fleet, advise_race
 from grace.advice.race import Lap, lap_or_reason, run_lap
 from grace.advice.rule import Parts, Rule, Slope
 from grace.advice.ways import Way, weighed
